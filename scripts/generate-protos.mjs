@@ -1,0 +1,108 @@
+// Turns Envoy's .proto files, as npm installed them, into TypeScript and a descriptor set.
+// Run by `npm run generate`; the output is not committed. The files come from @grpc/grpc-js-xds, which carries them.
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const bin = (name) => path.join(root, 'node_modules', '.bin', name);
+const out = path.join(root, 'src', 'codec', 'protobuf', 'generated');
+const deps = path.join(root, 'node_modules', '@grpc', 'grpc-js-xds', 'deps');
+
+/** What the code imports; buf adds everything that these refer to. */
+const roots = [
+  'envoy/service/discovery/v3',
+  'envoy/config/bootstrap/v3',
+  'envoy/config/listener/v3',
+  'envoy/config/route/v3',
+  'envoy/config/cluster/v3',
+  'envoy/config/endpoint/v3',
+  'envoy/extensions/filters/network/http_connection_manager/v3',
+  'envoy/extensions/filters/network/tcp_proxy/v3',
+  'envoy/extensions/filters/listener/original_dst/v3',
+  'envoy/extensions/filters/listener/tls_inspector/v3',
+  'envoy/extensions/filters/listener/http_inspector/v3',
+  'envoy/extensions/filters/http/router/v3',
+  'envoy/extensions/filters/http/fault/v3',
+  'envoy/extensions/filters/http/cors/v3',
+  'envoy/extensions/filters/http/grpc_stats/v3',
+  'envoy/extensions/upstreams/http/v3',
+  'envoy/extensions/transport_sockets/tls/v3',
+  'envoy/extensions/transport_sockets/raw_buffer/v3',
+  'envoy/extensions/access_loggers/file/v3',
+  'envoy/extensions/access_loggers/stream/v3',
+  'envoy/admin/v3',
+  'envoy/service/status/v3',
+];
+
+const stamp = [
+  fs.readFileSync(fileURLToPath(import.meta.url), 'utf8'),
+  ...['@grpc/grpc-js-xds', '@bufbuild/buf', 'ts-proto'].map(
+    (name) => JSON.parse(fs.readFileSync(path.join(root, 'node_modules', name, 'package.json'), 'utf8')).version,
+  ),
+].join('\n');
+const stampFile = path.join(out, 'stamp.txt');
+if (fs.existsSync(stampFile) && fs.readFileSync(stampFile, 'utf8') === stamp) process.exit(0);
+
+const work = fs.mkdtempSync(path.join(os.tmpdir(), 'lateen-protos-'));
+try {
+  const copy = (from, to) =>
+    fs.cpSync(path.join(deps, from), path.join(work, to), {
+      recursive: true,
+      filter: (source) => fs.statSync(source).isDirectory() || source.endsWith('.proto'),
+    });
+  copy('envoy-api/envoy', 'envoy');
+  copy('xds/xds', 'xds');
+  copy('xds/udpa', 'udpa');
+  copy('googleapis/google/api', 'google/api');
+  copy('googleapis/google/rpc', 'google/rpc');
+  copy('protoc-gen-validate/validate', 'validate');
+  // This validate.proto is older than the annotations that use it; they do not matter for the wire.
+  for (const file of fs.readdirSync(work, { recursive: true, encoding: 'utf8' })) {
+    const full = path.join(work, file);
+    if (!file.startsWith('envoy') || !file.endsWith('.proto')) continue;
+    const text = fs.readFileSync(full, 'utf8');
+    const mended = text.replace(/ignore_empty: true,?/g, '');
+    if (mended !== text) fs.writeFileSync(full, mended);
+  }
+  fs.writeFileSync(path.join(work, 'buf.yaml'), 'version: v2\n');
+  fs.writeFileSync(
+    path.join(work, 'buf.gen.yaml'),
+    JSON.stringify({
+      version: 'v2',
+      plugins: [
+        {
+          local: bin('protoc-gen-ts_proto'),
+          out,
+          strategy: 'all',
+          include_imports: true,
+          opt: [
+            'env=node',
+            'esModuleInterop=true',
+            'importSuffix=.js',
+            'oneof=unions-value',
+            'outputJsonMethods=false',
+            'outputServices=grpc-js',
+            'outputTypeAnnotations=false',
+            'useExactTypes=false',
+            'useDate=false',
+            'removeEnumPrefix=true',
+          ],
+        },
+      ],
+    }),
+  );
+  const paths = roots.flatMap((name) => ['--path', name]);
+  fs.rmSync(out, { recursive: true, force: true });
+  fs.mkdirSync(out, { recursive: true });
+  execFileSync(bin('buf'), ['generate', ...paths], { cwd: work, stdio: 'inherit' });
+  execFileSync(bin('buf'), ['build', ...paths, '--as-file-descriptor-set', '-o', path.join(out, 'descriptors.binpb')], {
+    cwd: work,
+    stdio: 'inherit',
+  });
+  fs.writeFileSync(stampFile, stamp);
+} finally {
+  fs.rmSync(work, { recursive: true, force: true });
+}

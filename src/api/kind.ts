@@ -1,0 +1,55 @@
+// What every resource has, and what a kind is. One file per kind under kinds/; registry.ts finds them.
+import type { TSchema } from '@sinclair/typebox';
+
+export interface OwnerReference {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  uid: string;
+  controller?: boolean;
+}
+
+export interface ObjectMeta {
+  name: string;
+  /** Empty or absent for cluster-scoped kinds. */
+  namespace?: string;
+  uid?: string;
+  resourceVersion?: string;
+  generation?: number;
+  creationTimestamp?: string;
+  deletionTimestamp?: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  ownerReferences?: OwnerReference[];
+}
+
+export interface ApiObject {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+}
+
+/** One resource kind: its names, its versions, and the one schema from which type, defaults and checks come. */
+export interface Kind {
+  kind: string;
+  plural: string;
+  singular: string;
+  shortNames: readonly string[];
+  /** Empty for Kubernetes' core group. */
+  group: string;
+  /** All served versions, the preferred one first; objects are kept and given to readers in it. */
+  versions: readonly string[];
+  namespaced: boolean;
+  /** Of the whole object. */
+  schema: TSchema;
+}
+
+/** `group/version`, or `version` alone in the core group. */
+export function apiVersionOf(kind: Kind, version = kind.versions[0] ?? ''): string {
+  return kind.group === '' ? version : `${kind.group}/${version}`;
+}
+
+/** `namespace/name`, or `name` alone where there is no namespace. */
+export function keyOf(meta: { namespace?: string; name: string }): string {
+  return meta.namespace ? `${meta.namespace}/${meta.name}` : meta.name;
+}

@@ -1,0 +1,39 @@
+// Clusters and endpoints as the data plane runs them: decoded from Envoy's Cluster and ClusterLoadAssignment.
+import type { SocketAddress } from '#proxy/config/socket-address';
+
+export type LoadBalancerPolicy = 'round_robin' | 'random' | 'least_request' | 'cluster_provided';
+
+export interface ClusterConfig {
+  name: string;
+  discovery:
+    | { kind: 'static' }
+    | { kind: 'eds'; serviceName: string }
+    /** Resolved every `refreshMs`; `logical` keeps the first address only. */
+    | { kind: 'dns'; logical: boolean; refreshMs: number }
+    | { kind: 'original_dst' };
+  /** For `static` and `dns`. */
+  endpoints: readonly EndpointConfig[];
+  loadBalancer: LoadBalancerPolicy;
+  leastRequestChoices: number;
+  connectTimeoutMs: number;
+  circuitBreaker: { connectionsMax: number; pendingRequestsMax: number; requestsMax: number; retriesMax: number };
+  /** Of a pooled connection without a request; 0: none. Envoy's default is an hour. */
+  idleTimeoutMs: number;
+  /** 0: without limit. */
+  maxRequestsPerConnection: number;
+  /** Source address of upstream connections, as xDS says it (not yet placed). */
+  bindAddress: string | undefined;
+  bufferBytesMax: number;
+  /** Of `metadata.filter_metadata`, for telemetry: Istio's `istio.services[0]`. */
+  service: { host: string; name: string; namespace: string } | undefined;
+}
+
+export interface EndpointConfig {
+  address: SocketAddress;
+  weight: number;
+  priority: number;
+  healthy: boolean;
+  locality: string;
+  /** Istio's `workload` metadata: `name;namespace;canonical name;canonical revision;cluster`. */
+  workload: string;
+}

@@ -1,0 +1,52 @@
+// Envoy's HttpConnectionManager as the data plane runs it: decoded, defaults filled in, immutable.
+import type { AccessLogConfig } from '#proxy/config/access-log';
+import type { RouteTable } from '#proxy/route/route-table';
+
+export interface HttpConnectionManagerConfig {
+  statPrefix: string;
+  /** `rds`: looked up by name in RouteTables, where it may not have come yet. */
+  routes: { kind: 'rds'; name: string } | { kind: 'inline'; table: RouteTable };
+  /** In order; the last one is the router. */
+  httpFilters: readonly HttpFilterConfig[];
+  accessLogs: readonly AccessLogConfig[];
+  /** Of a connection without a request; 0: none. Envoy's default is an hour. */
+  idleTimeoutMs: number;
+  /** Of a stream without a byte in either direction; 0: none. Envoy's default is five minutes. */
+  streamIdleTimeoutMs: number;
+  /** For the whole request to have come; 0: none. */
+  requestTimeoutMs: number;
+  /** For the head to have come, counted from its first byte (a fresh connection: from the accept). */
+  requestHeadersTimeoutMs: number;
+  /** How long a draining connection may finish what it has. */
+  drainTimeoutMs: number;
+  headBytesMax: number;
+  headersMax: number;
+  maxRequestsPerConnection: number;
+  /** True at an edge: the peer's address is the client, and x-forwarded-for is appended to. */
+  useRemoteAddress: boolean;
+  skipXffAppend: boolean;
+  generateRequestId: boolean;
+  preserveExternalRequestId: boolean;
+  serverName: string;
+  serverHeader: 'overwrite' | 'append-if-absent' | 'pass-through';
+  /** Lower case: `websocket`, `connect`. */
+  upgradeTypes: ReadonlySet<string>;
+  normalizePath: boolean;
+  mergeSlashes: boolean;
+  escapedSlashes: 'keep' | 'reject' | 'unescape-and-redirect' | 'unescape-and-forward';
+  stripMatchingHostPort: boolean;
+  /** HTTP/1.1 requests in absolute form are accepted anyway; this allows HTTP/1.0. */
+  acceptHttp10: boolean;
+}
+
+/** One entry of `http_filters`. A type that is not in this union is refused by name when decoding. */
+export type HttpFilterConfig =
+  | { kind: 'router'; name: string; suppressEnvoyHeaders: boolean }
+  | { kind: 'fault'; name: string; fault: FaultConfig | undefined }
+  | { kind: 'istio_stats'; name: string; reporter: 'sidecar' | 'gateway' }
+  | { kind: 'peer_metadata'; name: string; discover: boolean; propagate: boolean };
+
+export interface FaultConfig {
+  delay: { fixedMs: number; fraction: number } | undefined;
+  abort: { httpStatus: number; fraction: number } | undefined;
+}

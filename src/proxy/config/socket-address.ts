@@ -1,0 +1,32 @@
+// Addresses as the proxy's tables hold them, and how a pod without a network namespace of its own gets by.
+
+export interface SocketAddress {
+  /** An IP address, or for upstream endpoints of DNS clusters a host name. */
+  address: string;
+  port: number;
+}
+
+export function formatAddress({ address, port }: SocketAddress): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/**
+ * What stands for "every address" and for "this pod's loopback". A pod in a network namespace has the kernel's own
+ * (`identityPlacement`); pods that share the machine's namespace get two addresses of 127/8 each, so that what
+ * xDS says of 0.0.0.0 and 127.0.0.1 stays true per pod.
+ */
+export interface Placement {
+  wildcard: string;
+  loopback: string;
+  /** Listener port inside the mesh -> where else it is published on this machine. */
+  published: readonly { port: number; at: SocketAddress }[];
+}
+
+export const identityPlacement: Placement = { wildcard: '0.0.0.0', loopback: '127.0.0.1', published: [] };
+
+/** The address to use on this machine for one that xDS names. */
+export function place(placement: Placement, address: string): string {
+  if (address === '0.0.0.0' || address === '::') return placement.wildcard;
+  if (address === '127.0.0.1' || address === '::1') return placement.loopback;
+  return address;
+}

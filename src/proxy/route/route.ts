@@ -1,0 +1,83 @@
+// A route as the data plane runs it. Decoded by config/decode-route.ts; chosen by route-table.ts; pure.
+import type { FaultConfig } from '#proxy/config/http-connection-manager';
+
+/** What routing may look at; it never sees the protocol. Header names are lower case. */
+export interface RoutedRequest {
+  readonly method: string;
+  /** With the query. */
+  readonly path: string;
+  /** With the port, as sent. */
+  readonly authority: string;
+  readonly scheme: string;
+  /** The value, joined with commas when it came more than once; undefined when absent. */
+  header(name: string): string | undefined;
+}
+
+export interface Route {
+  readonly name: string;
+  readonly virtualHost: string;
+  readonly action: RouteAction;
+  readonly requestHeaders: HeaderMutations;
+  readonly responseHeaders: HeaderMutations;
+  /** Per-route fault, which stands in for the filter's own. */
+  readonly fault: FaultConfig | undefined;
+  /** Which resource it came from: `metadata.filter_metadata.istio.config`, with Lateen's file and line. */
+  readonly origin: string | undefined;
+}
+
+export interface HeaderMutations {
+  readonly set: readonly HeaderPair[];
+  readonly append: readonly HeaderPair[];
+  readonly addIfAbsent: readonly HeaderPair[];
+  readonly remove: readonly string[];
+}
+
+/** `name` in lower case. */
+export interface HeaderPair {
+  readonly name: string;
+  readonly value: string;
+}
+
+export type RouteAction =
+  | ForwardAction
+  | { readonly kind: 'redirect'; readonly status: number; readonly location: (request: RoutedRequest) => string }
+  | { readonly kind: 'direct'; readonly status: number; readonly body: string };
+
+export interface ForwardAction {
+  readonly kind: 'forward';
+  /** At least one; weights add up to `weightTotal` > 0. */
+  readonly clusters: readonly WeightedCluster[];
+  readonly weightTotal: number;
+  /** For the whole response to have come, retries included; 0: none. */
+  readonly timeoutMs: number;
+  /** 0: the connection manager's. */
+  readonly idleTimeoutMs: number;
+  readonly retry: RetryPolicy | undefined;
+  /** Rewrites of the request as the upstream sees it. */
+  readonly authority: string | undefined;
+  readonly path: ((path: string) => string) | undefined;
+  /** Upgrades allowed here beyond the connection manager's; lower case. `connect` ends a CONNECT here. */
+  readonly upgradeTypes: ReadonlySet<string>;
+}
+
+export interface WeightedCluster {
+  readonly name: string;
+  readonly weight: number;
+  readonly requestHeaders: HeaderMutations;
+  readonly responseHeaders: HeaderMutations;
+}
+
+export interface RetryPolicy {
+  /** Beyond the first try. */
+  readonly retriesMax: number;
+  /** Envoy's `retry_on` words. */
+  readonly on: ReadonlySet<string>;
+  readonly statuses: ReadonlySet<number>;
+  /** Of each try; 0: the route's timeout alone. */
+  readonly perTryTimeoutMs: number;
+  readonly backoffMsMin: number;
+  readonly backoffMsMax: number;
+  /** Tries at another endpoint than those tried before, at most so many picks. */
+  readonly hostSelectionRetriesMax: number;
+  readonly avoidPreviousHosts: boolean;
+}
