@@ -35,10 +35,13 @@ const roots = [
   'envoy/extensions/access_loggers/stream/v3',
   'envoy/admin/v3',
   'envoy/service/status/v3',
+  'istio',
 ];
 
+const own = path.join(root, 'protos');
 const stamp = [
   fs.readFileSync(fileURLToPath(import.meta.url), 'utf8'),
+  ...fs.readdirSync(path.join(own, 'istio')).map((name) => fs.readFileSync(path.join(own, 'istio', name), 'utf8')),
   ...['@grpc/grpc-js-xds', '@bufbuild/buf', 'ts-proto'].map(
     (name) => JSON.parse(fs.readFileSync(path.join(root, 'node_modules', name, 'package.json'), 'utf8')).version,
   ),
@@ -59,6 +62,7 @@ try {
   copy('googleapis/google/api', 'google/api');
   copy('googleapis/google/rpc', 'google/rpc');
   copy('protoc-gen-validate/validate', 'validate');
+  fs.cpSync(own, work, { recursive: true });
   // This validate.proto is older than the annotations that use it; they do not matter for the wire.
   for (const file of fs.readdirSync(work, { recursive: true, encoding: 'utf8' })) {
     const full = path.join(work, file);
