@@ -1,0 +1,76 @@
+// What the data path of one proxy instance is given: time, chance, tables, addresses, listeners of its exchanges. Made by
+// proxy.ts, read by listen/, filters/ and upstream/. One process hosts many: nothing here is shared between two proxies.
+import type { Clock } from '#foundation/clock';
+import type { Logger } from '#foundation/logger';
+import type { Random } from '#foundation/random';
+import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
+import type { TcpProxyConfig, TrafficDirection } from '#proxy/config/listener';
+import type { Placement } from '#proxy/config/socket-address';
+import type { RouteTable } from '#proxy/route/route-table';
+import { ReadBuffers } from '#proxy/socket/read-buffers';
+import { TimerWheel } from '#proxy/timer-wheel';
+import { ClusterManager } from '#proxy/upstream/cluster-manager';
+import type { Resolver } from '#proxy/upstream/dns-resolver';
+import type { Exchange } from '#telemetry/exchange';
+
+/** Hears of every finished exchange, once, right after its last byte; what it wants to keep it must copy. Must not throw. */
+export interface ExchangeListener {
+  onComplete(exchange: ProxiedExchange): void;
+}
+
+/** An exchange with what the mesh knows of its two ends; each field is as the peer or the cluster's metadata gave it. */
+export interface ProxiedExchange extends Exchange {
+  /** The upstream cluster's service: `metadata.filter_metadata.istio.services[0]`. */
+  readonly service: { host: string; name: string; namespace: string } | undefined;
+  /** The upstream endpoint's `istio.workload`; empty when there is none. */
+  readonly workload: string;
+  /** `x-envoy-peer-metadata` and `-id` that the downstream sent, before they were removed. */
+  readonly downstreamPeer: PeerMetadata | undefined;
+  /** The same of the upstream's response. */
+  readonly upstreamPeer: PeerMetadata | undefined;
+}
+
+/** Opaque here: base64 of a Struct, and `sidecar~ip~name.namespace~domain`. */
+export interface PeerMetadata {
+  readonly metadata: string;
+  readonly id: string;
+}
+
+/** Makes the listeners of one connection manager or TCP proxy; asked once per filter chain, not per exchange. */
+export interface ExchangeListeners {
+  http(config: HttpConnectionManagerConfig, direction: TrafficDirection): readonly ExchangeListener[];
+  tcp(config: TcpProxyConfig, direction: TrafficDirection): readonly ExchangeListener[];
+}
+
+export interface RuntimeOptions {
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+  placement: Placement;
+  /** Route configurations by name; read once per stream, so that a stream keeps its version. */
+  routeTables: { get(name: string): RouteTable | undefined };
+  exchangeListeners: ExchangeListeners;
+  /** What this proxy says of itself to its peers; undefined: nothing. */
+  peerMetadata: PeerMetadata | undefined;
+  resolver: Resolver;
+  /** A fresh `x-request-id`: a UUID in lower case. */
+  newRequestId: () => string;
+}
+
+export interface ProxyRuntime extends RuntimeOptions {
+  readonly timers: TimerWheel;
+  readonly buffers: ReadBuffers;
+  readonly clusters: ClusterManager;
+}
+
+export function createRuntime(options: RuntimeOptions): ProxyRuntime {
+  const timers = new TimerWheel(options.clock);
+  const buffers = new ReadBuffers();
+  return { ...options, timers, buffers, clusters: new ClusterManager({ ...options, timers, buffers }) };
+}
+
+/** Ends what would keep the process alive: timers, DNS refreshes and every upstream connection. */
+export function closeRuntime(runtime: ProxyRuntime): void {
+  runtime.clusters.close();
+  runtime.timers.close();
+}
