@@ -1,0 +1,23 @@
+// Namespace of Kubernetes. Its labels switch injection on; its spec and status are carried, not read.
+import { type Static, Type } from '@sinclair/typebox';
+import type { Kind } from '#api/kind';
+import { message, opaque, texts } from '../schema/field.ts';
+import { objectSchema } from '../schema/metadata.ts';
+
+export const namespaceSchema = objectSchema('Namespace', {
+  spec: Type.Optional(message({ finalizers: texts })),
+  status: Type.Optional(opaque),
+});
+
+export type Namespace = Static<typeof namespaceSchema>;
+
+export const namespaceKind: Kind = {
+  kind: 'Namespace',
+  plural: 'namespaces',
+  singular: 'namespace',
+  shortNames: ['ns'],
+  group: '',
+  versions: ['v1'],
+  namespaced: false,
+  schema: namespaceSchema,
+};

@@ -1,0 +1,64 @@
+// All kinds, and how one is found: by what a manifest says, by a REST path, or by what a person types.
+import type { Kind } from './kind.ts';
+import { configMapKind } from './kinds/config-map.ts';
+import { deploymentKind } from './kinds/deployment.ts';
+import { destinationRuleKind } from './kinds/destination-rule.ts';
+import { endpointSliceKind } from './kinds/endpoint-slice.ts';
+import { endpointsKind } from './kinds/endpoints.ts';
+import { gatewayKind } from './kinds/gateway.ts';
+import { namespaceKind } from './kinds/namespace.ts';
+import { podKind } from './kinds/pod.ts';
+import { secretKind } from './kinds/secret.ts';
+import { serviceKind } from './kinds/service.ts';
+import { serviceAccountKind } from './kinds/service-account.ts';
+import { serviceEntryKind } from './kinds/service-entry.ts';
+import { sidecarKind } from './kinds/sidecar.ts';
+import { virtualServiceKind } from './kinds/virtual-service.ts';
+import { workloadEntryKind } from './kinds/workload-entry.ts';
+
+/** Every kind, in the order in which a set of manifests is best applied: what others need comes first. */
+export const kinds: readonly Kind[] = [
+  namespaceKind,
+  serviceAccountKind,
+  secretKind,
+  configMapKind,
+  serviceKind,
+  endpointsKind,
+  endpointSliceKind,
+  podKind,
+  deploymentKind,
+  serviceEntryKind,
+  workloadEntryKind,
+  destinationRuleKind,
+  gatewayKind,
+  virtualServiceKind,
+  sidecarKind,
+];
+
+const byGroupKind = new Map(kinds.map((kind) => [`${kind.group}/${kind.kind}`, kind]));
+const byGroupPlural = new Map(kinds.map((kind) => [`${kind.group}/${kind.plural}`, kind]));
+
+/** `networking.istio.io/v1` is a group and a version; `v1` is a version of Kubernetes' core group, whose name is empty. */
+export function parseApiVersion(apiVersion: string): { group: string; version: string } {
+  const slash = apiVersion.indexOf('/');
+  return slash < 0 ? { group: '', version: apiVersion } : { group: apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1) };
+}
+
+/** The kind that a manifest names, in any version that is served. */
+export function kindOf(apiVersion: string, kind: string): Kind | undefined {
+  const { group, version } = parseApiVersion(apiVersion);
+  const found = byGroupKind.get(`${group}/${kind}`);
+  return found?.versions.includes(version) ? found : undefined;
+}
+
+/** The kind at a REST path: `apps`, `deployments`. */
+export function kindOfResource(group: string, plural: string): Kind | undefined {
+  return byGroupPlural.get(`${group}/${plural}`);
+}
+
+/** The kind that a person means by `vs`, `virtualservice`, `VirtualServices` or `virtualservices.networking.istio.io`. */
+export function kindNamed(word: string): Kind | undefined {
+  const [name = '', ...group] = word.toLowerCase().split('.');
+  const named = (kind: Kind) => [kind.plural, kind.singular, kind.kind.toLowerCase(), ...kind.shortNames].includes(name);
+  return kinds.find((kind) => named(kind) && (group.length === 0 || group.join('.') === kind.group));
+}
