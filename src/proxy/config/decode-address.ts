@@ -1,0 +1,20 @@
+// Envoy's addresses -> SocketAddress.
+import type { Address } from '#codec/protobuf/generated/envoy/config/core/v3/address';
+import { SocketAddress_Protocol } from '#codec/protobuf/generated/envoy/config/core/v3/address';
+import type { Findings } from './findings.ts';
+import type { SocketAddress } from './socket-address.ts';
+
+export function decodeAddress(address: Address | undefined, field: string, findings: Findings): SocketAddress | undefined {
+  const kind = address?.address;
+  if (kind?.$case !== 'socketAddress') {
+    findings.report(field, kind === undefined ? 'is missing' : `${kind.$case} addresses are not supported`);
+    return undefined;
+  }
+  const { address: host, protocol, portSpecifier } = kind.value;
+  if (protocol !== SocketAddress_Protocol.TCP) findings.report(field, 'only TCP is supported');
+  if (portSpecifier?.$case === 'namedPort') findings.report(field, 'named ports are not supported');
+  const port = portSpecifier?.$case === 'portValue' ? portSpecifier.value : 0;
+  if (host === '') findings.report(`${field}.address`, 'is empty');
+  if (port > 65_535) findings.report(`${field}.port_value`, `${port} is not a port`);
+  return { address: host, port };
+}

@@ -1,0 +1,156 @@
+// Envoy's Cluster and ClusterLoadAssignment -> ClusterConfig and EndpointConfig.
+import type { Cluster } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
+import {
+  Cluster_DiscoveryType as DiscoveryType,
+  Cluster_LbPolicy as LbPolicy,
+} from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
+import type { Locality } from '#codec/protobuf/generated/envoy/config/core/v3/base';
+import { HealthStatus } from '#codec/protobuf/generated/envoy/config/core/v3/health_check';
+import type { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
+import type { LbEndpoint } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint_components';
+import { HttpProtocolOptions } from '#codec/protobuf/generated/envoy/extensions/upstreams/http/v3/http_protocol_options';
+import type { ClusterConfig, EndpointConfig, LoadBalancerPolicy } from './cluster.ts';
+import { decodeAddress } from './decode-address.ts';
+import { bufferBytesDefault } from './decode-listener.ts';
+import { type Findings, milliseconds } from './findings.ts';
+
+/** Envoy's default of every circuit breaker but the one of retries. */
+const thresholdDefault = 1024;
+
+export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConfig {
+  if (cluster.name === '') findings.report('name', 'is empty');
+  if (cluster.transportSocket !== undefined && !cluster.transportSocket.name.endsWith('raw_buffer')) {
+    findings.report('transport_socket', `${cluster.transportSocket.name} is not supported yet`);
+  }
+  if (cluster.http2ProtocolOptions !== undefined) findings.report('http2_protocol_options', 'is not supported yet');
+  const threshold = cluster.circuitBreakers?.thresholds.find(({ priority }) => priority === 0);
+  const protocol = decodeProtocolOptions(cluster, findings);
+  return {
+    name: cluster.name,
+    discovery: decodeDiscovery(cluster, findings),
+    endpoints: cluster.loadAssignment === undefined ? [] : decodeEndpoints(cluster.loadAssignment, findings),
+    loadBalancer: decodePolicy(cluster, findings),
+    leastRequestChoices: cluster.lbConfig?.$case === 'leastRequestLbConfig' ? (cluster.lbConfig.value.choiceCount ?? 2) : 2,
+    connectTimeoutMs: milliseconds(cluster.connectTimeout, 5_000),
+    circuitBreaker: {
+      connectionsMax: threshold?.maxConnections ?? thresholdDefault,
+      pendingRequestsMax: threshold?.maxPendingRequests ?? thresholdDefault,
+      requestsMax: threshold?.maxRequests ?? thresholdDefault,
+      retriesMax: threshold?.maxRetries ?? 3,
+    },
+    idleTimeoutMs: protocol.idleTimeoutMs,
+    maxRequestsPerConnection: cluster.maxRequestsPerConnection ?? protocol.maxRequestsPerConnection,
+    bindAddress: cluster.upstreamBindConfig?.sourceAddress?.address,
+    bufferBytesMax: cluster.perConnectionBufferLimitBytes ?? bufferBytesDefault,
+    service: decodeService(cluster),
+  };
+}
+
+function decodeDiscovery(cluster: Cluster, findings: Findings): ClusterConfig['discovery'] {
+  const type = cluster.clusterDiscoveryType;
+  if (type?.$case === 'clusterType') {
+    findings.report('cluster_type', `${type.value.name} is not supported`);
+    return { kind: 'static' };
+  }
+  const refreshMs = milliseconds(cluster.dnsRefreshRate, 5_000);
+  switch (type?.value ?? DiscoveryType.STATIC) {
+    case DiscoveryType.STATIC:
+      return { kind: 'static' };
+    case DiscoveryType.STRICT_DNS:
+      return { kind: 'dns', logical: false, refreshMs };
+    case DiscoveryType.LOGICAL_DNS:
+      return { kind: 'dns', logical: true, refreshMs };
+    case DiscoveryType.EDS:
+      return { kind: 'eds', serviceName: cluster.edsClusterConfig?.serviceName || cluster.name };
+    case DiscoveryType.ORIGINAL_DST:
+      return { kind: 'original_dst' };
+    default:
+      findings.report('type', `${type?.value} is not known`);
+      return { kind: 'static' };
+  }
+}
+
+const policies: Readonly<Record<number, LoadBalancerPolicy>> = {
+  [LbPolicy.ROUND_ROBIN]: 'round_robin',
+  [LbPolicy.LEAST_REQUEST]: 'least_request',
+  [LbPolicy.RANDOM]: 'random',
+  [LbPolicy.CLUSTER_PROVIDED]: 'cluster_provided',
+};
+
+function decodePolicy(cluster: Cluster, findings: Findings): LoadBalancerPolicy {
+  const policy = policies[cluster.lbPolicy];
+  if (policy === undefined) findings.report('lb_policy', `${LbPolicy[cluster.lbPolicy] ?? cluster.lbPolicy} is not supported yet`);
+  return policy ?? 'round_robin';
+}
+
+const protocolOptionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+
+function decodeProtocolOptions(cluster: Cluster, findings: Findings): { idleTimeoutMs: number; maxRequestsPerConnection: number } {
+  const any = cluster.typedExtensionProtocolOptions[protocolOptionsKey];
+  const field = `typed_extension_protocol_options[${protocolOptionsKey}]`;
+  const options = any === undefined ? undefined : findings.attempt(field, () => HttpProtocolOptions.decode(any.value));
+  const explicit = options?.upstreamProtocolOptions;
+  if (explicit?.$case === 'explicitHttpConfig' && explicit.value.protocolConfig?.$case !== 'httpProtocolOptions') {
+    findings.report(field, `${explicit.value.protocolConfig?.$case} is not supported yet`);
+  }
+  const common = options?.commonHttpProtocolOptions ?? cluster.commonHttpProtocolOptions;
+  return {
+    idleTimeoutMs: milliseconds(common?.idleTimeout, 3_600_000),
+    maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
+  };
+}
+
+/** Istio names the services that a cluster stands for in its metadata. */
+function decodeService(cluster: Cluster): ClusterConfig['service'] {
+  const istio = cluster.metadata?.filterMetadata['istio'] as
+    | { services?: { host?: string; name?: string; namespace?: string }[] }
+    | undefined;
+  const service = istio?.services?.[0];
+  return service?.host === undefined ? undefined : { host: service.host, name: service.name ?? '', namespace: service.namespace ?? '' };
+}
+
+export function decodeEndpoints(assignment: ClusterLoadAssignment, findings: Findings): EndpointConfig[] {
+  return assignment.endpoints.flatMap((group, i) =>
+    group.lbEndpoints.flatMap((endpoint, j) => {
+      const decoded = decodeEndpoint(
+        endpoint,
+        group.priority,
+        formatLocality(group.locality),
+        `endpoints[${i}].lb_endpoints[${j}]`,
+        findings,
+      );
+      return decoded === undefined ? [] : [decoded];
+    }),
+  );
+}
+
+const unhealthy: ReadonlySet<HealthStatus> = new Set([HealthStatus.UNHEALTHY, HealthStatus.DRAINING, HealthStatus.TIMEOUT]);
+
+function decodeEndpoint(
+  endpoint: LbEndpoint,
+  priority: number,
+  locality: string,
+  field: string,
+  findings: Findings,
+): EndpointConfig | undefined {
+  if (endpoint.hostIdentifier?.$case !== 'endpoint') {
+    findings.report(field, 'only endpoints with an address are supported');
+    return undefined;
+  }
+  const address = decodeAddress(endpoint.hostIdentifier.value.address, `${field}.endpoint.address`, findings);
+  if (address === undefined) return undefined;
+  const istio = endpoint.metadata?.filterMetadata['istio'] as { workload?: string } | undefined;
+  return {
+    address,
+    weight: endpoint.loadBalancingWeight ?? 1,
+    priority,
+    healthy: !unhealthy.has(endpoint.healthStatus),
+    locality,
+    workload: istio?.workload ?? '',
+  };
+}
+
+function formatLocality(locality: Locality | undefined): string {
+  if (locality === undefined) return '';
+  return [locality.region, locality.zone, locality.subZone].filter((part) => part !== '').join('/');
+}

@@ -1,0 +1,34 @@
+// Envoy's HTTPFault -> FaultConfig. Used for the filter itself and for a route's own.
+import type { HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/http/fault/v3/fault';
+import { fractionOf } from './decode-matcher.ts';
+import { type Findings, milliseconds } from './findings.ts';
+import type { FaultConfig } from './http-connection-manager.ts';
+
+/** Undefined when it asks for nothing. */
+export function decodeFault(fault: HTTPFault, field: string, findings: Findings): FaultConfig | undefined {
+  if (fault.headers.length > 0) findings.report(`${field}.headers`, 'is not supported');
+  if (fault.responseRateLimit !== undefined) findings.report(`${field}.response_rate_limit`, 'is not supported');
+  const delay = decodeDelay(fault, field, findings);
+  const abort = decodeAbort(fault, field, findings);
+  return delay === undefined && abort === undefined ? undefined : { delay, abort };
+}
+
+function decodeDelay({ delay }: HTTPFault, field: string, findings: Findings): FaultConfig['delay'] {
+  if (delay === undefined) return undefined;
+  if (delay.faultDelaySecifier?.$case !== 'fixedDelay') {
+    findings.report(`${field}.delay`, 'only fixed_delay is supported');
+    return undefined;
+  }
+  return { fixedMs: milliseconds(delay.faultDelaySecifier.value, 0), fraction: fractionOf(delay.percentage, 0) };
+}
+
+function decodeAbort({ abort }: HTTPFault, field: string, findings: Findings): FaultConfig['abort'] {
+  if (abort === undefined) return undefined;
+  if (abort.errorType?.$case !== 'httpStatus') {
+    findings.report(`${field}.abort`, 'only http_status is supported');
+    return undefined;
+  }
+  const httpStatus = abort.errorType.value;
+  if (httpStatus < 200 || httpStatus > 599) findings.report(`${field}.abort.http_status`, `${httpStatus} is not within 200-599`);
+  return { httpStatus, fraction: fractionOf(abort.percentage, 0) };
+}

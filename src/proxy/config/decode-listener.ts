@@ -1,0 +1,125 @@
+// Envoy's Listener -> ListenerConfig.
+import { TrafficDirection as Direction } from '#codec/protobuf/generated/envoy/config/core/v3/base';
+import type { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
+import type {
+  FilterChain as EnvoyFilterChain,
+  FilterChainMatch as EnvoyFilterChainMatch,
+  Filter,
+} from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
+import { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { TcpProxy } from '#codec/protobuf/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import { decodeAccessLogs } from './decode-access-log.ts';
+import { decodeAddress } from './decode-address.ts';
+import { decodeHttpConnectionManager } from './decode-http-connection-manager.ts';
+import { type Findings, messageName, milliseconds } from './findings.ts';
+import type { FilterChain, FilterChainMatch, ListenerConfig, NetworkFilterConfig, TcpProxyConfig, TrafficDirection } from './listener.ts';
+
+/** Envoy's default of a connection's soft buffer limit. */
+export const bufferBytesDefault = 1024 * 1024;
+
+const knownListenerFilters: ReadonlySet<string> = new Set([
+  'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',
+  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
+  'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector',
+]);
+
+const directions: Readonly<Record<number, TrafficDirection>> = { [Direction.INBOUND]: 'inbound', [Direction.OUTBOUND]: 'outbound' };
+
+export function decodeListener(listener: Listener, findings: Findings): ListenerConfig {
+  if (listener.name === '') findings.report('name', 'is empty');
+  if (listener.apiListener !== undefined) findings.report('api_listener', 'is for gRPC clients, not for a proxy');
+  if (listener.filterChainMatcher !== undefined) findings.report('filter_chain_matcher', 'is not supported');
+  if (listener.udpListenerConfig !== undefined) findings.report('udp_listener_config', 'is not supported');
+  if (listener.filterChains.length === 0 && listener.defaultFilterChain === undefined) findings.report('filter_chains', 'is empty');
+  listener.listenerFilters.forEach((filter, i) => {
+    const any = filter.configType?.$case === 'typedConfig' ? filter.configType.value : undefined;
+    if (any === undefined || !knownListenerFilters.has(messageName(any))) {
+      findings.report(`listener_filters[${i}]`, `filter ${filter.name} is not known`);
+    }
+  });
+  const addresses = [listener.address, ...listener.additionalAddresses.map((a) => a.address)]
+    .map((address, i) => decodeAddress(address, i === 0 ? 'address' : `additional_addresses[${i - 1}]`, findings))
+    .filter((address) => address !== undefined);
+  return {
+    name: listener.name,
+    addresses,
+    bindToPort: listener.bindToPort ?? listener.deprecatedV1?.bindToPort ?? true,
+    useOriginalDst: listener.useOriginalDst ?? false,
+    direction: directions[listener.trafficDirection] ?? 'unspecified',
+    filterChains: listener.filterChains.map((chain, i) => decodeFilterChain(chain, `filter_chains[${i}]`, findings)),
+    defaultFilterChain:
+      listener.defaultFilterChain === undefined
+        ? undefined
+        : decodeFilterChain(listener.defaultFilterChain, 'default_filter_chain', findings),
+    bufferBytesMax: listener.perConnectionBufferLimitBytes ?? bufferBytesDefault,
+    accessLogs: decodeAccessLogs(listener.accessLog, 'access_log', findings),
+  };
+}
+
+function decodeFilterChain(chain: EnvoyFilterChain, field: string, findings: Findings): FilterChain {
+  if (chain.transportSocket !== undefined && !chain.transportSocket.name.endsWith('raw_buffer')) {
+    findings.report(`${field}.transport_socket`, `${chain.transportSocket.name} is not supported yet`);
+  }
+  if (chain.filters.length === 0) findings.report(`${field}.filters`, 'is empty');
+  const filters = chain.filters.flatMap((filter, i) => {
+    const at = `${field}.filters[${i}]`;
+    const decoded = findings.attempt(at, () => decodeNetworkFilter(filter, at, findings));
+    return decoded === undefined ? [] : [decoded];
+  });
+  return {
+    name: chain.name,
+    match: decodeMatch(chain.filterChainMatch, field, findings),
+    filters,
+    transportSocketConnectTimeoutMs: milliseconds(chain.transportSocketConnectTimeout, 0),
+  };
+}
+
+function decodeMatch(match: EnvoyFilterChainMatch | undefined, field: string, findings: Findings): FilterChainMatch {
+  if ((match?.sourcePorts.length ?? 0) > 0) findings.report(`${field}.filter_chain_match.source_ports`, 'is not supported');
+  const ranges = (list: { addressPrefix: string; prefixLen: number | undefined }[] | undefined) =>
+    (list ?? []).map(({ addressPrefix, prefixLen }) => `${addressPrefix}/${prefixLen ?? 0}`);
+  return {
+    destinationPort: match?.destinationPort,
+    prefixRanges: ranges(match?.prefixRanges),
+    serverNames: match?.serverNames ?? [],
+    transportProtocol: match?.transportProtocol ?? '',
+    applicationProtocols: match?.applicationProtocols ?? [],
+    sourcePrefixRanges: ranges(match?.sourcePrefixRanges),
+  };
+}
+
+function decodeNetworkFilter(filter: Filter, field: string, findings: Findings): NetworkFilterConfig | undefined {
+  if (filter.configType?.$case !== 'typedConfig') {
+    findings.report(field, `filter ${filter.name} has no typed_config`);
+    return undefined;
+  }
+  const any = filter.configType.value;
+  switch (messageName(any)) {
+    case 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
+      return {
+        kind: 'http_connection_manager',
+        http: decodeHttpConnectionManager(HttpConnectionManager.decode(any.value), field, findings),
+      };
+    case 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy':
+      return { kind: 'tcp_proxy', tcp: decodeTcpProxy(TcpProxy.decode(any.value), field, findings) };
+    default:
+      findings.report(field, `filter ${filter.name} (${any.typeUrl}) is not known`);
+      return undefined;
+  }
+}
+
+function decodeTcpProxy(tcp: TcpProxy, field: string, findings: Findings): TcpProxyConfig {
+  const specifier = tcp.clusterSpecifier;
+  if (tcp.tunnelingConfig !== undefined) findings.report(`${field}.tunneling_config`, 'is not supported');
+  if (specifier === undefined) findings.report(field, 'cluster specifier is missing');
+  return {
+    statPrefix: tcp.statPrefix,
+    clusters:
+      specifier?.$case === 'weightedClusters'
+        ? specifier.value.clusters.map(({ name, weight }) => ({ name, weight }))
+        : [{ name: specifier?.value ?? '', weight: 1 }],
+    idleTimeoutMs: milliseconds(tcp.idleTimeout, 3_600_000),
+    maxConnectAttempts: tcp.maxConnectAttempts ?? 1,
+    accessLogs: decodeAccessLogs(tcp.accessLog, `${field}.access_log`, findings),
+  };
+}

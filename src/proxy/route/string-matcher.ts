@@ -1,0 +1,68 @@
+// Tests of one string: what Envoy's StringMatcher, HeaderMatcher and query parameter matchers come down to. Pure.
+
+export type StringTest = (value: string) => boolean;
+
+export function exactly(expected: string, ignoreCase = false): StringTest {
+  if (!ignoreCase) return (value) => value === expected;
+  const lower = expected.toLowerCase();
+  return (value) => value.length === lower.length && value.toLowerCase() === lower;
+}
+
+export function startsWith(prefix: string, ignoreCase = false): StringTest {
+  if (!ignoreCase) return (value) => value.startsWith(prefix);
+  const lower = prefix.toLowerCase();
+  return (value) => value.slice(0, lower.length).toLowerCase() === lower;
+}
+
+export function endsWith(suffix: string, ignoreCase = false): StringTest {
+  if (!ignoreCase) return (value) => value.endsWith(suffix);
+  const lower = suffix.toLowerCase();
+  return (value) => value.toLowerCase().endsWith(lower);
+}
+
+export function contains(part: string, ignoreCase = false): StringTest {
+  if (!ignoreCase) return (value) => value.includes(part);
+  const lower = part.toLowerCase();
+  return (value) => value.toLowerCase().includes(lower);
+}
+
+/** The whole value must match, as Envoy's safe_regex asks for. */
+export function matchesRegex(regex: RegExp): StringTest {
+  const whole = new RegExp(`^(?:${regex.source})$`, regex.flags);
+  return (value) => whole.test(value);
+}
+
+/**
+ * Compiles an RE2 expression with JavaScript's engine: leading inline flags (`(?i)`, `(?s)`, `(?m)`), `(?P<name>…)`, `\z`
+ * and POSIX classes are turned into JavaScript's forms. Throws SyntaxError where the expression has no such form.
+ */
+export function compileRegex(expression: string): RegExp {
+  const flags = new Set(['u']);
+  let source = expression.replace(/^\(\?([ims]+)\)/, (_, letters: string) => {
+    for (const letter of letters) flags.add(letter);
+    return '';
+  });
+  source = source
+    .replace(/\(\?P</g, '(?<')
+    .replace(/\\z/g, '$')
+    .replace(/\\A/g, '^')
+    .replace(/\[:(\w+):\]/g, (whole, name: string) => posixClasses[name] ?? whole);
+  try {
+    return new RegExp(source, [...flags].join(''));
+  } catch {
+    // RE2 allows escapes of punctuation that JavaScript's unicode mode refuses.
+    flags.delete('u');
+    return new RegExp(source, [...flags].join(''));
+  }
+}
+
+const posixClasses: Readonly<Record<string, string>> = {
+  alnum: '0-9A-Za-z',
+  alpha: 'A-Za-z',
+  digit: '0-9',
+  lower: 'a-z',
+  upper: 'A-Z',
+  space: '\\t\\n\\v\\f\\r ',
+  word: '0-9A-Za-z_',
+  xdigit: '0-9A-Fa-f',
+};
