@@ -1,0 +1,49 @@
+// The syntax of names: of objects and labels (Kubernetes, RFC 1123 and 1035), of hosts and header fields (Istio, RFC 9110).
+import { isIP } from 'node:net';
+
+const label1123 = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const label1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
+const hostLabel = /^[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?$/;
+const labelName = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
+const headerToken = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+export const isDnsLabel = (text: string): boolean => text.length <= 63 && label1123.test(text);
+export const isDns1035Label = (text: string): boolean => text.length <= 63 && label1035.test(text);
+export const isDnsSubdomain = (text: string): boolean => text.length <= 253 && text.split('.').every((label) => label1123.test(label));
+
+/** A key of labels: `app`, `app.kubernetes.io/name`. */
+export function isLabelKey(text: string): boolean {
+  const slash = text.indexOf('/');
+  if (slash >= 0 && !isDnsSubdomain(text.slice(0, slash))) return false;
+  const name = text.slice(slash + 1);
+  return name.length <= 63 && labelName.test(name);
+}
+
+export const isLabelValue = (text: string): boolean => text === '' || (text.length <= 63 && labelName.test(text));
+
+/** A full or short host name without wildcard; a trailing dot is let pass. */
+export function isHostname(text: string): boolean {
+  const host = text.endsWith('.') ? text.slice(0, -1) : text;
+  return host.length <= 253 && host.split('.').every((label) => label.length <= 63 && hostLabel.test(label));
+}
+
+/** A host name, or one whose leftmost label is `*` (`*`, `*.example.com`). */
+export function isWildcardHost(text: string): boolean {
+  if (text === '*') return true;
+  return text.startsWith('*.') ? isHostname(text.slice(2)) : isHostname(text.startsWith('*') ? text.slice(1).replace(/^-/, '') : text);
+}
+
+/** An IP address of either version. */
+export const isAddress = (text: string): boolean => isIP(text) !== 0;
+
+/** An address, or a range of them in CIDR notation. */
+export function isAddressRange(text: string): boolean {
+  const slash = text.indexOf('/');
+  if (slash < 0) return isIP(text) !== 0;
+  const version = isIP(text.slice(0, slash));
+  const bits = text.slice(slash + 1);
+  return version !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128);
+}
+
+/** A header's name (RFC 9110), or a pseudo-header such as `:authority`. */
+export const isHeaderName = (text: string): boolean => headerToken.test(text.startsWith(':') ? text.slice(1) : text);

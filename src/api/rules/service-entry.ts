@@ -1,0 +1,126 @@
+// What Istio asks of a ServiceEntry, and of the workloads in it or in a WorkloadEntry, beyond their structure.
+import type { ServiceEntry } from '../kinds/service-entry.ts';
+import type { Workload, WorkloadEntry } from '../kinds/workload-entry.ts';
+import { checkProtocol } from './gateway.ts';
+import { checkLabels } from './metadata.ts';
+import { isAddress, isAddressRange, isHostname, isLabelValue, isWildcardHost } from './names.ts';
+import type { Report } from './report.ts';
+
+export function checkServiceEntry({ spec }: ServiceEntry, report: Report): void {
+  for (const [index, host] of spec.hosts.entries()) {
+    if (host === '*' || !isWildcardHost(host)) {
+      report.error(
+        'INVALID_HOST',
+        `spec.hosts[${index}]`,
+        `"${host}" is no host that an entry may claim`,
+        'name it, or write *.example.com',
+      );
+    }
+  }
+  for (const [index, address] of (spec.addresses ?? []).entries()) {
+    if (!isAddressRange(address))
+      report.error('INVALID_ADDRESS', `spec.addresses[${index}]`, `"${address}" is neither an IP address nor a CIDR range`);
+  }
+  checkPorts(spec.ports ?? [], report);
+  checkLabels('spec.workloadSelector.labels', spec.workloadSelector?.labels ?? {}, report);
+  if (spec.workloadSelector && spec.endpoints) {
+    report.error('CONFLICTING_FIELDS', 'spec', 'workloadSelector and endpoints exclude each other', 'keep one of them');
+  }
+  for (const [index, endpoint] of (spec.endpoints ?? []).entries()) checkEndpoint(spec, endpoint, `spec.endpoints[${index}]`, report);
+  checkResolution(spec, report);
+}
+
+export function checkWorkloadEntry({ spec }: WorkloadEntry, report: Report): void {
+  checkWorkload(spec, 'spec', report);
+}
+
+type Spec = ServiceEntry['spec'];
+
+function checkPorts(ports: NonNullable<Spec['ports']>, report: Report): void {
+  for (const [index, port] of ports.entries()) {
+    const at = `spec.ports[${index}]`;
+    if (port.name === '') report.error('MISSING_FIELD', `${at}.name`, 'this field is required');
+    if (port.protocol) checkProtocol(port.protocol, `${at}.protocol`, report);
+  }
+  report.unique(
+    'DUPLICATE_PORT',
+    ports.flatMap(({ name, number }, index) => [
+      { value: name, field: `spec.ports[${index}].name`, what: `name of a port "${name}"` },
+      { value: `#${number}`, field: `spec.ports[${index}].number`, what: `port ${number}` },
+    ]),
+  );
+}
+
+function checkResolution(spec: Spec, report: Report): void {
+  const { resolution = 'NONE', hosts, endpoints = [], addresses = [] } = spec;
+  const wildcard = hosts.find((host) => host.startsWith('*'));
+  const field = 'spec.resolution';
+  if (resolution === 'NONE' && endpoints.length > 0) {
+    report.error('CONFLICTING_FIELDS', field, 'resolution NONE takes no endpoints', 'set STATIC for addresses, DNS for names');
+  }
+  if (resolution === 'DNS' || resolution === 'DNS_ROUND_ROBIN') {
+    if (wildcard && endpoints.length === 0 && !spec.workloadSelector) {
+      report.error('INVALID_HOST', field, `"${wildcard}" cannot be resolved by DNS`, 'name the hosts, or give endpoints');
+    }
+    if (addresses.some((address) => address.includes('/')))
+      report.error('CONFLICTING_FIELDS', 'spec.addresses', 'CIDR ranges exclude resolution by DNS');
+  }
+  if (resolution === 'DNS_ROUND_ROBIN' && endpoints.length > 1) {
+    report.error('CONFLICTING_FIELDS', 'spec.endpoints', 'resolution DNS_ROUND_ROBIN takes one endpoint at most');
+  }
+  if (resolution === 'DYNAMIC_DNS') checkDynamicDns(spec, report);
+}
+
+function checkDynamicDns({ hosts, endpoints = [], ports = [] }: Spec, report: Report): void {
+  if (endpoints.length > 0) report.error('CONFLICTING_FIELDS', 'spec.endpoints', 'resolution DYNAMIC_DNS takes no endpoints');
+  const named = hosts.findIndex((host) => !host.startsWith('*'));
+  if (named >= 0)
+    report.error('INVALID_HOST', `spec.hosts[${named}]`, 'resolution DYNAMIC_DNS is for wildcard hosts', 'set resolution DNS');
+  for (const [index, { protocol = '' }] of ports.entries()) {
+    if (!/^(http|http2|grpc|https|tls)$/i.test(protocol)) {
+      report.error(
+        'UNSUPPORTED',
+        `spec.ports[${index}].protocol`,
+        `resolution DYNAMIC_DNS does not work with protocol ${protocol || 'TCP'}`,
+      );
+    }
+  }
+}
+
+function checkEndpoint(spec: Spec, endpoint: Workload, at: string, report: Report): void {
+  checkWorkload(endpoint, at, report);
+  const names = new Set((spec.ports ?? []).map((port) => port.name));
+  const { address = '', ports = {} } = endpoint;
+  for (const name of Object.keys(ports)) {
+    if (!names.has(name))
+      report.error(
+        'UNKNOWN_PORT',
+        `${at}.ports.${name}`,
+        `spec.ports has no port named "${name}"`,
+        `it has ${[...names].join(', ') || 'none'}`,
+      );
+  }
+  const unix = address.startsWith('unix://');
+  if (unix && (spec.ports ?? []).length > 1) report.error('CONFLICTING_FIELDS', `${at}.address`, 'a unix socket serves one port only');
+  if (unix && spec.resolution !== 'STATIC') report.error('CONFLICTING_FIELDS', `${at}.address`, 'a unix socket requires resolution STATIC');
+  if (!unix && address !== '' && spec.resolution === 'STATIC' && !isAddress(address)) {
+    report.error('INVALID_ADDRESS', `${at}.address`, `"${address}" is no IP address`, 'set resolution DNS for names');
+  }
+}
+
+function checkWorkload(workload: Workload, at: string, report: Report): void {
+  const { address = '', network, ports = {}, labels = {} } = workload;
+  if (address === '' && !network) report.error('MISSING_FIELD', `${at}.address`, 'one of address, network is required');
+  if (address.startsWith('unix://')) {
+    const path = address.slice('unix://'.length);
+    if (!/^[/@]./.test(path) || path.endsWith('/'))
+      report.error('INVALID_ADDRESS', `${at}.address`, `"${address}" is no absolute path of a socket`);
+    if (Object.keys(ports).length > 0) report.error('CONFLICTING_FIELDS', `${at}.ports`, 'a unix socket has no ports');
+  } else if (address !== '' && !isAddress(address) && !isHostname(address)) {
+    report.error('INVALID_ADDRESS', `${at}.address`, `"${address}" is neither an IP address nor a name of a host`);
+  }
+  for (const name of Object.keys(ports)) {
+    if (name === '' || !isLabelValue(name)) report.error('INVALID_NAME', `${at}.ports`, `"${name}" is no name of a port`);
+  }
+  checkLabels(`${at}.labels`, labels, report);
+}
