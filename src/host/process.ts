@@ -1,0 +1,105 @@
+// One local process that is kept running: started, its output appended to a file, restarted with backoff when it ends.
+// It dies with its parent, also when the parent is killed: util-linux' setpriv asks the kernel for that.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { Backoff } from '#foundation/backoff';
+import type { Clock, Timer } from '#foundation/clock';
+import type { Random } from '#foundation/random';
+
+export interface ProcessSpec {
+  command: readonly string[];
+  env: Readonly<Record<string, string>>;
+  /** Appended to: standard output and error. */
+  logFile: string;
+  cwd?: string;
+}
+
+export interface ProcessExit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** How often it has been restarted before. */
+  restarts: number;
+  /** Why it could not be started at all. */
+  error?: string;
+}
+
+export interface ProcessEvents {
+  started(pid: number): void;
+  /** Called at each end; it is started again after `retryMs`. */
+  ended(exit: ProcessExit, retryMs: number): void;
+}
+
+/** A process that has run so long is taken to be well: its next restart is immediate again. */
+const settledMs = 10_000;
+const setpriv = '/usr/bin/setpriv';
+
+export class SupervisedProcess {
+  private child: ChildProcess | undefined;
+  private retry: Timer | undefined;
+  private readonly backoff: Backoff;
+  private stopping: Promise<void> | undefined;
+  private quickEnds = 0;
+  restarts = 0;
+
+  constructor(
+    private readonly spec: ProcessSpec,
+    private readonly options: { clock: Clock; random: Random; events: ProcessEvents; stopMsMax: number },
+  ) {
+    this.backoff = new Backoff({ random: options.random, delayMsMin: 200, delayMsMax: 10_000 });
+  }
+
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
+  start(): void {
+    const { clock, events } = this.options;
+    const startedAt = clock.now();
+    const log = openSync(this.spec.logFile, 'a');
+    const [program = '', ...args] = withParentDeathSignal(this.spec.command);
+    const child = spawn(program, args, { env: { ...this.spec.env }, cwd: this.spec.cwd, stdio: ['ignore', log, log] });
+    closeSync(log);
+    this.child = child;
+    let error: string | undefined;
+    child.once('spawn', () => events.started(child.pid ?? 0));
+    child.once('error', (thrown) => {
+      error = thrown.message;
+      if (child.pid === undefined) this.ended(child, { code: null, signal: null, restarts: this.restarts, error }, startedAt);
+    });
+    child.once('exit', (code, signal) => this.ended(child, { code, signal, restarts: this.restarts, ...(error ? { error } : {}) }, startedAt));
+  }
+
+  /** Ends the process, by force after `stopMsMax`; resolves when it is gone. */
+  stop(): Promise<void> {
+    this.stopping ??= new Promise((resolve) => {
+      this.retry?.cancel();
+      const child = this.child;
+      if (child?.pid === undefined) return resolve();
+      const force = this.options.clock.after(this.options.stopMsMax, () => child.kill('SIGKILL'));
+      child.once('exit', () => {
+        force.cancel();
+        resolve();
+      });
+      child.kill('SIGTERM');
+    });
+    return this.stopping;
+  }
+
+  private ended(child: ChildProcess, exit: ProcessExit, startedAt: number): void {
+    if (this.child !== child) return;
+    this.child = undefined;
+    if (this.stopping !== undefined) return;
+    const { clock, events } = this.options;
+    if (clock.now() - startedAt >= settledMs) this.quickEnds = 0;
+    // The first restart is at once, so that one crash costs as little as it can.
+    const retryMs = this.quickEnds++ === 0 ? 0 : this.backoff.next();
+    if (this.quickEnds === 1) this.backoff.reset();
+    this.restarts++;
+    this.retry = clock.after(retryMs, () => this.start());
+    events.ended(exit, retryMs);
+  }
+}
+
+function withParentDeathSignal(command: readonly string[]): readonly string[] {
+  return existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL', '--', ...command] : command;
+}

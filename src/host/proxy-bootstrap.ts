@@ -1,0 +1,77 @@
+// What a pod's proxy is told at its start: who it is, where its control plane is, how its addresses map. Pure.
+import type { Pod } from '#api/kinds/pod';
+import { templateHashLabel } from './deployment-plan.ts';
+import type { PodAddresses } from './pod-addresses.ts';
+import type { ProxyBootstrap } from '#proxy/bootstrap';
+import type { SocketAddress } from '#proxy/config/socket-address';
+import { formatNodeId } from '#xds/node-id';
+
+/** Istio's ports; see ARCHITECTURE.md for what capture mode `loopback` makes of them. */
+export const httpProxyPort = 15_001;
+export const proxyAdminPort = 15_000;
+
+/** The release whose resources and node metadata Lateen follows. */
+const istioVersion = '1.28.0';
+
+export const injectLabel = 'sidecar.istio.io/inject';
+const templatesAnnotation = 'inject.istio.io/templates';
+
+/** A gateway pod is a proxy without a program. */
+export function isGateway(pod: Pod): boolean {
+  return (pod.metadata.annotations?.[templatesAnnotation] ?? '').split(',').includes('gateway');
+}
+
+/** On one machine every pod is in the mesh unless it asks not to be, by label or (deprecated) annotation. */
+export function isInjected(pod: Pod): boolean {
+  const asked = pod.metadata.labels?.[injectLabel] ?? pod.metadata.annotations?.[injectLabel];
+  return asked !== 'false' && asked !== 'n' && asked !== 'no';
+}
+
+export function proxyBootstrapOf(
+  pod: Pod,
+  addresses: PodAddresses,
+  options: { xds: SocketAddress; published: readonly { port: number; at: SocketAddress }[]; standardOutput: string },
+): ProxyBootstrap {
+  const { name, namespace = 'default', labels = {} } = pod.metadata;
+  const workload = workloadNameOf(pod);
+  const serviceAccount = pod.spec?.serviceAccountName ?? 'default';
+  const app = labels['app'] ?? workload;
+  return {
+    node: {
+      id: formatNodeId({
+        type: isGateway(pod) ? 'router' : 'sidecar',
+        ip: addresses.pod,
+        id: `${name}.${namespace}`,
+        dnsDomain: `${namespace}.svc.cluster.local`,
+      }),
+      cluster: `${app}.${namespace}`,
+      metadata: {
+        NAME: name,
+        NAMESPACE: namespace,
+        WORKLOAD_NAME: workload,
+        LABELS: labels,
+        SERVICE_ACCOUNT: serviceAccount,
+        INSTANCE_IPS: addresses.pod,
+        CLUSTER_ID: 'Kubernetes',
+        MESH_ID: 'cluster.local',
+        ISTIO_VERSION: istioVersion,
+        OWNER: `kubernetes://apis/apps/v1/namespaces/${namespace}/deployments/${workload}`,
+        ...(isGateway(pod) ? {} : { INTERCEPTION_MODE: 'NONE', HTTP_PROXY_PORT: String(httpProxyPort) }),
+      },
+      locality: { region: '', zone: '', subZone: '' },
+    },
+    xds: options.xds,
+    admin: { address: addresses.pod, port: proxyAdminPort },
+    placement: { wildcard: addresses.pod, loopback: addresses.loopback, published: options.published },
+    standardOutput: options.standardOutput,
+  };
+}
+
+/** The Deployment's name where there is one. */
+export function workloadNameOf(pod: Pod): string {
+  const owner = pod.metadata.ownerReferences?.find(({ controller }) => controller);
+  if (owner?.kind === 'Deployment') return owner.name;
+  const hash = pod.metadata.labels?.[templateHashLabel];
+  const at = hash === undefined ? -1 : pod.metadata.name.indexOf(`-${hash}`);
+  return at > 0 ? pod.metadata.name.slice(0, at) : pod.metadata.name;
+}

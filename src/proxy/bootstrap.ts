@@ -1,0 +1,14 @@
+// What one proxy is told at its start. Plain data: it crosses from the supervisor to the proxies' process as JSON.
+import type { AdsNode } from './config/ads-client.ts';
+import type { Placement, SocketAddress } from './config/socket-address.ts';
+
+export interface ProxyBootstrap {
+  node: AdsNode;
+  /** The control plane's ADS. */
+  xds: SocketAddress;
+  /** The admin interface; port 0: any free one. */
+  admin: SocketAddress;
+  placement: Placement;
+  /** The file that stands for the proxy's stdout: access logs to /dev/stdout go there. */
+  standardOutput: string;
+}

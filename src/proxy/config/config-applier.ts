@@ -1,0 +1,269 @@
+// From xDS responses to the running tables, so that no request fails because of an order of updates: clusters and
+// endpoints take effect at once; listeners and routes wait until no cluster lacks its endpoints, and a listener waits
+// for its routes. Swap before ACK: an acknowledged revision already serves. The good part of a response is applied even
+// when another part is refused; the last good version of what was refused stays.
+import { Cluster } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
+import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
+import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
+import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
+import type { DeltaDiscoveryResponse, Resource } from '#codec/protobuf/generated/envoy/service/discovery/v3/discovery';
+import type { Clock, Timer } from '#foundation/clock';
+import { formatProblem, type Problem } from '#foundation/problem';
+import type { RouteTable } from '#proxy/route/route-table';
+import { type TypeUrl, typeUrl } from '#xds/resource-type';
+import { type AdsHandler, wildcard } from './ads-client.ts';
+import type { ClusterConfig, EndpointConfig } from './cluster.ts';
+import { decodeCluster, decodeEndpoints } from './decode-cluster.ts';
+import { decodeListener } from './decode-listener.ts';
+import { decodeRouteTable } from './decode-route.ts';
+import { type Decoded, decoding } from './findings.ts';
+import { HeldResources } from './held-resources.ts';
+import type { ListenerConfig } from './listener.ts';
+
+/** What the applier changes. */
+export interface ConfigTarget {
+  setCluster(config: ClusterConfig): void;
+  removeCluster(name: string): void;
+  setEndpoints(serviceName: string, endpoints: readonly EndpointConfig[]): void;
+  setRouteTable(table: RouteTable): void;
+  removeRouteTable(name: string): void;
+  /** Makes these all the listeners there are. */
+  applyListeners(listeners: readonly ListenerConfig[]): Promise<readonly Problem[]>;
+  subscribe(type: TypeUrl, names: ReadonlySet<string>): void;
+}
+
+/** How long listeners and routes wait for endpoints that do not come. */
+const warmingMsMax = 5_000;
+
+export class ConfigApplier implements AdsHandler {
+  readonly held: ReadonlyMap<TypeUrl, HeldResources>;
+  /** Names of endpoint sets that clusters wait for. */
+  private readonly warming = new Set<string>();
+  private readonly clusters = new Map<string, ClusterConfig>();
+  /** As xDS wants them; those whose routes have come are `ready`. */
+  private readonly wanted = new Map<string, ListenerConfig>();
+  private readonly ready = new Map<string, ListenerConfig>();
+  private readonly routeTables = new Set<string>();
+  private deferred: (() => void)[] = [];
+  private deferral: Timer | undefined;
+  private listenersSeen = false;
+  private applying: Promise<readonly Problem[]> = Promise.resolve([]);
+  private onReady: (() => void) | undefined;
+  /** Resolves when the first listeners serve. */
+  readonly serving: Promise<void>;
+
+  constructor(
+    private readonly target: ConfigTarget,
+    private readonly clock: Clock,
+  ) {
+    const types = [typeUrl.cluster, typeUrl.endpoint, typeUrl.listener, typeUrl.route];
+    this.held = new Map(types.map((type) => [type, new HeldResources(type)]));
+    this.serving = new Promise((resolve) => {
+      this.onReady = resolve;
+    });
+  }
+
+  /** Asks for everything that is not named by something else. */
+  start(): void {
+    this.target.subscribe(typeUrl.cluster, wildcard);
+    this.target.subscribe(typeUrl.listener, wildcard);
+  }
+
+  close(): void {
+    this.deferral?.cancel();
+  }
+
+  versions(type: TypeUrl): Record<string, string> {
+    return this.held.get(type)?.versions() ?? {};
+  }
+
+  async apply(response: DeltaDiscoveryResponse): Promise<readonly string[]> {
+    switch (response.typeUrl) {
+      case typeUrl.cluster:
+        return this.applyClusters(response);
+      case typeUrl.endpoint:
+        return this.applyEndpoints(response);
+      case typeUrl.listener:
+        await this.warm();
+        return this.applyListeners(response);
+      case typeUrl.route:
+        await this.warm();
+        return this.applyRoutes(response);
+      default:
+        return [`resource type ${response.typeUrl} is not known`];
+    }
+  }
+
+  /** Resolves when every cluster has its endpoints, in the order of asking; at once when none is missing. */
+  private warm(): Promise<void> {
+    if (this.warming.size === 0 && this.deferred.length === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.deferred.push(resolve);
+      this.deferral ??= this.clock.after(warmingMsMax, () => this.release());
+    });
+  }
+
+  private release(): void {
+    this.deferral?.cancel();
+    this.deferral = undefined;
+    const waiting = this.deferred;
+    this.deferred = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  private applyClusters(response: DeltaDiscoveryResponse): readonly string[] {
+    const findings = this.accept(
+      typeUrl.cluster,
+      response,
+      (bytes) => {
+        const message = Cluster.decode(bytes);
+        return decoding((f) => decodeCluster(message, f));
+      },
+      (config) => this.setCluster(config),
+    );
+    for (const name of response.removedResources) {
+      this.target.removeCluster(name);
+      this.clusters.delete(name);
+    }
+    const names = new Set<string>();
+    for (const { discovery } of this.clusters.values()) if (discovery.kind === 'eds') names.add(discovery.serviceName);
+    for (const name of this.warming) if (!names.has(name)) this.warming.delete(name);
+    this.target.subscribe(typeUrl.endpoint, names);
+    if (this.warming.size === 0) this.release();
+    return findings;
+  }
+
+  private setCluster(config: ClusterConfig): void {
+    this.clusters.set(config.name, config);
+    this.target.setCluster(config);
+    if (config.discovery.kind !== 'eds') return;
+    const { serviceName } = config.discovery;
+    if (this.held.get(typeUrl.endpoint)?.get(serviceName) === undefined) this.warming.add(serviceName);
+  }
+
+  private applyEndpoints(response: DeltaDiscoveryResponse): readonly string[] {
+    const findings = this.accept(
+      typeUrl.endpoint,
+      response,
+      (bytes) => {
+        const message = ClusterLoadAssignment.decode(bytes);
+        return decoding((f) => ({ name: message.clusterName, endpoints: decodeEndpoints(message, f) }));
+      },
+      ({ name, endpoints }) => this.target.setEndpoints(name, endpoints),
+    );
+    for (const name of response.removedResources) this.target.setEndpoints(name, []);
+    // Refused ones count as come: their findings say why they are empty.
+    for (const { name } of response.resources) this.warming.delete(name);
+    for (const name of response.removedResources) this.warming.delete(name);
+    if (this.warming.size === 0) this.release();
+    return findings;
+  }
+
+  private async applyListeners(response: DeltaDiscoveryResponse): Promise<readonly string[]> {
+    this.listenersSeen = true;
+    const findings = this.accept(
+      typeUrl.listener,
+      response,
+      (bytes) => {
+        const message = Listener.decode(bytes);
+        return decoding((f) => decodeListener(message, f));
+      },
+      (config) => this.wanted.set(config.name, config),
+    );
+    for (const name of response.removedResources) this.wanted.delete(name);
+    this.target.subscribe(typeUrl.route, new Set([...this.wanted.values()].flatMap(routeNames)));
+    const problems = await this.swapListeners();
+    return [...findings, ...problems.map(formatProblem)];
+  }
+
+  private async applyRoutes(response: DeltaDiscoveryResponse): Promise<readonly string[]> {
+    const findings = this.accept(
+      typeUrl.route,
+      response,
+      (bytes, version) => {
+        const message = RouteConfiguration.decode(bytes);
+        return decoding((f) => decodeRouteTable(message, version, f));
+      },
+      (table) => {
+        this.target.setRouteTable(table);
+        this.routeTables.add(table.name);
+      },
+    );
+    for (const name of response.removedResources) {
+      this.target.removeRouteTable(name);
+      this.routeTables.delete(name);
+    }
+    const problems = await this.swapListeners();
+    return [...findings, ...problems.map(formatProblem)];
+  }
+
+  /** A wanted listener whose routes are all there takes the place of its old version; the others keep theirs. */
+  private swapListeners(): Promise<readonly Problem[]> {
+    let changed = false;
+    for (const [name, config] of this.wanted) {
+      if (this.ready.get(name) === config || !routeNames(config).every((route) => this.routeTables.has(route))) continue;
+      this.ready.set(name, config);
+      changed = true;
+    }
+    for (const name of this.ready.keys()) {
+      if (this.wanted.has(name)) continue;
+      this.ready.delete(name);
+      changed = true;
+    }
+    if (changed) {
+      const listeners = [...this.ready.values()];
+      this.applying = this.applying.then(() => this.target.applyListeners(listeners));
+    }
+    return this.applying.then((problems) => {
+      if (this.listenersSeen && this.ready.size === this.wanted.size) this.onReady?.();
+      return problems;
+    });
+  }
+
+  /** Decodes each resource of a response and puts it into effect; returns what was wrong with those that could not be. */
+  private accept<T>(
+    type: TypeUrl,
+    response: DeltaDiscoveryResponse,
+    decode: (bytes: Buffer, version: string) => Decoded<T>,
+    effect: (value: T) => void,
+  ): string[] {
+    const held = this.held.get(type)!;
+    const findings: string[] = [];
+    for (const resource of response.resources) {
+      const { name, version } = resource;
+      const bytes = bytesOf(resource);
+      const decoded = decodeSafely(() => decode(bytes, version));
+      if (decoded.ok) {
+        effect(decoded.value);
+        held.accept({ name, version, bytes, updatedWallMs: this.clock.wallMs() });
+      } else {
+        held.reject({ name, version, bytes, rejectedWallMs: this.clock.wallMs(), findings: decoded.findings });
+        findings.push(...decoded.findings.map((finding) => `${name}: ${finding}`));
+      }
+    }
+    for (const name of response.removedResources) held.remove(name);
+    return findings;
+  }
+}
+
+function bytesOf(resource: Resource): Buffer {
+  return resource.resource?.value ?? Buffer.alloc(0);
+}
+
+function decodeSafely<T>(decode: () => Decoded<T>): Decoded<T> {
+  try {
+    return decode();
+  } catch (thrown) {
+    return { ok: false, findings: [`cannot be decoded: ${thrown instanceof Error ? thrown.message : String(thrown)}`] };
+  }
+}
+
+/** The route configurations that a listener's connection managers ask for by name. */
+function routeNames(listener: ListenerConfig): string[] {
+  const chains = listener.defaultFilterChain ? [...listener.filterChains, listener.defaultFilterChain] : listener.filterChains;
+  return chains.flatMap(({ filters }) =>
+    filters.flatMap((filter) =>
+      filter.kind === 'http_connection_manager' && filter.http.routes.kind === 'rds' ? [filter.http.routes.name] : [],
+    ),
+  );
+}

@@ -1,0 +1,86 @@
+// Counts finished exchanges into Istio's standard metrics: what the `istio.stats` filter stands for. One per filter chain.
+// The series of a request is found by what can differ between two requests of one chain, then held.
+import type { ExchangeListener, PeerMetadata, ProxiedExchange } from '#proxy/runtime';
+import type { ConnectionSeries, IstioMetrics, Reporter, RequestSeries, TrafficLabels } from '#telemetry/istio-metrics';
+import { formatResponseFlags } from '#telemetry/response-flags';
+import { decodePeerMetadata, unknownWorkload, type Workload, workloadOfEndpoint } from '#telemetry/workload';
+
+const seriesHeldMax = 10_000;
+const peersHeldMax = 2_000;
+
+export class RequestStats implements ExchangeListener {
+  private readonly requests = new Map<string, RequestSeries>();
+  private readonly connections = new Map<string, ConnectionSeries>();
+  private readonly peers = new Map<string, Workload>();
+
+  constructor(
+    private readonly metrics: IstioMetrics,
+    private readonly reporter: Reporter,
+    private readonly self: Workload,
+  ) {}
+
+  onComplete(exchange: ProxiedExchange): void {
+    if (exchange.requestProtocol === 'tcp') this.countConnection(exchange);
+    else this.countRequest(exchange);
+  }
+
+  private countRequest(exchange: ProxiedExchange): void {
+    const grpcStatus = exchange.requestProtocol === 'grpc' ? (exchange.responseHeader('grpc-status') ?? '') : '';
+    const key = `${exchange.upstreamCluster}|${exchange.workload}|${this.peerId(exchange)}|${exchange.status}|${exchange.flags}|${grpcStatus}`;
+    let series = this.requests.get(key);
+    if (series === undefined) {
+      series = this.metrics.requestSeries(this.labels(exchange), exchange.status, grpcStatus);
+      if (this.requests.size < seriesHeldMax) this.requests.set(key, series);
+    }
+    series.requests.value++;
+    series.durationMs.record(exchange.durationMs);
+    series.requestBytes.record(exchange.bytesReceived);
+    series.responseBytes.record(exchange.bytesSent);
+  }
+
+  private countConnection(exchange: ProxiedExchange): void {
+    const key = `${exchange.upstreamCluster}|${exchange.workload}|${exchange.flags}`;
+    let series = this.connections.get(key);
+    if (series === undefined) {
+      series = this.metrics.connectionSeries(this.labels(exchange));
+      if (this.connections.size < seriesHeldMax) this.connections.set(key, series);
+    }
+    series.opened.value++;
+    series.closed.value++;
+    series.sentBytes.value += exchange.bytesSent;
+    series.receivedBytes.value += exchange.bytesReceived;
+  }
+
+  private labels(exchange: ProxiedExchange): TrafficLabels {
+    const peer = this.peer(this.reporter === 'source' ? exchange.upstreamPeer : exchange.downstreamPeer);
+    const told = peer ?? (this.reporter === 'source' && exchange.workload !== '' ? workloadOfEndpoint(exchange.workload) : unknownWorkload);
+    return {
+      reporter: this.reporter,
+      source: this.reporter === 'source' ? this.self : told,
+      destination: this.reporter === 'source' ? told : this.self,
+      service: exchange.service ?? { host: hostOf(exchange.authority), name: hostOf(exchange.authority), namespace: 'unknown' },
+      requestProtocol: exchange.requestProtocol,
+      responseFlags: formatResponseFlags(exchange.flags),
+    };
+  }
+
+  private peerId(exchange: ProxiedExchange): string {
+    return this.reporter === 'source' ? '' : (exchange.downstreamPeer?.id ?? '');
+  }
+
+  private peer(metadata: PeerMetadata | undefined): Workload | undefined {
+    if (metadata === undefined) return undefined;
+    let workload = this.peers.get(metadata.metadata);
+    if (workload === undefined) {
+      workload = decodePeerMetadata(metadata.metadata);
+      if (this.peers.size < peersHeldMax) this.peers.set(metadata.metadata, workload);
+    }
+    return workload;
+  }
+}
+
+/** Without a service of the mesh the host asked for is the name, bounded by the metric family's own limit. */
+function hostOf(authority: string): string {
+  const colon = authority.lastIndexOf(':');
+  return (colon > authority.lastIndexOf(']') && colon > 0 ? authority.slice(0, colon) : authority) || 'unknown';
+}

@@ -1,0 +1,128 @@
+// Istio's standard metrics: https://istio.io/latest/docs/reference/config/metrics/. One registry per proxy.
+import { type Counter, envoyBuckets, type Family, type Histogram, type MetricsRegistry } from './metrics.ts';
+import type { Workload } from './workload.ts';
+
+export type Reporter = 'source' | 'destination';
+
+/** The labels that all of a connection's or request's metrics share. */
+export interface TrafficLabels {
+  reporter: Reporter;
+  source: Workload;
+  destination: Workload;
+  service: { host: string; name: string; namespace: string };
+  requestProtocol: string;
+  responseFlags: string;
+}
+
+/** The series of one kind of request, looked up once and held. */
+export interface RequestSeries {
+  requests: Counter;
+  durationMs: Histogram;
+  requestBytes: Histogram;
+  responseBytes: Histogram;
+}
+
+export interface ConnectionSeries {
+  opened: Counter;
+  closed: Counter;
+  sentBytes: Counter;
+  receivedBytes: Counter;
+}
+
+const commonLabels = [
+  'reporter',
+  'source_workload',
+  'source_canonical_service',
+  'source_canonical_revision',
+  'source_workload_namespace',
+  'source_principal',
+  'source_app',
+  'source_version',
+  'source_cluster',
+  'destination_workload',
+  'destination_workload_namespace',
+  'destination_principal',
+  'destination_app',
+  'destination_version',
+  'destination_service',
+  'destination_canonical_service',
+  'destination_canonical_revision',
+  'destination_service_name',
+  'destination_service_namespace',
+  'destination_cluster',
+  'request_protocol',
+  'response_flags',
+  'connection_security_policy',
+] as const;
+
+const requestLabels = [...commonLabels, 'response_code', 'grpc_response_status'] as const;
+
+export class IstioMetrics {
+  private readonly requests: Family<Counter>;
+  private readonly durationMs: Family<Histogram>;
+  private readonly requestBytes: Family<Histogram>;
+  private readonly responseBytes: Family<Histogram>;
+  private readonly opened: Family<Counter>;
+  private readonly closed: Family<Counter>;
+  private readonly sentBytes: Family<Counter>;
+  private readonly receivedBytes: Family<Counter>;
+
+  constructor(registry: MetricsRegistry) {
+    this.requests = registry.counter('istio_requests_total', 'Requests handled.', requestLabels);
+    this.durationMs = registry.histogram('istio_request_duration_milliseconds', 'Duration of requests.', envoyBuckets, requestLabels);
+    this.requestBytes = registry.histogram('istio_request_bytes', 'Sizes of request bodies.', envoyBuckets, requestLabels);
+    this.responseBytes = registry.histogram('istio_response_bytes', 'Sizes of response bodies.', envoyBuckets, requestLabels);
+    this.opened = registry.counter('istio_tcp_connections_opened_total', 'TCP connections opened.', commonLabels);
+    this.closed = registry.counter('istio_tcp_connections_closed_total', 'TCP connections closed.', commonLabels);
+    this.sentBytes = registry.counter('istio_tcp_sent_bytes_total', 'Bytes sent in responses of TCP connections.', commonLabels);
+    this.receivedBytes = registry.counter('istio_tcp_received_bytes_total', 'Bytes received in requests of TCP connections.', commonLabels);
+  }
+
+  requestSeries(labels: TrafficLabels, status: number, grpcStatus: string): RequestSeries {
+    const values = [...commonValues(labels), String(status), grpcStatus];
+    return {
+      requests: this.requests.with(...values),
+      durationMs: this.durationMs.with(...values),
+      requestBytes: this.requestBytes.with(...values),
+      responseBytes: this.responseBytes.with(...values),
+    };
+  }
+
+  connectionSeries(labels: TrafficLabels): ConnectionSeries {
+    const values = commonValues(labels);
+    return {
+      opened: this.opened.with(...values),
+      closed: this.closed.with(...values),
+      sentBytes: this.sentBytes.with(...values),
+      receivedBytes: this.receivedBytes.with(...values),
+    };
+  }
+}
+
+function commonValues({ reporter, source, destination, service, requestProtocol, responseFlags }: TrafficLabels): string[] {
+  return [
+    reporter,
+    source.name,
+    source.canonicalName,
+    source.canonicalRevision,
+    source.namespace,
+    'unknown',
+    source.app,
+    source.version,
+    source.cluster,
+    destination.name,
+    destination.namespace,
+    'unknown',
+    destination.app,
+    destination.version,
+    service.host,
+    destination.canonicalName,
+    destination.canonicalRevision,
+    service.name,
+    service.namespace,
+    destination.cluster,
+    requestProtocol,
+    responseFlags,
+    reporter === 'destination' ? 'none' : 'unknown',
+  ];
+}
