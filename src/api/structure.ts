@@ -82,8 +82,8 @@ function typeHint(data: unknown, wanted: string[]): string | undefined {
   if (typeof data === 'string' && wanted.some((type) => type === 'integer' || type === 'number')) {
     return data.trim() !== '' && Number.isFinite(Number(data)) ? `write ${data.trim()} without quotes` : undefined;
   }
-  if (typeof data === 'string' && wanted.includes('boolean') && /^(true|false)$/i.test(data)) {
-    return `write ${data.toLowerCase()} without quotes`;
+  if (typeof data === 'string' && wanted.includes('boolean') && /^(true|false|yes|no|on|off)$/i.test(data)) {
+    return `write ${/^(true|yes|on)$/i.test(data)}${/^[tf]/i.test(data) ? ' without quotes' : ''}`;
   }
   if (wanted.includes('array') && typeof data === 'object') return 'begin each element with "- "';
   return undefined;

@@ -1,0 +1,79 @@
+// A YAML or JSON text to objects that know their file and lines. Degrades by item: what is sound comes out, what is not
+// comes out as problems.
+import { parseYaml, type YamlDocument } from '#codec/yaml/documents';
+import type { Problem } from '#foundation/problem';
+import { type DecodeOptions, decodeObject, describeObject } from './decode.ts';
+import { type PathSegment, parseFieldPath } from './field-path.ts';
+import { isPlainObject } from './json.ts';
+import type { ApiObject } from './kind.ts';
+import { originLinesMax, withOrigin } from './origin.ts';
+
+export interface Manifest {
+  objects: ApiObject[];
+  /** Errors, and warnings of objects that came out. */
+  problems: Problem[];
+  /** `Kind namespace/name` of those that did not come out, as far as they told. */
+  refused: string[];
+}
+
+/** Reads every document, also those inside of `kind: List`. `file` is how the file is called in messages and origins. */
+export function readManifest(text: string, file: string, options: DecodeOptions = {}): Manifest {
+  const manifest: Manifest = { objects: [], problems: [], refused: [] };
+  for (const document of parseYaml(text)) {
+    for (const { line, column, message } of document.problems) {
+      manifest.problems.push({ level: 'error', code: 'YAML_SYNTAX', message, origin: { file, line, column } });
+    }
+    if (document.problems.length === 0) for (const item of itemsOf(document.value)) readItem(document, item, file, options, manifest);
+  }
+  return manifest;
+}
+
+interface Item {
+  value: unknown;
+  /** Inside of the document. */
+  path: PathSegment[];
+}
+
+function itemsOf(value: unknown): Item[] {
+  const isList =
+    isPlainObject(value) && typeof value['kind'] === 'string' && /^\w*List$/.test(value['kind']) && Array.isArray(value['items']);
+  if (!isList) return [{ value, path: [] }];
+  return (value['items'] as unknown[]).map((item, index) => ({ value: item, path: ['items', index] }));
+}
+
+function readItem(document: YamlDocument, item: Item, file: string, options: DecodeOptions, manifest: Manifest): void {
+  const at = (field: string) => ({ file, ...document.positionOf([...item.path, ...parseFieldPath(field)]) });
+  const decoded = decodeObject(item.value, options);
+  const problems = decoded.ok ? (decoded.warnings ?? []) : decoded.problems;
+  for (const problem of problems) manifest.problems.push({ ...problem, origin: at(problem.field ?? '') });
+  if (!decoded.ok) {
+    const name = describeObject(item.value);
+    if (name !== undefined) manifest.refused.push(name);
+    return;
+  }
+  const lines: Record<string, number> = {};
+  for (const field of linedFields(decoded.value)) lines[field] = at(field).line;
+  manifest.objects.push(withOrigin(decoded.value, { file, line: at('').line, lines }));
+}
+
+/** The elements whose lines are worth keeping: of the arrays in spec, and of each rule's matches and destinations. */
+function linedFields(object: ApiObject): string[] {
+  const fields: string[] = [];
+  const add = (at: string, owner: Record<string, unknown>, names: readonly string[], each?: (at: string, element: unknown) => void) => {
+    for (const name of names) {
+      const elements = owner[name];
+      if (!Array.isArray(elements)) continue;
+      for (const [index, element] of elements.entries()) {
+        if (fields.length >= originLinesMax) return;
+        fields.push(`${at}.${name}[${index}]`);
+        each?.(`${at}.${name}[${index}]`, element);
+      }
+    }
+  };
+  const spec = (object as ApiObject & { spec?: unknown }).spec;
+  if (!isPlainObject(spec)) return fields;
+  add('spec', spec, Object.keys(spec), (at, element) => {
+    if (isPlainObject(element)) add(at, element, ['match', 'route']);
+  });
+  return fields;
+}
