@@ -1,0 +1,172 @@
+// The Store in memory: the whole state of one machine's mesh. What it holds is frozen and shared, never copied.
+import { isDeepStrictEqual } from 'node:util';
+import { type ApiObject, type Kind, keyOf } from '#api/kind';
+import { kindOf } from '#api/registry';
+import type { Clock } from '#foundation/clock';
+import { formatProblem, type Problem } from '#foundation/problem';
+import type { Random } from '#foundation/random';
+import { deepFrozen } from './frozen.ts';
+import { WatchHistory } from './history.ts';
+import { selects } from './selector.ts';
+import type { ListOptions, ObjectList, Store, Watch, WatchHandlers } from './store.ts';
+import { StoreError } from './store-error.ts';
+
+/** What an admission check may look at: the state before the write. */
+export interface StoreView {
+  get(kind: Kind, namespace: string, name: string): ApiObject | undefined;
+}
+
+/** Called before an object is created or updated; any error among the problems refuses the write. */
+export type Admit = (object: ApiObject, view: StoreView) => Problem[];
+
+export interface MemoryStoreOptions {
+  clock: Clock;
+  /** For uids. */
+  random: Random;
+  admit?: Admit;
+  objectsMax?: number;
+  /** Changes kept for watches that begin in the past. */
+  historyMax?: number;
+}
+
+type WithStatus = ApiObject & { status?: unknown };
+
+export class MemoryStore implements Store {
+  private readonly tables = new Map<Kind, Map<string, ApiObject>>();
+  private readonly history: WatchHistory;
+  private readonly objectsMax: number;
+  private version = 1;
+  private count = 0;
+
+  constructor(private readonly options: MemoryStoreOptions) {
+    this.history = new WatchHistory(options.historyMax ?? 10_000, this.version);
+    this.objectsMax = options.objectsMax ?? 100_000;
+  }
+
+  async get(kind: Kind, namespace: string, name: string): Promise<ApiObject | undefined> {
+    return this.find(kind, namespace, name);
+  }
+
+  async list(kind: Kind, options: ListOptions = {}): Promise<ObjectList> {
+    const items = [...this.table(kind).values()].filter((object) => selects(options, object));
+    return { items: items.sort((a, b) => compare(keyOf(a.metadata), keyOf(b.metadata))), resourceVersion: `${this.version}` };
+  }
+
+  watch(kind: Kind, options: ListOptions & { resourceVersion: string }, handlers: WatchHandlers): Watch {
+    return this.history.watch(kind, options, handlers);
+  }
+
+  async create(object: ApiObject): Promise<ApiObject> {
+    const kind = kindOfObject(object);
+    const { namespace = '', name } = object.metadata;
+    if (this.find(kind, namespace, name)) throw new StoreError('ALREADY_EXISTS', `${describe(object)} exists already`);
+    if (this.count >= this.objectsMax) throw new StoreError('FULL', `the store holds ${this.count} objects, and no more are allowed`);
+    const { resourceVersion: _, ...metadata } = object.metadata;
+    const { clock, random } = this.options;
+    const creationTimestamp = `${new Date(clock.wallMs()).toISOString().slice(0, 19)}Z`;
+    const created = { ...object, metadata: { ...metadata, uid: uuid(random), generation: 1, creationTimestamp } };
+    this.admit(created);
+    return this.commit(kind, undefined, created);
+  }
+
+  async update(object: ApiObject): Promise<ApiObject> {
+    const { kind, stored } = this.storedOf(object);
+    const { status } = stored as WithStatus;
+    const { status: _, ...rest } = object as WithStatus;
+    const { uid, creationTimestamp, generation = 1, resourceVersion } = stored.metadata;
+    const sameSpec = isDeepStrictEqual(withoutMetadata(rest), withoutMetadata(stored));
+    const kept = { uid, creationTimestamp, generation: sameSpec ? generation : generation + 1, resourceVersion };
+    const updated = { ...rest, metadata: { ...object.metadata, ...kept }, ...(status !== undefined && { status }) } as ApiObject;
+    if (isDeepStrictEqual(updated, stored)) return stored;
+    this.admit(updated);
+    return this.commit(kind, stored, updated);
+  }
+
+  async updateStatus(object: ApiObject): Promise<ApiObject> {
+    const { kind, stored } = this.storedOf(object);
+    const { status } = object as WithStatus;
+    if (isDeepStrictEqual(status, (stored as WithStatus).status)) return stored;
+    return this.commit(kind, stored, { ...stored, status } as ApiObject);
+  }
+
+  async delete(kind: Kind, namespace: string, name: string): Promise<ApiObject> {
+    const stored = this.find(kind, namespace, name);
+    if (!stored) throw notFound(kind, namespace, name);
+    const deleted = this.stamped(stored);
+    this.table(kind).delete(keyOf({ namespace, name }));
+    this.count--;
+    this.history.record({ kind, version: this.version, previous: stored, object: deleted, deleted: true });
+    return deleted;
+  }
+
+  private admit(object: ApiObject): void {
+    const view: StoreView = { get: (kind, namespace, name) => this.find(kind, namespace, name) };
+    const problems = this.options.admit?.(object, view).filter(({ level }) => level === 'error') ?? [];
+    const [first] = problems;
+    if (first) throw new StoreError('INVALID', formatProblem(first), { problems });
+  }
+
+  /** The object that is about to be replaced; its version must be the one that the writer saw, if it says which. */
+  private storedOf(object: ApiObject): { kind: Kind; stored: ApiObject } {
+    const kind = kindOfObject(object);
+    const { namespace = '', name, resourceVersion, uid } = object.metadata;
+    const stored = this.find(kind, namespace, name);
+    if (!stored) throw notFound(kind, namespace, name);
+    const stale = resourceVersion !== undefined && resourceVersion !== stored.metadata.resourceVersion;
+    if (stale || (uid !== undefined && uid !== stored.metadata.uid)) {
+      throw new StoreError('CONFLICT', `${describe(object)} has been changed since it was read`, {
+        hint: 'read it again and repeat the change',
+      });
+    }
+    return { kind, stored };
+  }
+
+  private commit(kind: Kind, previous: ApiObject | undefined, object: ApiObject): ApiObject {
+    const stored = this.stamped(object);
+    this.table(kind).set(keyOf(stored.metadata), stored);
+    if (!previous) this.count++;
+    this.history.record({ kind, version: this.version, previous, object: stored, deleted: false });
+    return stored;
+  }
+
+  private stamped(object: ApiObject): ApiObject {
+    this.version++;
+    return deepFrozen({ ...object, metadata: { ...object.metadata, resourceVersion: `${this.version}` } });
+  }
+
+  private find(kind: Kind, namespace: string, name: string): ApiObject | undefined {
+    return this.table(kind).get(keyOf({ namespace, name }));
+  }
+
+  private table(kind: Kind): Map<string, ApiObject> {
+    let table = this.tables.get(kind);
+    if (!table) this.tables.set(kind, (table = new Map()));
+    return table;
+  }
+}
+
+function kindOfObject(object: ApiObject): Kind {
+  const kind = kindOf(object.apiVersion, object.kind);
+  if (!kind) throw new StoreError('INVALID', `unknown kind ${object.kind} in ${object.apiVersion}`);
+  if (kind.namespaced && !object.metadata.namespace) throw new StoreError('INVALID', `${describe(object)} names no namespace`);
+  return kind;
+}
+
+function withoutMetadata(object: object): object {
+  const { metadata: _, status: __, ...rest } = object as WithStatus;
+  return rest;
+}
+
+const describe = (object: ApiObject) => `${object.kind} ${keyOf(object.metadata)}`;
+
+function notFound(kind: Kind, namespace: string, name: string): StoreError {
+  return new StoreError('NOT_FOUND', `${kind.kind} ${keyOf({ namespace, name })} does not exist`);
+}
+
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Version 4 of RFC 9562. */
+function uuid(random: Random): string {
+  const hex = (digits: number) => Array.from({ length: digits }, () => Math.floor(random.next() * 16).toString(16)).join('');
+  return `${hex(8)}-${hex(4)}-4${hex(3)}-${'89ab'[Math.floor(random.next() * 4)]}${hex(3)}-${hex(12)}`;
+}

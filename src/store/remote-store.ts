@@ -1,0 +1,185 @@
+// The Store over Kubernetes' REST API: of our own API server, or of a cluster's.
+import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { type ApiObject, apiVersionOf, type Kind, keyOf } from '#api/kind';
+import { kindOf } from '#api/registry';
+import type { Clock } from '#foundation/clock';
+import { messageOf } from '#foundation/mesh-error';
+import { resourcePath } from './rest-path.ts';
+import { errorOf, type Status } from './status.ts';
+import type { ListOptions, ObjectList, Store, Watch, WatchHandlers } from './store.ts';
+import { StoreError } from './store-error.ts';
+import { WatchStream } from './watch-stream.ts';
+
+export interface RemoteStoreOptions {
+  /** `http://127.0.0.1:6443` */
+  url: string;
+  clock: Clock;
+  /** Called with what the API server says of a write that it took. */
+  warning?: (message: string) => void;
+  /** Of a request other than a watch. */
+  timeoutMs?: number;
+  /** A watch on which nothing comes for so long, not even a bookmark, counts as disconnected. */
+  watchIdleMs?: number;
+}
+
+const answerBytesMax = 256 * 1024 * 1024;
+const answersKeptIdle = 4;
+
+export class RemoteStore implements Store {
+  private readonly agent = new Agent({ keepAlive: true, maxFreeSockets: answersKeptIdle });
+  private readonly url: URL;
+
+  constructor(private readonly options: RemoteStoreOptions) {
+    this.url = new URL(options.url);
+  }
+
+  async get(kind: Kind, namespace: string, name: string): Promise<ApiObject | undefined> {
+    try {
+      return (await this.call('GET', resourcePath(kind, namespace, name))) as ApiObject;
+    } catch (error) {
+      if (error instanceof StoreError && error.code === 'NOT_FOUND') return undefined;
+      throw error;
+    }
+  }
+
+  async list(kind: Kind, options: ListOptions = {}): Promise<ObjectList> {
+    const answer = (await this.call('GET', `${resourcePath(kind, options.namespace ?? '')}${query(options)}`)) as {
+      items: ApiObject[];
+      metadata: { resourceVersion: string };
+    };
+    // A list says once for all of its items what they are.
+    const items = answer.items.map((item) => ({ ...item, apiVersion: apiVersionOf(kind), kind: kind.kind }));
+    return { items, resourceVersion: answer.metadata.resourceVersion };
+  }
+
+  watch(kind: Kind, options: ListOptions & { resourceVersion: string }, handlers: WatchHandlers): Watch {
+    const parameters = { watch: '1', allowWatchBookmarks: 'true', resourceVersion: options.resourceVersion };
+    const path = `${resourcePath(kind, options.namespace ?? '')}${query(options, parameters)}`;
+    const stream = new WatchStream({ clock: this.options.clock, idleMs: this.options.watchIdleMs ?? 45_000 }, handlers);
+    const call = this.open('GET', path);
+    call.on('response', (response) => stream.read(response));
+    call.on('error', () => stream.close('DISCONNECTED'));
+    stream.onStop(() => call.destroy());
+    call.end();
+    return stream;
+  }
+
+  create(object: ApiObject): Promise<ApiObject> {
+    const { kind, namespace } = placeOf(object);
+    return this.call('POST', resourcePath(kind, namespace), object) as Promise<ApiObject>;
+  }
+
+  update(object: ApiObject): Promise<ApiObject> {
+    const { kind, namespace, name } = placeOf(object);
+    return this.call('PUT', resourcePath(kind, namespace, name), object) as Promise<ApiObject>;
+  }
+
+  updateStatus(object: ApiObject): Promise<ApiObject> {
+    const { kind, namespace, name } = placeOf(object);
+    return this.call('PUT', resourcePath(kind, namespace, name, 'status'), object) as Promise<ApiObject>;
+  }
+
+  async delete(kind: Kind, namespace: string, name: string): Promise<ApiObject> {
+    return (await this.call('DELETE', resourcePath(kind, namespace, name))) as ApiObject;
+  }
+
+  /** Ends idle connections; those in use end with their request. */
+  close(): void {
+    this.agent.destroy();
+  }
+
+  private async call(method: string, path: string, body?: object): Promise<unknown> {
+    try {
+      return await this.once(method, path, body);
+    } catch (error) {
+      // The server may close an idle connection at the moment that we reuse it. Reading again harms nobody.
+      if (method === 'GET' && error instanceof StaleConnection) return this.once(method, path, body);
+      throw error;
+    }
+  }
+
+  private once(method: string, path: string, body?: object): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const call = this.open(method, path);
+      const timer = this.options.clock.after(this.options.timeoutMs ?? 30_000, () => call.destroy(new Error('no answer in time')));
+      const fail = (error: Error) => {
+        timer.cancel();
+        const stale = call.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+        reject(stale ? new StaleConnection(this.url, error) : unreachable(this.url, error));
+      };
+      call.on('error', fail);
+      call.on('response', (response) => {
+        readAll(response).then((text) => {
+          timer.cancel();
+          this.settle(response, text, resolve, reject);
+        }, fail);
+      });
+      call.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+
+  private settle(response: IncomingMessage, text: string, resolve: (value: unknown) => void, reject: (error: Error) => void): void {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      return reject(unreachable(this.url, new Error(`it answered ${response.statusCode} and no JSON: is it an API server?`)));
+    }
+    if ((response.statusCode ?? 500) >= 300) return reject(errorOf(value as Partial<Status>));
+    for (const warning of warningsOf(response.headers['warning'])) this.options.warning?.(warning);
+    resolve(value);
+  }
+
+  private open(method: string, path: string): ClientRequest {
+    const headers = { accept: 'application/json', ...(method !== 'GET' && { 'content-type': 'application/json' }) };
+    return request({ host: this.url.hostname, port: this.url.port || 80, method, path, headers, agent: this.agent });
+  }
+}
+
+class StaleConnection extends StoreError {
+  constructor(url: URL, cause: Error) {
+    super('UNAVAILABLE', `the API server at ${url.origin} closed the connection`, { cause });
+  }
+}
+
+function unreachable(url: URL, cause: Error): StoreError {
+  const refused = (cause as NodeJS.ErrnoException).code === 'ECONNREFUSED';
+  const message = refused
+    ? `no API server listens at ${url.origin}`
+    : `the API server at ${url.origin} cannot be reached: ${messageOf(cause)}`;
+  return new StoreError('UNAVAILABLE', message, { cause, hint: 'is the mesh running? start it with "npm start" or "lateen up"' });
+}
+
+function placeOf(object: ApiObject): { kind: Kind; namespace: string; name: string } {
+  const kind = kindOf(object.apiVersion, object.kind);
+  if (!kind) throw new StoreError('INVALID', `unknown kind ${object.kind} in ${object.apiVersion}`);
+  const { namespace = '', name } = object.metadata;
+  if (kind.namespaced && namespace === '') throw new StoreError('INVALID', `${object.kind} ${keyOf(object.metadata)} names no namespace`);
+  return { kind, namespace, name };
+}
+
+function query({ labels = {} }: ListOptions, parameters: Record<string, string> = {}): string {
+  const selector = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  const search = new URLSearchParams({ ...parameters, ...(selector.length > 0 && { labelSelector: selector.join(',') }) });
+  return search.size > 0 ? `?${search}` : '';
+}
+
+async function readAll(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > answerBytesMax) throw new Error(`the answer is larger than ${answerBytesMax} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** The texts of `299 - "…"` (RFC 7234, section 5.5), several of which may stand in one line. */
+export function warningsOf(header: string | string[] | undefined): string[] {
+  const quotedTexts = [header ?? '']
+    .flat()
+    .join(', ')
+    .matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g);
+  return [...quotedTexts].map(([, text = '']) => decodeURIComponent(text.replaceAll(/\\(.)/g, '$1')));
+}

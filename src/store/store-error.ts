@@ -1,0 +1,28 @@
+// How a write or read of a Store fails. The same codes in memory and over REST.
+import { MeshError } from '#foundation/mesh-error';
+import type { Problem } from '#foundation/problem';
+
+export type StoreErrorCode =
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  /** The object has been changed since it was read. */
+  | 'CONFLICT'
+  /** The object is refused; `problems` say why. */
+  | 'INVALID'
+  /** The store has reached its bound. */
+  | 'FULL'
+  /** The API server cannot be reached, or does not answer as one. */
+  | 'UNAVAILABLE';
+
+export class StoreError extends MeshError {
+  readonly problems: readonly Problem[];
+
+  constructor(
+    override readonly code: StoreErrorCode,
+    message: string,
+    options: { hint?: string; cause?: unknown; problems?: readonly Problem[] } = {},
+  ) {
+    super(code, message, options);
+    this.problems = options.problems ?? [];
+  }
+}
