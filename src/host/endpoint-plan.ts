@@ -25,7 +25,9 @@ export function planEndpointSlice(service: Service, pods: readonly Pod[]): Endpo
       name: service.metadata.name,
       namespace,
       labels: { [serviceNameLabel]: service.metadata.name },
-      ownerReferences: [{ apiVersion: 'v1', kind: 'Service', name: service.metadata.name, uid: service.metadata.uid ?? '', controller: true }],
+      ownerReferences: [
+        { apiVersion: 'v1', kind: 'Service', name: service.metadata.name, uid: service.metadata.uid ?? '', controller: true },
+      ],
     },
     addressType: 'IPv4',
     endpoints: selected.map((pod) => {

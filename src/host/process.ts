@@ -12,6 +12,8 @@ export interface ProcessSpec {
   /** Appended to: standard output and error. */
   logFile: string;
   cwd?: string;
+  /** Opens Node's message channel to it. */
+  channel?: boolean;
 }
 
 export interface ProcessExit {
@@ -27,6 +29,8 @@ export interface ProcessEvents {
   started(pid: number): void;
   /** Called at each end; it is started again after `retryMs`. */
   ended(exit: ProcessExit, retryMs: number): void;
+  /** What it sent over its channel. */
+  message?(message: unknown): void;
 }
 
 /** A process that has run so long is taken to be well: its next restart is immediate again. */
@@ -57,16 +61,28 @@ export class SupervisedProcess {
     const startedAt = clock.now();
     const log = openSync(this.spec.logFile, 'a');
     const [program = '', ...args] = withParentDeathSignal(this.spec.command);
-    const child = spawn(program, args, { env: { ...this.spec.env }, cwd: this.spec.cwd, stdio: ['ignore', log, log] });
+    const child = spawn(program, args, {
+      env: { ...this.spec.env },
+      cwd: this.spec.cwd,
+      stdio: ['ignore', log, log, ...(this.spec.channel ? (['ipc'] as const) : [])],
+    });
     closeSync(log);
     this.child = child;
     let error: string | undefined;
+    child.on('message', (message) => events.message?.(message));
     child.once('spawn', () => events.started(child.pid ?? 0));
     child.once('error', (thrown) => {
       error = thrown.message;
       if (child.pid === undefined) this.ended(child, { code: null, signal: null, restarts: this.restarts, error }, startedAt);
     });
-    child.once('exit', (code, signal) => this.ended(child, { code, signal, restarts: this.restarts, ...(error ? { error } : {}) }, startedAt));
+    child.once('exit', (code, signal) =>
+      this.ended(child, { code, signal, restarts: this.restarts, ...(error ? { error } : {}) }, startedAt),
+    );
+  }
+
+  /** Over its channel; lost when it does not run. */
+  send(message: object): void {
+    if (this.child?.connected) this.child.send(message, () => {});
   }
 
   /** Ends the process, by force after `stopMsMax`; resolves when it is gone. */

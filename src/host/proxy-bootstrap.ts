@@ -1,10 +1,10 @@
 // What a pod's proxy is told at its start: who it is, where its control plane is, how its addresses map. Pure.
 import type { Pod } from '#api/kinds/pod';
-import { templateHashLabel } from './deployment-plan.ts';
-import type { PodAddresses } from './pod-addresses.ts';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { formatNodeId } from '#xds/node-id';
+import { templateHashLabel } from './deployment-plan.ts';
+import type { PodAddresses } from './pod-addresses.ts';
 
 /** Istio's ports; see ARCHITECTURE.md for what capture mode `loopback` makes of them. */
 export const httpProxyPort = 15_001;

@@ -24,7 +24,7 @@ import type { ListenerConfig } from './listener.ts';
 export interface ConfigTarget {
   setCluster(config: ClusterConfig): void;
   removeCluster(name: string): void;
-  setEndpoints(serviceName: string, endpoints: readonly EndpointConfig[]): void;
+  setEndpoints(clusterName: string, endpoints: readonly EndpointConfig[]): void;
   setRouteTable(table: RouteTable): void;
   removeRouteTable(name: string): void;
   /** Makes these all the listeners there are. */
@@ -40,6 +40,8 @@ export class ConfigApplier implements AdsHandler {
   /** Names of endpoint sets that clusters wait for. */
   private readonly warming = new Set<string>();
   private readonly clusters = new Map<string, ClusterConfig>();
+  /** By the name that EDS has for them, which clusters may share. */
+  private readonly endpoints = new Map<string, readonly EndpointConfig[]>();
   /** As xDS wants them; those whose routes have come are `ready`. */
   private readonly wanted = new Map<string, ListenerConfig>();
   private readonly ready = new Map<string, ListenerConfig>();
@@ -128,6 +130,8 @@ export class ConfigApplier implements AdsHandler {
     const names = new Set<string>();
     for (const { discovery } of this.clusters.values()) if (discovery.kind === 'eds') names.add(discovery.serviceName);
     for (const name of this.warming) if (!names.has(name)) this.warming.delete(name);
+    // What nobody asks for any more is not kept up to date: it must come again before it is used again.
+    for (const name of this.endpoints.keys()) if (!names.has(name)) this.endpoints.delete(name);
     this.target.subscribe(typeUrl.endpoint, names);
     if (this.warming.size === 0) this.release();
     return findings;
@@ -138,7 +142,16 @@ export class ConfigApplier implements AdsHandler {
     this.target.setCluster(config);
     if (config.discovery.kind !== 'eds') return;
     const { serviceName } = config.discovery;
-    if (this.held.get(typeUrl.endpoint)?.get(serviceName) === undefined) this.warming.add(serviceName);
+    const known = this.endpoints.get(serviceName);
+    if (known === undefined) this.warming.add(serviceName);
+    else this.target.setEndpoints(config.name, known);
+  }
+
+  private setEndpoints(serviceName: string, endpoints: readonly EndpointConfig[]): void {
+    this.endpoints.set(serviceName, endpoints);
+    for (const { name, discovery } of this.clusters.values()) {
+      if (discovery.kind === 'eds' && discovery.serviceName === serviceName) this.target.setEndpoints(name, endpoints);
+    }
   }
 
   private applyEndpoints(response: DeltaDiscoveryResponse): readonly string[] {
@@ -149,9 +162,9 @@ export class ConfigApplier implements AdsHandler {
         const message = ClusterLoadAssignment.decode(bytes);
         return decoding((f) => ({ name: message.clusterName, endpoints: decodeEndpoints(message, f) }));
       },
-      ({ name, endpoints }) => this.target.setEndpoints(name, endpoints),
+      ({ name, endpoints }) => this.setEndpoints(name, endpoints),
     );
-    for (const name of response.removedResources) this.target.setEndpoints(name, []);
+    for (const name of response.removedResources) this.setEndpoints(name, []);
     // Refused ones count as come: their findings say why they are empty.
     for (const { name } of response.resources) this.warming.delete(name);
     for (const name of response.removedResources) this.warming.delete(name);

@@ -1,0 +1,112 @@
+// One machine as a cluster: runs the pods that the store says there are. What Kubernetes calls kubelet, and next to it
+// the controllers that make pods and endpoints.
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { keyOf } from '#api/kind';
+import { type Pod, podKind } from '#api/kinds/pod';
+import { type Service, serviceKind } from '#api/kinds/service';
+import { messageOf } from '#foundation/mesh-error';
+import type { SocketAddress } from '#proxy/config/socket-address';
+import { Informer } from '#store/informer';
+import { selects, targetPortOf } from './endpoint-plan.ts';
+import type { ImageMap } from './image-map.ts';
+import { parsePublish, publishAnnotation } from './ingress-gateway.ts';
+import type { AddressBlock } from './pod-addresses.ts';
+import { PodWorker } from './pod-worker.ts';
+import type { ProxyFleet } from './proxy-fleet.ts';
+import { type ControllerOptions, WorkloadControllers } from './workload-controllers.ts';
+
+export interface HostOptions extends ControllerOptions {
+  fleet: ProxyFleet;
+  images: ImageMap;
+  addresses: AddressBlock;
+  xds: SocketAddress;
+  /** The running Node, for commands that say $(NODE). */
+  node: string;
+  /** What programs inherit of the environment. */
+  inherited: Readonly<Record<string, string>>;
+  /** One folder a pod: `<namespace>_<pod>/<container>.log`. */
+  logDirectory: string;
+}
+
+export class Host {
+  private readonly controllers: WorkloadControllers;
+  private readonly pods: Informer;
+  private readonly services: Informer;
+  /** By the pod's uid. */
+  private readonly workers = new Map<string, PodWorker>();
+  private readonly farewells = new Set<Promise<void>>();
+
+  constructor(private readonly options: HostOptions) {
+    this.controllers = new WorkloadControllers(options);
+    this.services = new Informer({ ...options, kind: serviceKind, onChange: () => {}, onSynced: () => this.pods.start() });
+    this.pods = new Informer({
+      ...options,
+      kind: podKind,
+      onChange: ({ type, object }) => (type === 'set' ? this.runPod(object as Pod) : this.endPod(object as Pod)),
+    });
+  }
+
+  start(): void {
+    // Pods after Services: a gateway must know at its start which ports are published.
+    this.services.start();
+    this.controllers.start();
+  }
+
+  /** Ends every program; the proxies' process ends theirs. */
+  async stop(): Promise<void> {
+    this.controllers.stop();
+    this.pods.stop();
+    this.services.stop();
+    await Promise.all([...[...this.workers.values()].map((worker) => worker.kill()), ...this.farewells]);
+    await this.options.addresses.close();
+  }
+
+  private runPod(pod: Pod): void {
+    const uid = pod.metadata.uid ?? '';
+    if (this.workers.has(uid)) return;
+    const { addresses, logger } = this.options;
+    try {
+      const worker = new PodWorker(pod, addresses.allocate(), {
+        ...this.options,
+        logFile: (of, container) => this.logFile(of, container),
+        publishedPorts: (of) => this.publishedPorts(of),
+      });
+      this.workers.set(uid, worker);
+      worker.start();
+    } catch (thrown) {
+      logger.error({ pod: keyOf(pod.metadata), error: messageOf(thrown) }, 'pod cannot be run');
+    }
+  }
+
+  private endPod(pod: Pod): void {
+    const uid = pod.metadata.uid ?? '';
+    const worker = this.workers.get(uid);
+    if (worker === undefined) return;
+    this.workers.delete(uid);
+    const farewell = worker.stop().finally(() => {
+      this.options.addresses.release(worker.addresses);
+      this.farewells.delete(farewell);
+    });
+    this.farewells.add(farewell);
+  }
+
+  private logFile(pod: Pod, container: string): string {
+    const directory = path.join(this.options.logDirectory, `${pod.metadata.namespace ?? 'default'}_${pod.metadata.name}`);
+    mkdirSync(directory, { recursive: true });
+    return path.join(directory, `${container}.log`);
+  }
+
+  /** Of the Services that select the pod, those ports that their annotation publishes, as the pod's own ports. */
+  private publishedPorts(pod: Pod): { port: number; at: SocketAddress }[] {
+    return ([...this.services.objects.values()] as Service[]).flatMap((service) => {
+      const annotation = service.metadata.annotations?.[publishAnnotation];
+      const selector = service.spec?.selector ?? {};
+      if (annotation === undefined || service.metadata.namespace !== pod.metadata.namespace || !selects(selector, pod)) return [];
+      return parsePublish(annotation).flatMap(({ port, at }) => {
+        const servicePort = service.spec?.ports?.find((candidate) => candidate.port === port);
+        return servicePort === undefined ? [] : [{ port: targetPortOf(servicePort, pod), at }];
+      });
+    });
+  }
+}

@@ -1,0 +1,221 @@
+// One pod on this machine: its addresses, its programs, its proxy, and what its status says of them.
+import type { Pod } from '#api/kinds/pod';
+import type { Clock, Timer } from '#foundation/clock';
+import type { Logger } from '#foundation/logger';
+import { messageOf } from '#foundation/mesh-error';
+import type { Random } from '#foundation/random';
+import type { SocketAddress } from '#proxy/config/socket-address';
+import type { Store } from '#store/store';
+import { type Container, planContainer } from './container.ts';
+import type { ImageMap } from './image-map.ts';
+import type { PodAddresses } from './pod-addresses.ts';
+import { type ProcessExit, SupervisedProcess } from './process.ts';
+import { isGateway, isInjected, proxyBootstrapOf } from './proxy-bootstrap.ts';
+import type { ProxyFleet } from './proxy-fleet.ts';
+import { isContainerReady } from './readiness.ts';
+
+export interface PodSurroundings {
+  store: Store;
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+  fleet: ProxyFleet;
+  images: ImageMap;
+  xds: SocketAddress;
+  node: string;
+  inherited: Readonly<Record<string, string>>;
+  /** The file of a pod's container, or of its proxy (`istio-proxy`). */
+  logFile(pod: Pod, container: string): string;
+  /** Ports of the pod that are published on this machine. */
+  publishedPorts(pod: Pod): readonly { port: number; at: SocketAddress }[];
+}
+
+interface ContainerState {
+  container: Container;
+  process: SupervisedProcess | undefined;
+  ready: boolean;
+  state: Record<string, object>;
+}
+
+type Condition = NonNullable<NonNullable<Pod['status']>['conditions']>[number];
+
+const probeMs = 50;
+/** A program that dies once is restarted before its callers are told; they wait for it in the pod's proxy. */
+const restartGraceMs = 1_000;
+/** How long a pod that has been deleted goes on, so that no caller is sent to it any more. */
+const farewellMs = 300;
+const drainMs = 2_000;
+const stopMsMax = 5_000;
+
+export class PodWorker {
+  private readonly containers: ContainerState[] = [];
+  private readonly startedAt: string;
+  private proxyServes = false;
+  private proxyFailure: string | undefined;
+  private probe: Timer | undefined;
+  private grace: Timer | undefined;
+  private stopped = false;
+  private written = '';
+  private writing: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly pod: Pod,
+    readonly addresses: PodAddresses,
+    private readonly surroundings: PodSurroundings,
+  ) {
+    this.startedAt = new Date(surroundings.clock.wallMs()).toISOString();
+  }
+
+  private get injected(): boolean {
+    return isGateway(this.pod) || isInjected(this.pod);
+  }
+
+  start(): void {
+    const { fleet, xds } = this.surroundings;
+    if (this.injected) {
+      const options = {
+        xds,
+        published: this.surroundings.publishedPorts(this.pod),
+        standardOutput: this.surroundings.logFile(this.pod, 'istio-proxy'),
+      };
+      fleet.add(this.pod.metadata.uid ?? '', proxyBootstrapOf(this.pod, this.addresses, options), (report) => {
+        this.proxyServes = report.type === 'serving';
+        this.proxyFailure = report.type === 'failed' ? report.message : undefined;
+        this.report();
+      });
+    }
+    if (!isGateway(this.pod)) for (const container of this.pod.spec?.containers ?? []) this.startContainer(container);
+    this.report();
+    this.keepProbing();
+  }
+
+  /** Out of the mesh first, then the program. */
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.probe?.cancel();
+    this.grace?.cancel();
+    await new Promise<void>((resolve) => this.surroundings.clock.after(farewellMs, resolve));
+    if (this.injected) await this.surroundings.fleet.remove(this.pod.metadata.uid ?? '', drainMs);
+    await Promise.all(this.containers.map(({ process }) => process?.stop()));
+  }
+
+  /** At the end of the host: nobody is left who would have to be told. */
+  async kill(): Promise<void> {
+    this.stopped = true;
+    this.probe?.cancel();
+    this.grace?.cancel();
+    await Promise.all(this.containers.map(({ process }) => process?.stop()));
+  }
+
+  private startContainer(container: Container): void {
+    const { images, node, inherited, clock, random } = this.surroundings;
+    const entry: ContainerState = { container, process: undefined, ready: false, state: {} };
+    this.containers.push(entry);
+    const plan = planContainer(container, { pod: this.pod, addresses: this.addresses, injected: this.injected, images, node, inherited });
+    if (plan.kind === 'wait') {
+      entry.state = { waiting: { reason: plan.reason, message: plan.message } };
+      return;
+    }
+    entry.process = new SupervisedProcess(
+      { command: plan.command, env: plan.env, logFile: this.surroundings.logFile(this.pod, container.name) },
+      {
+        clock,
+        random,
+        stopMsMax,
+        events: {
+          started: () => {
+            entry.state = { running: { startedAt: new Date(clock.wallMs()).toISOString() } };
+            this.keepProbing();
+          },
+          ended: (exit, retryMs) => this.containerEnded(entry, exit, retryMs),
+        },
+      },
+    );
+    entry.process.start();
+  }
+
+  private containerEnded(entry: ContainerState, exit: ProcessExit, retryMs: number): void {
+    const how = exit.error ?? (exit.signal ? `killed by ${exit.signal}` : `exit code ${exit.code}`);
+    this.surroundings.logger.info({ pod: this.pod.metadata.name, container: entry.container.name, how, retryMs }, 'program ended');
+    const wasReady = entry.ready;
+    entry.ready = false;
+    entry.state = { waiting: { reason: 'CrashLoopBackOff', message: `${how}; starts again in ${Math.round(retryMs)} ms` } };
+    if (!wasReady || retryMs > 0) return this.report();
+    this.grace ??= this.surroundings.clock.after(restartGraceMs, () => {
+      this.grace = undefined;
+      this.report();
+    });
+  }
+
+  /** Asks until everything is ready; afterwards only an end of a program starts it again. */
+  private keepProbing(): void {
+    if (this.probe !== undefined || this.stopped) return;
+    this.probe = this.surroundings.clock.after(probeMs, () => void this.probeAll());
+  }
+
+  private async probeAll(): Promise<void> {
+    const address = this.injected ? this.addresses.loopback : this.addresses.pod;
+    for (const entry of this.containers) {
+      if (!entry.ready && 'running' in entry.state) entry.ready = await isContainerReady(entry.container, address);
+    }
+    this.probe = undefined;
+    if (this.stopped) return;
+    if (this.containers.some((entry) => !entry.ready && entry.process !== undefined)) this.keepProbing();
+    else {
+      this.grace?.cancel();
+      this.grace = undefined;
+    }
+    this.report();
+  }
+
+  private report(): void {
+    if (this.stopped || this.grace !== undefined) return;
+    const status = this.status();
+    const text = JSON.stringify(status);
+    if (text === this.written) return;
+    this.written = text;
+    const { store, logger } = this.surroundings;
+    this.writing = this.writing
+      .then(async () => {
+        if (!this.stopped) await store.updateStatus({ ...this.pod, status } as Pod);
+      })
+      .catch((thrown) => logger.debug({ pod: this.pod.metadata.name, error: messageOf(thrown) }, 'status not written'));
+  }
+
+  private status(): NonNullable<Pod['status']> {
+    const containersReady = this.containers.every(({ ready }) => ready);
+    const proxyReady = !this.injected || this.proxyServes;
+    const waiting = this.containers.find(({ state }) => 'waiting' in state)?.state['waiting'] as
+      | { reason?: string; message?: string }
+      | undefined;
+    const reason = waiting?.reason ?? (this.proxyFailure ? 'ProxyFailed' : proxyReady ? undefined : 'ProxyStarting');
+    const message = waiting?.message ?? this.proxyFailure;
+    const condition = (type: string, holds: boolean): Condition => ({
+      type,
+      status: holds ? 'True' : 'False',
+      ...(holds || reason === undefined ? {} : { reason }),
+      ...(holds || message === undefined ? {} : { message }),
+    });
+    return {
+      phase: waiting?.reason === 'ImageNotMapped' ? 'Pending' : 'Running',
+      podIP: this.addresses.pod,
+      podIPs: [{ ip: this.addresses.pod }],
+      hostIP: '127.0.0.1',
+      startTime: this.startedAt,
+      conditions: [
+        condition('Initialized', true),
+        condition('ContainersReady', containersReady),
+        condition('Ready', containersReady && proxyReady),
+      ],
+      containerStatuses: this.containers.map(({ container, process, ready, state }) => ({
+        name: container.name,
+        image: container.image ?? '',
+        ready,
+        started: 'running' in state,
+        restartCount: process?.restarts ?? 0,
+        state,
+      })),
+    };
+  }
+}

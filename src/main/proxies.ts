@@ -1,0 +1,57 @@
+// The process that runs the proxies of many pods, told which by its parent over the message channel. Ends with its parent.
+
+import { systemClock } from '#foundation/clock';
+import { createLogger, type LogLevel } from '#foundation/logger';
+import { messageOf } from '#foundation/mesh-error';
+import { systemRandom } from '#foundation/random';
+import type { FleetCommand, FleetReport } from '#host/proxy-fleet';
+import { Proxy } from '#proxy/proxy';
+import { version } from './version.ts';
+
+const logger = createLogger({ level: (process.env['LATEEN_LOG_LEVEL'] as LogLevel | undefined) ?? 'info' });
+const proxies = new Map<string, Proxy>();
+
+function report(message: FleetReport): void {
+  if (process.connected) process.send?.(message, () => {});
+}
+
+async function add(id: string, bootstrap: Extract<FleetCommand, { type: 'add' }>['bootstrap']): Promise<void> {
+  if (proxies.has(id)) return;
+  const proxy = new Proxy(bootstrap, { clock: systemClock, random: systemRandom, logger, version });
+  proxies.set(id, proxy);
+  try {
+    await proxy.start();
+    report({ type: 'serving', id });
+  } catch (thrown) {
+    report({ type: 'failed', id, message: messageOf(thrown) });
+  }
+}
+
+async function remove(id: string, drainMs: number): Promise<void> {
+  const proxy = proxies.get(id);
+  proxies.delete(id);
+  if (proxy !== undefined) {
+    await Promise.race([proxy.drain(), new Promise((resolve) => systemClock.after(drainMs, () => resolve(undefined)))]);
+    await proxy.close();
+  }
+  report({ type: 'removed', id });
+}
+
+async function end(): Promise<void> {
+  await Promise.race([
+    Promise.all([...proxies.values()].map((proxy) => proxy.close())),
+    new Promise((resolve) => systemClock.after(2_000, () => resolve(undefined))),
+  ]);
+  process.exit(0);
+}
+
+process.on('message', (command: FleetCommand) => {
+  if (command.type === 'add') void add(command.id, command.bootstrap);
+  else void remove(command.id, command.drainMs);
+});
+process.once('SIGTERM', () => void end());
+// Ctrl-C reaches the whole group: the parent decides the order of the end.
+process.on('SIGINT', () => {});
+process.once('disconnect', () => void end());
+process.on('unhandledRejection', (reason) => logger.error({ error: messageOf(reason) }, 'unhandled rejection'));
+report({ type: 'up' });

@@ -1,0 +1,106 @@
+// What each admin path of a proxy answers. Paths and shapes are Envoy's.
+import { readFile } from 'node:fs/promises';
+import { CanonicalJson } from '#codec/protobuf/canonical-json';
+import type { Proxy } from '#proxy/proxy';
+import type { AdminRoute } from './admin-server.ts';
+import { jsonPage, textPage } from './admin-server.ts';
+import { describeClusters, formatClusters } from './cluster-status.ts';
+import { dumpConfig } from './config-dump.ts';
+import { formatPrometheus, formatStats, statsJson } from './stats.ts';
+
+const descriptors = new URL('../../codec/protobuf/generated/descriptors.binpb', import.meta.url);
+const logLevels = ['trace', 'debug', 'info', 'warning', 'error', 'critical', 'off'];
+/** Envoy's words to the logger's. */
+const levelNames: Readonly<Record<string, string>> = { warning: 'warn', critical: 'error', off: 'silent' };
+
+export function adminRoutes(proxy: Proxy): Record<string, AdminRoute> {
+  const clusters = () => [...proxy.runtime.clusters.all()];
+  const filterOf = (query: URLSearchParams) => {
+    const filter = query.get('filter');
+    return filter === null ? undefined : new RegExp(filter);
+  };
+  return {
+    '/clusters': {
+      help: 'upstream cluster status (format=json)',
+      serve: (query) => (query.get('format') === 'json' ? jsonPage(describeClusters(clusters())) : textPage(formatClusters(clusters()))),
+    },
+    '/config_dump': {
+      help: 'the current configuration (resource=dynamic_listeners|..., include_eds)',
+      serve: async (query) => {
+        const json = new CanonicalJson(await readFile(descriptors));
+        const resource = query.get('resource');
+        return jsonPage(dumpConfig(proxy.dumpInput(), json, { ...(resource ? { resource } : {}), includeEds: query.has('include_eds') }));
+      },
+    },
+    '/drain_listeners': {
+      help: 'close the listeners, let connections finish',
+      mutates: true,
+      serve: () => {
+        void proxy.drain();
+        return textPage('OK\n');
+      },
+    },
+    '/healthcheck/fail': {
+      help: 'make /ready fail',
+      mutates: true,
+      serve: () => {
+        proxy.healthFailed = true;
+        return textPage('OK\n');
+      },
+    },
+    '/healthcheck/ok': {
+      help: 'make /ready tell the truth again',
+      mutates: true,
+      serve: () => {
+        proxy.healthFailed = false;
+        return textPage('OK\n');
+      },
+    },
+    '/listeners': {
+      help: 'bound addresses (format=json)',
+      serve: (query) => {
+        const bound = proxy.listeners.boundAddresses();
+        if (query.get('format') !== 'json')
+          return textPage(bound.map(({ name, address, port }) => `${name}::${address}:${port}\n`).join(''));
+        return jsonPage({
+          listener_statuses: bound.map(({ name, address, port }) => ({
+            name,
+            local_address: { socket_address: { address, port_value: port } },
+          })),
+        });
+      },
+    },
+    '/logging': {
+      help: `the log level (level=${logLevels.join('|')})`,
+      mutates: true,
+      serve: (query) => {
+        const level = query.get('level');
+        if (level !== null) {
+          if (!logLevels.includes(level)) return textPage(`level ${level} is not known: one of ${logLevels.join(', ')}\n`, 400);
+          proxy.logger.level = levelNames[level] ?? level;
+        }
+        return textPage(`active loggers:\n  proxy: ${proxy.logger.level}\n`);
+      },
+    },
+    '/memory': { help: 'memory of the process that holds this proxy', serve: () => jsonPage(process.memoryUsage()) },
+    '/ready': {
+      help: 'LIVE when configured and taking traffic',
+      serve: () => (proxy.state === 'LIVE' ? textPage('LIVE\n') : textPage(`${proxy.state}\n`, 503)),
+    },
+    '/server_info': { help: 'version, state, node', serve: () => jsonPage(proxy.serverInfo()) },
+    '/stats': {
+      help: 'counters (filter=REGEX, format=json|prometheus)',
+      serve: (query) => {
+        const format = query.get('format');
+        if (format === 'prometheus') return prometheus(proxy);
+        if (format === 'json') return jsonPage(statsJson(clusters(), proxy.serverStats(), filterOf(query)));
+        return textPage(formatStats(clusters(), proxy.serverStats(), filterOf(query)));
+      },
+    },
+    '/stats/prometheus': { help: "counters and Istio's metrics for Prometheus", serve: () => prometheus(proxy) },
+  };
+}
+
+function prometheus(proxy: Proxy) {
+  return textPage(formatPrometheus([...proxy.runtime.clusters.all()], proxy.serverStats(), proxy.registry.format()));
+}

@@ -1,0 +1,51 @@
+// `/stats` and `/stats/prometheus`: counters of clusters and of the server, and Istio's metrics. Pure.
+import type { Cluster } from '#proxy/upstream/cluster';
+import { escapeLabel, formatSample } from '#telemetry/metrics';
+
+/** Dotted names to values, as Envoy's text has them. */
+export type ServerStats = Readonly<Record<string, number>>;
+
+export function formatStats(clusters: Iterable<Cluster>, server: ServerStats, filter: RegExp | undefined): string {
+  return [...samples(clusters, server)]
+    .filter(([name]) => filter === undefined || filter.test(name))
+    .map(([name, value]) => `${name}: ${value}\n`)
+    .sort()
+    .join('');
+}
+
+export function statsJson(clusters: Iterable<Cluster>, server: ServerStats, filter: RegExp | undefined): object {
+  return {
+    stats: [...samples(clusters, server)]
+      .filter(([name]) => filter === undefined || filter.test(name))
+      .map(([name, value]) => ({ name, value })),
+  };
+}
+
+function* samples(clusters: Iterable<Cluster>, server: ServerStats): Iterable<readonly [string, number]> {
+  for (const cluster of clusters) {
+    for (const [key, value] of Object.entries(cluster.stats)) yield [`cluster.${cluster.name}.${key}`, value as number];
+  }
+  yield* Object.entries(server);
+}
+
+/** Gauges by Envoy's naming; the rest are counters. */
+const gauge = /_(active|healthy|total_hosts)$|^membership_|(^|_)(uptime|memory|state|live)/;
+
+/** `istio`: the registry's own text, which stands first. */
+export function formatPrometheus(clusters: readonly Cluster[], server: ServerStats, istio: string): string {
+  let text = istio;
+  const keys = clusters[0] === undefined ? [] : Object.keys(clusters[0].stats);
+  for (const key of keys) {
+    const name = `envoy_cluster_${key}`;
+    text += `# TYPE ${name} ${gauge.test(key) ? 'gauge' : 'counter'}\n`;
+    for (const cluster of clusters) {
+      const value = (cluster.stats as unknown as Record<string, number>)[key] ?? 0;
+      text += formatSample(name, `cluster_name="${escapeLabel(cluster.name)}"`, value);
+    }
+  }
+  for (const [key, value] of Object.entries(server)) {
+    const name = `envoy_${key.replace(/[^A-Za-z0-9_]/g, '_')}`;
+    text += `# TYPE ${name} ${gauge.test(key) ? 'gauge' : 'counter'}\n${formatSample(name, '', value)}`;
+  }
+  return text;
+}

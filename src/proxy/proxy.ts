@@ -1,0 +1,161 @@
+// One proxy: a node of the mesh with its tables, listeners, clusters, logs and admin interface. Driven by xDS alone.
+// Holds no state outside of itself: a process may run many.
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '#foundation/clock';
+import type { Logger } from '#foundation/logger';
+import type { Random } from '#foundation/random';
+import { adminRoutes } from '#proxy/admin/admin-routes';
+import { AdminServer } from '#proxy/admin/admin-server';
+import type { DumpInput } from '#proxy/admin/config-dump';
+import type { ServerStats } from '#proxy/admin/stats';
+import { AdsClient } from '#proxy/config/ads-client';
+import { ConfigApplier } from '#proxy/config/config-applier';
+import { formatAddress, type SocketAddress } from '#proxy/config/socket-address';
+import { ListenerManager } from '#proxy/listen/listener-manager';
+import type { RouteTable } from '#proxy/route/route-table';
+import { closeRuntime, createRuntime, type ExchangeListeners, type ProxyRuntime } from '#proxy/runtime';
+import { AccessLoggers } from '#proxy/telemetry/access-logger';
+import { RequestStats } from '#proxy/telemetry/request-stats';
+import { systemResolver } from '#proxy/upstream/dns-resolver';
+import { IstioMetrics } from '#telemetry/istio-metrics';
+import { MetricsRegistry } from '#telemetry/metrics';
+import { encodePeerMetadata, workloadOfMetadata } from '#telemetry/workload';
+import { parseNodeId } from '#xds/node-id';
+import type { ProxyBootstrap } from './bootstrap.ts';
+
+export interface ProxyOptions {
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+  version: string;
+}
+
+export class Proxy {
+  readonly registry = new MetricsRegistry();
+  readonly runtime: ProxyRuntime;
+  readonly listeners: ListenerManager;
+  readonly logger: Logger;
+  /** Set by `/healthcheck/fail`. */
+  healthFailed = false;
+  private readonly routeTables = new Map<string, RouteTable>();
+  private readonly accessLoggers: AccessLoggers;
+  private readonly applier: ConfigApplier;
+  private readonly ads: AdsClient;
+  private readonly admin: AdminServer;
+  private readonly startedWallMs: number;
+  private readonly startedAt: number;
+  private draining = false;
+  private live = false;
+
+  constructor(
+    readonly bootstrap: ProxyBootstrap,
+    private readonly options: ProxyOptions,
+  ) {
+    const { clock, random } = options;
+    const { node, placement, xds, standardOutput } = bootstrap;
+    this.logger = options.logger.child({ proxy: node.id });
+    this.startedWallMs = clock.wallMs();
+    this.startedAt = clock.now();
+    this.accessLoggers = new AccessLoggers({ clock, logger: this.logger, standardOutput });
+    this.runtime = createRuntime({
+      clock,
+      random,
+      logger: this.logger,
+      placement,
+      routeTables: this.routeTables,
+      exchangeListeners: this.exchangeListeners(),
+      peerMetadata: { metadata: encodePeerMetadata(node.metadata), id: node.id },
+      resolver: systemResolver,
+      newRequestId: randomUUID,
+    });
+    this.listeners = new ListenerManager(this.runtime);
+    this.applier = new ConfigApplier(
+      {
+        setCluster: (config) => this.runtime.clusters.set(config),
+        removeCluster: (name) => this.runtime.clusters.remove(name),
+        setEndpoints: (name, endpoints) => this.runtime.clusters.setEndpoints(name, endpoints),
+        setRouteTable: (table) => void this.routeTables.set(table.name, table),
+        removeRouteTable: (name) => void this.routeTables.delete(name),
+        applyListeners: (listeners) => (this.draining ? Promise.resolve([]) : this.listeners.apply([...listeners])),
+        subscribe: (type, names) => this.ads.subscribe(type, names),
+      },
+      clock,
+    );
+    this.ads = new AdsClient({ target: formatAddress(xds), node, clock, random, logger: this.logger, handler: this.applier });
+    this.admin = new AdminServer(adminRoutes(this));
+  }
+
+  /** Opens the admin interface and the xDS stream; resolves to the admin address when the first listeners serve. */
+  async start(): Promise<SocketAddress> {
+    const admin = await this.admin.listen(this.bootstrap.admin);
+    this.applier.start();
+    this.ads.start();
+    await this.applier.serving;
+    this.live = true;
+    return admin;
+  }
+
+  /** Takes no new connections; those that are open finish what they have. */
+  async drain(): Promise<void> {
+    if (this.draining) return;
+    this.draining = true;
+    await this.listeners.drain();
+  }
+
+  /** Ends everything at once. */
+  async close(): Promise<void> {
+    this.draining = true;
+    this.ads.close();
+    this.applier.close();
+    await this.listeners.close();
+    closeRuntime(this.runtime);
+    await this.admin.close();
+    await this.accessLoggers.close();
+  }
+
+  /** Envoy's server states. */
+  get state(): 'LIVE' | 'DRAINING' | 'INITIALIZING' {
+    if (this.draining || this.healthFailed) return 'DRAINING';
+    return this.live ? 'LIVE' : 'INITIALIZING';
+  }
+
+  dumpInput(): DumpInput {
+    return { bootstrap: this.bootstrap, startedWallMs: this.startedWallMs, held: this.applier.held };
+  }
+
+  serverInfo(): object {
+    const { node } = this.bootstrap;
+    return {
+      version: `lateen/${this.options.version}`,
+      state: this.state,
+      uptime_current_epoch: `${Math.floor((this.options.clock.now() - this.startedAt) / 1000)}s`,
+      node: { id: node.id, cluster: node.cluster, metadata: node.metadata, user_agent_name: 'lateen' },
+      xds: { connected: this.ads.connected, disconnects: this.ads.disconnects },
+    };
+  }
+
+  serverStats(): ServerStats {
+    return {
+      'server.uptime': Math.floor((this.options.clock.now() - this.startedAt) / 1000),
+      'server.live': this.state === 'LIVE' ? 1 : 0,
+      'server.memory_allocated': process.memoryUsage.rss(),
+      'control_plane.connected_state': this.ads.connected ? 1 : 0,
+      'listener_manager.total_listeners_active': this.listeners.boundAddresses().length,
+    };
+  }
+
+  /** Istio's metrics where the configuration has its filter (TCP: always), access logs where it asks for them. */
+  private exchangeListeners(): ExchangeListeners {
+    const metrics = new IstioMetrics(this.registry);
+    const self = workloadOfMetadata(this.bootstrap.node.metadata);
+    const isRouter = parseNodeId(this.bootstrap.node.id)?.type === 'router';
+    const stats = (direction: string) => new RequestStats(metrics, direction === 'inbound' && !isRouter ? 'destination' : 'source', self);
+    return {
+      http: ({ httpFilters, accessLogs }, direction) => [
+        ...(httpFilters.some(({ kind }) => kind === 'istio_stats') ? [stats(direction)] : []),
+        ...accessLogs.map((config) => this.accessLoggers.create(config)),
+      ],
+      tcp: ({ accessLogs }, direction) => [stats(direction), ...accessLogs.map((config) => this.accessLoggers.create(config))],
+    };
+  }
+}
