@@ -98,36 +98,33 @@ export class RemoteStore implements Store {
     }
   }
 
-  private once(method: string, path: string, body?: object): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const call = this.open(method, path);
-      const timer = this.options.clock.after(this.options.timeoutMs ?? 30_000, () => call.destroy(new Error('no answer in time')));
-      const fail = (error: Error) => {
-        timer.cancel();
-        const stale = call.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
-        reject(stale ? new StaleConnection(this.url, error) : unreachable(this.url, error));
-      };
-      call.on('error', fail);
-      call.on('response', (response) => {
-        readAll(response).then((text) => {
-          timer.cancel();
-          this.settle(response, text, resolve, reject);
-        }, fail);
-      });
+  private async once(method: string, path: string, body?: object): Promise<unknown> {
+    const call = this.open(method, path);
+    const timer = this.options.clock.after(this.options.timeoutMs ?? 30_000, () => call.destroy(new Error('no answer in time')));
+    try {
       call.end(body === undefined ? undefined : JSON.stringify(body));
-    });
+      const response = await responseOf(call);
+      return this.settled(response, await readAll(response));
+    } catch (error) {
+      if (error instanceof StoreError) throw error;
+      const stale = call.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+      throw stale ? new StaleConnection(this.url, error as Error) : unreachable(this.url, error as Error);
+    } finally {
+      timer.cancel();
+    }
   }
 
-  private settle(response: IncomingMessage, text: string, resolve: (value: unknown) => void, reject: (error: Error) => void): void {
+  /** What was answered; throws what the API server refused, or what is no answer of an API server. */
+  private settled(response: IncomingMessage, text: string): unknown {
     let value: unknown;
     try {
       value = JSON.parse(text);
     } catch {
-      return reject(unreachable(this.url, new Error(`it answered ${response.statusCode} and no JSON: is it an API server?`)));
+      throw unreachable(this.url, new Error(`it answered ${response.statusCode} and no JSON: is it an API server?`));
     }
-    if ((response.statusCode ?? 500) >= 300) return reject(errorOf(value as Partial<Status>));
+    if ((response.statusCode ?? 500) >= 300) throw errorOf(value as Partial<Status>);
     for (const warning of warningsOf(response.headers['warning'])) this.options.warning?.(warning);
-    resolve(value);
+    return value;
   }
 
   private open(method: string, path: string): ClientRequest {
@@ -162,6 +159,13 @@ function query({ labels = {} }: ListOptions, parameters: Record<string, string> 
   const selector = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
   const search = new URLSearchParams({ ...parameters, ...(selector.length > 0 && { labelSelector: selector.join(',') }) });
   return search.size > 0 ? `?${search}` : '';
+}
+
+function responseOf(call: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    call.on('response', resolve);
+    call.on('error', reject);
+  });
 }
 
 async function readAll(response: IncomingMessage): Promise<string> {

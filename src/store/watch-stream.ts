@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { StringDecoder } from 'node:string_decoder';
 import type { ApiObject } from '#api/kind';
 import type { Clock, Timer } from '#foundation/clock';
-import type { Watch, WatchHandlers } from './store.ts';
+import type { Watch, WatchEvent, WatchHandlers } from './store.ts';
 
 const lineBytesMax = 8 * 1024 * 1024;
 
@@ -28,7 +28,10 @@ export class WatchStream implements Watch {
 
   read(response: IncomingMessage): void {
     // 410 Gone: the version is too old to begin from.
-    if (response.statusCode !== 200) return this.close(response.statusCode === 410 ? 'EXPIRED' : 'DISCONNECTED');
+    if (response.statusCode !== 200) {
+      this.close(response.statusCode === 410 ? 'EXPIRED' : 'DISCONNECTED');
+      return;
+    }
     response.on('data', (chunk: Buffer) => this.take(chunk));
     response.on('end', () => this.close('DISCONNECTED'));
     response.on('error', () => this.close('DISCONNECTED'));
@@ -52,39 +55,47 @@ export class WatchStream implements Watch {
     return true;
   }
 
+  /** Handlers may stop the watch in the middle of a chunk. */
+  private isClosed(): boolean {
+    return this.state === 'closed';
+  }
+
   private setTimer(): Timer {
     return this.options.clock.after(this.options.idleMs, () => this.close('DISCONNECTED'), { unref: true });
   }
 
   private take(chunk: Buffer): void {
-    if (this.state === 'closed') return;
+    if (this.isClosed()) return;
     this.timer.cancel();
     this.timer = this.setTimer();
     const lines = (this.rest + this.decoder.write(chunk)).split('\n');
     this.rest = lines.pop() ?? '';
-    if (this.rest.length > lineBytesMax) return this.close('DISCONNECTED');
     for (const line of lines) {
-      if (line !== '') this.event(line);
-      if ((this.state as string) === 'closed') return;
+      const event = parseEvent(line);
+      if (typeof event === 'string') this.close(event);
+      else this.handlers.event(event);
+      if (this.isClosed()) return;
     }
+    if (this.rest.length > lineBytesMax) this.close('DISCONNECTED');
   }
+}
 
-  private event(line: string): void {
-    let event: { type: string; object: ApiObject & { code?: number } };
-    try {
-      event = JSON.parse(line);
-    } catch {
-      return this.close('DISCONNECTED');
-    }
-    switch (event.type) {
-      case 'ADDED':
-      case 'MODIFIED':
-      case 'DELETED':
-        return this.handlers.event({ type: event.type, object: event.object });
-      case 'BOOKMARK':
-        return this.handlers.event({ type: 'BOOKMARK', resourceVersion: event.object.metadata.resourceVersion ?? '' });
-      default:
-        return this.close(event.object?.code === 410 ? 'EXPIRED' : 'DISCONNECTED');
-    }
+/** A bookmark or a change; or why the watch has ended. */
+function parseEvent(line: string): WatchEvent | 'EXPIRED' | 'DISCONNECTED' {
+  let event: { type: string; object: ApiObject & { code?: number } };
+  try {
+    event = JSON.parse(line);
+  } catch {
+    return 'DISCONNECTED';
+  }
+  switch (event.type) {
+    case 'ADDED':
+    case 'MODIFIED':
+    case 'DELETED':
+      return { type: event.type, object: event.object };
+    case 'BOOKMARK':
+      return { type: 'BOOKMARK', resourceVersion: event.object.metadata.resourceVersion ?? '' };
+    default:
+      return event.object?.code === 410 ? 'EXPIRED' : 'DISCONNECTED';
   }
 }
