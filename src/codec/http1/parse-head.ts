@@ -1,0 +1,187 @@
+// Parses HTTP/1 heads: one pass, no I/O, strict. What two parsers could read differently is refused (request smuggling).
+// RFC 9112 sections 2 to 5. Called by proxy/http's connections, and again with more bytes while a head is incomplete.
+import { COLON, CR, HTAB, LF, SP, targetByte, tokenLower, valueByte } from './characters.ts';
+import { hashStep, knownName, lookupField, unknownField } from './field-names.ts';
+import type { HeadSpans } from './head-spans.ts';
+import { latin1 } from './latin1.ts';
+
+/** Below zero: why a head is refused. See `describeHeadError`. */
+export type HeadError = (typeof headError)[keyof typeof headError];
+
+export const headError = {
+  badStartLine: -1,
+  badVersion: -2,
+  badFieldName: -3,
+  badFieldValue: -4,
+  badLineEnd: -5,
+  obsoleteFold: -6,
+  tooManyFields: -7,
+  tooLarge: -8,
+} as const;
+
+const descriptions: Record<HeadError, string> = {
+  [headError.badStartLine]: 'malformed start line',
+  [headError.badVersion]: 'not HTTP/1.0 or HTTP/1.1',
+  [headError.badFieldName]: 'malformed header name, or space before its colon',
+  [headError.badFieldValue]: 'control character in a header value',
+  [headError.badLineEnd]: 'a line that does not end in CR LF',
+  [headError.obsoleteFold]: 'a header folded over two lines',
+  [headError.tooManyFields]: 'too many headers',
+  [headError.tooLarge]: 'head too large',
+};
+
+export function describeHeadError(error: number): string {
+  return descriptions[error as HeadError] ?? 'malformed head';
+}
+
+export interface HeadLimits {
+  headBytesMax: number;
+  headersMax: number;
+}
+
+const methodBytesMax = 32;
+
+/**
+ * Parses a request head at buffer[start, end). Returns the offset of its end (what follows is body); 0 when it is not complete,
+ * then to be called again with the same bytes and more behind them; or a `HeadError`. `spans` must be fresh or `reset`.
+ * Empty lines before a request are the caller's to skip.
+ */
+export function parseRequestHead(buffer: Buffer, start: number, end: number, spans: HeadSpans, limits: HeadLimits): number {
+  if (spans.parsed === 0) {
+    const result = requestLine(buffer, start, end, spans);
+    if (result <= 0) return result === 0 ? incomplete(start, end, limits) : result;
+  }
+  return fieldLines(buffer, start, end, spans, limits);
+}
+
+/** The same for a response head. */
+export function parseResponseHead(buffer: Buffer, start: number, end: number, spans: HeadSpans, limits: HeadLimits): number {
+  if (spans.parsed === 0) {
+    const result = statusLine(buffer, start, end, spans);
+    if (result <= 0) return result === 0 ? incomplete(start, end, limits) : result;
+  }
+  return fieldLines(buffer, start, end, spans, limits);
+}
+
+/** Field lines alone, up to the empty line: the trailers of a chunked body, from the start of `buffer`. */
+export function parseTrailers(buffer: Buffer, spans: HeadSpans, limits: HeadLimits): number {
+  return fieldLines(buffer, 0, buffer.length, spans, limits);
+}
+
+function incomplete(start: number, end: number, limits: HeadLimits): number {
+  return end - start > limits.headBytesMax ? headError.tooLarge : 0;
+}
+
+function requestLine(buffer: Buffer, start: number, end: number, spans: HeadSpans): number {
+  let i = start;
+  while (i < end && tokenLower[buffer[i]!] !== 0) i++;
+  if (i - start > methodBytesMax) return headError.badStartLine;
+  if (i === end) return 0;
+  if (buffer[i] !== SP || i === start) return headError.badStartLine;
+  spans.methodEnd = i - start;
+  const target = ++i;
+  while (i < end && targetByte[buffer[i]!] !== 0) i++;
+  if (i === end) return 0;
+  if (buffer[i] !== SP || i === target) return headError.badStartLine;
+  spans.targetEnd = i - start;
+  i = version(buffer, i + 1, end, spans);
+  return i <= 0 ? i : lineEnd(buffer, i, end, start, spans);
+}
+
+function statusLine(buffer: Buffer, start: number, end: number, spans: HeadSpans): number {
+  let i = version(buffer, start, end, spans);
+  if (i <= 0) return i;
+  if (i + 4 > end) return 0;
+  if (buffer[i] !== SP) return headError.badStartLine;
+  const status = (buffer[i + 1]! - 48) * 100 + (buffer[i + 2]! - 48) * 10 + (buffer[i + 3]! - 48);
+  for (let digit = i + 1; digit < i + 4; digit++) if (buffer[digit]! < 48 || buffer[digit]! > 57) return headError.badStartLine;
+  if (status < 100) return headError.badStartLine;
+  spans.status = status;
+  i += 4;
+  if (i < end && buffer[i] !== SP && buffer[i] !== CR) return headError.badStartLine;
+  while (i < end && valueByte[buffer[i]!] !== 0) i++;
+  return i === end ? 0 : lineEnd(buffer, i, end, start, spans);
+}
+
+const versionPrefix = [72, 84, 84, 80, 47, 49, 46]; // HTTP/1.
+
+/** Returns the offset behind `HTTP/1.x`. */
+function version(buffer: Buffer, start: number, end: number, spans: HeadSpans): number {
+  const length = Math.min(versionPrefix.length, end - start);
+  for (let k = 0; k < length; k++) if (buffer[start + k] !== versionPrefix[k]) return headError.badVersion;
+  if (end - start < 8) return 0;
+  const minor = buffer[start + 7]! - 48;
+  if (minor !== 0 && minor !== 1) return headError.badVersion;
+  spans.minor = minor;
+  return start + 8;
+}
+
+function lineEnd(buffer: Buffer, i: number, end: number, start: number, spans: HeadSpans): number {
+  if (i === end || (buffer[i] === CR && i + 1 === end)) return 0;
+  if (buffer[i] !== CR || buffer[i + 1] !== LF) return buffer[i] === CR || buffer[i] === LF ? headError.badLineEnd : headError.badStartLine;
+  spans.parsed = i + 2 - start;
+  return i + 2;
+}
+
+function fieldLines(buffer: Buffer, start: number, end: number, spans: HeadSpans, limits: HeadLimits): number {
+  const endMax = start + limits.headBytesMax;
+  let i = start + spans.parsed;
+  for (;;) {
+    if (i > endMax) return headError.tooLarge;
+    if (i + 1 >= end)
+      return i < end && buffer[i] !== CR && tokenLower[buffer[i]!] === 0 ? badLineStart(buffer[i]!) : incomplete(start, end, limits);
+    if (buffer[i] === CR) {
+      if (buffer[i + 1] !== LF) return headError.badLineEnd;
+      spans.lineStart[spans.count] = i - start;
+      spans.text = latin1(buffer, start, i + 2);
+      return i + 2;
+    }
+    if (spans.count === limits.headersMax) return headError.tooManyFields;
+    if (spans.count === spans.capacity) spans.grow();
+    const next = fieldLine(buffer, start, i, end, spans);
+    if (next <= 0) return next === 0 ? incomplete(start, end, limits) : next;
+    spans.parsed = next - start;
+    i = next;
+  }
+}
+
+function badLineStart(byte: number): number {
+  if (byte === SP || byte === HTAB) return headError.obsoleteFold;
+  return byte === LF ? headError.badLineEnd : headError.badFieldName;
+}
+
+/** Parses the line at `lineStart`; returns the start of the next. */
+function fieldLine(buffer: Buffer, start: number, lineStart: number, end: number, spans: HeadSpans): number {
+  let i = lineStart;
+  let hash = 0;
+  for (let lower = 0; i < end && (lower = tokenLower[buffer[i]!]!) !== 0; i++) hash = hashStep(hash, lower);
+  if (i === end) return 0;
+  if (buffer[i] !== COLON || i === lineStart) return i === lineStart ? badLineStart(buffer[i]!) : headError.badFieldName;
+  const nameEnd = i++;
+  while (i < end && (buffer[i] === SP || buffer[i] === HTAB)) i++;
+  const valueStart = i;
+  while (i < end && valueByte[buffer[i]!] !== 0) i++;
+  if (i === end || (buffer[i] === CR && i + 1 === end)) return 0;
+  if (buffer[i] !== CR || buffer[i + 1] !== LF)
+    return buffer[i] === CR || buffer[i] === LF ? headError.badLineEnd : headError.badFieldValue;
+  let valueEnd = i;
+  while (valueEnd > valueStart && (buffer[valueEnd - 1] === SP || buffer[valueEnd - 1] === HTAB)) valueEnd--;
+  const line = spans.count++;
+  spans.lineStart[line] = lineStart - start;
+  spans.nameEnd[line] = nameEnd - start;
+  spans.valueStart[line] = valueStart - start;
+  spans.valueEnd[line] = valueEnd - start;
+  spans.hash[line] = hash;
+  const id = lookupField(hash, nameEnd - lineStart);
+  spans.id[line] = unknownField;
+  if (id !== unknownField && sameName(buffer, lineStart, knownName(id))) {
+    spans.id[line] = id;
+    if (spans.times[id]!++ === 0) spans.first[id] = line;
+  }
+  return i + 2;
+}
+
+function sameName(buffer: Buffer, start: number, name: string): boolean {
+  for (let k = 0; k < name.length; k++) if (tokenLower[buffer[start + k]!] !== name.charCodeAt(k)) return false;
+  return true;
+}

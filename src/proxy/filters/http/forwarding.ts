@@ -1,0 +1,294 @@
+// One request on its way to a cluster: tries, each with an endpoint and a connection of its pool; timeouts; retries; and what the
+// client is told when all fails. The response passes through to the stream. Made by router.ts.
+import type { SocketAddress } from '#proxy/config/socket-address';
+import type { FieldList, ResponseHead } from '#proxy/http/head';
+import { localReset, overflow, type ResetReason, type ResponsePort } from '#proxy/http/port';
+import type { HttpStream, Pending } from '#proxy/http/stream';
+import type { ForwardAction } from '#proxy/route/route';
+import { Timeout } from '#proxy/timer-wheel';
+import type { ClientConnection } from '#proxy/upstream/client-connection';
+import type { Cluster } from '#proxy/upstream/cluster';
+import type { PoolWaiter } from '#proxy/upstream/connection-pool';
+import type { Endpoint } from '#proxy/upstream/endpoint';
+import { TunnelConnection } from '#proxy/upstream/tunnel-connection';
+import { responseFlag } from '#telemetry/response-flags';
+import { describeReset, idempotent } from './reset-reply.ts';
+import { type RetryDecision, RetryState } from './retry-state.ts';
+
+type Upstream = ClientConnection | TunnelConnection;
+
+export class Forwarding implements ResponsePort, PoolWaiter, Pending {
+  private connection: Upstream | undefined;
+  private endpoint: Endpoint | undefined;
+  private waiting = false;
+  private readonly retry: RetryState | undefined;
+  private readonly tried: Set<Endpoint> | undefined;
+  private tryStartMs = 0;
+  /** One more try was made because a kept connection turned out to be dead: at most once. */
+  private replacedDead = false;
+  private timeout: Timeout | undefined;
+  private tryTimeout: Timeout | undefined;
+  private backoffTimeout: Timeout | undefined;
+
+  constructor(
+    private readonly stream: HttpStream,
+    private readonly action: ForwardAction,
+    private readonly cluster: Cluster,
+    private readonly suppressEnvoyHeaders: boolean,
+  ) {
+    const { retry } = action;
+    if (retry !== undefined && retry.retriesMax > 0 && stream.request.upgrade === '') {
+      this.retry = new RetryState(retry, cluster, stream.manager.runtime.random);
+      if (retry.avoidPreviousHosts) this.tried = new Set();
+    }
+  }
+
+  start(): void {
+    const { stream, action } = this;
+    stream.pending = this;
+    stream.keepBody = this.retry !== undefined;
+    if (action.timeoutMs > 0 && stream.request.upgrade === '') {
+      if (!this.suppressEnvoyHeaders) stream.request.set('x-envoy-expected-rq-timeout-ms', String(action.timeoutMs));
+      this.timeout = new Timeout(() => this.onTimeout('response_timeout'));
+      if (stream.requestDone) this.requestEnded();
+    }
+    this.try();
+  }
+
+  /** Envoy counts the route's timeout from the end of the request. */
+  requestEnded(): void {
+    if (this.timeout !== undefined) this.stream.manager.runtime.timers.set(this.timeout, this.action.timeoutMs);
+  }
+
+  /** The stream has ended. */
+  cancel(): void {
+    const { timers } = this.stream.manager.runtime;
+    if (this.timeout !== undefined) timers.cancel(this.timeout);
+    if (this.tryTimeout !== undefined) timers.cancel(this.tryTimeout);
+    if (this.backoffTimeout !== undefined) timers.cancel(this.backoffTimeout);
+    if (this.stream.finished) this.endTry();
+    else this.giveUpTry();
+    this.retry?.settle();
+  }
+
+  // --- One try.
+
+  private try(): void {
+    const { stream, cluster } = this;
+    if (cluster.stats.upstream_rq_active >= cluster.config.circuitBreaker.requestsMax) {
+      cluster.stats.upstream_rq_pending_overflow++;
+      this.fail(overflow, true);
+      return;
+    }
+    const picks = 1 + (this.action.retry?.hostSelectionRetriesMax ?? 0);
+    const endpoint = cluster.pick(this.destination(), this.tried, picks);
+    if (endpoint === undefined) {
+      stream.reply({ status: 503, flags: responseFlag.noHealthyUpstream, details: 'no_healthy_upstream', body: 'no healthy upstream' });
+      return;
+    }
+    this.endpoint = endpoint;
+    this.tried?.add(endpoint);
+    stream.attempts++;
+    stream.upstreamHost = endpoint.name;
+    stream.workload = endpoint.config.workload;
+    if (!this.suppressEnvoyHeaders) stream.request.set('x-envoy-attempt-count', String(stream.attempts));
+    this.tryStartMs = stream.manager.runtime.clock.now();
+    const { perTryTimeoutMs } = this.action.retry ?? { perTryTimeoutMs: 0 };
+    if (perTryTimeoutMs > 0) {
+      this.tryTimeout ??= new Timeout(() => this.onTryTimeout());
+      stream.manager.runtime.timers.set(this.tryTimeout, perTryTimeoutMs);
+    }
+    if (stream.request.method === 'CONNECT') {
+      this.attach(new TunnelConnection(endpoint, this));
+      return;
+    }
+    this.waiting = true;
+    endpoint.pool.acquire(this);
+  }
+
+  onConnection(connection: ClientConnection): void {
+    this.waiting = false;
+    connection.begin(this);
+    this.attach(connection);
+  }
+
+  onPoolFailure(reason: ResetReason): void {
+    this.waiting = false;
+    this.fail(reason, false);
+  }
+
+  private attach(connection: Upstream): void {
+    const { stream, cluster, endpoint } = this;
+    this.connection = connection;
+    cluster.stats.upstream_rq_total++;
+    cluster.stats.upstream_rq_active++;
+    endpoint!.stats.rq_total++;
+    endpoint!.stats.rq_active++;
+    stream.upstreamLocal = connection.localAddress;
+    stream.connect(connection);
+  }
+
+  /** Where the client itself wanted to go, for clusters that send there. */
+  private destination(): SocketAddress | undefined {
+    const { connection, explicitProxy, request } = this.stream;
+    if (!explicitProxy) return connection.originalDestination;
+    const colon = request.authority.lastIndexOf(':');
+    const withPort = colon > request.authority.lastIndexOf(']');
+    const host = withPort ? request.authority.slice(0, colon) : request.authority;
+    const port = withPort ? Number(request.authority.slice(colon + 1)) : request.scheme === 'https' ? 443 : 80;
+    return { address: host.replace(/^\[|\]$/g, ''), port };
+  }
+
+  /** The try is over, well or not: its connection is no more ours. */
+  private endTry(): void {
+    if (this.connection === undefined) return;
+    this.connection = undefined;
+    this.stream.disconnect();
+    this.cluster.stats.upstream_rq_active--;
+    this.endpoint!.stats.rq_active--;
+    if (this.tryTimeout !== undefined) this.stream.manager.runtime.timers.cancel(this.tryTimeout);
+  }
+
+  private giveUpTry(): void {
+    const { connection } = this;
+    if (this.waiting) this.endpoint!.pool.cancel(this);
+    if (this.waiting || connection !== undefined) this.cluster.stats.upstream_rq_cancelled++;
+    this.waiting = false;
+    if (connection === undefined) return;
+    this.cluster.stats.upstream_rq_tx_reset++;
+    this.endTry();
+    connection.abort(localReset);
+  }
+
+  // --- The response port.
+
+  head(head: ResponseHead, fin: boolean): void {
+    const { stream, cluster, endpoint } = this;
+    if (head.status < 200 && head.status !== 101) {
+      stream.inform(head);
+      return;
+    }
+    cluster.stats.countResponse(head.status);
+    if (head.status >= 500) endpoint!.stats.rq_error++;
+    else endpoint!.stats.rq_success++;
+    if (this.retry !== undefined) {
+      const decision = this.mayRepeat ? this.retry.afterResponse(head) : ({ kind: 'no' } as const);
+      if (decision.kind === 'retry') {
+        if (fin && stream.requestDone) this.endTry();
+        else this.giveUpTry();
+        this.tryLater(decision.delayMs);
+        return;
+      }
+      this.markRetries(decision);
+      if (decision.kind === 'no') this.retry.countSuccess();
+    }
+    if (this.tryTimeout !== undefined) stream.manager.runtime.timers.cancel(this.tryTimeout);
+    stream.upstreamServiceMs = Math.round(stream.manager.runtime.clock.now() - this.tryStartMs);
+    if (!this.suppressEnvoyHeaders) head.set('x-envoy-upstream-service-time', String(stream.upstreamServiceMs));
+    stream.upstreamLocal = this.connection!.localAddress;
+    if (fin) this.endResponse();
+    stream.respond(head, fin);
+  }
+
+  body(buffer: Buffer, start: number, end: number, fin: boolean): number {
+    if (fin) this.endResponse();
+    return this.stream.respondBody(buffer, start, end, fin);
+  }
+
+  trailers(trailers: FieldList): void {
+    this.endResponse();
+    this.stream.respondTrailers(trailers);
+  }
+
+  abort(reason: ResetReason): void {
+    const { stream, cluster } = this;
+    // Of a tunnel that both sides have ended, nobody waits for the close.
+    if (this.connection === undefined) return;
+    const reused = this.connection.reused;
+    const sent = reason.kind !== 'connect-failure' && reason.kind !== 'connect-timeout';
+    this.endTry();
+    this.endpoint!.stats.rq_error++;
+    if (sent) cluster.stats.upstream_rq_rx_reset++;
+    else cluster.stats.upstream_rq_pending_failure_eject++;
+    if (stream.responseStarted) {
+      stream.flags |= responseFlag.upstreamConnectionTermination;
+      stream.breakOff('upstream_reset_after_response_started{connection_termination}');
+      return;
+    }
+    // A kept connection may have been closed by the upstream just before the request came.
+    if (reason.kind === 'connection-termination' && reused && !this.replacedDead && this.mayRepeat && idempotent(stream.method)) {
+      this.replacedDead = true;
+      this.try();
+      return;
+    }
+    this.fail(reason, sent);
+  }
+
+  credit(bytes: number): void {
+    this.stream.requestCredit(bytes);
+  }
+
+  flush(): void {
+    this.stream.downstream.flush();
+  }
+
+  /** When the request has not ended either, the stream's end will take the connection down. */
+  private endResponse(): void {
+    if (this.stream.requestDone) this.endTry();
+  }
+
+  // --- After a failed try.
+
+  /** Nothing of the response has gone down, and all of the request is still here. */
+  private get mayRepeat(): boolean {
+    const { stream } = this;
+    return !stream.responseStarted && (stream.requestBody === undefined || stream.requestBody.whole);
+  }
+
+  private fail(reason: ResetReason, sent: boolean): void {
+    const { stream } = this;
+    if (this.retry !== undefined && this.mayRepeat) {
+      const decision = this.retry.afterReset(reason, sent);
+      if (decision.kind === 'retry') {
+        this.tryLater(decision.delayMs);
+        return;
+      }
+      this.markRetries(decision);
+    }
+    const reply = describeReset(reason);
+    stream.upstreamFailure = reply.transportFailure;
+    stream.reply(reply);
+  }
+
+  private markRetries(decision: RetryDecision): void {
+    if (decision.kind === 'limit') this.stream.flags |= responseFlag.upstreamRetryLimitExceeded;
+    if (decision.kind === 'overflow') this.stream.flags |= responseFlag.upstreamOverflow;
+  }
+
+  private tryLater(delayMs: number): void {
+    this.backoffTimeout ??= new Timeout(() => this.try());
+    this.stream.manager.runtime.timers.set(this.backoffTimeout, delayMs);
+  }
+
+  private onTryTimeout(): void {
+    this.cluster.stats.upstream_rq_per_try_timeout++;
+    this.endpoint!.stats.rq_timeout++;
+    const decision = this.retry !== undefined && this.mayRepeat ? this.retry.afterReset(localReset, true) : ({ kind: 'no' } as const);
+    if (decision.kind === 'retry') {
+      this.giveUpTry();
+      this.tryLater(decision.delayMs);
+      return;
+    }
+    this.markRetries(decision);
+    this.onTimeout('upstream_per_try_timeout');
+  }
+
+  private onTimeout(details: string): void {
+    const { stream } = this;
+    if (details === 'response_timeout') {
+      this.cluster.stats.upstream_rq_timeout++;
+      this.endpoint!.stats.rq_timeout++;
+    }
+    stream.reply({ status: 504, flags: responseFlag.upstreamRequestTimeout, details, body: 'upstream request timeout' });
+  }
+}

@@ -1,0 +1,42 @@
+// The network filter for HTTP: puts the HTTP filters together, and a server connection on each accepted socket.
+import type { HttpConnectionManagerConfig, HttpFilterConfig } from '#proxy/config/http-connection-manager';
+import type { TrafficDirection } from '#proxy/config/listener';
+import { faultFilter } from '#proxy/filters/http/fault';
+import { peerMetadataFilter } from '#proxy/filters/http/peer-metadata';
+import { routerFilter } from '#proxy/filters/http/router';
+import type { ConnectionManager, HttpFilter } from '#proxy/http/connection-manager';
+import type { DownstreamStats } from '#proxy/http/downstream-stats';
+import { ServerConnection } from '#proxy/http/server-connection';
+import type { ProxyRuntime } from '#proxy/runtime';
+import type { NetworkFilter } from './network-filter.ts';
+
+export function httpConnectionManager(
+  config: HttpConnectionManagerConfig,
+  direction: TrafficDirection,
+  stats: DownstreamStats,
+  runtime: ProxyRuntime,
+): NetworkFilter {
+  const manager: ConnectionManager = {
+    config,
+    direction,
+    runtime,
+    stats,
+    filters: config.httpFilters.flatMap((filter) => httpFilter(filter, direction, runtime) ?? []),
+    listeners: runtime.exchangeListeners.http(config, direction),
+  };
+  return { accept: (socket, connection, onClose) => new ServerConnection(socket, manager, connection, onClose) };
+}
+
+function httpFilter(filter: HttpFilterConfig, direction: TrafficDirection, runtime: ProxyRuntime): HttpFilter | undefined {
+  switch (filter.kind) {
+    case 'peer_metadata':
+      return peerMetadataFilter(filter, direction, runtime.peerMetadata);
+    case 'fault':
+      return faultFilter(filter.fault);
+    case 'istio_stats':
+      // It only listens to finished exchanges: one of `listeners`.
+      return undefined;
+    case 'router':
+      return routerFilter(filter);
+  }
+}

@@ -1,0 +1,236 @@
+// One proxied TCP connection: two sockets, bytes both ways, each way ending for itself. What one side does not take, the other does
+// not read. Made by tcp-proxy.ts.
+import type { Socket } from 'node:net';
+import type { DownstreamConnection } from '#proxy/http/connection-manager';
+import { reopen } from '#proxy/socket/accepted-socket';
+import { type ReadBuffers, SocketReader } from '#proxy/socket/read-buffers';
+import { SocketWriter } from '#proxy/socket/socket-writer';
+import { Timeout } from '#proxy/timer-wheel';
+import type { Cluster } from '#proxy/upstream/cluster';
+import type { Endpoint } from '#proxy/upstream/endpoint';
+import { openSocket } from '#proxy/upstream/open-socket';
+import { responseFlag } from '#telemetry/response-flags';
+import type { ServedConnection } from './network-filter.ts';
+import { TcpExchange } from './tcp-exchange.ts';
+import type { TcpProxy } from './tcp-proxy.ts';
+
+export class TcpSession implements ServedConnection {
+  private readonly exchange: TcpExchange;
+  private readonly downstream: Side;
+  private upstream: Side | undefined;
+  private cluster: Cluster | undefined;
+  private endpoint: Endpoint | undefined;
+  private connected = false;
+  private ended = false;
+  private lastActivityMs: number;
+  private readonly timeout = new Timeout(() => this.onTimeout());
+  private drainDeadlineMs = Number.POSITIVE_INFINITY;
+
+  constructor(
+    accepted: Socket,
+    private readonly proxy: TcpProxy,
+    private readonly connection: DownstreamConnection,
+    private readonly onClose: () => void,
+  ) {
+    const { runtime, stats } = proxy;
+    const now = runtime.clock.now();
+    this.lastActivityMs = now;
+    this.exchange = new TcpExchange(connection, now, runtime.clock.wallMs());
+    const reader = new SocketReader(runtime.buffers, (buffer, length) => this.onDownstream(buffer, length));
+    reader.large = true;
+    this.downstream = new Side(reopen(accepted, { onread: reader.options(), allowHalfOpen: true }), reader, runtime.buffers);
+    // Nothing is read before there is somewhere to send it.
+    this.downstream.socket.pause();
+    this.downstream.socket.on('end', () => this.upstream?.end());
+    this.downstream.socket.on('drain', () => this.upstream?.socket.resume());
+    this.downstream.socket.on('close', () => this.finish('', responseFlag.none));
+    stats.downstream_cx_total++;
+    stats.downstream_cx_active++;
+    this.connect();
+  }
+
+  drain(timeoutMs: number): void {
+    const { clock, timers } = this.proxy.runtime;
+    this.drainDeadlineMs = clock.now() + timeoutMs;
+    if (this.connected) timers.set(this.timeout, timeoutMs);
+  }
+
+  close(): void {
+    this.downstream.socket.destroy();
+  }
+
+  private connect(): void {
+    const { config, runtime } = this.proxy;
+    const name = chooseCluster(config.clusters, runtime.random.next());
+    const cluster = runtime.clusters.get(name);
+    this.exchange.upstreamCluster = name;
+    if (cluster === undefined) {
+      this.finish('cluster_not_found', responseFlag.noClusterFound);
+      return;
+    }
+    this.cluster = cluster;
+    this.exchange.service = cluster.config.service;
+    if (cluster.stats.upstream_cx_active >= cluster.config.circuitBreaker.connectionsMax) {
+      cluster.stats.upstream_cx_overflow++;
+      this.finish('upstream_connection_overflow', responseFlag.upstreamOverflow);
+      return;
+    }
+    const endpoint = cluster.pick(this.connection.originalDestination);
+    if (endpoint === undefined) this.finish('no_healthy_upstream', responseFlag.noHealthyUpstream);
+    else this.open(cluster, endpoint);
+  }
+
+  private open(cluster: Cluster, endpoint: Endpoint): void {
+    const { runtime } = this.proxy;
+    this.endpoint = endpoint;
+    this.exchange.attempts++;
+    this.exchange.upstreamHost = endpoint.name;
+    this.exchange.workload = endpoint.config.workload;
+    const reader = new SocketReader(runtime.buffers, (buffer, length) => this.onUpstream(buffer, length));
+    reader.large = true;
+    const side = new Side(openSocket(endpoint, reader.options(), true), reader, runtime.buffers);
+    this.upstream = side;
+    cluster.stats.upstream_cx_total++;
+    cluster.stats.upstream_cx_active++;
+    endpoint.stats.cx_total++;
+    endpoint.stats.cx_active++;
+    side.socket.on('connect', () => this.onConnect(side));
+    side.socket.on('error', (error) => {
+      this.exchange.upstreamFailure = (error as NodeJS.ErrnoException).code ?? error.message;
+    });
+    side.socket.on('end', () => this.downstream.end());
+    side.socket.on('drain', () => this.downstream.socket.resume());
+    side.socket.on('close', () => {
+      cluster.stats.upstream_cx_active--;
+      cluster.stats.upstream_cx_destroy++;
+      endpoint.stats.cx_active--;
+      if (this.upstream === side) this.onUpstreamClose();
+    });
+    runtime.timers.set(this.timeout, cluster.config.connectTimeoutMs);
+  }
+
+  private onConnect(side: Side): void {
+    const { socket } = side;
+    this.connected = true;
+    this.exchange.upstreamLocal = `${socket.localAddress}:${socket.localPort}`;
+    this.proxy.runtime.timers.cancel(this.timeout);
+    this.downstream.socket.resume();
+    this.arm();
+  }
+
+  /** The connection failed, broke, or both ways have ended. */
+  private onUpstreamClose(): void {
+    const { cluster, endpoint } = this;
+    if (this.connected) {
+      this.downstream.socket.destroySoon();
+      return;
+    }
+    cluster!.stats.upstream_cx_connect_fail++;
+    endpoint!.stats.cx_connect_fail++;
+    if (this.ended) return;
+    if (this.exchange.attempts < this.proxy.config.maxConnectAttempts) {
+      this.connect();
+      return;
+    }
+    cluster!.stats.upstream_cx_connect_attempts_exceeded++;
+    this.finish('upstream_connection_failure', responseFlag.upstreamConnectionFailure);
+  }
+
+  private onDownstream(buffer: Buffer, length: number): void {
+    this.exchange.bytesReceived += length;
+    this.proxy.stats.downstream_cx_rx_bytes_total += length;
+    this.touch();
+    if (this.upstream?.write(buffer, length)) this.downstream.socket.pause();
+  }
+
+  private onUpstream(buffer: Buffer, length: number): void {
+    const { exchange } = this;
+    if (exchange.responseFirstByteMs < 0) exchange.responseFirstByteMs = this.proxy.runtime.clock.now() - exchange.startMs;
+    exchange.bytesSent += length;
+    this.proxy.stats.downstream_cx_tx_bytes_total += length;
+    this.touch();
+    if (this.downstream.write(buffer, length)) this.upstream!.socket.pause();
+  }
+
+  private touch(): void {
+    this.lastActivityMs = this.proxy.runtime.clock.now();
+  }
+
+  private arm(): void {
+    const { idleTimeoutMs } = this.proxy.config;
+    const idleDeadlineMs = idleTimeoutMs > 0 ? this.lastActivityMs + idleTimeoutMs : Number.POSITIVE_INFINITY;
+    const deadlineMs = Math.min(idleDeadlineMs, this.drainDeadlineMs);
+    const { timers, clock } = this.proxy.runtime;
+    if (deadlineMs !== Number.POSITIVE_INFINITY) timers.set(this.timeout, Math.max(1, deadlineMs - clock.now()));
+  }
+
+  private onTimeout(): void {
+    const now = this.proxy.runtime.clock.now();
+    if (!this.connected) {
+      this.cluster!.stats.upstream_cx_connect_timeout++;
+      this.exchange.upstreamFailure = 'connection timeout';
+      this.upstream!.socket.destroy();
+      return;
+    }
+    const { idleTimeoutMs } = this.proxy.config;
+    const idle = idleTimeoutMs > 0 && this.lastActivityMs + idleTimeoutMs <= now;
+    if (idle) this.proxy.stats.downstream_cx_idle_timeout++;
+    if (idle || this.drainDeadlineMs <= now) this.finish(idle ? 'idle_timeout' : 'drain', responseFlag.none);
+    else this.arm();
+  }
+
+  /** Once: both sockets go, the listeners hear of it. */
+  private finish(details: string, flags: number): void {
+    if (this.ended) return;
+    this.ended = true;
+    const { runtime, stats, listeners } = this.proxy;
+    const { exchange } = this;
+    runtime.timers.cancel(this.timeout);
+    exchange.flags |= flags;
+    exchange.connectionTerminationDetails = details;
+    exchange.durationMs = runtime.clock.now() - exchange.startMs;
+    this.downstream.destroy();
+    this.upstream?.destroy();
+    stats.downstream_cx_active--;
+    stats.downstream_cx_destroy++;
+    for (const listener of listeners) listener.onComplete(exchange);
+    this.onClose();
+  }
+}
+
+/** One socket with what reads from it and writes to it. */
+class Side {
+  private readonly writer: SocketWriter;
+
+  constructor(
+    readonly socket: Socket,
+    private readonly reader: SocketReader,
+    buffers: ReadBuffers,
+  ) {
+    this.writer = new SocketWriter(socket, buffers);
+    socket.on('error', () => {});
+    socket.on('close', () => this.reader.release());
+  }
+
+  /** True: the other side is to wait for `drain`. */
+  write(buffer: Buffer, length: number): boolean {
+    this.writer.writeBytes(buffer, 0, length);
+    this.writer.flush();
+    return this.writer.congested;
+  }
+
+  end(): void {
+    this.socket.end();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+}
+
+/** `draw` in [0, 1). */
+function chooseCluster(clusters: TcpProxy['config']['clusters'], draw: number): string {
+  let left = draw * clusters.reduce((total, { weight }) => total + weight, 0);
+  for (const { name, weight } of clusters) if ((left -= weight) < 0) return name;
+  return clusters[0]?.name ?? '';
+}

@@ -1,0 +1,79 @@
+// Checks what a parsed HTTP/1 request head means, and fills in its neutral form. Pure. RFC 9112 sections 3.2 and 3.3; whatever two
+// hops could understand differently (whose host, which body) is refused here or in codec/http1/framing.ts.
+import { fieldId } from '#codec/http1/field-names';
+import type { HeadSpans } from '#codec/http1/head-spans';
+import { connectionOptions, type RawRequestHead } from './raw-head.ts';
+
+/** The answer to a request that is not served, and why. */
+export interface RequestFault {
+  status: 400 | 417 | 426;
+  reason: string;
+}
+
+/** host, or [IPv6], perhaps with a port. No userinfo, no comma, nothing that a URI's authority has no room for. */
+const authorityPattern = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(?::\d{1,5})?$/;
+const absolutePattern = /^(https?):\/\/([^/?]*)(.*)$/i;
+
+/** What `connection` may not take away: framing and routing hang on it. */
+const protectedNames = new Set(['host', 'content-length', 'transfer-encoding']);
+
+export interface ConnectionIntent {
+  /** The client wants the connection to stay. */
+  keepAlive: boolean;
+  /** The target was in absolute or authority form: the client takes us for its proxy. */
+  explicitProxy: boolean;
+}
+
+/** Fills `head` from its spans and `intent` from its connection options; returns what is wrong instead, if anything is. */
+export function acceptRequest(head: RawRequestHead, intent: ConnectionIntent, acceptHttp10: boolean): RequestFault | undefined {
+  const { spans } = head;
+  if (spans.minor === 0 && !acceptHttp10) return { status: 426, reason: 'HTTP/1.0 is not served here' };
+  const options = connectionOptions(spans);
+  for (const option of options) if (protectedNames.has(option)) return bad(`connection names ${option}`);
+  const hosts = spans.times[fieldId['host']]!;
+  if (hosts > 1) return bad('host given twice');
+  const host = spans.known(fieldId['host']);
+  if (host === undefined && spans.minor === 1) return bad('no host');
+  if (host !== undefined && host !== '' && !authorityPattern.test(host)) return bad('malformed host');
+  const expectation = spans.known(fieldId['expect']);
+  if (expectation !== undefined && expectation.toLowerCase() !== '100-continue') return { status: 417, reason: `expect: ${expectation}` };
+  intent.keepAlive = spans.minor === 1 ? !options.includes('close') : options.includes('keep-alive') && !options.includes('close');
+  intent.explicitProxy = false;
+  const upgrade = options.includes('upgrade') ? upgradeOf(spans) : '';
+  return acceptTarget(head, host ?? '', upgrade, intent);
+}
+
+/** `h2c` is not offered: such a request goes on without the upgrade, as RFC 9110 section 7.8 allows. */
+function upgradeOf(spans: HeadSpans): string {
+  const upgrade = (spans.known(fieldId['upgrade']) ?? '').toLowerCase();
+  return upgrade === 'h2c' ? '' : upgrade;
+}
+
+function acceptTarget(head: RawRequestHead, host: string, upgrade: string, intent: ConnectionIntent): RequestFault | undefined {
+  const method = head.spans.method();
+  const target = head.spans.target();
+  if (method === 'CONNECT') {
+    if (!authorityPattern.test(target) || !/:\d+$/.test(target)) return bad('CONNECT wants host:port');
+    intent.explicitProxy = true;
+    // A tunnel is an upgrade to whatever the two ends speak.
+    head.accept({ method, path: '', authority: target, scheme: 'http', upgrade: 'connect' });
+    return undefined;
+  }
+  if (target.charCodeAt(0) === 47 || (target === '*' && method === 'OPTIONS')) {
+    if (host === '' && head.spans.minor === 1) return bad('empty host');
+    head.accept({ method, path: target, authority: host, scheme: 'http', upgrade });
+    return undefined;
+  }
+  const absolute = absolutePattern.exec(target);
+  if (absolute === null) return bad('malformed request target');
+  const [, scheme = '', authority = '', rest = ''] = absolute;
+  if (!authorityPattern.test(authority)) return bad('malformed authority in the request target');
+  intent.explicitProxy = true;
+  // The target's authority replaces the host that came beside it: RFC 9112 section 3.2.2.
+  head.accept({ method, path: rest.startsWith('/') ? rest : `/${rest}`, authority, scheme: scheme.toLowerCase(), upgrade });
+  return undefined;
+}
+
+function bad(reason: string): RequestFault {
+  return { status: 400, reason };
+}

@@ -1,0 +1,68 @@
+// The head of a message as routing and filters see it, whatever the protocol: HTTP/1's keeps the bytes that came (raw-head.ts), one
+// that the proxy makes itself is a list (FieldHead).
+
+/** Names are lower case everywhere. */
+export interface Head {
+  /** The value, joined with commas when there are several lines; undefined when absent. */
+  header(name: string): string | undefined;
+  /** Replaces every line of that name. */
+  set(name: string, value: string): void;
+  /** Adds a line behind those that are there. */
+  append(name: string, value: string): void;
+  remove(name: string): void;
+  /** Every header in order; names in lower case. */
+  forEach(visit: (name: string, value: string) => void): void;
+}
+
+export interface RequestHead extends Head {
+  readonly method: string;
+  /** With the query; may be rewritten. */
+  path: string;
+  /** With the port, as sent; may be rewritten. Not among the headers: `header('host')` is undefined. */
+  authority: string;
+  /** As the URI says it: `http` or `https`. */
+  scheme: string;
+  /** The protocol asked for by an upgrade, in lower case (`websocket`), or empty. */
+  readonly upgrade: string;
+}
+
+export interface ResponseHead extends Head {
+  readonly status: number;
+}
+
+/** Trailers, or any other plain sequence. */
+export type FieldList = readonly (readonly [name: string, value: string])[];
+
+/** A response made here. */
+export class FieldHead implements ResponseHead {
+  private fields: [string, string][];
+
+  constructor(
+    readonly status: number,
+    fields: FieldList = [],
+  ) {
+    this.fields = fields.map(([name, value]) => [name, value]);
+  }
+
+  header(name: string): string | undefined {
+    const values = this.fields.filter((field) => field[0] === name);
+    return values.length === 0 ? undefined : values.map((field) => field[1]).join(',');
+  }
+
+  set(name: string, value: string): void {
+    this.remove(name);
+    this.append(name, value);
+  }
+
+  append(name: string, value: string): void {
+    this.fields.push([name, value]);
+  }
+
+  remove(name: string): void {
+    this.fields = this.fields.filter((field) => field[0] !== name);
+  }
+
+  forEach(visit: (name: string, value: string) => void): void {
+    for (const [name, value] of this.fields) visit(name, value);
+  }
+}

@@ -1,0 +1,56 @@
+// What the connection manager itself does to the heads that pass it, as Envoy does: client address, scheme, request id, server, date.
+import type { Clock } from '#foundation/clock';
+import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
+import { responseFlag } from '#telemetry/response-flags';
+import { httpDate } from './date.ts';
+import type { ResponseHead } from './head.ts';
+import { normalizePath } from './path-normalization.ts';
+import type { HttpStream, LocalReply } from './stream.ts';
+
+/** Returns an answer instead when the request must not go on. */
+export function prepareRequest(stream: HttpStream): LocalReply | undefined {
+  const { config, runtime } = stream.manager;
+  const { request, connection } = stream;
+  const normal = normalizePath(request.path, config);
+  if (normal.kind === 'reject') return { status: 400, flags: responseFlag.none, details: 'path_normalization_failed' };
+  request.path = normal.path;
+  if (normal.kind === 'redirect') {
+    const headers = [['location', normal.path]] as const;
+    return { status: 307, flags: responseFlag.none, details: 'path_normalization_redirect', headers };
+  }
+  if (config.stripMatchingHostPort) request.authority = withoutPort(request.authority, connection.localPort);
+  if (config.useRemoteAddress) {
+    if (!config.skipXffAppend) {
+      const before = request.header('x-forwarded-for');
+      request.set('x-forwarded-for', before === undefined ? connection.remoteAddress : `${before},${connection.remoteAddress}`);
+    }
+    // At an edge only the connection itself says how the client came.
+    request.set('x-forwarded-proto', 'http');
+  } else if (request.header('x-forwarded-proto') === undefined) {
+    request.append('x-forwarded-proto', request.scheme);
+  }
+  if (config.generateRequestId) {
+    const given = request.header('x-request-id');
+    if (given === undefined) request.append('x-request-id', runtime.newRequestId());
+    else if (isExternal(stream) && !config.preserveExternalRequestId) request.set('x-request-id', runtime.newRequestId());
+  }
+  return undefined;
+}
+
+/** An edge request from outside: its request id is not to be trusted (Envoy's rule). */
+function isExternal({ manager, connection }: HttpStream): boolean {
+  return manager.config.useRemoteAddress && !privateAddress.test(connection.remoteAddress);
+}
+
+const privateAddress = /^(?:10\.|127\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|::1$|f[cd])/i;
+
+function withoutPort(authority: string, port: number): string {
+  const suffix = `:${port}`;
+  return authority.endsWith(suffix) ? authority.slice(0, -suffix.length) : authority;
+}
+
+export function prepareResponse(head: ResponseHead, config: HttpConnectionManagerConfig, clock: Clock): void {
+  if (config.serverHeader === 'overwrite') head.set('server', config.serverName);
+  else if (config.serverHeader === 'append-if-absent' && head.header('server') === undefined) head.append('server', config.serverName);
+  if (head.header('date') === undefined) head.append('date', httpDate(clock.wallMs()));
+}

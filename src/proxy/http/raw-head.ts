@@ -1,0 +1,166 @@
+// An HTTP/1 head behind the neutral interface: the text that came, which lines were taken out, which were added. Encoding it as
+// HTTP/1 again passes the untouched lines through in spans, without looking at them.
+import { fieldId, fieldKey, isHopByHop, unknownField } from '#codec/http1/field-names';
+import { HeadSpans } from '#codec/http1/head-spans';
+import type { Head, RequestHead, ResponseHead } from './head.ts';
+
+export abstract class RawHead implements Head {
+  readonly spans = new HeadSpans();
+  private removed = new Uint8Array(32);
+  private anyRemoved = false;
+  private addedNames: string[] = [];
+  private addedValues: string[] = [];
+
+  /** After the spans were filled anew. */
+  protected begin(): void {
+    if (this.anyRemoved) this.removed.fill(0);
+    this.anyRemoved = false;
+    if (this.removed.length < this.spans.count) this.removed = new Uint8Array(this.spans.capacity);
+    if (this.addedNames.length > 0) {
+      this.addedNames = [];
+      this.addedValues = [];
+    }
+  }
+
+  header(name: string): string | undefined {
+    const { spans } = this;
+    let value: string | undefined;
+    for (let line = spans.find(name); line >= 0; line = this.nextLine(name, line)) {
+      if (this.removed[line] === 0) value = value === undefined ? spans.value(line) : `${value},${spans.value(line)}`;
+    }
+    for (let i = 0; i < this.addedNames.length; i++) {
+      if (this.addedNames[i] === name) value = value === undefined ? this.addedValues[i] : `${value},${this.addedValues[i]}`;
+    }
+    return value;
+  }
+
+  set(name: string, value: string): void {
+    this.remove(name);
+    this.append(name, value);
+  }
+
+  append(name: string, value: string): void {
+    this.addedNames.push(name);
+    this.addedValues.push(value);
+  }
+
+  remove(name: string): void {
+    for (let line = this.spans.find(name); line >= 0; line = this.nextLine(name, line)) this.removeLine(line);
+    for (let i = this.addedNames.indexOf(name); i >= 0; i = this.addedNames.indexOf(name)) {
+      this.addedNames.splice(i, 1);
+      this.addedValues.splice(i, 1);
+    }
+  }
+
+  forEach(visit: (name: string, value: string) => void): void {
+    for (let line = 0; line < this.spans.count; line++) {
+      if (this.removed[line] === 0) visit(this.spans.name(line), this.spans.value(line));
+    }
+    for (let i = 0; i < this.addedNames.length; i++) visit(this.addedNames[i]!, this.addedValues[i]!);
+  }
+
+  /** Every header as HTTP/1 lines. */
+  encodeFields(): string {
+    const { spans } = this;
+    let out = '';
+    let from = spans.lineStart[0]!;
+    if (this.anyRemoved) {
+      for (let line = 0; line < spans.count; line++) {
+        if (this.removed[line] === 0) continue;
+        out += spans.text.slice(from, spans.lineStart[line]);
+        from = spans.lineStart[line + 1]!;
+      }
+    }
+    out += spans.text.slice(from, spans.lineStart[spans.count]);
+    for (let i = 0; i < this.addedNames.length; i++) out += `${this.addedNames[i]}: ${this.addedValues[i]}\r\n`;
+    return out;
+  }
+
+  protected removeLine(line: number): void {
+    this.removed[line] = 1;
+    this.anyRemoved = true;
+  }
+
+  /** Takes out what belongs to the hop: the fixed names, and those that `connection` lists. */
+  protected removeHopByHop(): void {
+    const { spans } = this;
+    for (let line = 0; line < spans.count; line++) if (isHopByHop(spans.id[line]!)) this.removeLine(line);
+    for (const name of connectionOptions(spans)) if (name !== 'close' && name !== 'keep-alive') this.remove(name);
+  }
+
+  private nextLine(name: string, line: number): number {
+    const { id } = fieldKey(name);
+    return id !== unknownField && this.spans.times[id] === 1 ? -1 : this.spans.find(name, line + 1);
+  }
+}
+
+/** The words of all `connection` lines, in lower case. */
+export function connectionOptions(spans: HeadSpans): readonly string[] {
+  const times = spans.times[fieldId['connection']]!;
+  if (times === 0) return noOptions;
+  const first = spans.known(fieldId['connection'])!;
+  let value = first;
+  if (times > 1) {
+    for (let line = spans.first[fieldId['connection']]! + 1; line < spans.count; line++) {
+      if (spans.id[line] === fieldId['connection']) value += `,${spans.value(line)}`;
+    }
+  }
+  // The two values that nearly every message has cost no split.
+  if (value === 'keep-alive' || value === 'Keep-Alive') return keepAliveOnly;
+  return value
+    .toLowerCase()
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
+}
+
+const noOptions: readonly string[] = [];
+const keepAliveOnly: readonly string[] = ['keep-alive'];
+
+interface RequestTarget {
+  method: string;
+  path: string;
+  authority: string;
+  scheme: string;
+  upgrade: string;
+}
+
+export class RawRequestHead extends RawHead implements RequestHead {
+  method = '';
+  path = '';
+  authority = '';
+  scheme = 'http';
+  upgrade = '';
+
+  /** `spans` hold a head that accept-request.ts has checked. Takes `host` and the hop's headers out. */
+  accept(target: RequestTarget): void {
+    this.begin();
+    this.method = target.method;
+    this.path = target.path;
+    this.authority = target.authority;
+    this.scheme = target.scheme;
+    this.upgrade = target.upgrade;
+    const host = this.spans.first[fieldId['host']]!;
+    if (host >= 0) this.removeLine(host);
+    this.removeHopByHop();
+  }
+}
+
+/** Of a request that could not be parsed: nothing of it is to be believed. */
+export function clearRequestHead(head: RawRequestHead): void {
+  head.spans.reset();
+  head.accept({ method: '', path: '', authority: '', scheme: 'http', upgrade: '' });
+}
+
+export class RawResponseHead extends RawHead implements ResponseHead {
+  status = 0;
+  /** `upgrade` of a 101. */
+  upgrade = '';
+
+  accept(): void {
+    this.begin();
+    this.status = this.spans.status;
+    this.upgrade = this.status === 101 ? (this.spans.known(fieldId['upgrade']) ?? '') : '';
+    this.removeHopByHop();
+  }
+}

@@ -1,0 +1,411 @@
+// One request and its response on their way through the proxy, whatever the protocols at either end: the middle of an exchange.
+// Runs the filters, keeps the body while it may be needed, answers in the upstream's place, and is what access logs read.
+import type { Route, RoutedRequest, WeightedCluster } from '#proxy/route/route';
+import type { RouteTable } from '#proxy/route/route-table';
+import type { PeerMetadata, ProxiedExchange } from '#proxy/runtime';
+import { type ResponseFlag, responseFlag } from '#telemetry/response-flags';
+import type { ConnectionManager, DownstreamConnection } from './connection-manager.ts';
+import { FieldHead, type FieldList, type RequestHead, type ResponseHead } from './head.ts';
+import { localReset, noBytes, type RequestPort, type ResetReason, type ResponsePort } from './port.ts';
+import { prepareRequest, prepareResponse } from './prepare.ts';
+import { RequestBody } from './request-body.ts';
+
+/** Larger bodies are passed on but not kept, and so not sent again. */
+const keptBodyBytesMax = 65_536;
+
+/** What is under way for a stream and must stop when the stream ends early. */
+export interface Pending {
+  cancel(): void;
+  /** The whole request has come. */
+  requestEnded?(): void;
+}
+
+export interface LocalReply {
+  status: number;
+  flags: ResponseFlag;
+  /** Envoy's `response_code_details`. */
+  details: string;
+  body?: string;
+  headers?: FieldList;
+}
+
+export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
+  readonly requestProtocol = 'http';
+  request!: RequestHead;
+  response: ResponseHead | undefined;
+  originalPath = '';
+  route: Route | undefined;
+  /** The version of the routes that this stream began with; it keeps it to its end. */
+  routes: RouteTable | undefined;
+  status = 0;
+  flags: ResponseFlag = responseFlag.none;
+  details = '';
+  readonly startMs: number;
+  readonly startWallMs: number;
+  durationMs = 0;
+  requestMs = -1;
+  responseFirstByteMs = -1;
+  upstreamServiceMs = -1;
+  bytesReceived = 0;
+  bytesSent = 0;
+  upstreamHost = '';
+  upstreamLocal = '';
+  upstreamCluster = '';
+  upstreamFailure = '';
+  attempts = 0;
+  /** The choice among the route's clusters. */
+  weightedCluster: WeightedCluster | undefined;
+  service: ProxiedExchange['service'];
+  workload = '';
+  downstreamPeer: PeerMetadata | undefined;
+  upstreamPeer: PeerMetadata | undefined;
+  connectionTerminationDetails = '';
+  /** Set by the filter that something is under way for. */
+  pending: Pending | undefined;
+  /** Of the whole stream without a byte; 0: none. The router puts the route's in. */
+  idleTimeoutMs: number;
+  lastActivityMs: number;
+  responseStarted = false;
+  /** Nothing more is to come from, or to be sent to, either side. */
+  ended = false;
+  /** There while the request has more than its head. */
+  requestBody: RequestBody | undefined;
+  /** The request's body is kept for another try. */
+  keepBody = false;
+  private requestEnded = false;
+  private responseEnded = false;
+  private tunnel = false;
+  private upstream: RequestPort | undefined;
+  /** Bytes of the request that the downstream was told are undelivered. */
+  private undelivered = 0;
+  private nextFilter = 0;
+
+  constructor(
+    readonly manager: ConnectionManager,
+    readonly downstream: ResponsePort,
+    readonly connection: DownstreamConnection,
+    /** `HTTP/1.1` */
+    readonly protocol: string,
+    /** The client takes us for its proxy: the target named where to go. */
+    readonly explicitProxy: boolean,
+  ) {
+    const { clock } = manager.runtime;
+    this.startMs = clock.now();
+    this.lastActivityMs = this.startMs;
+    this.startWallMs = clock.wallMs();
+    this.idleTimeoutMs = manager.config.streamIdleTimeoutMs;
+  }
+
+  // --- The request, from the downstream connection.
+
+  head(request: RequestHead, fin: boolean): void {
+    const { manager } = this;
+    this.request = request;
+    this.originalPath = request.path;
+    this.requestEnded = fin;
+    if (fin) this.requestMs = 0;
+    else this.requestBody = new RequestBody(keptBodyBytesMax);
+    manager.stats.downstream_rq_total++;
+    manager.stats.downstream_rq_active++;
+    const refusal = prepareRequest(this);
+    if (refusal !== undefined) {
+      this.reply(refusal);
+      return;
+    }
+    const { routes } = manager.config;
+    this.routes = routes.kind === 'inline' ? routes.table : manager.runtime.routeTables.get(routes.name);
+    this.route = this.routes?.route(this, manager.runtime.random);
+    if (this.route !== undefined) {
+      this.continueRequest();
+      return;
+    }
+    manager.stats.no_route++;
+    this.reply({ status: 404, flags: responseFlag.noRouteFound, details: 'route_not_found' });
+  }
+
+  /** A request that could not be understood: it is answered and logged, and goes nowhere. */
+  refuse(request: RequestHead, reply: LocalReply): void {
+    this.request = request;
+    this.requestEnded = true;
+    this.nextFilter = this.manager.filters.length;
+    this.manager.stats.downstream_rq_total++;
+    this.manager.stats.downstream_rq_active++;
+    this.reply(reply);
+  }
+
+  /** Runs the filters that have not seen the request yet. */
+  continueRequest(): void {
+    const { filters } = this.manager;
+    while (!this.ended && this.nextFilter < filters.length) {
+      if (filters[this.nextFilter++]!.request(this) === 'stop') return;
+    }
+  }
+
+  body(buffer: Buffer, start: number, end: number, fin: boolean): number {
+    const bytes = end - start;
+    if (this.ended) return bytes;
+    this.touch();
+    this.bytesReceived += bytes;
+    const kept = this.requestBody;
+    if (fin) this.endRequest();
+    const { upstream } = this;
+    if (kept !== undefined && (this.keepBody || upstream === undefined)) {
+      kept.add(buffer, start, end);
+      if (kept.overfull && upstream !== undefined) this.forgetBody();
+    }
+    const delivered = upstream === undefined ? 0 : upstream.body(buffer, start, end, fin);
+    this.undelivered += bytes - delivered;
+    if (fin) this.completeTunnel();
+    return delivered;
+  }
+
+  trailers(trailers: FieldList): void {
+    if (this.ended) return;
+    this.requestBody?.addTrailers(trailers);
+    this.endRequest();
+    this.upstream?.trailers(trailers);
+  }
+
+  /** The client went away, or broke the protocol. */
+  abort(reason: ResetReason): void {
+    if (this.ended) return;
+    const { stats } = this.manager;
+    stats.downstream_rq_rx_reset++;
+    this.flags |= reason.kind === 'protocol-error' ? responseFlag.downstreamProtocolError : responseFlag.downstreamConnectionTermination;
+    this.details = reason.kind === 'protocol-error' ? 'downstream_protocol_error' : 'downstream_remote_disconnect';
+    this.complete();
+  }
+
+  credit(bytes: number): void {
+    if (this.ended) return;
+    this.touch();
+    this.upstream?.credit(bytes);
+  }
+
+  flush(): void {
+    this.upstream?.flush();
+  }
+
+  get requestDone(): boolean {
+    return this.requestEnded;
+  }
+
+  /** Both messages went through to their ends. */
+  get finished(): boolean {
+    return this.requestEnded && this.responseEnded;
+  }
+
+  private endRequest(): void {
+    this.requestEnded = true;
+    this.requestMs = this.elapsed();
+    if (this.requestBody !== undefined) this.requestBody.ended = true;
+    this.pending?.requestEnded?.();
+  }
+
+  // --- Between the stream and the filter that forwards it.
+
+  /** From now on the request goes to `port`: head and what has come of the body at once. */
+  connect(port: RequestPort): void {
+    this.upstream = port;
+    const body = this.requestBody;
+    const fin = this.requestEnded && (body === undefined || body.empty);
+    port.head(this.request, fin);
+    if (body === undefined || body.empty) return;
+    const undelivered = body.replay(port);
+    if (!this.keepBody || body.overfull) this.forgetBody();
+    port.flush();
+    this.requestCredit(this.undelivered - undelivered);
+  }
+
+  /** The upstream of before is gone; what comes of the body waits for the next. */
+  disconnect(): void {
+    this.upstream = undefined;
+  }
+
+  /** The upstream has delivered `bytes` of the request's body. */
+  requestCredit(bytes: number): void {
+    const credit = Math.min(bytes, this.undelivered);
+    if (credit <= 0 || this.ended) return;
+    this.undelivered -= credit;
+    this.touch();
+    this.downstream.credit(credit);
+  }
+
+  private forgetBody(): void {
+    this.keepBody = false;
+    this.requestBody?.forget();
+  }
+
+  // --- The response, from the upstream or made here.
+
+  /** 1xx but 101: passed on as it is. */
+  inform(head: ResponseHead): void {
+    this.downstream.head(head, false);
+    this.downstream.flush();
+  }
+
+  respond(head: ResponseHead, fin: boolean): void {
+    const { filters, runtime } = this.manager;
+    this.touch();
+    this.response = head;
+    this.status = head.status;
+    this.responseStarted = true;
+    if (this.responseFirstByteMs < 0) this.responseFirstByteMs = this.elapsed();
+    for (let i = filters.length - 1; i >= 0; i--) filters[i]!.response?.(this, head);
+    prepareResponse(head, this.manager.config, runtime.clock);
+    this.tunnel = head.status === 101 || (this.request.method === 'CONNECT' && head.status >= 200 && head.status < 300);
+    // An upgrade that is not agreed to is a request without a body.
+    if (this.request.upgrade !== '' && !this.tunnel && !this.requestEnded) this.endRequest();
+    if (fin) this.endResponse();
+    this.downstream.head(head, fin);
+  }
+
+  respondBody(buffer: Buffer, start: number, end: number, fin: boolean): number {
+    if (this.responseEnded) return end - start;
+    this.touch();
+    this.bytesSent += end - start;
+    if (fin) this.endResponse();
+    return this.downstream.body(buffer, start, end, fin);
+  }
+
+  respondTrailers(trailers: FieldList): void {
+    this.endResponse();
+    this.downstream.trailers(trailers);
+  }
+
+  /** Answers in the upstream's place; ends the stream. When a response has begun already, breaks it off instead. */
+  reply(reply: LocalReply): void {
+    if (this.ended) return;
+    this.flags |= reply.flags;
+    if (this.responseStarted) {
+      this.breakOff(reply.details);
+      return;
+    }
+    this.details = reply.details;
+    const text = reply.body ?? '';
+    const body = this.request.method === 'HEAD' ? noBytes : Buffer.from(text);
+    const head = new FieldHead(reply.status, reply.headers);
+    if (text !== '') {
+      head.set('content-length', String(Buffer.byteLength(text)));
+      if (head.header('content-type') === undefined) head.set('content-type', 'text/plain');
+    }
+    this.respond(head, body.length === 0);
+    if (body.length > 0) this.respondBody(body, 0, body.length, true);
+    this.downstream.flush();
+  }
+
+  /** The response has begun and cannot be finished: the downstream shall see that it is cut off. */
+  breakOff(details: string): void {
+    if (this.ended) return;
+    this.details = details;
+    this.complete();
+    this.downstream.abort(localReset);
+  }
+
+  private endResponse(): void {
+    this.responseEnded = true;
+    if (this.details === '') this.details = 'via_upstream';
+    if (!this.tunnel || this.requestEnded) this.complete();
+  }
+
+  private completeTunnel(): void {
+    if (this.tunnel && this.responseEnded) this.complete();
+  }
+
+  /** Once per stream: stops what is under way, counts, tells the listeners. */
+  private complete(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.durationMs = this.elapsed();
+    this.pending?.cancel();
+    this.pending = undefined;
+    const { stats, listeners } = this.manager;
+    stats.downstream_rq_active--;
+    if (this.status > 0) stats.countResponse(this.status);
+    for (let i = 0; i < listeners.length; i++) listeners[i]!.onComplete(this);
+  }
+
+  // --- Time.
+
+  /** No byte for `idleTimeoutMs`, or the request did not come in time. */
+  timeOut(kind: 'idle' | 'request'): void {
+    const { stats } = this.manager;
+    if (kind === 'idle') stats.downstream_rq_idle_timeout++;
+    else stats.downstream_rq_timeout++;
+    this.reply(
+      kind === 'idle'
+        ? { status: 408, flags: responseFlag.streamIdleTimeout, details: 'stream_idle_timeout', body: 'stream timeout' }
+        : { status: 408, flags: responseFlag.none, details: 'request_overall_timeout', body: 'request timeout' },
+    );
+  }
+
+  elapsed(): number {
+    return this.manager.runtime.clock.now() - this.startMs;
+  }
+
+  private touch(): void {
+    this.lastActivityMs = this.manager.runtime.clock.now();
+  }
+
+  // --- What routing and telemetry ask.
+
+  get method(): string {
+    return this.request.method;
+  }
+
+  get path(): string {
+    return this.request.path;
+  }
+
+  get authority(): string {
+    return this.request.authority;
+  }
+
+  get scheme(): string {
+    return this.request.scheme;
+  }
+
+  header(name: string): string | undefined {
+    return this.request.header(name);
+  }
+
+  get routeName(): string {
+    return this.route?.name ?? '';
+  }
+
+  get virtualHost(): string {
+    return this.route?.virtualHost ?? '';
+  }
+
+  get downstreamRemote(): string {
+    return `${this.connection.remoteAddress}:${this.connection.remotePort}`;
+  }
+
+  get downstreamLocal(): string {
+    return `${this.connection.localAddress}:${this.connection.localPort}`;
+  }
+
+  get requestedServerName(): string {
+    return '';
+  }
+
+  requestHeader(name: string): string | undefined {
+    switch (name) {
+      case ':method':
+        return this.method;
+      case ':path':
+        return this.path;
+      case ':authority':
+      case 'host':
+        return this.authority;
+      case ':scheme':
+        return this.scheme;
+      default:
+        return this.request.header(name);
+    }
+  }
+
+  responseHeader(name: string): string | undefined {
+    return name === ':status' ? String(this.status) : this.response?.header(name);
+  }
+}

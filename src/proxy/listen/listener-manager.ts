@@ -1,0 +1,169 @@
+// The listeners of one proxy: opens, updates in place, drains and closes them, as config/ says. A listener that cannot be opened is a
+// problem of its own; the others apply.
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Problem } from '#foundation/problem';
+import type { ListenerConfig } from '#proxy/config/listener';
+import { formatAddress, place, type SocketAddress } from '#proxy/config/socket-address';
+import { DownstreamStatsTable } from '#proxy/http/downstream-stats';
+import type { ProxyRuntime } from '#proxy/runtime';
+import { Listener } from './listener.ts';
+import { describeListenError } from './port-owner.ts';
+
+export interface ListenerManagerOptions {
+  runtime: ProxyRuntime;
+  /** Of all listeners together; more are closed as they come. */
+  connectionsMax?: number;
+}
+
+const backlog = 4096;
+
+export class ListenerManager {
+  /** `http.<prefix>.*` */
+  readonly httpStats = new DownstreamStatsTable();
+  /** `tcp.<prefix>.*` */
+  readonly tcpStats = new DownstreamStatsTable();
+  /** Connections closed because there were too many. */
+  overflows = 0;
+  private readonly listeners = new Map<string, Listener>();
+  private readonly bound = new Map<string, { name: string; address: SocketAddress }>();
+  private connections = 0;
+  private readonly connectionsMax: number;
+
+  constructor(private readonly options: ListenerManagerOptions) {
+    this.connectionsMax = options.connectionsMax ?? 20_000;
+  }
+
+  /**
+   * Makes the listeners be exactly `configs`: one that is the same object as before is left alone. Resolves when all sockets are
+   * open; one problem for each address that could not be.
+   */
+  async apply(configs: readonly ListenerConfig[]): Promise<Problem[]> {
+    const wanted = new Set(configs.map(({ name }) => name));
+    for (const name of this.listeners.keys()) if (!wanted.has(name)) this.remove(name);
+    const problems: Problem[] = [];
+    for (const config of configs) {
+      const listener = this.listeners.get(config.name);
+      if (listener === undefined) this.listeners.set(config.name, new Listener(config, this.options.runtime, this.statsTables));
+      else listener.update(config);
+      problems.push(...(await this.bind(this.listeners.get(config.name)!)));
+    }
+    return problems;
+  }
+
+  /** Where listeners are open on this machine: listener name, address. */
+  boundAddresses(): readonly { name: string; address: SocketAddress }[] {
+    return [...this.bound.values()];
+  }
+
+  all(): Iterable<Listener> {
+    return this.listeners.values();
+  }
+
+  get connectionCount(): number {
+    return this.connections;
+  }
+
+  /** No more connections are accepted; those that are there finish within `timeoutMs`. */
+  drain(timeoutMs: number): void {
+    this.bound.clear();
+    for (const listener of this.listeners.values()) listener.drain(timeoutMs);
+  }
+
+  close(): void {
+    this.bound.clear();
+    for (const listener of this.listeners.values()) listener.close();
+    this.listeners.clear();
+  }
+
+  private get statsTables() {
+    return { http: this.httpStats, tcp: this.tcpStats };
+  }
+
+  private remove(name: string): void {
+    const listener = this.listeners.get(name)!;
+    for (const key of listener.servers.keys()) this.bound.delete(key);
+    listener.drain();
+    this.listeners.delete(name);
+  }
+
+  /** Opens what is not open yet, closes what should not be. */
+  private async bind(listener: Listener): Promise<Problem[]> {
+    const addresses = this.addressesOf(listener.config);
+    for (const [key, server] of listener.servers) {
+      if (addresses.has(key)) continue;
+      server.close();
+      listener.servers.delete(key);
+      this.bound.delete(key);
+    }
+    const problems: Problem[] = [];
+    for (const [key, address] of addresses) {
+      if (listener.servers.has(key)) continue;
+      try {
+        const { server, port } = await this.open(listener, address);
+        listener.servers.set(key, server);
+        this.bound.set(key, { name: listener.config.name, address: { address: address.address, port } });
+      } catch (thrown) {
+        problems.push(await describeListenError(listener.config.name, address, thrown));
+      }
+    }
+    return problems;
+  }
+
+  /** Placed, with the published ones; by what identifies them. */
+  private addressesOf({ addresses, bindToPort }: ListenerConfig): Map<string, SocketAddress> {
+    const { placement } = this.options.runtime;
+    const placed = new Map<string, SocketAddress>();
+    if (!bindToPort) return placed;
+    for (const { address, port } of addresses) {
+      const here = { address: place(placement, address), port };
+      placed.set(formatAddress(here), here);
+      for (const { port: inside, at } of placement.published) if (inside === port) placed.set(formatAddress(at), at);
+    }
+    return placed;
+  }
+
+  private open(listener: Listener, { address, port }: SocketAddress): Promise<{ server: Server; port: number }> {
+    return new Promise((resolve, reject) => {
+      const server = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => this.accept(listener, socket));
+      server.once('error', reject);
+      server.listen({ host: address, port, backlog }, () => {
+        server.off('error', reject);
+        server.on('error', (error) =>
+          this.options.runtime.logger.warn({ listener: listener.config.name, error: error.message }, 'accept failed'),
+        );
+        const bound = server.address();
+        resolve({ server, port: typeof bound === 'object' && bound !== null ? bound.port : port });
+      });
+    });
+  }
+
+  private accept(listener: Listener, socket: Socket): void {
+    if (this.connections >= this.connectionsMax) {
+      this.overflows++;
+      socket.destroy();
+      return;
+    }
+    this.connections++;
+    const { useOriginalDst } = listener.config;
+    // Without redirection the original destination is the local address itself.
+    const destination = useOriginalDst ? { address: socket.localAddress ?? '', port: socket.localPort ?? 0 } : undefined;
+    const target = (destination && this.listenerFor(destination)) ?? listener;
+    target.accept(socket, destination, () => {
+      this.connections--;
+    });
+  }
+
+  /** The listener for an original destination: its very address first, then its port on every address. */
+  private listenerFor(destination: SocketAddress): Listener | undefined {
+    let wildcard: Listener | undefined;
+    for (const listener of this.listeners.values()) {
+      if (listener.config.useOriginalDst) continue;
+      for (const { address, port } of listener.config.addresses) {
+        if (port !== destination.port) continue;
+        if (address === destination.address) return listener;
+        if (address === '0.0.0.0' || address === '::') wildcard = listener;
+      }
+    }
+    return wildcard;
+  }
+}

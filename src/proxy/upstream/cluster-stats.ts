@@ -1,0 +1,66 @@
+// Counters of one cluster. Plain numbers under Envoy's names, made once and then only added to; the admin interface prints them as
+// they are (`cluster.<name>.<field>`).
+
+export class ClusterStats {
+  upstream_cx_total = 0;
+  upstream_cx_active = 0;
+  upstream_cx_http1_total = 0;
+  upstream_cx_connect_fail = 0;
+  upstream_cx_connect_timeout = 0;
+  upstream_cx_connect_attempts_exceeded = 0;
+  upstream_cx_overflow = 0;
+  upstream_cx_none_healthy = 0;
+  upstream_cx_idle_timeout = 0;
+  upstream_cx_max_requests = 0;
+  upstream_cx_protocol_error = 0;
+  upstream_cx_destroy = 0;
+  upstream_cx_destroy_with_active_rq = 0;
+  upstream_cx_rx_bytes_total = 0;
+  upstream_cx_tx_bytes_total = 0;
+  upstream_rq_total = 0;
+  upstream_rq_active = 0;
+  upstream_rq_completed = 0;
+  upstream_rq_1xx = 0;
+  upstream_rq_2xx = 0;
+  upstream_rq_3xx = 0;
+  upstream_rq_4xx = 0;
+  upstream_rq_5xx = 0;
+  upstream_rq_pending_total = 0;
+  upstream_rq_pending_active = 0;
+  upstream_rq_pending_overflow = 0;
+  upstream_rq_pending_failure_eject = 0;
+  upstream_rq_cancelled = 0;
+  upstream_rq_timeout = 0;
+  upstream_rq_per_try_timeout = 0;
+  upstream_rq_rx_reset = 0;
+  upstream_rq_tx_reset = 0;
+  upstream_rq_retry = 0;
+  upstream_rq_retry_success = 0;
+  upstream_rq_retry_overflow = 0;
+  upstream_rq_retry_limit_exceeded = 0;
+  membership_total = 0;
+  membership_healthy = 0;
+  update_success = 0;
+  update_failure = 0;
+
+  countResponse(status: number): void {
+    this.upstream_rq_completed++;
+    if (status >= 500) this.upstream_rq_5xx++;
+    else if (status >= 400) this.upstream_rq_4xx++;
+    else if (status >= 300) this.upstream_rq_3xx++;
+    else if (status >= 200) this.upstream_rq_2xx++;
+    else this.upstream_rq_1xx++;
+  }
+}
+
+/** The same of one endpoint: what Envoy's `/clusters` shows per host. */
+export class EndpointStats {
+  cx_active = 0;
+  cx_connect_fail = 0;
+  cx_total = 0;
+  rq_active = 0;
+  rq_error = 0;
+  rq_success = 0;
+  rq_timeout = 0;
+  rq_total = 0;
+}

@@ -1,0 +1,87 @@
+// The HTTP connections to one endpoint. Last in, first out: the connection used last is the warmest, and those not needed any more
+// fall idle and end. Bounded by the cluster's circuit breaker; who finds no connection waits in line, and that is bounded too.
+import { overflow, type ResetReason } from '#proxy/http/port';
+import { ClientConnection } from './client-connection.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/** Who wants a connection. Exactly one of the two is called, perhaps at once. */
+export interface PoolWaiter {
+  onConnection(connection: ClientConnection): void;
+  onPoolFailure(reason: ResetReason): void;
+}
+
+export class ConnectionPool {
+  private readonly idle: ClientConnection[] = [];
+  private readonly open = new Set<ClientConnection>();
+  private readonly waiters: PoolWaiter[] = [];
+
+  constructor(private readonly endpoint: Endpoint) {}
+
+  acquire(waiter: PoolWaiter): void {
+    const connection = this.idle.pop();
+    if (connection !== undefined) {
+      waiter.onConnection(connection);
+      return;
+    }
+    const { stats, config } = this.endpoint.context;
+    const { pendingRequestsMax, connectionsMax } = config.circuitBreaker;
+    if (stats.upstream_rq_pending_active >= pendingRequestsMax) {
+      stats.upstream_rq_pending_overflow++;
+      waiter.onPoolFailure(overflow);
+      return;
+    }
+    stats.upstream_rq_pending_total++;
+    stats.upstream_rq_pending_active++;
+    // Every endpoint may have one connection, however many its cluster has: or it would starve (Envoy's rule).
+    if (stats.upstream_cx_active < connectionsMax || this.open.size === 0) {
+      waiter.onConnection(this.connect());
+      return;
+    }
+    stats.upstream_cx_overflow++;
+    this.waiters.push(waiter);
+  }
+
+  /** The waiter wants none any more. */
+  cancel(waiter: PoolWaiter): void {
+    const index = this.waiters.indexOf(waiter);
+    if (index < 0) return;
+    this.waiters.splice(index, 1);
+    this.endpoint.context.stats.upstream_rq_pending_active--;
+  }
+
+  /** A connection that is ready for another request. */
+  release(connection: ClientConnection): void {
+    const waiter = this.waiters.shift();
+    if (waiter !== undefined) {
+      this.endpoint.context.stats.upstream_rq_pending_active--;
+      waiter.onConnection(connection);
+    } else if (this.endpoint.removed) {
+      connection.close();
+    } else {
+      this.idle.push(connection);
+    }
+  }
+
+  closed(connection: ClientConnection): void {
+    this.open.delete(connection);
+    const index = this.idle.lastIndexOf(connection);
+    if (index >= 0) this.idle.splice(index, 1);
+    const waiter = this.waiters.shift();
+    // Its place in line is now that of the request that a new connection is made for: still pending.
+    if (waiter !== undefined) waiter.onConnection(this.connect());
+  }
+
+  drain(): void {
+    for (const connection of this.idle.splice(0)) connection.close();
+  }
+
+  close(): void {
+    for (const connection of [...this.open]) connection.close();
+  }
+
+  private connect(): ClientConnection {
+    const connection = new ClientConnection(this.endpoint, this);
+    this.open.add(connection);
+    return connection;
+  }
+}

@@ -1,0 +1,21 @@
+// Opens a socket to an endpoint: from where, to where, read how. The only place of the data path that connects.
+import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
+import { identityPlacement, place } from '#proxy/config/socket-address';
+import type { Endpoint } from './endpoint.ts';
+
+/** The caller listens for `connect`, `error` and `close`; connecting is bounded by the caller's timeout. */
+export function openSocket(endpoint: Endpoint, onread: OnReadOpts, allowHalfOpen: boolean): Socket {
+  const { placement, config, resolver } = endpoint.context;
+  const { address, port } = endpoint.target;
+  // Without a network namespace of its own, a pod is known to its peers by its source address.
+  const source = config.bindAddress ?? (placement.wildcard === identityPlacement.wildcard ? undefined : placement.wildcard);
+  return connect({
+    host: address,
+    port,
+    onread,
+    allowHalfOpen,
+    noDelay: true,
+    ...(source === undefined ? {} : { localAddress: place(placement, source) }),
+    ...(isIP(address) > 0 ? {} : { lookup: resolver.lookup }),
+  });
+}

@@ -1,0 +1,26 @@
+// What clusters, pools and upstream connections of one proxy share.
+import type { Clock } from '#foundation/clock';
+import type { Logger } from '#foundation/logger';
+import type { Random } from '#foundation/random';
+import type { ClusterConfig } from '#proxy/config/cluster';
+import type { Placement } from '#proxy/config/socket-address';
+import type { ReadBuffers } from '#proxy/socket/read-buffers';
+import type { TimerWheel } from '#proxy/timer-wheel';
+import type { ClusterStats } from './cluster-stats.ts';
+import type { Resolver } from './dns-resolver.ts';
+
+export interface UpstreamOptions {
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+  placement: Placement;
+  timers: TimerWheel;
+  buffers: ReadBuffers;
+  resolver: Resolver;
+}
+
+/** The part of a cluster that its endpoints and connections need; `config` is replaced by updates. */
+export interface UpstreamContext extends UpstreamOptions {
+  config: ClusterConfig;
+  readonly stats: ClusterStats;
+}
