@@ -44,7 +44,7 @@ function patternOf(text: string): RegExp {
 
 /** Fills in `$(NAME)`; a name that is not there stays as it is, as in Kubernetes. `$$(NAME)` is a literal. */
 export function expandVariables(text: string, env: Readonly<Record<string, string>>): string {
-  return text.replace(/\$(\$?)\(([A-Za-z_][\w.-]*)\)/g, (whole, escape: string, name: string) =>
-    escape === '$' ? whole.slice(1) : (env[name] ?? whole),
+  return text.replace(/\$(\$?)\(([A-Za-z_][\w.-]*)\)/g, (whole, doubled: string, name: string) =>
+    doubled === '$' ? whole.slice(1) : (env[name] ?? whole),
   );
 }

@@ -141,7 +141,10 @@ export class PodWorker {
     const wasReady = entry.ready;
     entry.ready = false;
     entry.state = { waiting: { reason: 'CrashLoopBackOff', message: `${how}; starts again in ${Math.round(retryMs)} ms` } };
-    if (!wasReady || retryMs > 0) return this.report();
+    if (!wasReady || retryMs > 0) {
+      this.report();
+      return;
+    }
     this.grace ??= this.surroundings.clock.after(restartGraceMs, () => {
       this.grace = undefined;
       this.report();

@@ -5,11 +5,11 @@ import { createLogger, type LogLevel } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
 import type { FleetCommand, FleetReport } from '#host/proxy-fleet';
-import { Proxy } from '#proxy/proxy';
+import { ProxyInstance } from '#proxy/proxy-instance';
 import { version } from './version.ts';
 
 const logger = createLogger({ level: (process.env['LATEEN_LOG_LEVEL'] as LogLevel | undefined) ?? 'info' });
-const proxies = new Map<string, Proxy>();
+const proxies = new Map<string, ProxyInstance>();
 
 function report(message: FleetReport): void {
   if (process.connected) process.send?.(message, () => {});
@@ -17,7 +17,7 @@ function report(message: FleetReport): void {
 
 async function add(id: string, bootstrap: Extract<FleetCommand, { type: 'add' }>['bootstrap']): Promise<void> {
   if (proxies.has(id)) return;
-  const proxy = new Proxy(bootstrap, { clock: systemClock, random: systemRandom, logger, version });
+  const proxy = new ProxyInstance(bootstrap, { clock: systemClock, random: systemRandom, logger, version });
   proxies.set(id, proxy);
   try {
     await proxy.start();

@@ -41,7 +41,7 @@ type JsonValue = (exchange: Exchange) => unknown;
 
 function compileJsonValue(value: unknown, unknown: (operator: string) => void): JsonValue {
   if (typeof value === 'string') {
-    const alone = new RegExp(`^${operatorPattern.source}$`).exec(value);
+    const alone = new RegExp(`^(?:${operatorPattern.source})$`).exec(value);
     if (alone?.[1]) {
       const operator = compileOperator(alone[1], alone[2], alone[3], unknown);
       return (exchange) => operator(exchange) ?? null;

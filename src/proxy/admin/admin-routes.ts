@@ -1,7 +1,7 @@
 // What each admin path of a proxy answers. Paths and shapes are Envoy's.
 import { readFile } from 'node:fs/promises';
 import { CanonicalJson } from '#codec/protobuf/canonical-json';
-import type { Proxy } from '#proxy/proxy';
+import type { ProxyInstance } from '#proxy/proxy-instance';
 import type { AdminRoute } from './admin-server.ts';
 import { jsonPage, textPage } from './admin-server.ts';
 import { describeClusters, formatClusters } from './cluster-status.ts';
@@ -13,7 +13,7 @@ const logLevels = ['trace', 'debug', 'info', 'warning', 'error', 'critical', 'of
 /** Envoy's words to the logger's. */
 const levelNames: Readonly<Record<string, string>> = { warning: 'warn', critical: 'error', off: 'silent' };
 
-export function adminRoutes(proxy: Proxy): Record<string, AdminRoute> {
+export function adminRoutes(proxy: ProxyInstance): Record<string, AdminRoute> {
   const clusters = () => [...proxy.runtime.clusters.all()];
   const filterOf = (query: URLSearchParams) => {
     const filter = query.get('filter');
@@ -101,6 +101,6 @@ export function adminRoutes(proxy: Proxy): Record<string, AdminRoute> {
   };
 }
 
-function prometheus(proxy: Proxy) {
+function prometheus(proxy: ProxyInstance) {
   return textPage(formatPrometheus([...proxy.runtime.clusters.all()], proxy.serverStats(), proxy.registry.format()));
 }

@@ -23,14 +23,14 @@ import { encodePeerMetadata, workloadOfMetadata } from '#telemetry/workload';
 import { parseNodeId } from '#xds/node-id';
 import type { ProxyBootstrap } from './bootstrap.ts';
 
-export interface ProxyOptions {
+export interface ProxyInstanceOptions {
   clock: Clock;
   random: Random;
   logger: Logger;
   version: string;
 }
 
-export class Proxy {
+export class ProxyInstance {
   readonly registry = new MetricsRegistry();
   readonly runtime: ProxyRuntime;
   readonly listeners: ListenerManager;
@@ -49,7 +49,7 @@ export class Proxy {
 
   constructor(
     readonly bootstrap: ProxyBootstrap,
-    private readonly options: ProxyOptions,
+    private readonly options: ProxyInstanceOptions,
   ) {
     const { clock, random } = options;
     const { node, placement, xds, standardOutput } = bootstrap;
