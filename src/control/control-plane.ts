@@ -1,0 +1,103 @@
+// The control plane, put together: source -> mesh -> view -> translate -> push -> discovery. main/ gives it its source,
+// its addresses and its clock.
+import type { Clock } from '#foundation/clock';
+import type { Logger } from '#foundation/logger';
+import { AdsServer } from './discovery/ads-server.ts';
+import { DebugServer } from './discovery/debug-server.ts';
+import { Discovery } from './discovery/discovery.ts';
+import { fold } from './mesh/fold.ts';
+import type { MeshConfig } from './mesh/mesh-config.ts';
+import { emptySnapshot, type MeshEvent, type MeshSnapshot } from './mesh/snapshot.ts';
+import { impactOf } from './push/impact.ts';
+import { PushScheduler } from './push/push-scheduler.ts';
+
+/** Where objects come from. */
+export interface MeshSource {
+  start(handlers: MeshSourceHandlers): void;
+  stop(): void;
+}
+
+export interface MeshSourceHandlers {
+  /** Changes that came together, in order. */
+  events(events: readonly MeshEvent[]): void;
+  /** Everything that was there at the start has been given. */
+  synced(): void;
+}
+
+export interface SocketName {
+  host: string;
+  /** 0: any. */
+  port: number;
+}
+
+export interface ControlPlaneOptions {
+  source: MeshSource;
+  clock: Clock;
+  logger: Logger;
+  xdsAddress: SocketName;
+  debugAddress: SocketName;
+  meshConfig?: Partial<MeshConfig>;
+}
+
+export class ControlPlane {
+  readonly discovery: Discovery;
+  private readonly ads: AdsServer;
+  private readonly debug: DebugServer;
+  private readonly scheduler: PushScheduler;
+  /** Ahead of what discovery sends while changes are gathered. */
+  private snapshot: MeshSnapshot;
+
+  constructor(private readonly options: ControlPlaneOptions) {
+    const { clock, logger, meshConfig } = options;
+    this.snapshot = emptySnapshot(meshConfig);
+    this.discovery = new Discovery(clock, logger);
+    this.ads = new AdsServer(this.discovery, logger);
+    this.debug = new DebugServer(this.discovery);
+    this.scheduler = new PushScheduler({
+      clock,
+      push: (impact) => {
+        this.discovery.setSnapshot(this.snapshot);
+        this.discovery.push(impact);
+      },
+    });
+  }
+
+  /** Resolves to the bound addresses. Throws MeshError ADDRESS_IN_USE, leaving nothing open. */
+  async start(): Promise<{ xds: SocketName; debug: SocketName }> {
+    const { xdsAddress, debugAddress, source } = this.options;
+    const xdsPort = await this.ads.listen(`${xdsAddress.host}:${xdsAddress.port}`);
+    try {
+      const debugPort = await this.debug.listen(debugAddress);
+      source.start({ events: (events) => this.apply(events), synced: () => this.synced() });
+      return { xds: { host: xdsAddress.host, port: xdsPort }, debug: { host: debugAddress.host, port: debugPort } };
+    } catch (thrown) {
+      this.ads.stop();
+      throw thrown;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.options.source.stop();
+    this.scheduler.stop();
+    this.ads.stop();
+    await this.debug.stop();
+  }
+
+  private apply(events: readonly MeshEvent[]): void {
+    const { snapshot, changes } = fold(this.snapshot, events);
+    const before = this.snapshot;
+    this.snapshot = snapshot;
+    if (!this.discovery.ready) return;
+    if (snapshot.revision === before.revision) {
+      // Problems alone: nothing to send, but they are to be seen.
+      if (snapshot !== before && this.discovery.snapshot.revision === snapshot.revision) this.discovery.setSnapshot(snapshot);
+      return;
+    }
+    this.scheduler.changed(impactOf(changes, (hostname) => snapshot.services.get(hostname)?.resolution.startsWith('dns') ?? false));
+  }
+
+  private synced(): void {
+    this.discovery.setSnapshot(this.snapshot);
+    this.discovery.setReady();
+  }
+}

@@ -1,0 +1,118 @@
+// Aggregated discovery over gRPC: both protocols of the service, bound to a socket. A stream is one AdsConnection.
+import { type handleBidiStreamingCall, Server, ServerCredentials, type ServerDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
+import { AggregatedDiscoveryServiceService } from '#codec/protobuf/generated/envoy/service/discovery/v3/ads';
+import type {
+  DeltaDiscoveryRequest,
+  DeltaDiscoveryResponse,
+  DiscoveryRequest,
+  DiscoveryResponse,
+} from '#codec/protobuf/generated/envoy/service/discovery/v3/discovery';
+import type { Logger } from '#foundation/logger';
+import { MeshError, messageOf } from '#foundation/mesh-error';
+import { DeltaSubscription } from '#xds/delta-subscription';
+import type { TypeUrl } from '#xds/resource-type';
+import { SotwSubscription } from '#xds/sotw-subscription';
+import type { Subscription } from '#xds/subscription';
+import type { Discovery } from './discovery.ts';
+import { AdsConnection, type StreamRequest } from './proxy-connection.ts';
+
+const requestBytesMax = 16 * 1024 * 1024;
+const keepaliveMs = 30_000;
+
+export class AdsServer {
+  private readonly server = new Server({
+    'grpc.max_receive_message_length': requestBytesMax,
+    'grpc.max_send_message_length': -1,
+    'grpc.keepalive_time_ms': keepaliveMs,
+    'grpc.keepalive_timeout_ms': keepaliveMs / 3,
+  });
+
+  constructor(
+    private readonly discovery: Discovery,
+    private readonly logger: Logger,
+  ) {
+    this.server.addService(AggregatedDiscoveryServiceService, {
+      streamAggregatedResources: this.stream<DiscoveryRequest, DiscoveryResponse>((type) => new SotwSubscription(type)),
+      deltaAggregatedResources: this.stream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>((type) => new DeltaSubscription(type)),
+    });
+  }
+
+  /** `host:port`, port 0 for any; resolves to the port that was bound. Throws MeshError ADDRESS_IN_USE. */
+  listen(address: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.server.bindAsync(address, ServerCredentials.createInsecure(), (cause, port) => {
+        if (cause)
+          reject(
+            new MeshError('ADDRESS_IN_USE', `cannot serve xDS at ${address}: ${cause.message}`, {
+              hint: `free ${address} or choose another xDS address`,
+              cause,
+            }),
+          );
+        else resolve(port);
+      });
+    });
+  }
+
+  /** Ends every stream. */
+  stop(): void {
+    this.server.forceShutdown();
+  }
+
+  private stream<Request extends StreamRequest, Response>(
+    createSubscription: (type: TypeUrl) => Subscription<Request, Response>,
+  ): handleBidiStreamingCall<Request, Response> {
+    return (call) => this.serve(call, createSubscription);
+  }
+
+  private serve<Request extends StreamRequest, Response>(
+    call: ServerDuplexStream<Request, Response>,
+    createSubscription: (type: TypeUrl) => Subscription<Request, Response>,
+  ): void {
+    const { discovery } = this;
+    const connection = new AdsConnection<Request, Response>({
+      createSubscription,
+      write: (response) => call.write(response),
+      source: discovery,
+      observer: discovery,
+    });
+    let open = true;
+    const close = (): void => {
+      if (!open) return;
+      open = false;
+      discovery.disconnect(connection);
+    };
+    if (!discovery.connect(connection)) {
+      call.destroy(serviceError(status.RESOURCE_EXHAUSTED, 'too many proxies are connected'));
+      return;
+    }
+    call.on('data', (request: Request) => {
+      if (!open) return;
+      try {
+        connection.receive(request);
+      } catch (thrown) {
+        const code = !(thrown instanceof MeshError)
+          ? status.INTERNAL
+          : thrown.code === 'NODE_INVALID'
+            ? status.INVALID_ARGUMENT
+            : status.RESOURCE_EXHAUSTED;
+        this.logger.warn(
+          { peer: call.getPeer(), error: messageOf(thrown), ...(code === status.INTERNAL && { stack: (thrown as Error).stack }) },
+          'xDS stream ended',
+        );
+        close();
+        call.destroy(serviceError(code, messageOf(thrown)));
+      }
+    });
+    call.on('end', () => {
+      close();
+      call.end();
+    });
+    call.on('cancelled', close);
+    call.on('close', close);
+    call.on('error', close);
+  }
+}
+
+function serviceError(code: status, details: string): Partial<ServiceError> & Error {
+  return Object.assign(new Error(details), { code, details });
+}

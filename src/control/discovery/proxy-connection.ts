@@ -1,0 +1,147 @@
+// One proxy's stream: what it subscribed to, what it was told, and what it must be told next. Knows no sockets.
+//
+// Order is the point. Of a push, one type is under way at a time: clusters and endpoints are acknowledged before the
+// listeners and routes that use them are sent, and what is gone is taken away last, when nothing refers to it any more.
+import type { Node } from '#codec/protobuf/generated/envoy/config/core/v3/base';
+import type { Impact } from '#control/push/impact';
+import { parseOutboundClusterName } from '#control/translate/cluster-name';
+import { type MeshProxy, proxyOf } from '#control/view/proxy';
+import { MeshError } from '#foundation/mesh-error';
+import type { ResourceSet } from '#xds/resource';
+import { pushOrder, type TypeUrl, typeUrl } from '#xds/resource-type';
+import type { Interest, Subscription } from '#xds/subscription';
+
+/** What the requests of both protocols have. */
+export interface StreamRequest {
+  node: Node | undefined;
+  typeUrl: string;
+}
+
+export interface ConnectionOptions<Request, Response> {
+  createSubscription: (type: TypeUrl) => Subscription<Request, Response>;
+  write: (response: Response) => void;
+  source: ResourceSource;
+  observer: ConnectionObserver;
+}
+
+/** The configuration as it is now. */
+export interface ResourceSource {
+  /** False while the first list of objects is still coming: nothing is sent, so that nothing is taken away by mistake. */
+  readonly ready: boolean;
+  readonly version: string;
+  resources(proxy: MeshProxy, type: TypeUrl, interest: Interest): ResourceSet;
+}
+
+export interface ConnectionObserver {
+  pushed(type: TypeUrl): void;
+  rejected(connection: ProxyConnection, type: TypeUrl, message: string): void;
+  /** Everything that was to be sent has been answered. */
+  settled(connection: ProxyConnection): void;
+}
+
+/** What the world sees of a connection, whichever protocol it speaks. */
+export interface ProxyConnection {
+  readonly proxy: MeshProxy | undefined;
+  readonly subscriptions: ReadonlyMap<TypeUrl, Pick<Subscription<never, unknown>, 'delivery' | 'interest'>>;
+  push(impact: Impact): void;
+  /** The source has become ready. */
+  resume(): void;
+}
+
+const namesMax = 100_000;
+const removedLast: readonly TypeUrl[] = [typeUrl.endpoint, typeUrl.cluster];
+const referring: readonly TypeUrl[] = [typeUrl.listener, typeUrl.route];
+
+export class AdsConnection<Request extends StreamRequest, Response> implements ProxyConnection {
+  proxy: MeshProxy | undefined;
+  readonly subscriptions = new Map<TypeUrl, Subscription<Request, Response>>();
+  /** To be looked at in the push that is under way. */
+  private readonly dirty = new Set<TypeUrl>();
+  /** Asked for, and not answered because the source was not ready. */
+  private readonly unanswered = new Set<TypeUrl>();
+  private pushing = false;
+
+  constructor(private readonly options: ConnectionOptions<Request, Response>) {}
+
+  /** Throws MeshError NODE_INVALID or SUBSCRIPTION_TOO_LARGE: the stream must end. */
+  receive(request: Request): void {
+    if (!this.proxy) {
+      this.proxy = proxyOf(request.node);
+      if (!this.proxy) {
+        throw new MeshError('NODE_INVALID', `the first request must introduce a proxy; its node id is "${request.node?.id ?? ''}"`, {
+          hint: 'node ids look like sidecar~10.0.0.1~pod.namespace~namespace.svc.cluster.local; gRPC clients set metadata GENERATOR=grpc',
+        });
+      }
+    }
+    const type = pushOrder.find((known) => known === request.typeUrl);
+    if (!type) return; // a type that Lateen does not serve: the proxy goes on without it
+    let subscription = this.subscriptions.get(type);
+    if (!subscription) this.subscriptions.set(type, (subscription = this.options.createSubscription(type)));
+    const reaction = subscription.receive(request);
+    if (subscription.interest.names.size > namesMax) {
+      throw new MeshError('SUBSCRIPTION_TOO_LARGE', `more than ${namesMax} names of ${type} in one subscription`);
+    }
+    if (reaction.verdict === 'nack') this.options.observer.rejected(this, type, subscription.delivery.rejection?.message ?? '');
+    if (reaction.answer) this.answer(type, subscription);
+    if (reaction.verdict === 'ack' || reaction.verdict === 'nack') this.advance();
+  }
+
+  push({ types, onlyEndpointsOf }: Impact): void {
+    if (onlyEndpointsOf && !this.hasEndpointsOf(onlyEndpointsOf)) return;
+    for (const type of types) if (this.subscriptions.has(type)) this.dirty.add(type);
+    if (this.dirty.size > 0) this.pushing = true;
+    this.advance();
+  }
+
+  resume(): void {
+    for (const type of pushOrder) {
+      const subscription = this.subscriptions.get(type);
+      if (subscription && this.unanswered.delete(type)) this.answer(type, subscription);
+    }
+    this.advance();
+  }
+
+  private answer(type: TypeUrl, subscription: Subscription<Request, Response>): void {
+    if (!this.options.source.ready) this.unanswered.add(type);
+    else this.send(type, subscription, { retain: true, force: true });
+  }
+
+  /** Takes the push as far as it goes without the client. */
+  private advance(): void {
+    if (!this.pushing || !this.options.source.ready) return;
+    for (const type of pushOrder) {
+      const subscription = this.subscriptions.get(type);
+      if (!subscription) continue;
+      if (subscription.delivery.awaiting) return;
+      if (this.dirty.delete(type) && this.send(type, subscription, { retain: true, force: false })) return;
+    }
+    // A client that refused new listeners or routes goes on with the old ones, and needs what they refer to.
+    if (referring.some((type) => this.subscriptions.get(type)?.delivery.rejection)) return;
+    for (const type of removedLast) {
+      const subscription = this.subscriptions.get(type);
+      if (subscription?.retaining && this.send(type, subscription, { retain: false, force: false })) return;
+    }
+    this.pushing = false;
+    this.options.observer.settled(this);
+  }
+
+  /** True when there was something to send. */
+  private send(type: TypeUrl, subscription: Subscription<Request, Response>, how: { retain: boolean; force: boolean }): boolean {
+    const { source, write, observer } = this.options;
+    if (!this.proxy) return false;
+    const retain = how.retain && removedLast.includes(type);
+    const resources = source.resources(this.proxy, type, subscription.interest);
+    const response = subscription.answer(resources, { version: source.version, retain, force: how.force });
+    if (subscription.retaining) this.pushing = true;
+    if (response === undefined) return false;
+    write(response);
+    observer.pushed(type);
+    return true;
+  }
+
+  private hasEndpointsOf(hosts: ReadonlySet<string>): boolean {
+    const names = this.subscriptions.get(typeUrl.endpoint)?.interest.names ?? [];
+    for (const name of names) if (hosts.has(parseOutboundClusterName(name)?.host ?? '')) return true;
+    return false;
+  }
+}

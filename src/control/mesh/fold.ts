@@ -1,0 +1,184 @@
+// Folds what a source reported into the next snapshot. Pure. First the objects are noted and what they touch is marked;
+// then each marked thing is made anew, once, however many events touched it. Events that touch endpoints alone
+// (pods coming and going) leave everything else as it is.
+import { isDeepStrictEqual } from 'node:util';
+import type { ApiObject } from '#api/kind';
+import { keyOf } from '#api/kind';
+import type { DestinationRule } from '#api/kinds/destination-rule';
+import type { EndpointSlice } from '#api/kinds/endpoint-slice';
+import type { Gateway } from '#api/kinds/gateway';
+import type { Pod } from '#api/kinds/pod';
+import type { ServiceEntry } from '#api/kinds/service-entry';
+import type { Sidecar } from '#api/kinds/sidecar';
+import type { VirtualService } from '#api/kinds/virtual-service';
+import { Draft } from './draft.ts';
+import { serviceNameLabel } from './endpoint.ts';
+import { gatewayProblems } from './gateway-check.ts';
+import { Registry, refreshEndpoints, refreshService } from './registry.ts';
+import type { MeshChanges, MeshEvent, MeshSnapshot } from './snapshot.ts';
+import { missingSubset, missingSubsetProblem, SubsetIndex } from './subset-check.ts';
+import { meshDestinationRule, meshVirtualService, trafficResource } from './traffic-resource.ts';
+import { workloadFacts } from './workload.ts';
+
+/** Kinds that a snapshot is made of; events of others are ignored. */
+export const meshKinds: readonly string[] = [
+  'Service',
+  'Endpoints',
+  'EndpointSlice',
+  'Pod',
+  'VirtualService',
+  'DestinationRule',
+  'Gateway',
+  'ServiceEntry',
+  'WorkloadEntry',
+  'Sidecar',
+];
+
+export function fold(base: MeshSnapshot, events: readonly MeshEvent[]): { snapshot: MeshSnapshot; changes: MeshChanges } {
+  const draft = new Draft(base);
+  const objects = new ObjectTables(draft);
+  const marks: Marks = { services: new Set(), endpoints: new Set(), virtualServices: new Set(), pods: new Set(), entrySelectors: false };
+  for (const event of events) {
+    const kind = event.type === 'set' ? event.object.kind : event.kind;
+    if (!meshKinds.includes(kind)) continue;
+    const key = event.type === 'set' ? keyOf(event.object.metadata) : keyOf(event);
+    const before = objects.get(kind, key);
+    const after = event.type === 'set' ? event.object : undefined;
+    objects.put(kind, key, after);
+    mark(draft, marks, kind, key, before, after);
+  }
+  const registry = new Registry(draft);
+  markEndpointsOfPods(marks, registry);
+  for (const hostname of marks.services) refreshService(draft, registry, hostname);
+  for (const hostname of marks.endpoints) refreshEndpoints(draft, registry, hostname);
+  refreshVirtualServices(draft, marks.virtualServices);
+  return { snapshot: draft.finish(), changes: draft.changed };
+}
+
+/** The raw objects, two maps deep: the inner maps are copied once per fold as well. */
+class ObjectTables {
+  private readonly fresh = new Map<string, Map<string, ApiObject>>();
+
+  constructor(private readonly draft: Draft) {}
+
+  get(kind: string, key: string): ApiObject | undefined {
+    return this.draft.read('objects').get(kind)?.get(key);
+  }
+
+  put(kind: string, key: string, object: ApiObject | undefined): void {
+    let table = this.fresh.get(kind);
+    if (!table) {
+      table = new Map(this.draft.read('objects').get(kind));
+      this.fresh.set(kind, table);
+      this.draft.replaceObjects(kind, table);
+    }
+    if (object) table.set(key, object);
+    else table.delete(key);
+  }
+}
+
+/** What has to be made anew. */
+interface Marks {
+  /** Host names. */
+  services: Set<string>;
+  endpoints: Set<string>;
+  /** `namespace/name`. */
+  virtualServices: Set<string>;
+  pods: Set<string>;
+  /** A WorkloadEntry changed: any ServiceEntry with a selector may. */
+  entrySelectors: boolean;
+}
+
+function mark(draft: Draft, marks: Marks, kind: string, key: string, before: ApiObject | undefined, after: ApiObject | undefined): void {
+  const { domainSuffix } = draft.base.config;
+  const [namespace = '', name = ''] = key.split('/');
+  const hostOf = (service: string) => `${service}.${namespace}.svc.${domainSuffix}`;
+  switch (kind) {
+    case 'Service':
+      marks.services.add(hostOf(name));
+      marks.endpoints.add(hostOf(name));
+      return;
+    case 'Endpoints':
+      marks.endpoints.add(hostOf(name));
+      return;
+    case 'EndpointSlice':
+      for (const slice of [before, after] as (EndpointSlice | undefined)[]) {
+        const service = slice?.metadata.labels?.[serviceNameLabel];
+        if (service) marks.endpoints.add(hostOf(service));
+      }
+      return;
+    case 'ServiceEntry':
+      for (const entry of [before, after] as (ServiceEntry | undefined)[]) {
+        for (const host of entry?.spec.hosts ?? []) {
+          marks.services.add(host.toLowerCase());
+          marks.endpoints.add(host.toLowerCase());
+        }
+      }
+      return;
+    case 'WorkloadEntry':
+      marks.entrySelectors = true;
+      return;
+    case 'Pod': {
+      const facts = after && workloadFacts(after as Pod);
+      draft.put('workloads', key, facts && ((stamp) => ({ stamp, ...facts })));
+      if (draft.changed.workloads.has(key)) marks.pods.add(key);
+      return;
+    }
+    default:
+      markTrafficResource(draft, marks, kind, key, after);
+  }
+}
+
+function markTrafficResource(draft: Draft, marks: Marks, kind: string, key: string, after: ApiObject | undefined): void {
+  switch (kind) {
+    case 'VirtualService':
+      marks.virtualServices.add(key);
+      return;
+    case 'DestinationRule':
+      draft.put(
+        'destinationRules',
+        key,
+        after && ((stamp) => meshDestinationRule(after as DestinationRule, stamp, draft.base.config.domainSuffix)),
+      );
+      return;
+    case 'Gateway':
+      draft.put('gateways', key, after && ((stamp) => trafficResource(after as Gateway, stamp)));
+      draft.write('problems', `Gateway ${key}`, after && gatewayProblems(after as Gateway));
+      return;
+    case 'Sidecar':
+      draft.put('sidecars', key, after && ((stamp) => trafficResource(after as Sidecar, stamp)));
+      return;
+  }
+}
+
+function markEndpointsOfPods(marks: Marks, registry: Registry): void {
+  if (marks.pods.size > 0) for (const hostname of registry.hostsOfPods(marks.pods)) marks.endpoints.add(hostname);
+  if (marks.pods.size > 0 || marks.entrySelectors) for (const hostname of registry.selectingHosts()) marks.endpoints.add(hostname);
+}
+
+/**
+ * The newest version of each serves, unless it names a subset that nobody defines while the version that serves now does
+ * not: a bad resource never takes a good one down. When DestinationRules change, every one is looked at again.
+ */
+function refreshVirtualServices(draft: Draft, marked: ReadonlySet<string>): void {
+  const { domainSuffix } = draft.base.config;
+  const objects = draft.read('objects').get('VirtualService');
+  const keys = draft.changed.destinationRules.size > 0 ? new Set([...marked, ...(objects?.keys() ?? [])]) : marked;
+  if (keys.size === 0) return;
+  const subsets = new SubsetIndex(draft.read('destinationRules'));
+  for (const key of keys) {
+    const object = objects?.get(key) as VirtualService | undefined;
+    if (!object) {
+      draft.put('virtualServices', key, undefined);
+      draft.write('problems', `VirtualService ${key}`, undefined);
+      continue;
+    }
+    const serving = draft.read('virtualServices').get(key);
+    const make = (stamp: number) => meshVirtualService(object, stamp, domainSuffix);
+    const newest = make(0);
+    const missing = missingSubset(newest, subsets, domainSuffix);
+    const keep = missing && serving && !isDeepStrictEqual(make(serving.stamp), serving) && !missingSubset(serving, subsets, domainSuffix);
+    if (!keep) draft.put('virtualServices', key, make);
+    draft.write('problems', `VirtualService ${key}`, missing && [missingSubsetProblem(newest, missing, Boolean(keep))]);
+  }
+}

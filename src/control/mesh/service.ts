@@ -1,0 +1,108 @@
+// A service of the mesh, whichever registry it came from: a Kubernetes Service or a host of a ServiceEntry.
+import type { Service } from '#api/kinds/service';
+import type { ServiceEntry } from '#api/kinds/service-entry';
+import { declaredProtocol, type Protocol, protocolOf } from './protocol.ts';
+
+export interface MeshPort {
+  name: string;
+  number: number;
+  protocol: Protocol;
+  /** A number, or the name of a container port. */
+  targetPort: number | string;
+}
+
+/** How clients find the endpoints. `passthrough`: they go where the application was going. */
+export type Resolution = 'eds' | 'dns' | 'dns-round-robin' | 'passthrough';
+
+export interface MeshService {
+  /** Changes whenever anything else here does; no two values of one control plane share it. */
+  readonly stamp: number;
+  readonly hostname: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly kind: 'Service' | 'ServiceEntry';
+  readonly external: boolean;
+  /** Virtual addresses; none for headless services. */
+  readonly addresses: readonly string[];
+  readonly ports: readonly MeshPort[];
+  readonly resolution: Resolution;
+  /** Pods, and WorkloadEntries for a ServiceEntry, of the same namespace; undefined: endpoints are given otherwise. */
+  readonly selector: Readonly<Record<string, string>> | undefined;
+  /** Namespaces, `.` or `*`. */
+  readonly exportTo: readonly string[];
+  /** For precedence: the older wins. */
+  readonly createdAt: string;
+}
+
+/** Without its stamp. */
+export type ServiceFacts = Omit<MeshService, 'stamp'>;
+
+const exportToAnnotation = 'networking.istio.io/exportTo';
+
+export function serviceFacts(service: Service, domainSuffix: string): ServiceFacts {
+  const { metadata, spec } = service;
+  const namespace = metadata.namespace ?? 'default';
+  const headless = spec.clusterIP === 'None';
+  const addresses = headless ? [] : (spec.clusterIPs ?? [spec.clusterIP ?? '']).filter((address) => address !== '');
+  return {
+    hostname: `${metadata.name}.${namespace}.svc.${domainSuffix}`,
+    name: metadata.name,
+    namespace,
+    kind: 'Service',
+    external: false,
+    addresses,
+    ports: (spec.ports ?? []).map((port) => ({
+      name: port.name ?? '',
+      number: port.port,
+      protocol: protocolOf(port),
+      targetPort: port.targetPort ?? port.port,
+    })),
+    resolution: headless ? 'passthrough' : 'eds',
+    selector: spec.selector && Object.keys(spec.selector).length > 0 ? spec.selector : undefined,
+    exportTo: exportToOf(metadata.annotations?.[exportToAnnotation]?.split(',').map((name) => name.trim())),
+    createdAt: metadata.creationTimestamp ?? '',
+  };
+}
+
+/** One service per host. */
+export function serviceEntryFacts(entry: ServiceEntry): ServiceFacts[] {
+  const { metadata, spec } = entry;
+  const resolutions: Record<string, Resolution> = {
+    STATIC: 'eds',
+    DNS: 'dns',
+    DNS_ROUND_ROBIN: 'dns-round-robin',
+  };
+  return spec.hosts.map((host) => ({
+    hostname: host.toLowerCase(),
+    name: metadata.name,
+    namespace: metadata.namespace ?? 'default',
+    kind: 'ServiceEntry',
+    external: spec.location !== 'MESH_INTERNAL',
+    addresses: spec.addresses ?? [],
+    ports: (spec.ports ?? []).map((port) => ({
+      name: port.name,
+      number: port.number,
+      protocol: declaredProtocol(port.protocol, port.name),
+      targetPort: port.targetPort ?? port.number,
+    })),
+    resolution: resolutions[spec.resolution ?? 'NONE'] ?? 'passthrough',
+    selector: spec.workloadSelector?.labels,
+    exportTo: exportToOf(spec.exportTo),
+    createdAt: metadata.creationTimestamp ?? '',
+  }));
+}
+
+function exportToOf(list: readonly string[] | undefined): readonly string[] {
+  return list && list.length > 0 ? list : ['*'];
+}
+
+/** Whether an object of `owner` that is exported to `exportTo` may be seen from `viewer`. */
+export function isExported(exportTo: readonly string[], owner: string, viewer: string): boolean {
+  return exportTo.some((target) => target === '*' || target === viewer || (target === '.' && owner === viewer));
+}
+
+/** True when `labels` has every pair of `selector`. */
+export function selects(selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {
+  for (const name in selector) if (labels[name] !== selector[name]) return false;
+  return true;
+}

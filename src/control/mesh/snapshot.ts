@@ -1,0 +1,68 @@
+// All that the control plane knows at one moment. Immutable; fold.ts makes the next one from the last, and shares with
+// it what did not change, so that "the same object" means "nothing to do" everywhere below.
+import type { ApiObject } from '#api/kind';
+import type { Problem } from '#foundation/problem';
+import type { MeshEndpoints } from './endpoint.ts';
+import { defaultMeshConfig, type MeshConfig } from './mesh-config.ts';
+import type { MeshService } from './service.ts';
+import type { MeshDestinationRule, MeshGateway, MeshSidecar, MeshVirtualService } from './traffic-resource.ts';
+import type { MeshWorkload } from './workload.ts';
+
+/** A Problem of an object that was accepted and cannot act, or not as written. */
+export type MeshProblem = Problem & { object: string };
+
+export type ByKey<T> = ReadonlyMap<string, T>;
+
+export interface MeshSnapshot {
+  /** Goes up with every fold that changed something. */
+  readonly revision: number;
+  /** Goes up only when something other than endpoints changed. */
+  readonly configRevision: number;
+  /** The last stamp given out. */
+  readonly serial: number;
+  readonly config: MeshConfig;
+  /** As the source gave them, by kind and `namespace/name`. */
+  readonly objects: ByKey<ByKey<ApiObject>>;
+  /** By host name. */
+  readonly services: ByKey<MeshService>;
+  readonly endpoints: ByKey<MeshEndpoints>;
+  /** The others by `namespace/name`. */
+  readonly virtualServices: ByKey<MeshVirtualService>;
+  readonly destinationRules: ByKey<MeshDestinationRule>;
+  readonly gateways: ByKey<MeshGateway>;
+  readonly sidecars: ByKey<MeshSidecar>;
+  readonly workloads: ByKey<MeshWorkload>;
+  /** By object: `VirtualService default/reviews`. */
+  readonly problems: ByKey<readonly MeshProblem[]>;
+}
+
+/** What a fold changed: keys of the snapshot's maps. */
+export interface MeshChanges {
+  services: ReadonlySet<string>;
+  endpoints: ReadonlySet<string>;
+  virtualServices: ReadonlySet<string>;
+  destinationRules: ReadonlySet<string>;
+  gateways: ReadonlySet<string>;
+  sidecars: ReadonlySet<string>;
+  workloads: ReadonlySet<string>;
+}
+
+export type MeshEvent = { type: 'set'; object: ApiObject } | { type: 'delete'; kind: string; namespace: string; name: string };
+
+export function emptySnapshot(config: Partial<MeshConfig> = {}): MeshSnapshot {
+  return {
+    revision: 0,
+    configRevision: 0,
+    serial: 0,
+    config: { ...defaultMeshConfig, ...config },
+    objects: new Map(),
+    services: new Map(),
+    endpoints: new Map(),
+    virtualServices: new Map(),
+    destinationRules: new Map(),
+    gateways: new Map(),
+    sidecars: new Map(),
+    workloads: new Map(),
+    problems: new Map(),
+  };
+}

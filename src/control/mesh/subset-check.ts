@@ -1,0 +1,67 @@
+// Whether the subsets that a VirtualService names exist. Used by fold.ts, which keeps a last good version serving while
+// a new one names subsets that nobody defines yet.
+import { originOf } from '#api/origin';
+import { hostCovers, resolveHost } from './hostname.ts';
+import type { ByKey, MeshProblem } from './snapshot.ts';
+import type { MeshDestinationRule, MeshVirtualService } from './traffic-resource.ts';
+
+/** Answers for one moment's DestinationRules. */
+export class SubsetIndex {
+  private readonly byHost = new Map<string, Set<string>>();
+  private readonly wildcards: string[] = [];
+
+  constructor(rules: ByKey<MeshDestinationRule>) {
+    for (const { host, object } of rules.values()) {
+      let names = this.byHost.get(host);
+      if (!names) {
+        this.byHost.set(host, (names = new Set()));
+        if (host.startsWith('*')) this.wildcards.push(host);
+      }
+      for (const { name } of object.spec.subsets ?? []) names.add(name);
+    }
+  }
+
+  defines(host: string, subset: string): boolean {
+    if (this.byHost.get(host)?.has(subset)) return true;
+    return this.wildcards.some((wildcard) => hostCovers(wildcard, host) && this.byHost.get(wildcard)?.has(subset));
+  }
+}
+
+export interface MissingSubset {
+  host: string;
+  subset: string;
+  /** `spec.http[0].route[1].destination.subset` */
+  field: string;
+}
+
+/** The first subset that is named and not defined. */
+export function missingSubset(service: MeshVirtualService, subsets: SubsetIndex, domainSuffix: string): MissingSubset | undefined {
+  const { http, tcp, tls } = service.object.spec;
+  for (const [section, rules] of Object.entries({ http, tcp, tls })) {
+    for (const [i, rule] of (rules ?? []).entries()) {
+      for (const [j, { destination }] of (rule.route ?? []).entries()) {
+        if (!destination.subset) continue;
+        const host = resolveHost(destination.host, service.namespace, domainSuffix);
+        if (subsets.defines(host, destination.subset)) continue;
+        return { host, subset: destination.subset, field: `spec.${section}[${i}].route[${j}].destination.subset` };
+      }
+    }
+  }
+  return undefined;
+}
+
+/** `keptRevision`: what serves instead, if there is something. */
+export function missingSubsetProblem(service: MeshVirtualService, missing: MissingSubset, kept: boolean): MeshProblem {
+  const origin = originOf(service.object, missing.field);
+  return {
+    level: 'error',
+    code: 'UNKNOWN_SUBSET',
+    object: `VirtualService ${service.namespace}/${service.name}`,
+    message: kept
+      ? `no DestinationRule of ${missing.host} defines the subset "${missing.subset}"; the last good version keeps serving`
+      : `no DestinationRule of ${missing.host} defines the subset "${missing.subset}"; requests that take this route get 503`,
+    field: missing.field,
+    hint: `add the subset "${missing.subset}" to a DestinationRule for ${missing.host}`,
+    ...(origin && { origin }),
+  };
+}

@@ -1,0 +1,86 @@
+// Istio's traffic resources as the mesh holds them: names made whole, defaults filled in, the object kept for its
+// spec and its origin.
+import type { ApiObject } from '#api/kind';
+import type { DestinationRule } from '#api/kinds/destination-rule';
+import type { Gateway } from '#api/kinds/gateway';
+import type { Sidecar } from '#api/kinds/sidecar';
+import type { VirtualService } from '#api/kinds/virtual-service';
+import { originAnnotation } from '#api/origin';
+import { resolveHost } from './hostname.ts';
+
+export interface TrafficResource<T> {
+  /** Changes whenever the object's spec or origin does; no two values of one control plane share it. */
+  readonly stamp: number;
+  readonly name: string;
+  readonly namespace: string;
+  readonly createdAt: string;
+  readonly exportTo: readonly string[];
+  readonly object: T;
+}
+
+export interface MeshVirtualService extends TrafficResource<VirtualService> {
+  /** Whole names and wildcards. */
+  readonly hosts: readonly string[];
+  /** `mesh`, or `namespace/name` of Gateways. */
+  readonly gateways: readonly string[];
+}
+
+export interface MeshDestinationRule extends TrafficResource<DestinationRule> {
+  readonly host: string;
+}
+
+export type MeshGateway = TrafficResource<Gateway>;
+export type MeshSidecar = TrafficResource<Sidecar>;
+
+export const meshGateway = 'mesh';
+
+export function meshVirtualService(object: VirtualService, stamp: number, domainSuffix: string): MeshVirtualService {
+  const resource = trafficResource(object, stamp);
+  const { hosts, gateways } = object.spec;
+  return {
+    ...resource,
+    hosts: (hosts ?? []).map((host) => resolveHost(host, resource.namespace, domainSuffix)),
+    gateways: gateways && gateways.length > 0 ? gateways.map((name) => resolveGateway(name, resource.namespace)) : [meshGateway],
+  };
+}
+
+export function meshDestinationRule(object: DestinationRule, stamp: number, domainSuffix: string): MeshDestinationRule {
+  const resource = trafficResource(object, stamp);
+  return { ...resource, host: resolveHost(object.spec.host, resource.namespace, domainSuffix) };
+}
+
+export function trafficResource<T extends VirtualService | DestinationRule | Gateway | Sidecar>(
+  object: T,
+  stamp: number,
+): TrafficResource<T> {
+  const { metadata, spec } = object;
+  const exportTo = 'exportTo' in spec ? spec.exportTo : undefined;
+  return {
+    stamp,
+    name: metadata.name,
+    namespace: metadata.namespace ?? 'default',
+    createdAt: metadata.creationTimestamp ?? '',
+    exportTo: exportTo && exportTo.length > 0 ? exportTo : ['*'],
+    object: contentOf(object),
+  };
+}
+
+/** Without what changes when the content does not: versions, status, who owns which field. */
+function contentOf<T extends ApiObject & { spec: unknown }>(object: T): T {
+  const { apiVersion, kind, metadata, spec } = object;
+  const origin = metadata.annotations?.[originAnnotation];
+  const { name, namespace } = metadata;
+  const kept = { name, ...(namespace && { namespace }), ...(origin && { annotations: { [originAnnotation]: origin } }) };
+  return { apiVersion, kind, metadata: kept, spec } as T;
+}
+
+export function resolveGateway(name: string, namespace: string): string {
+  return name === meshGateway || name.includes('/') ? name : `${namespace}/${name}`;
+}
+
+/** The older first; at the same age, by name and namespace, as Istio orders configuration. */
+export function compareAge(a: TrafficResource<unknown>, b: TrafficResource<unknown>): number {
+  if (a.createdAt !== b.createdAt) return a.createdAt < b.createdAt ? -1 : 1;
+  const [left, right] = [`${a.name}.${a.namespace}`, `${b.name}.${b.namespace}`];
+  return left < right ? -1 : left > right ? 1 : 0;
+}

@@ -1,0 +1,41 @@
+// Which resource types a change may touch. An over-estimate is harmless: what comes out the same is not sent.
+import type { MeshChanges } from '#control/mesh/snapshot';
+import { type TypeUrl, typeUrl } from '#xds/resource-type';
+
+const all: readonly TypeUrl[] = [typeUrl.cluster, typeUrl.endpoint, typeUrl.listener, typeUrl.route];
+
+const touchedBy: { readonly [S in keyof MeshChanges]: readonly TypeUrl[] } = {
+  services: all,
+  // Clusters that DNS resolves carry their endpoints.
+  endpoints: [typeUrl.cluster, typeUrl.endpoint],
+  // Listeners hold the TCP routes.
+  virtualServices: [typeUrl.listener, typeUrl.route],
+  // Routes are looked at as well, so that clusters of a subset that goes away go after the routes to them.
+  destinationRules: [typeUrl.cluster, typeUrl.endpoint, typeUrl.route],
+  gateways: [typeUrl.listener, typeUrl.route],
+  sidecars: all,
+  // The ports of a proxy's own pod; the endpoints of others are counted by themselves.
+  workloads: [typeUrl.cluster, typeUrl.listener, typeUrl.route],
+};
+
+export interface Impact {
+  types: ReadonlySet<TypeUrl>;
+  /** Hosts whose endpoints changed, when nothing else did: a proxy that has none of their clusters is not touched. */
+  onlyEndpointsOf: ReadonlySet<string> | undefined;
+}
+
+export function impactOf(changes: MeshChanges, isDns: (hostname: string) => boolean): Impact {
+  const touched = Object.entries(changes).filter(([, keys]) => keys.size > 0);
+  const endpointsOnly = touched.every(([section]) => section === 'endpoints') && ![...changes.endpoints].some(isDns);
+  if (endpointsOnly) return { types: new Set(changes.endpoints.size > 0 ? [typeUrl.endpoint] : []), onlyEndpointsOf: changes.endpoints };
+  return { types: new Set(touched.flatMap(([section]) => touchedBy[section as keyof MeshChanges])), onlyEndpointsOf: undefined };
+}
+
+/** What the two together may touch. */
+export function joinImpact(a: Impact | undefined, b: Impact): Impact {
+  if (!a) return b;
+  return {
+    types: new Set([...a.types, ...b.types]),
+    onlyEndpointsOf: a.onlyEndpointsOf && b.onlyEndpointsOf && new Set([...a.onlyEndpointsOf, ...b.onlyEndpointsOf]),
+  };
+}

@@ -1,0 +1,151 @@
+// Outbound clusters: one for each port of each service that a proxy sees, and one for each subset of it.
+
+import { durationMs } from '#api/duration';
+import type { Subset } from '#api/kinds/destination-rule';
+import type { CircuitBreakers } from '#codec/protobuf/generated/envoy/config/cluster/v3/circuit_breaker';
+import {
+  Cluster,
+  Cluster_DiscoveryType,
+  Cluster_DnsLookupFamily,
+  Cluster_LbPolicy,
+} from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
+import { Metadata } from '#codec/protobuf/generated/envoy/config/core/v3/base';
+import { HttpProtocolOptions } from '#codec/protobuf/generated/envoy/extensions/upstreams/http/v3/http_protocol_options';
+import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
+import type { MeshEndpoints } from '#control/mesh/endpoint';
+import type { MeshPort, MeshService } from '#control/mesh/service';
+import type { MergedDestinationRule } from '#control/view/destination-rule';
+import { typeUrl } from '#xds/resource-type';
+import { outboundClusterName } from './cluster-name.ts';
+import { loadAssignment } from './endpoint.ts';
+import { adsSource, bytesOf, durationOf, pack } from './message.ts';
+import type { Recipe } from './resource-cache.ts';
+import { type PortPolicy, portPolicy } from './traffic-policy.ts';
+
+export interface ClusterInput {
+  service: MeshService;
+  port: MeshPort;
+  subset: Subset | undefined;
+  rule: MergedDestinationRule | undefined;
+  /** Only for clusters that carry their endpoints themselves. */
+  endpoints: MeshEndpoints | undefined;
+  /** For a gRPC client, which balances by round robin or a ring. */
+  grpcClient: boolean;
+  connectTimeoutMs: number;
+}
+
+export const clusterRecipe: Recipe<ClusterInput> = {
+  type: typeUrl.cluster,
+  name: clusterName,
+  key: (input) =>
+    [
+      clusterName(input),
+      input.service.stamp,
+      input.rule?.key ?? '',
+      input.endpoints?.stamp ?? '',
+      input.grpcClient,
+      input.connectTimeoutMs,
+    ].join(' '),
+  build: (input) => bytesOf(Cluster, outboundCluster(input)),
+};
+
+function clusterName({ service, port, subset }: ClusterInput): string {
+  return outboundClusterName(port.number, subset?.name ?? '', service.hostname);
+}
+
+/** True when the cluster of this service carries its endpoints, so that they are part of its key. */
+export function carriesEndpoints(service: MeshService): boolean {
+  return service.resolution === 'dns' || service.resolution === 'dns-round-robin';
+}
+
+function outboundCluster(input: ClusterInput): Partial<Cluster> {
+  const { port, subset, rule, grpcClient, connectTimeoutMs } = input;
+  const policy = portPolicy(rule, subset, port.number);
+  const timeout = policy.connectionPool?.tcp?.connectTimeout;
+  return {
+    name: clusterName(input),
+    ...discovery(input, policy),
+    connectTimeout: durationOf((timeout && durationMs(timeout)) || connectTimeoutMs),
+    ...(grpcClient && { lbPolicy: Cluster_LbPolicy.ROUND_ROBIN }),
+    circuitBreakers: circuitBreakers(policy),
+    typedExtensionProtocolOptions: protocolOptions(port, policy),
+    metadata: Metadata.fromPartial({ filterMetadata: { istio: istioMetadata(input) } }),
+  };
+}
+
+function discovery(input: ClusterInput, policy: PortPolicy): Partial<Cluster> {
+  const { service, port, subset, endpoints } = input;
+  const simple = policy.loadBalancer?.simple;
+  const type = (value: Cluster_DiscoveryType) => ({ $case: 'type', value }) as const;
+  if (service.resolution === 'passthrough' || simple === 'PASSTHROUGH') {
+    return { clusterDiscoveryType: type(Cluster_DiscoveryType.ORIGINAL_DST), lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED };
+  }
+  const lbPolicy = balancer(simple);
+  const name = clusterName(input);
+  if (!carriesEndpoints(service)) {
+    return {
+      clusterDiscoveryType: type(Cluster_DiscoveryType.EDS),
+      lbPolicy,
+      edsClusterConfig: { edsConfig: adsSource(), serviceName: name },
+    };
+  }
+  return {
+    clusterDiscoveryType: type(service.resolution === 'dns' ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.LOGICAL_DNS),
+    lbPolicy,
+    loadAssignment: loadAssignment({ clusterName: name, port, labels: subset?.labels, endpoints }),
+    dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
+    dnsRefreshRate: durationOf(60_000),
+    respectDnsTtl: true,
+  };
+}
+
+/** Istio's default is least request. */
+function balancer(simple: string | undefined): Cluster_LbPolicy {
+  if (simple === 'ROUND_ROBIN') return Cluster_LbPolicy.ROUND_ROBIN;
+  return simple === 'RANDOM' ? Cluster_LbPolicy.RANDOM : Cluster_LbPolicy.LEAST_REQUEST;
+}
+
+/** What is not said has no limit: Istio's default, where Envoy's own would be 1024. */
+function circuitBreakers({ connectionPool }: PortPolicy): CircuitBreakers {
+  const unlimited = 4_294_967_295;
+  const { tcp, http } = connectionPool ?? {};
+  const threshold = {
+    priority: 0,
+    maxConnections: tcp?.maxConnections || unlimited,
+    maxPendingRequests: http?.http1MaxPendingRequests || unlimited,
+    maxRequests: http?.http2MaxRequests || unlimited,
+    maxRetries: http?.maxRetries || unlimited,
+    retryBudget: undefined,
+    trackRemaining: true,
+    maxConnectionPools: undefined,
+  };
+  return { thresholds: [threshold], perHostThresholds: [] };
+}
+
+const protocolOptionsName = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+
+function protocolOptions(port: MeshPort, { connectionPool }: PortPolicy): Record<string, Any> {
+  const { idleTimeout, maxRequestsPerConnection } = connectionPool?.http ?? {};
+  const http2 = port.protocol === 'http2' || port.protocol === 'grpc';
+  if (!http2 && !idleTimeout && !maxRequestsPerConnection) return {};
+  const idleMs = idleTimeout === undefined ? undefined : durationMs(idleTimeout);
+  const options = pack(protocolOptionsName, HttpProtocolOptions, {
+    commonHttpProtocolOptions: {
+      ...(idleMs !== undefined && { idleTimeout: durationOf(idleMs) }),
+      ...(maxRequestsPerConnection && { maxRequestsPerConnection }),
+    },
+    upstreamProtocolOptions: {
+      $case: 'explicitHttpConfig',
+      value: { protocolConfig: http2 ? { $case: 'http2ProtocolOptions', value: {} } : { $case: 'httpProtocolOptions', value: {} } },
+    },
+  });
+  return { [protocolOptionsName]: options };
+}
+
+function istioMetadata({ service, subset, rule }: ClusterInput): Record<string, unknown> {
+  return {
+    services: [{ host: service.hostname, name: service.name, namespace: service.namespace }],
+    ...(rule && { config: `/apis/networking.istio.io/v1/namespaces/${rule.namespace}/destination-rule/${rule.name}` }),
+    ...(subset && { subset: subset.name }),
+  };
+}

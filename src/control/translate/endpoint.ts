@@ -1,0 +1,58 @@
+// ClusterLoadAssignments: the endpoints of one port of one service, or of a subset of it, by locality.
+import { HealthStatus } from '#codec/protobuf/generated/envoy/config/core/v3/health_check';
+import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
+import type { LocalityLbEndpoints } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint_components';
+import type { MeshEndpoint, MeshEndpoints } from '#control/mesh/endpoint';
+import { type MeshPort, selects } from '#control/mesh/service';
+import { typeUrl } from '#xds/resource-type';
+import { bytesOf, socketAddress } from './message.ts';
+import type { Recipe } from './resource-cache.ts';
+
+export interface EndpointInput {
+  clusterName: string;
+  port: MeshPort;
+  /** Labels of the subset; undefined for the whole service. */
+  labels: Readonly<Record<string, string>> | undefined;
+  /** Undefined: the service has none yet. */
+  endpoints: MeshEndpoints | undefined;
+}
+
+export const endpointRecipe: Recipe<EndpointInput> = {
+  type: typeUrl.endpoint,
+  name: ({ clusterName }) => clusterName,
+  key: ({ clusterName, port, labels, endpoints }) => JSON.stringify([clusterName, port, labels ?? null, endpoints?.stamp ?? 0]),
+  build: (input) => bytesOf(ClusterLoadAssignment, loadAssignment(input)),
+};
+
+export function loadAssignment({ clusterName, port, labels, endpoints }: EndpointInput): ClusterLoadAssignment {
+  const byLocality = new Map<string, { endpoint: MeshEndpoint; number: number }[]>();
+  for (const endpoint of endpoints?.items ?? []) {
+    if (labels && !selects(labels, endpoint.labels)) continue;
+    const number = endpoint.ports[port.name] ?? (endpoint.otherPorts ? Number(port.targetPort) : Number.NaN);
+    if (!Number.isInteger(number) || number <= 0) continue;
+    const list = byLocality.get(endpoint.locality);
+    if (list) list.push({ endpoint, number });
+    else byLocality.set(endpoint.locality, [{ endpoint, number }]);
+  }
+  return ClusterLoadAssignment.fromPartial({
+    clusterName,
+    endpoints: [...byLocality].map(([locality, list]) => localityEndpoints(locality, list)),
+  });
+}
+
+function localityEndpoints(locality: string, list: readonly { endpoint: MeshEndpoint; number: number }[]): Partial<LocalityLbEndpoints> {
+  const [region = '', zone = '', subZone = ''] = locality.split('/');
+  return {
+    locality: { region, zone, subZone },
+    loadBalancingWeight: list.reduce((sum, { endpoint }) => sum + endpoint.weight, 0),
+    lbEndpoints: list.map(({ endpoint, number }) => ({
+      hostIdentifier: {
+        $case: 'endpoint',
+        value: { address: socketAddress(endpoint.address, number), healthCheckConfig: undefined, hostname: '', additionalAddresses: [] },
+      },
+      healthStatus: HealthStatus.HEALTHY,
+      metadata: endpoint.workload ? { filterMetadata: { istio: { workload: endpoint.workload } }, typedFilterMetadata: {} } : undefined,
+      loadBalancingWeight: endpoint.weight,
+    })),
+  };
+}

@@ -1,0 +1,65 @@
+// The servers of the Gateways that select a router, put together by the port at which the router listens.
+import type { Server } from '#api/kinds/gateway';
+import { intersectHosts } from '#control/mesh/hostname';
+import { declaredProtocol, isHttp } from '#control/mesh/protocol';
+import type { MeshVirtualService } from '#control/mesh/traffic-resource';
+import { type ProxyView, targetNumber } from '#control/view/proxy-view';
+
+export interface GatewayServer {
+  /** `namespace/name` of the Gateway. */
+  gateway: string;
+  server: Server;
+}
+
+export interface GatewayPort {
+  /** Where the router listens. */
+  number: number;
+  protocol: 'http' | 'tcp';
+  /** The oldest Gateway's first. */
+  servers: readonly GatewayServer[];
+}
+
+/**
+ * A server's port is one of the gateway's Service, whose target port is listened at, or else that port itself. Servers with TLS are
+ * left out (fold reports them); where HTTP and TCP clash, the older Gateway has the port.
+ */
+export function gatewayPorts(view: ProxyView): GatewayPort[] {
+  const ports = new Map<number, { number: number; protocol: 'http' | 'tcp'; servers: GatewayServer[] }>();
+  for (const gateway of view.gateways) {
+    for (const server of gateway.object.spec.servers ?? []) {
+      const declared = declaredProtocol(server.port.protocol, server.port.name);
+      if (declared === 'https' || declared === 'tls' || server.tls) continue;
+      const protocol = isHttp(declared) ? 'http' : 'tcp';
+      const number = listenPort(view, server.port.number);
+      let port = ports.get(number);
+      if (!port) ports.set(number, (port = { number, protocol, servers: [] }));
+      if (port.protocol === protocol) port.servers.push({ gateway: `${gateway.namespace}/${gateway.name}`, server });
+    }
+  }
+  return [...ports.values()].sort((a, b) => a.number - b.number);
+}
+
+function listenPort(view: ProxyView, number: number): number {
+  for (const service of view.instances) {
+    const port = service.ports.find((candidate) => candidate.number === number);
+    const target = port && targetNumber(port, view.workload);
+    if (target !== undefined) return target;
+  }
+  return number;
+}
+
+/** Hosts at which `service` is reached through `server`; `namespace/host` in the server admits VirtualServices of that namespace alone. */
+export function boundHosts({ gateway, server }: GatewayServer, service: MeshVirtualService): string[] {
+  if (!service.gateways.includes(gateway)) return [];
+  const bound = new Set<string>();
+  for (const text of server.hosts ?? []) {
+    const slash = text.indexOf('/');
+    const owner = slash < 0 ? '*' : text.slice(0, slash);
+    if (owner !== '*' && owner !== service.namespace && !(owner === '.' && gateway.startsWith(`${service.namespace}/`))) continue;
+    for (const host of service.hosts) {
+      const common = intersectHosts(text.slice(slash + 1).toLowerCase(), host);
+      if (common !== undefined) bound.add(common);
+    }
+  }
+  return [...bound];
+}

@@ -1,0 +1,64 @@
+// HTTP connection managers, as Istio configures them.
+import type { Filter } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
+import type { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
+import {
+  HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
+  HttpConnectionManager,
+} from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
+import { accessLogs } from './access-log.ts';
+import { httpFilters, type ListenerClass, router } from './http-filter.ts';
+import { adsSource, durationOf, pack } from './message.ts';
+
+const typeName = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
+
+/** What of a proxy its listeners depend on. */
+export interface ListenerOptions {
+  istio: boolean;
+  accessLogFile: string;
+}
+
+export interface HttpConnectionManagerInput extends ListenerOptions {
+  place: ListenerClass;
+  statPrefix: string;
+  /** The name of a route configuration to be discovered, or the configuration itself. */
+  routes: string | RouteConfiguration;
+  /** It is an explicit proxy: CONNECT is for it. */
+  connect?: boolean;
+}
+
+export function httpConnectionManager(input: HttpConnectionManagerInput): Filter {
+  const { place, statPrefix, routes, istio, accessLogFile, connect } = input;
+  const edge = place === 'gateway';
+  const value = pack(typeName, HttpConnectionManager, {
+    statPrefix,
+    routeSpecifier:
+      typeof routes === 'string'
+        ? { $case: 'rds', value: { configSource: adsSource(), routeConfigName: routes } }
+        : { $case: 'routeConfig', value: routes },
+    httpFilters: httpFilters(place, istio),
+    serverName: 'istio-envoy',
+    streamIdleTimeout: durationOf(0),
+    accessLog: accessLogs(accessLogFile),
+    useRemoteAddress: edge,
+    forwardClientCertDetails: forwardClientCert(place),
+    ...(place !== 'sidecar-outbound' && { setCurrentClientCertDetails: { subject: true, dns: true, uri: true, cert: edge } }),
+    upgradeConfigs: [{ upgradeType: 'websocket' }, ...(connect ? [{ upgradeType: 'CONNECT' }] : [])],
+    normalizePath: true,
+  });
+  return { name: 'envoy.filters.network.http_connection_manager', configType: { $case: 'typedConfig', value } };
+}
+
+function forwardClientCert(place: ListenerClass): ForwardClientCert {
+  if (place === 'gateway') return ForwardClientCert.SANITIZE_SET;
+  return place === 'sidecar-inbound' ? ForwardClientCert.APPEND_FORWARD : ForwardClientCert.SANITIZE;
+}
+
+/** For a gRPC client: routes alone, nothing that a library would not know. */
+export function grpcClientManager(statPrefix: string, routeConfigName: string): Any {
+  return pack(typeName, HttpConnectionManager, {
+    statPrefix,
+    routeSpecifier: { $case: 'rds', value: { configSource: adsSource(), routeConfigName } },
+    httpFilters: [router()],
+  });
+}

@@ -1,0 +1,46 @@
+// The HTTP filters of a connection manager, in the order in which a request meets them.
+
+import { HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/http/fault/v3/fault';
+import { Router } from '#codec/protobuf/generated/envoy/extensions/filters/http/router/v3/router';
+import type { HttpFilter } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
+import { Config as PeerMetadata } from '#codec/protobuf/generated/istio/peer_metadata';
+import { PluginConfig as StatsConfig } from '#codec/protobuf/generated/istio/stats';
+import { pack } from './message.ts';
+
+/** Where a listener stands: Istio's filters differ by it. */
+export type ListenerClass = 'sidecar-inbound' | 'sidecar-outbound' | 'gateway';
+
+export const faultFilterName = 'envoy.filters.http.fault';
+
+/** `istio`: the proxy has Istio's own filters. */
+export function httpFilters(place: ListenerClass, istio: boolean): HttpFilter[] {
+  return [
+    ...(istio ? [peerMetadata(place)] : []), // first: what follows may ask who the peer is
+    filter(faultFilterName, pack('envoy.extensions.filters.http.fault.v3.HTTPFault', HTTPFault, {})), // per route; rejects cheaply
+    ...(istio ? [stats(place)] : []), // last before the router: sees what came of all others
+    router(),
+  ];
+}
+
+export function router(): HttpFilter {
+  return filter('envoy.filters.http.router', pack('envoy.extensions.filters.http.router.v3.Router', Router, {}));
+}
+
+/** Sidecars learn who calls and say who they are, by Istio's headers; nothing is said to services outside of the mesh by a gateway. */
+function peerMetadata(place: ListenerClass): HttpFilter {
+  const headers = { methodSpecifier: { $case: 'istioHeaders', value: { skipExternalClusters: place === 'gateway' } } } as const;
+  const config =
+    place === 'sidecar-inbound'
+      ? { downstreamDiscovery: [headers], downstreamPropagation: [headers] }
+      : { upstreamDiscovery: [headers], upstreamPropagation: [headers] };
+  return filter('istio.metadata_exchange', pack('io.istio.http.peer_metadata.Config', PeerMetadata, config));
+}
+
+function stats(place: ListenerClass): HttpFilter {
+  return filter('istio.stats', pack('stats.PluginConfig', StatsConfig, { disableHostHeaderFallback: place !== 'sidecar-outbound' }));
+}
+
+function filter(name: string, config: Any): HttpFilter {
+  return { name, configType: { $case: 'typedConfig', value: config }, isOptional: false, disabled: false };
+}

@@ -1,0 +1,75 @@
+// Inbound listeners of a sidecar: `virtualInbound` for redirected traffic, or one listener per port of the workload.
+import type { FilterChain } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
+import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
+import { isHttp } from '#control/mesh/protocol';
+import type { InboundPort, ProxyView } from '#control/view/proxy-view';
+import { blackHoleCluster, inboundClusterName, inboundPassthroughCluster } from './cluster-name.ts';
+import { httpConnectionManager, type ListenerOptions } from './http-connection-manager.ts';
+import { direction, filterChain, type ListenerInput, listenerOptions, optionsKey } from './listener.ts';
+import { socketAddress } from './message.ts';
+import { tcpProxy } from './tcp-proxy.ts';
+import { virtualHost } from './virtual-host.ts';
+
+const virtualInboundPort = 15_006;
+
+export function inboundListeners(view: ProxyView): ListenerInput[] {
+  const options = listenerOptions(view);
+  return view.proxy.captured ? [virtualInbound(view, options)] : view.inbound.map((port) => boundInbound(port, options));
+}
+
+function virtualInbound(view: ProxyView, options: ListenerOptions): ListenerInput {
+  return {
+    name: 'virtualInbound',
+    key: `${view.inbound.map(({ number, protocol }) => `${number}/${protocol}`).join(',')} ${optionsKey(options)}`,
+    make: () => ({
+      address: socketAddress('0.0.0.0', virtualInboundPort),
+      trafficDirection: direction.inbound,
+      useOriginalDst: true,
+      filterChains: [
+        // Traffic for the port itself was never redirected: it would come back for ever.
+        filterChain(
+          'virtualInbound-blackhole',
+          [tcpProxy(blackHoleCluster, [{ name: blackHoleCluster, weight: 1 }], options)],
+          virtualInboundPort,
+        ),
+        ...view.inbound.map((port) => inboundChain(port, options, port.number)),
+      ],
+      defaultFilterChain: filterChain('virtualInbound-catchall', [
+        tcpProxy(inboundPassthroughCluster, [{ name: inboundPassthroughCluster, weight: 1 }], options),
+      ]),
+    }),
+  };
+}
+
+/** The name says `inbound`: an outbound listener for the same port may be there as well. */
+function boundInbound(port: InboundPort, options: ListenerOptions): ListenerInput {
+  return {
+    name: `inbound_0.0.0.0_${port.number}`,
+    key: `${port.protocol} ${optionsKey(options)}`,
+    make: () => ({
+      address: socketAddress('0.0.0.0', port.number),
+      trafficDirection: direction.inbound,
+      filterChains: [inboundChain(port, options, undefined)],
+    }),
+  };
+}
+
+function inboundChain({ number, protocol }: InboundPort, options: ListenerOptions, match: number | undefined): FilterChain {
+  const cluster = inboundClusterName(number);
+  const statPrefix = `inbound_0.0.0.0_${number}`;
+  const filter = isHttp(protocol)
+    ? httpConnectionManager({ ...options, place: 'sidecar-inbound', statPrefix, routes: inboundRoutes(number) })
+    : tcpProxy(cluster, [{ name: cluster, weight: 1 }], options);
+  return filterChain(`0.0.0.0_${number}`, [filter], match);
+}
+
+function inboundRoutes(port: number): RouteConfiguration {
+  const cluster = inboundClusterName(port);
+  const host = virtualHost({
+    name: `inbound|http|${port}`,
+    domains: ['*'],
+    rules: [],
+    fallback: { kind: 'untouched', name: 'default', cluster },
+  });
+  return RouteConfiguration.fromPartial({ name: cluster, validateClusters: false, virtualHosts: [host] });
+}

@@ -1,0 +1,49 @@
+// Retries: Istio's default, and what a rule asks for instead.
+import { durationMs } from '#api/duration';
+import type { HttpRoute } from '#api/kinds/virtual-service';
+import { RetryPolicy } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
+import { durationOf } from './message.ts';
+
+const defaultConditions = 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes';
+const defaultStatuses = [503];
+const defaultAttempts = 2;
+
+/** Undefined: the rule asks for no retries. */
+export function retryPolicy(retries: HttpRoute['retries']): RetryPolicy | undefined {
+  const attempts = retries?.attempts ?? defaultAttempts;
+  if (attempts <= 0) return undefined;
+  const { conditions, statuses } = retries?.retryOn
+    ? parseRetryOn(retries.retryOn)
+    : { conditions: defaultConditions, statuses: defaultStatuses };
+  const perTryMs = retries?.perTryTimeout && durationMs(retries.perTryTimeout);
+  const backoffMs = retries?.backoff && durationMs(retries.backoff);
+  return RetryPolicy.fromPartial({
+    retryOn: conditions,
+    retriableStatusCodes: statuses,
+    numRetries: attempts,
+    ...(perTryMs && { perTryTimeout: durationOf(perTryMs) }),
+    ...(backoffMs && { retryBackOff: { baseInterval: durationOf(backoffMs) } }),
+    ...(retries?.retryIgnorePreviousHosts !== false && previousHosts()),
+  });
+}
+
+/** Words stay words; numbers are statuses, which need a word of their own. */
+function parseRetryOn(text: string): { conditions: string; statuses: number[] } {
+  const words = text.split(',').map((word) => word.trim());
+  const statuses = words.filter((word) => /^\d{3}$/.test(word)).map(Number);
+  const conditions = words.filter((word) => word !== '' && !/^\d+$/.test(word));
+  if (statuses.length > 0 && !conditions.includes('retriable-status-codes')) conditions.push('retriable-status-codes');
+  return { conditions: conditions.join(','), statuses };
+}
+
+/** Another endpoint than those already tried, if one comes up in five picks. */
+function previousHosts(): Parameters<typeof RetryPolicy.fromPartial>[0] {
+  const typedConfig = {
+    typeUrl: 'type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
+    value: Buffer.alloc(0),
+  };
+  return {
+    retryHostPredicate: [{ name: 'envoy.retry_host_predicates.previous_hosts', configType: { $case: 'typedConfig', value: typedConfig } }],
+    hostSelectionRetryMaxAttempts: 5,
+  };
+}

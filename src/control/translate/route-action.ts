@@ -1,0 +1,139 @@
+// What a rule of a VirtualService does with a request, as Envoy's route actions.
+import { durationMs } from '#api/duration';
+import type { HttpRoute } from '#api/kinds/virtual-service';
+import {
+  DirectResponseAction,
+  RedirectAction,
+  RedirectAction_RedirectResponseCode as RedirectCode,
+  type Route,
+  RouteAction,
+  type WeightedCluster_ClusterWeight,
+} from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
+import { headerLists, hostHeader } from './header-operations.ts';
+import { durationOf } from './message.ts';
+import { retryPolicy } from './retry-policy.ts';
+import { regexMatcher } from './route-match.ts';
+
+type Action = NonNullable<Route['action']>;
+type ActionPartial = Parameters<typeof RouteAction.fromPartial>[0];
+
+/** `clusters`: of each entry of `rule.route`. */
+export function ruleAction(rule: HttpRoute, clusters: readonly string[]): Action {
+  if (rule.redirect) return { $case: 'redirect', value: redirect(rule.redirect) };
+  if (rule.directResponse) return { $case: 'directResponse', value: directResponse(rule.directResponse) };
+  return { $case: 'route', value: forward(rule, clusters) };
+}
+
+/** To a service for which no rule is written: no timeout, Istio's default retries. */
+export function plainAction(cluster: string): Action {
+  return {
+    $case: 'route',
+    value: RouteAction.fromPartial({
+      clusterSpecifier: { $case: 'cluster', value: cluster },
+      ...limits(undefined),
+      retryPolicy: retryPolicy(undefined),
+    }),
+  };
+}
+
+/** Past the mesh, or to the workload itself: neither timeout nor retries. */
+export function untouchedAction(cluster: string): Action {
+  return {
+    $case: 'route',
+    value: RouteAction.fromPartial({ clusterSpecifier: { $case: 'cluster', value: cluster }, ...limits(undefined) }),
+  };
+}
+
+/** A CONNECT ends here: the tunnel's bytes go to the cluster. */
+export function tunnelAction(cluster: string): Action {
+  return {
+    $case: 'route',
+    value: RouteAction.fromPartial({
+      clusterSpecifier: { $case: 'cluster', value: cluster },
+      ...limits(undefined),
+      upgradeConfigs: [{ upgradeType: 'CONNECT', connectConfig: {} }],
+    }),
+  };
+}
+
+export function statusAction(status: number): Action {
+  return { $case: 'directResponse', value: DirectResponseAction.fromPartial({ status }) };
+}
+
+function forward(rule: HttpRoute, clusters: readonly string[]): RouteAction {
+  const { rewrite } = rule;
+  const host = rewrite?.authority || hostHeader(rule.headers);
+  return RouteAction.fromPartial({
+    clusterSpecifier: clusterSpecifier(rule, clusters),
+    ...limits(rule.timeout),
+    retryPolicy: retryPolicy(rule.retries),
+    ...(host && { hostRewriteSpecifier: { $case: 'hostRewriteLiteral', value: host } }),
+    // Envoy swaps what was matched: a prefix, or a path as a whole.
+    ...(rewrite?.uri && { prefixRewrite: rewrite.uri }),
+    ...(rewrite?.uriRegexRewrite && {
+      regexRewrite: { pattern: regexMatcher(rewrite.uriRegexRewrite.match ?? ''), substitution: rewrite.uriRegexRewrite.rewrite ?? '' },
+    }),
+  });
+}
+
+/** Istio switches Envoy's 15 seconds off unless a rule says otherwise. */
+function limits(timeout: string | undefined): ActionPartial {
+  const ms = (timeout && durationMs(timeout)) || 0;
+  return { timeout: durationOf(ms), maxStreamDuration: { grpcTimeoutHeaderMax: durationOf(ms) } };
+}
+
+function clusterSpecifier(rule: HttpRoute, clusters: readonly string[]): NonNullable<RouteAction['clusterSpecifier']> {
+  const destinations = (rule.route ?? []).map((entry, i) => ({ entry, name: clusters[i] ?? '' }));
+  const [only] = destinations;
+  // A single destination takes everything, and its header operations are put on the route.
+  if (destinations.length === 1 && only) return { $case: 'cluster', value: only.name };
+  const weighted = destinations
+    .filter(({ entry }) => (entry.weight ?? 0) > 0)
+    .map(({ entry, name }): Partial<WeightedCluster_ClusterWeight> => {
+      const host = hostHeader(entry.headers);
+      return {
+        name,
+        weight: entry.weight,
+        ...headerLists(entry.headers),
+        ...(host && { hostRewriteSpecifier: { $case: 'hostRewriteLiteral' as const, value: host } }),
+      };
+    });
+  return {
+    $case: 'weightedClusters',
+    value: {
+      clusters: weighted as WeightedCluster_ClusterWeight[],
+      totalWeight: undefined,
+      runtimeKeyPrefix: '',
+      randomValueSpecifier: undefined,
+    },
+  };
+}
+
+const redirectCodes: Readonly<Record<number, RedirectCode>> = {
+  301: RedirectCode.MOVED_PERMANENTLY,
+  302: RedirectCode.FOUND,
+  303: RedirectCode.SEE_OTHER,
+  307: RedirectCode.TEMPORARY_REDIRECT,
+  308: RedirectCode.PERMANENT_REDIRECT,
+};
+
+function redirect(rule: NonNullable<HttpRoute['redirect']>): RedirectAction {
+  const { uri, prefixRewrite, authority, scheme, port, redirectCode } = rule;
+  return RedirectAction.fromPartial({
+    responseCode: redirectCodes[redirectCode ?? 301] ?? RedirectCode.MOVED_PERMANENTLY,
+    ...(authority && { hostRedirect: authority }),
+    ...(port && { portRedirect: port }),
+    ...(scheme && { schemeRewriteSpecifier: { $case: 'schemeRedirect', value: scheme } }),
+    ...(uri && { pathRewriteSpecifier: { $case: 'pathRedirect', value: uri } }),
+    ...(!uri && prefixRewrite && { pathRewriteSpecifier: { $case: 'prefixRewrite', value: prefixRewrite } }),
+  });
+}
+
+function directResponse({ status, body }: NonNullable<HttpRoute['directResponse']>): DirectResponseAction {
+  const bytes = body?.bytes === undefined ? undefined : Buffer.from(body.bytes, 'base64');
+  return DirectResponseAction.fromPartial({
+    status,
+    ...(body?.string !== undefined && { body: { specifier: { $case: 'inlineString', value: body.string } } }),
+    ...(bytes && { body: { specifier: { $case: 'inlineBytes', value: bytes } } }),
+  });
+}

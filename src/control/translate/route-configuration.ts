@@ -1,0 +1,44 @@
+// Puts route configurations together from virtual hosts that are encoded already: in protobuf, a message with repeated
+// fields is the concatenation of its parts. So one edit among thousands of hosts encodes one host.
+import { createHash } from 'node:crypto';
+import { BinaryWriter } from '@bufbuild/protobuf/wire';
+import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
+import type { Resource } from '#xds/resource';
+import { typeUrl } from '#xds/resource-type';
+import { bytesOf } from './message.ts';
+import type { Recipe, ResourceCache } from './resource-cache.ts';
+import { type VirtualHostInput, virtualHostRecipe } from './virtual-host.ts';
+
+interface AssemblyInput {
+  name: string;
+  hosts: readonly Resource[];
+}
+
+const assemblyRecipe: Recipe<AssemblyInput> = {
+  type: typeUrl.route,
+  name: ({ name }) => name,
+  key: ({ name, hosts }) => {
+    const hash = createHash('sha1');
+    for (const host of hosts) hash.update(host.version);
+    return `${name} ${hash.digest('hex')}`;
+  },
+  build: ({ name, hosts }) => {
+    const virtualHostsTag = (2 << 3) | 2;
+    const writer = new BinaryWriter();
+    for (const host of hosts) writer.uint32(virtualHostsTag).bytes(host.body.value);
+    return Buffer.concat([bytesOf(RouteConfiguration, { name, validateClusters: false }), writer.finish()]);
+  },
+};
+
+/** Envoy refuses a configuration in which two hosts claim one domain: the first one has it. */
+export function routeConfiguration(cache: ResourceCache, name: string, inputs: readonly VirtualHostInput[]): Resource {
+  const taken = new Set<string>();
+  const hosts: Resource[] = [];
+  for (const input of inputs) {
+    const domains = input.domains.filter((domain) => !taken.has(domain));
+    if (domains.length === 0) continue;
+    for (const domain of domains) taken.add(domain);
+    hosts.push(cache.make(virtualHostRecipe, domains.length === input.domains.length ? input : { ...input, domains }));
+  }
+  return cache.make(assemblyRecipe, { name, hosts });
+}

@@ -1,0 +1,103 @@
+// Route configurations of sidecars' outbound listeners, one per port, and the one of an explicit HTTP proxy, for all ports.
+import { hostCovers } from '#control/mesh/hostname';
+import { isHttp } from '#control/mesh/protocol';
+import type { MeshPort, MeshService } from '#control/mesh/service';
+import { type MeshVirtualService, meshGateway } from '#control/mesh/traffic-resource';
+import type { ProxyView } from '#control/view/proxy-view';
+import type { Resource } from '#xds/resource';
+import { outboundClusterName, passthroughCluster } from './cluster-name.ts';
+import { type PortForms, portForms, serviceDomains } from './domain.ts';
+import type { ResourceCache } from './resource-cache.ts';
+import { routeConfiguration } from './route-configuration.ts';
+import { type RuleContext, selectRules } from './selected-rule.ts';
+import type { VirtualHostInput } from './virtual-host.ts';
+
+export const httpProxyRoutes = 'http_proxy';
+
+/** `name`: a port number, as outbound listeners refer to it. */
+export function outboundRoutes(cache: ResourceCache, view: ProxyView, port: number): Resource {
+  const hosts = serviceHosts(view, (candidate) => candidate.number === port && isHttp(candidate.protocol), 'with and without port');
+  if (port === 80) hosts.push(...serviceLessHosts(view));
+  return routeConfiguration(cache, String(port), [...hosts, fallbackHost(view)]);
+}
+
+/** Every port, told apart by the port in the authority; plain names mean port 80. TCP services are reached by CONNECT. */
+export function httpProxyRouteConfiguration(cache: ResourceCache, view: ProxyView): Resource {
+  const plain = (port: MeshPort) => isHttp(port.protocol) || port.protocol === 'auto';
+  const on80 = serviceHosts(view, (port) => port.number === 80 && plain(port), 'with and without port');
+  const others = serviceHosts(view, (port) => port.number !== 80 && plain(port), 'with port');
+  return routeConfiguration(cache, httpProxyRoutes, [
+    ...on80,
+    ...others,
+    ...serviceLessHosts(view),
+    ...tunnelHosts(view),
+    fallbackHost(view),
+  ]);
+}
+
+function serviceHosts(view: ProxyView, wanted: (port: MeshPort) => boolean, forms: PortForms): VirtualHostInput[] {
+  const { scope } = view;
+  const hosts: VirtualHostInput[] = [];
+  for (const service of scope.services) {
+    for (const port of service.ports) if (wanted(port)) hosts.push(serviceHost(view, service, port, forms));
+  }
+  return hosts;
+}
+
+/** A service at one port, with the rules of the VirtualService that decides for its host. */
+export function serviceHost(view: ProxyView, service: MeshService, port: MeshPort, forms: PortForms): VirtualHostInput {
+  const decides = view.meshRules.for(service.hostname);
+  const rules = decides ? selectRules(decides, meshContext(view, port.number)) : [];
+  return {
+    name: `${service.hostname}:${port.number}`,
+    domains: serviceDomains(service, port.number, view.proxy.namespace, view.snapshot.config.domainSuffix, forms),
+    rules,
+    // Once rules are written for a host, a request that none of them takes finds nothing: 404.
+    fallback: rules.length > 0 ? { kind: 'none' } : { kind: 'service', cluster: outboundClusterName(port.number, '', service.hostname) },
+  };
+}
+
+/** Hosts that VirtualServices name and no service has: they stand at port 80. */
+function serviceLessHosts(view: ProxyView): VirtualHostInput[] {
+  const { meshVirtualServices, serviceByHost, services } = view.scope;
+  const known = (host: string) => serviceByHost.has(host) || services.some((service) => hostCovers(host, service.hostname));
+  return meshVirtualServices.flatMap((service: MeshVirtualService) =>
+    service.hosts
+      .filter((host) => !known(host))
+      .map((host): VirtualHostInput => {
+        const rules = selectRules(service, meshContext(view, 80));
+        return { name: `${host}:80`, domains: portForms(host, 80, 'with and without port'), rules, fallback: { kind: 'none' } };
+      })
+      .filter(({ rules }) => rules.length > 0),
+  );
+}
+
+function tunnelHosts(view: ProxyView): VirtualHostInput[] {
+  const { config } = view.snapshot;
+  const tunnelled = (port: MeshPort) => port.protocol === 'tcp' || port.protocol === 'tls' || port.protocol === 'https';
+  return view.scope.services.flatMap((service) =>
+    service.ports.filter(tunnelled).map((port): VirtualHostInput => {
+      const cluster = outboundClusterName(port.number, '', service.hostname);
+      const domains = serviceDomains(service, port.number, view.proxy.namespace, config.domainSuffix, 'with port');
+      return { name: `${service.hostname}:${port.number}`, domains, rules: [], fallback: { kind: 'tunnel', cluster } };
+    }),
+  );
+}
+
+function fallbackHost({ scope }: ProxyView): VirtualHostInput {
+  return scope.allowAny
+    ? { name: 'allow_any', domains: ['*'], rules: [], fallback: { kind: 'untouched', name: 'allow_any', cluster: passthroughCluster } }
+    : { name: 'block_all', domains: ['*'], rules: [], fallback: { kind: 'status', name: 'block_all', status: 502 } };
+}
+
+function meshContext(view: ProxyView, port: number): RuleContext {
+  return {
+    services: view.snapshot.services,
+    domainSuffix: view.snapshot.config.domainSuffix,
+    listenerPort: port,
+    matchPort: port,
+    gateway: meshGateway,
+    namespace: view.proxy.namespace,
+    labels: view.labels,
+  };
+}

@@ -1,0 +1,49 @@
+// TCP rules of VirtualServices: which clusters a connection may go to.
+import type { TcpRoute } from '#api/kinds/virtual-service';
+import { type MeshPort, type MeshService, selects } from '#control/mesh/service';
+import { type MeshVirtualService, meshGateway, resolveGateway } from '#control/mesh/traffic-resource';
+import type { ProxyView } from '#control/view/proxy-view';
+import { outboundClusterName } from './cluster-name.ts';
+import { destinationCluster } from './destination.ts';
+import { boundHosts, type GatewayPort } from './gateway-server.ts';
+import type { ClusterWeight } from './tcp-proxy.ts';
+
+/** Of a service that a sidecar's client connects to. */
+export function tcpDestinations(view: ProxyView, service: MeshService, port: MeshPort): ClusterWeight[] {
+  const decides = view.meshRules.for(service.hostname);
+  const routed = decides && ruleClusters(view, decides, meshGateway, port.number);
+  return routed ?? [{ name: outboundClusterName(port.number, '', service.hostname), weight: 1 }];
+}
+
+/** Of a TCP port of a gateway; undefined when nothing is bound to it. */
+export function gatewayTcpDestinations(view: ProxyView, port: GatewayPort): ClusterWeight[] | undefined {
+  for (const bound of port.servers) {
+    for (const service of view.scope.virtualServices) {
+      const clusters = boundHosts(bound, service).length > 0 && ruleClusters(view, service, bound.gateway, bound.server.port.number);
+      if (clusters) return clusters;
+    }
+  }
+  return undefined;
+}
+
+function ruleClusters(view: ProxyView, service: MeshVirtualService, gateway: string, port: number): ClusterWeight[] | undefined {
+  const rule = (service.object.spec.tcp ?? []).find((candidate) => holds(candidate, service, gateway, port, view));
+  if (!rule?.route || rule.route.length === 0) return undefined;
+  const context = { services: view.snapshot.services, domainSuffix: view.snapshot.config.domainSuffix, listenerPort: port };
+  const clusters = rule.route.map(({ destination, weight }) => ({
+    name: destinationCluster(destination, service.namespace, context),
+    weight: weight ?? 0,
+  }));
+  return clusters.length === 1 ? clusters.map(({ name }) => ({ name, weight: 1 })) : clusters.filter(({ weight }) => weight > 0);
+}
+
+function holds({ match }: TcpRoute, service: MeshVirtualService, gateway: string, port: number, view: ProxyView): boolean {
+  if (!match || match.length === 0) return service.gateways.includes(gateway);
+  return match.some((condition) => {
+    const gateways = condition.gateways?.map((name) => resolveGateway(name, service.namespace)) ?? service.gateways;
+    if (!gateways.includes(gateway)) return false;
+    if (condition.port !== undefined && condition.port !== port) return false;
+    if (condition.sourceNamespace && condition.sourceNamespace !== view.proxy.namespace) return false;
+    return !condition.sourceLabels || selects(condition.sourceLabels, view.labels);
+  });
+}

@@ -1,0 +1,105 @@
+// One virtual host: its domains, and its routes from the rules of VirtualServices or straight to a service.
+import { originOf } from '#api/origin';
+import { Metadata } from '#codec/protobuf/generated/envoy/config/core/v3/base';
+import { Route, VirtualHost } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
+import { typeUrl } from '#xds/resource-type';
+import { headerLists } from './header-operations.ts';
+import { bytesOf } from './message.ts';
+import type { Recipe } from './resource-cache.ts';
+import { plainAction, ruleAction, statusAction, tunnelAction, untouchedAction } from './route-action.ts';
+import { routeFault } from './route-fault.ts';
+import { routeMatch } from './route-match.ts';
+import { ruleKey, ruleOf, type SelectedRule } from './selected-rule.ts';
+
+/** Where requests go that no rule takes. */
+export type Fallback =
+  | { kind: 'service'; cluster: string }
+  /** To where the application was going, past the mesh. */
+  | { kind: 'untouched'; name: string; cluster: string }
+  /** CONNECT alone. */
+  | { kind: 'tunnel'; cluster: string }
+  | { kind: 'status'; name: string; status: number }
+  | { kind: 'none' };
+
+export interface VirtualHostInput {
+  name: string;
+  domains: readonly string[];
+  rules: readonly SelectedRule[];
+  fallback: Fallback;
+}
+
+/** Not a resource of its own: its bytes go into route configurations. */
+export const virtualHostRecipe: Recipe<VirtualHostInput> = {
+  type: typeUrl.route,
+  name: ({ name }) => name,
+  key: ({ name, domains, rules, fallback }) => JSON.stringify([name, domains, rules.map(ruleKey), fallback]),
+  build: (input) => bytesOf(VirtualHost, virtualHost(input)),
+};
+
+export function virtualHost({ name, domains, rules, fallback }: VirtualHostInput): Partial<VirtualHost> {
+  const routes = rules.flatMap(ruleRoutes);
+  return { name, domains: [...domains], routes: [...routes, ...fallbackRoutes(fallback)], includeRequestAttemptCount: true };
+}
+
+function fallbackRoutes(fallback: Fallback): Route[] {
+  const always = { match: routeMatch(undefined) };
+  switch (fallback.kind) {
+    case 'service':
+      return [Route.fromPartial({ ...always, name: 'default', action: plainAction(fallback.cluster) })];
+    case 'untouched':
+      return [Route.fromPartial({ ...always, name: fallback.name, action: untouchedAction(fallback.cluster) })];
+    case 'tunnel':
+      return [
+        Route.fromPartial({
+          name: 'connect',
+          match: { pathSpecifier: { $case: 'connectMatcher', value: {} } },
+          action: tunnelAction(fallback.cluster),
+        }),
+      ];
+    case 'status':
+      return [Route.fromPartial({ ...always, name: fallback.name, action: statusAction(fallback.status) })];
+    case 'none':
+      return [];
+  }
+}
+
+/** One route for each of the rule's matches; they differ in nothing else. */
+function ruleRoutes(selected: SelectedRule): Route[] {
+  const rule = ruleOf(selected);
+  const [only] = rule.route ?? [];
+  const extra = rule.route?.length === 1 ? headerLists(only?.headers) : headerLists(undefined);
+  const own = headerLists(rule.headers);
+  const shared = {
+    metadata: routeMetadata(selected),
+    typedPerFilterConfig: routeFault(rule.fault),
+    requestHeadersToAdd: [...own.requestHeadersToAdd, ...extra.requestHeadersToAdd],
+    requestHeadersToRemove: [...own.requestHeadersToRemove, ...extra.requestHeadersToRemove],
+    responseHeadersToAdd: [...own.responseHeadersToAdd, ...extra.responseHeadersToAdd],
+    responseHeadersToRemove: [...own.responseHeadersToRemove, ...extra.responseHeadersToRemove],
+  };
+  const matches = selected.matches.length > 0 ? selected.matches.map((i) => rule.match?.[i]) : [undefined];
+  return matches.map((match) => {
+    return Route.fromPartial({
+      ...shared,
+      name: [rule.name, match?.name].filter(Boolean).join('.'),
+      match: routeMatch(match),
+      action: ruleAction(rule, selected.clusters),
+    });
+  });
+}
+
+/** Istio's `config` names the resource; Lateen adds where it is written. */
+function routeMetadata({ service, index }: SelectedRule): Metadata {
+  const field = `spec.http[${index}]`;
+  const origin = originOf(service.object, field);
+  return Metadata.fromPartial({
+    filterMetadata: {
+      istio: { config: `/apis/networking.istio.io/v1/namespaces/${service.namespace}/virtual-service/${service.name}` },
+      lateen: {
+        resource: `VirtualService ${service.namespace}/${service.name}`,
+        rule: field,
+        ...(origin && { file: origin.file, line: origin.line }),
+      },
+    },
+  });
+}

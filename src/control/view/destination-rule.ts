@@ -1,0 +1,75 @@
+// Which DestinationRule clients of one namespace use for a host. Istio's order: theirs, the service's namespace's, the
+// root namespace's; in each the most specific host, and rules of the same host are merged, the oldest first.
+import type { Subset, TrafficPolicy } from '#api/kinds/destination-rule';
+import { compareSpecificity, hostCovers } from '#control/mesh/hostname';
+import { isExported, type MeshService, selects } from '#control/mesh/service';
+import type { MeshSnapshot } from '#control/mesh/snapshot';
+import { compareAge, type MeshDestinationRule } from '#control/mesh/traffic-resource';
+
+export interface MergedDestinationRule {
+  /** Of everything it was merged from. */
+  readonly key: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly trafficPolicy: TrafficPolicy | undefined;
+  readonly subsets: readonly Subset[];
+}
+
+export class DestinationRules {
+  /** namespace -> host -> rules, oldest first */
+  private readonly byNamespace = new Map<string, Map<string, MeshDestinationRule[]>>();
+  private readonly merged = new Map<string, MergedDestinationRule>();
+
+  constructor(
+    private readonly snapshot: MeshSnapshot,
+    private readonly clientNamespace: string,
+    clientLabels: Readonly<Record<string, string>>,
+  ) {
+    for (const rule of [...snapshot.destinationRules.values()].sort(compareAge)) {
+      const selector = rule.object.spec.workloadSelector?.matchLabels;
+      if (selector && (rule.namespace !== clientNamespace || !selects(selector, clientLabels))) continue;
+      let hosts = this.byNamespace.get(rule.namespace);
+      if (!hosts) this.byNamespace.set(rule.namespace, (hosts = new Map()));
+      const rules = hosts.get(rule.host);
+      if (rules) rules.push(rule);
+      else hosts.set(rule.host, [rule]);
+    }
+  }
+
+  for(service: MeshService): MergedDestinationRule | undefined {
+    const root = this.snapshot.config.rootNamespace;
+    for (const namespace of new Set([this.clientNamespace, service.namespace, root])) {
+      const hosts = this.byNamespace.get(namespace);
+      const host = hosts && mostSpecific(hosts, service.hostname);
+      if (!hosts || host === undefined) continue;
+      const rules = (hosts.get(host) ?? []).filter((rule) => isExported(rule.exportTo, rule.namespace, this.clientNamespace));
+      if (rules.length > 0) return this.merge(rules);
+    }
+    return undefined;
+  }
+
+  private merge(rules: readonly MeshDestinationRule[]): MergedDestinationRule {
+    const key = rules.map((rule) => rule.stamp).join('+');
+    let merged = this.merged.get(key);
+    if (!merged) {
+      const subsets = new Map<string, Subset>();
+      for (const rule of rules)
+        for (const subset of rule.object.spec.subsets ?? []) if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
+      const [first] = rules;
+      merged = {
+        key,
+        name: first?.name ?? '',
+        namespace: first?.namespace ?? '',
+        trafficPolicy: rules.find((rule) => rule.object.spec.trafficPolicy)?.object.spec.trafficPolicy,
+        subsets: [...subsets.values()],
+      };
+      this.merged.set(key, merged);
+    }
+    return merged;
+  }
+}
+
+function mostSpecific(hosts: ReadonlyMap<string, unknown>, hostname: string): string | undefined {
+  if (hosts.has(hostname)) return hostname;
+  return [...hosts.keys()].filter((host) => hostCovers(host, hostname)).sort(compareSpecificity)[0];
+}

@@ -1,0 +1,54 @@
+// A proxy as it introduced itself: the Node of its first xDS request. Istio's node ids and metadata.
+import type { Node } from '#codec/protobuf/generated/envoy/config/core/v3/base';
+import { parseNodeId } from '#xds/node-id';
+
+/** `grpc`: a client library that takes its configuration from xDS, without a proxy. */
+export type ProxyType = 'sidecar' | 'router' | 'grpc';
+
+export interface MeshProxy {
+  /** The whole node id. */
+  readonly id: string;
+  /** `pod.namespace`. */
+  readonly name: string;
+  readonly type: ProxyType;
+  readonly address: string;
+  readonly namespace: string;
+  /** Of the pod, as the node's metadata says; undefined when it says nothing. */
+  readonly labels: Readonly<Record<string, string>> | undefined;
+  readonly clusterId: string;
+  /** Undefined for proxies that do not have Istio's filters. */
+  readonly istioVersion: string | undefined;
+  /** Nothing is redirected to the proxy: it listens where the traffic goes. */
+  readonly captured: boolean;
+  /** Where it serves as an explicit HTTP proxy to its own pod. */
+  readonly httpProxyPort: number | undefined;
+}
+
+/** Undefined when the node's id is not of Istio's form and the node is not a gRPC client. */
+export function proxyOf(node: Node | undefined): MeshProxy | undefined {
+  if (!node) return undefined;
+  const metadata = node.metadata ?? {};
+  const word = (name: string): string | undefined =>
+    typeof metadata[name] === 'string' && metadata[name] !== '' ? metadata[name] : undefined;
+  const id = parseNodeId(node.id);
+  const grpc = word('GENERATOR') === 'grpc' || node.userAgentName.startsWith('gRPC');
+  if (!id && !grpc) return undefined;
+  const port = Number(word('HTTP_PROXY_PORT'));
+  return {
+    id: node.id,
+    name: id?.id ?? node.id,
+    type: grpc ? 'grpc' : (id?.type ?? 'sidecar'),
+    address: id?.ip ?? '',
+    namespace: word('NAMESPACE') ?? id?.dnsDomain.split('.', 1)[0] ?? 'default',
+    labels: labelsOf(metadata['LABELS']),
+    clusterId: word('CLUSTER_ID') ?? 'Kubernetes',
+    istioVersion: word('ISTIO_VERSION'),
+    captured: word('INTERCEPTION_MODE') !== 'NONE',
+    httpProxyPort: Number.isInteger(port) && port > 0 && port < 65_536 ? port : undefined,
+  };
+}
+
+function labelsOf(value: unknown): Readonly<Record<string, string>> | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return Object.fromEntries(Object.entries(value).filter((pair): pair is [string, string] => typeof pair[1] === 'string'));
+}
