@@ -1,0 +1,222 @@
+import { describe, expect, test } from 'vitest';
+import { Cluster, Cluster_DiscoveryType } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
+import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
+import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
+import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
+import { Router } from '#codec/protobuf/generated/envoy/extensions/filters/http/router/v3/router';
+import { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { DeltaDiscoveryResponse } from '#codec/protobuf/generated/envoy/service/discovery/v3/discovery';
+import { ManualClock } from '#foundation/clock';
+import type { Problem } from '#foundation/problem';
+import { ConfigApplier, type ConfigTarget } from '#proxy/config/config-applier';
+import { type TypeUrl, typeUrl } from '#xds/resource-type';
+
+/** Writes down what it is told, in words. */
+class Recorder implements ConfigTarget {
+  readonly log: string[] = [];
+  problems: Problem[] = [];
+  setCluster = ({ name }: { name: string }) => void this.log.push(`cluster ${name}`);
+  removeCluster = (name: string) => void this.log.push(`-cluster ${name}`);
+  setEndpoints = (name: string, endpoints: readonly unknown[]) => void this.log.push(`endpoints ${name} ${endpoints.length}`);
+  setRouteTable = ({ name, version }: { name: string; version: string }) => void this.log.push(`routes ${name} ${version}`);
+  removeRouteTable = (name: string) => void this.log.push(`-routes ${name}`);
+  subscribe = (type: TypeUrl, names: ReadonlySet<string>) =>
+    void this.log.push(`subscribe ${type.slice(type.lastIndexOf('.') + 1)} ${[...names]}`);
+  applyListeners = (listeners: readonly { name: string }[]) => {
+    this.log.push(`listeners ${listeners.map(({ name }) => name)}`);
+    return Promise.resolve(this.problems);
+  };
+  taken(): string[] {
+    return this.log.splice(0);
+  }
+}
+
+type Bytes = { name: string; bytes: Uint8Array };
+
+const cluster = (name: string): Bytes => ({
+  name,
+  bytes: Cluster.encode(Cluster.fromPartial({ name, clusterDiscoveryType: { $case: 'type', value: Cluster_DiscoveryType.EDS } })).finish(),
+});
+const tlsCluster = (name: string): Bytes => ({
+  name,
+  bytes: Cluster.encode(Cluster.fromPartial({ name, transportSocket: { name: 'envoy.transport_sockets.tls' } })).finish(),
+});
+const endpoints = (name: string): Bytes => ({
+  name,
+  bytes: ClusterLoadAssignment.encode(
+    ClusterLoadAssignment.fromPartial({
+      clusterName: name,
+      endpoints: [
+        {
+          lbEndpoints: [
+            {
+              hostIdentifier: {
+                $case: 'endpoint',
+                value: {
+                  address: {
+                    address: { $case: 'socketAddress', value: { address: '127.0.0.1', portSpecifier: { $case: 'portValue', value: 80 } } },
+                  },
+                },
+              },
+            },
+          ],
+        },
+      ],
+    }),
+  ).finish(),
+});
+const listener = (name: string, routes: string): Bytes => ({
+  name,
+  bytes: Listener.encode(
+    Listener.fromPartial({
+      name,
+      address: { address: { $case: 'socketAddress', value: { address: '127.0.0.1', portSpecifier: { $case: 'portValue', value: 0 } } } },
+      filterChains: [
+        {
+          filters: [
+            {
+              name: 'hcm',
+              configType: {
+                $case: 'typedConfig',
+                value: {
+                  typeUrl: 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+                  value: Buffer.from(
+                    HttpConnectionManager.encode(
+                      HttpConnectionManager.fromPartial({
+                        statPrefix: 's',
+                        routeSpecifier: { $case: 'rds', value: { routeConfigName: routes } },
+                        httpFilters: [
+                          {
+                            name: 'router',
+                            configType: {
+                              $case: 'typedConfig',
+                              value: {
+                                typeUrl: 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router',
+                                value: Buffer.from(Router.encode(Router.fromPartial({})).finish()),
+                              },
+                            },
+                          },
+                        ],
+                      }),
+                    ).finish(),
+                  ),
+                },
+              },
+            },
+          ],
+        },
+      ],
+    }),
+  ).finish(),
+});
+const routes = (name: string): Bytes => ({ name, bytes: RouteConfiguration.encode(RouteConfiguration.fromPartial({ name })).finish() });
+
+function response(type: TypeUrl, list: Bytes[], removedResources: string[] = [], version = '1'): DeltaDiscoveryResponse {
+  return DeltaDiscoveryResponse.fromPartial({
+    typeUrl: type,
+    nonce: 'n',
+    removedResources,
+    resources: list.map(({ name, bytes }) => ({ name, version, resource: { typeUrl: type, value: Buffer.from(bytes) } })),
+  });
+}
+
+function setUp() {
+  const target = new Recorder();
+  const clock = new ManualClock();
+  const applier = new ConfigApplier(target, clock);
+  return { target, clock, applier };
+}
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('make before break', () => {
+  test('routes wait until a new cluster has its endpoints', async () => {
+    const { target, applier } = setUp();
+    await applier.apply(response(typeUrl.cluster, [cluster('a')]));
+    const acked = applier.apply(response(typeUrl.route, [routes('80')]));
+    await settled();
+    expect(target.taken()).toEqual(['cluster a', 'subscribe ClusterLoadAssignment a']);
+    await applier.apply(response(typeUrl.endpoint, [endpoints('a')]));
+    expect(await acked).toEqual([]);
+    expect(target.taken()).toEqual(['endpoints a 1', 'routes 80 1']);
+  });
+
+  test('but not for ever', async () => {
+    const { target, clock, applier } = setUp();
+    await applier.apply(response(typeUrl.cluster, [cluster('a')]));
+    const acked = applier.apply(response(typeUrl.route, [routes('80')]));
+    clock.advance(5_000);
+    await acked;
+    expect(target.taken()).toContain('routes 80 1');
+  });
+
+  test('a listener waits for its routes, and its old version serves meanwhile', async () => {
+    const { target, applier } = setUp();
+    let serving = false;
+    void applier.serving.then(() => {
+      serving = true;
+    });
+    await applier.apply(response(typeUrl.listener, [listener('l', '80')]));
+    await settled();
+    expect(target.taken()).toEqual(['subscribe RouteConfiguration 80']);
+    expect(serving).toBe(false);
+    await applier.apply(response(typeUrl.route, [routes('80')]));
+    await settled();
+    expect(target.taken()).toEqual(['routes 80 1', 'listeners l']);
+    expect(serving).toBe(true);
+    await applier.apply(response(typeUrl.listener, [listener('l', '81')]));
+    expect(target.taken()).toEqual(['subscribe RouteConfiguration 81']);
+    await applier.apply(response(typeUrl.route, [routes('81')]));
+    expect(target.taken()).toEqual(['routes 81 1', 'listeners l']);
+  });
+
+  test('a cluster that comes again gets the endpoints that are known', async () => {
+    const { target, applier } = setUp();
+    await applier.apply(response(typeUrl.cluster, [cluster('a')]));
+    await applier.apply(response(typeUrl.endpoint, [endpoints('a')]));
+    target.taken();
+    await applier.apply(response(typeUrl.cluster, [cluster('a')], [], '2'));
+    expect(target.taken()).toEqual(['cluster a', 'endpoints a 1', 'subscribe ClusterLoadAssignment a']);
+  });
+});
+
+describe('refusal', () => {
+  test('the good part of a response is applied, the last good version of the rest stays, the findings name both', async () => {
+    const { target, applier } = setUp();
+    await applier.apply(response(typeUrl.cluster, [cluster('a'), cluster('b')]));
+    target.taken();
+    const findings = await applier.apply(response(typeUrl.cluster, [tlsCluster('a'), cluster('b')], [], '2'));
+    expect(findings).toEqual(['a: transport_socket: envoy.transport_sockets.tls is not supported yet']);
+    expect(target.taken()).toEqual(['cluster b', 'subscribe ClusterLoadAssignment a,b']);
+    expect(applier.versions(typeUrl.cluster)).toEqual({ a: '1', b: '2' });
+    expect([...(applier.held.get(typeUrl.cluster)?.allRejected() ?? [])].map(({ name, version }) => `${name} ${version}`)).toEqual(['a 2']);
+  });
+
+  test('bytes that do not parse are a finding, not an exception', async () => {
+    const { applier } = setUp();
+    const findings = await applier.apply(response(typeUrl.listener, [{ name: 'l', bytes: Buffer.from([0xff, 0xff, 0xff]) }]));
+    expect(findings).toHaveLength(1);
+    expect(findings[0]).toMatch(/^l: cannot be decoded/);
+  });
+
+  test('a listener that cannot be opened is refused with the reason', async () => {
+    const { target, applier } = setUp();
+    target.problems = [{ level: 'error', code: 'PORT_IN_USE', message: '127.0.0.1:80 is in use by nginx' }];
+    await applier.apply(response(typeUrl.listener, [listener('l', '80')]));
+    expect(await applier.apply(response(typeUrl.route, [routes('80')]))).toEqual(['127.0.0.1:80 is in use by nginx']);
+  });
+
+  test('a type that is not known', async () => {
+    expect(await setUp().applier.apply(DeltaDiscoveryResponse.fromPartial({ typeUrl: 'x' }))).toEqual(['resource type x is not known']);
+  });
+});
+
+test('what is removed is taken out, and no longer told on reconnecting', async () => {
+  const { target, applier } = setUp();
+  await applier.apply(response(typeUrl.cluster, [cluster('a'), cluster('b')]));
+  await applier.apply(response(typeUrl.endpoint, [endpoints('a'), endpoints('b')]));
+  target.taken();
+  await applier.apply(response(typeUrl.cluster, [], ['a']));
+  expect(target.taken()).toEqual(['-cluster a', 'subscribe ClusterLoadAssignment b']);
+  expect(applier.versions(typeUrl.cluster)).toEqual({ b: '1' });
+});
