@@ -200,7 +200,7 @@ export class TestProxy {
       newRequestId: randomUUID,
       ...changes,
     });
-    this.listeners = new ListenerManager({ runtime: this.runtime, ...(connectionsMax === undefined ? {} : { connectionsMax }) });
+    this.listeners = new ListenerManager(this.runtime, connectionsMax);
   }
 
   /** Opens the listener; returns its port. */
@@ -211,7 +211,7 @@ export class TestProxy {
   }
 
   port(): number {
-    return this.listeners.boundAddresses()[0]!.address.port;
+    return this.listeners.boundAddresses()[0]!.port;
   }
 
   /** Resolves when so many exchanges have finished. */
@@ -220,8 +220,8 @@ export class TestProxy {
     return this.log;
   }
 
-  close(): void {
-    this.listeners.close();
+  async close(): Promise<void> {
+    await this.listeners.close();
     closeRuntime(this.runtime);
   }
 

@@ -9,13 +9,13 @@ import type { ProxyRuntime } from '#proxy/runtime';
 import { Listener } from './listener.ts';
 import { describeListenError } from './port-owner.ts';
 
-export interface ListenerManagerOptions {
-  runtime: ProxyRuntime;
-  /** Of all listeners together; more are closed as they come. */
-  connectionsMax?: number;
+export interface BoundAddress extends SocketAddress {
+  /** Of the listener. */
+  name: string;
 }
 
 const backlog = 4096;
+const connectionsMaxDefault = 20_000;
 
 export class ListenerManager {
   /** `http.<prefix>.*` */
@@ -25,25 +25,34 @@ export class ListenerManager {
   /** Connections closed because there were too many. */
   overflows = 0;
   private readonly listeners = new Map<string, Listener>();
-  private readonly bound = new Map<string, { name: string; address: SocketAddress }>();
+  private readonly bound = new Map<string, BoundAddress>();
   private connections = 0;
-  private readonly connectionsMax: number;
+  private applying: Promise<unknown> = Promise.resolve();
+  private onIdle: (() => void) | undefined;
 
-  constructor(private readonly options: ListenerManagerOptions) {
-    this.connectionsMax = options.connectionsMax ?? 20_000;
-  }
+  /** `connectionsMax`: of all listeners together; more are closed as they come. */
+  constructor(
+    private readonly runtime: ProxyRuntime,
+    private readonly connectionsMax = connectionsMaxDefault,
+  ) {}
 
   /**
    * Makes the listeners be exactly `configs`: one that is the same object as before is left alone. Resolves when all sockets are
-   * open; one problem for each address that could not be.
+   * open; one problem for each address that could not be. Calls take effect one after the other.
    */
-  async apply(configs: readonly ListenerConfig[]): Promise<Problem[]> {
+  apply(configs: readonly ListenerConfig[]): Promise<Problem[]> {
+    const applied = this.applying.then(() => this.applyNow(configs));
+    this.applying = applied;
+    return applied;
+  }
+
+  private async applyNow(configs: readonly ListenerConfig[]): Promise<Problem[]> {
     const wanted = new Set(configs.map(({ name }) => name));
     for (const name of this.listeners.keys()) if (!wanted.has(name)) this.remove(name);
     const problems: Problem[] = [];
     for (const config of configs) {
       const listener = this.listeners.get(config.name);
-      if (listener === undefined) this.listeners.set(config.name, new Listener(config, this.options.runtime, this.statsTables));
+      if (listener === undefined) this.listeners.set(config.name, new Listener(config, this.runtime, this.statsTables));
       else listener.update(config);
       problems.push(...(await this.bind(this.listeners.get(config.name)!)));
     }
@@ -51,7 +60,7 @@ export class ListenerManager {
   }
 
   /** Where listeners are open on this machine: listener name, address. */
-  boundAddresses(): readonly { name: string; address: SocketAddress }[] {
+  boundAddresses(): readonly BoundAddress[] {
     return [...this.bound.values()];
   }
 
@@ -63,15 +72,23 @@ export class ListenerManager {
     return this.connections;
   }
 
-  /** No more connections are accepted; those that are there finish within `timeoutMs`. */
-  drain(timeoutMs: number): void {
+  /**
+   * No more connections are accepted; those that are there finish, within `timeoutMs` or each within its own drain timeout. Resolves
+   * when the last one has ended.
+   */
+  async drain(timeoutMs?: number): Promise<void> {
+    await this.applying;
     this.bound.clear();
     for (const listener of this.listeners.values()) listener.drain(timeoutMs);
+    if (this.connections > 0) await new Promise<void>((resolve) => (this.onIdle = resolve));
   }
 
-  close(): void {
-    this.bound.clear();
+  /** Ends every connection at once; resolves when they and the listeners are closed. */
+  async close(): Promise<void> {
+    const drained = this.drain(0);
+    await this.applying;
     for (const listener of this.listeners.values()) listener.close();
+    await drained;
     this.listeners.clear();
   }
 
@@ -101,7 +118,7 @@ export class ListenerManager {
       try {
         const { server, port } = await this.open(listener, address);
         listener.servers.set(key, server);
-        this.bound.set(key, { name: listener.config.name, address: { address: address.address, port } });
+        this.bound.set(key, { name: listener.config.name, address: address.address, port });
       } catch (thrown) {
         problems.push(await describeListenError(listener.config.name, address, thrown));
       }
@@ -111,7 +128,7 @@ export class ListenerManager {
 
   /** Placed, with the published ones; by what identifies them. */
   private addressesOf({ addresses, bindToPort }: ListenerConfig): Map<string, SocketAddress> {
-    const { placement } = this.options.runtime;
+    const { placement } = this.runtime;
     const placed = new Map<string, SocketAddress>();
     if (!bindToPort) return placed;
     for (const { address, port } of addresses) {
@@ -128,9 +145,7 @@ export class ListenerManager {
       server.once('error', reject);
       server.listen({ host: address, port, backlog }, () => {
         server.off('error', reject);
-        server.on('error', (error) =>
-          this.options.runtime.logger.warn({ listener: listener.config.name, error: error.message }, 'accept failed'),
-        );
+        server.on('error', (error) => this.runtime.logger.warn({ listener: listener.config.name, error: error.message }, 'accept failed'));
         const bound = server.address();
         resolve({ server, port: typeof bound === 'object' && bound !== null ? bound.port : port });
       });
@@ -150,6 +165,7 @@ export class ListenerManager {
     const target = (destination && this.listenerFor(destination)) ?? listener;
     target.accept(socket, destination, () => {
       this.connections--;
+      if (this.connections === 0) this.onIdle?.();
     });
   }
 
