@@ -99,7 +99,7 @@ export class RemoteStore implements Store {
   }
 
   private async once(method: string, path: string, body?: object): Promise<unknown> {
-    const call = this.open(method, path);
+    const call = this.open(method, path, body !== undefined);
     const timer = this.options.clock.after(this.options.timeoutMs ?? 30_000, () => call.destroy(new Error('no answer in time')));
     try {
       call.end(body === undefined ? undefined : JSON.stringify(body));
@@ -127,8 +127,8 @@ export class RemoteStore implements Store {
     return value;
   }
 
-  private open(method: string, path: string): ClientRequest {
-    const headers = { accept: 'application/json', ...(method !== 'GET' && { 'content-type': 'application/json' }) };
+  private open(method: string, path: string, hasBody = false): ClientRequest {
+    const headers = { accept: 'application/json', ...(hasBody && { 'content-type': 'application/json' }) };
     return request({ host: this.url.hostname, port: this.url.port || 80, method, path, headers, agent: this.agent });
   }
 }
@@ -185,5 +185,5 @@ export function warningsOf(header: string | string[] | undefined): string[] {
     .flat()
     .join(', ')
     .matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g);
-  return [...quotedTexts].map(([, text = '']) => decodeURIComponent(text.replaceAll(/\\(.)/g, '$1')));
+  return [...quotedTexts].map(([, text = '']) => text.replaceAll(/\\(.)/g, '$1'));
 }

@@ -1,0 +1,74 @@
+// A watch of a Store, written to an HTTP response as one JSON event a line.
+import type { ServerResponse } from 'node:http';
+import { type ApiObject, apiVersionOf, type Kind } from '#api/kind';
+import type { Clock, Timer } from '#foundation/clock';
+import { failure } from '#store/status';
+import type { ListOptions, Store, WatchEvent } from '#store/store';
+
+export interface WatchRequest {
+  kind: Kind;
+  version: string;
+  options: ListOptions;
+  /** Of one object, where only that is asked for. */
+  name?: string | undefined;
+  /** Undefined: all that there is now comes first. */
+  resourceVersion?: string | undefined;
+  timeoutMs?: number | undefined;
+}
+
+// A client that does not read is given up; it lists again when it comes back.
+const unsentBytesMax = 16 * 1024 * 1024;
+const bookmarkEveryMs = 10_000;
+
+/** Writes until the client goes, the version expires or the time is over; bookmarks show an idle client that we live. */
+export async function writeWatch(store: Store, clock: Clock, request: WatchRequest, response: ServerResponse): Promise<void> {
+  const { kind, version, options, name } = request;
+  let resourceVersion = request.resourceVersion;
+  const send = (type: string, object: object) => {
+    response.write(`${JSON.stringify({ type, object })}\n`);
+    if (response.writableLength > unsentBytesMax) response.destroy();
+  };
+  const sendObject = (type: string, object: ApiObject) => {
+    resourceVersion = object.metadata.resourceVersion ?? resourceVersion;
+    if (name === undefined || object.metadata.name === name) send(type, { ...object, apiVersion: apiVersionOf(kind, version) });
+  };
+  response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  if (resourceVersion === undefined) {
+    const list = await store.list(kind, options);
+    for (const object of list.items) sendObject('ADDED', object);
+    resourceVersion = list.resourceVersion;
+  }
+  response.flushHeaders();
+  const watch = store.watch(
+    kind,
+    { ...options, resourceVersion },
+    {
+      event: (event: WatchEvent) => {
+        if (event.type === 'BOOKMARK') resourceVersion = event.resourceVersion;
+        else sendObject(event.type, event.object);
+      },
+      closed: (reason) => {
+        if (reason === 'EXPIRED') send('ERROR', failure(410, 'Expired', `resource version ${request.resourceVersion ?? ''} is too old`));
+        response.end();
+      },
+    },
+  );
+  let bookmark: Timer;
+  const scheduleBookmark = () => {
+    bookmark = clock.after(
+      bookmarkEveryMs,
+      () => {
+        send('BOOKMARK', { kind: kind.kind, apiVersion: apiVersionOf(kind, version), metadata: { resourceVersion } });
+        scheduleBookmark();
+      },
+      { unref: true },
+    );
+  };
+  scheduleBookmark();
+  const end = request.timeoutMs === undefined ? undefined : clock.after(request.timeoutMs, () => response.end(), { unref: true });
+  response.on('close', () => {
+    watch.stop();
+    bookmark.cancel();
+    end?.cancel();
+  });
+}
