@@ -1,98 +1,115 @@
-// A live copy of one kind: lists, then watches, and lists again when the watch is lost. Works over any Store.
-import type { ApiObject, Kind } from '#api/kind';
-import { keyOf } from '#api/kind';
-import { Backoff } from '#foundation/backoff';
+// Follows all objects of one kind: lists, watches, and lists again whenever the watch ends; whoever listens sees only
+// what really changed. Kubernetes' clients call this so.
+import { type ApiObject, type Kind, keyOf } from '#api/kind';
+import type { Backoff } from '#foundation/backoff';
 import type { Clock, Timer } from '#foundation/clock';
-import type { Random } from '#foundation/random';
-import type { Store, Watch, WatchEvent } from './store.ts';
+import { messageOf } from '#foundation/mesh-error';
+import type { Store, Watch } from './store.ts';
 
-export type ObjectChange = { type: 'set'; object: ApiObject } | { type: 'delete'; object: ApiObject };
+export interface InformerHandlers {
+  set(object: ApiObject): void;
+  delete(object: ApiObject): void;
+  /** After the objects of the first list; once. */
+  synced(): void;
+  /** The store does not answer; it is tried again after `delayMs`. */
+  failed?(message: string, delayMs: number): void;
+}
 
 export interface InformerOptions {
   store: Store;
   kind: Kind;
   clock: Clock;
-  random: Random;
-  /** Called after `objects` changed; after a list, once per object that differs from what was known. */
-  onChange(change: ObjectChange): void;
-  /** Called when the objects have been listed for the first time. */
-  onSynced?(): void;
+  /** Of the tries to list; its own, not shared. */
+  backoff: Backoff;
 }
 
 export class Informer {
-  /** By `namespace/name`. */
-  readonly objects = new Map<string, ApiObject>();
-  synced = false;
+  private readonly known = new Map<string, ApiObject>();
+  private state: 'idle' | 'running' | 'stopped' = 'idle';
+  private synced = false;
   private watch: Watch | undefined;
-  private retry: Timer | undefined;
-  private stopped = false;
-  private readonly backoff: Backoff;
+  private timer: Timer | undefined;
 
-  constructor(private readonly options: InformerOptions) {
-    this.backoff = new Backoff({ random: options.random, delayMsMin: 50, delayMsMax: 2_000 });
-  }
+  constructor(
+    private readonly options: InformerOptions,
+    private readonly handlers: InformerHandlers,
+  ) {}
 
   start(): void {
-    void this.relist();
+    if (this.state !== 'idle') return;
+    this.state = 'running';
+    void this.listAndWatch();
   }
 
   stop(): void {
-    this.stopped = true;
-    this.retry?.cancel();
+    this.state = 'stopped';
     this.watch?.stop();
+    this.timer?.cancel();
   }
 
-  /** What a write of ours returned, or removed: known at once, before the watch tells. */
-  observe(change: ObjectChange): void {
-    const key = keyOf(change.object.metadata);
-    if (change.type === 'delete') this.objects.delete(key);
-    else this.objects.set(key, change.object);
-  }
-
-  private async relist(): Promise<void> {
-    const { store, kind } = this.options;
+  private async listAndWatch(): Promise<void> {
+    const { store, kind, backoff } = this.options;
     try {
-      const { items, resourceVersion } = await store.list(kind);
-      if (this.stopped) return;
-      this.replace(items);
-      this.backoff.reset();
-      this.watch = store.watch(kind, { resourceVersion }, { event: (event) => this.apply(event), closed: () => this.later() });
-    } catch {
-      this.later();
+      const list = await store.list(kind);
+      if (this.isStopped()) return;
+      this.reconcile(list.items);
+      backoff.reset();
+      this.follow(list.resourceVersion);
+    } catch (error) {
+      this.retry(messageOf(error));
     }
   }
 
-  private later(): void {
-    if (this.stopped) return;
-    this.watch = undefined;
-    this.retry = this.options.clock.after(this.backoff.next(), () => void this.relist());
-  }
-
-  private replace(items: readonly ApiObject[]): void {
-    const listed = new Map(items.map((object) => [keyOf(object.metadata), object]));
-    for (const [key, object] of this.objects) if (!listed.has(key)) this.remove(key, object);
-    for (const [key, object] of listed) {
-      if (this.objects.get(key)?.metadata.resourceVersion !== object.metadata.resourceVersion) this.set(key, object);
-    }
+  /** What a list holds is the truth: what it lacks is gone. */
+  private reconcile(items: readonly ApiObject[]): void {
+    const listed = new Set(items.map((object) => keyOf(object.metadata)));
+    for (const [key, object] of this.known) if (!listed.has(key)) this.remove(key, object);
+    for (const object of items) this.put(object);
     if (this.synced) return;
     this.synced = true;
-    this.options.onSynced?.();
+    this.handlers.synced();
   }
 
-  private apply(event: WatchEvent): void {
-    if (this.stopped || event.type === 'BOOKMARK') return;
-    const key = keyOf(event.object.metadata);
-    if (event.type === 'DELETED') this.remove(key, event.object);
-    else this.set(key, event.object);
+  private follow(resourceVersion: string): void {
+    this.watch = this.options.store.watch(
+      this.options.kind,
+      { resourceVersion },
+      {
+        event: (event) => {
+          if (event.type === 'BOOKMARK') return;
+          if (event.type === 'DELETED') this.remove(keyOf(event.object.metadata), event.object);
+          else this.put(event.object);
+        },
+        closed: (reason) => {
+          if (this.isStopped()) return;
+          if (reason === 'EXPIRED') void this.listAndWatch();
+          else this.retry('the watch was disconnected');
+        },
+      },
+    );
   }
 
-  private set(key: string, object: ApiObject): void {
-    this.objects.set(key, object);
-    this.options.onChange({ type: 'set', object });
+  private retry(message: string): void {
+    if (this.isStopped()) return;
+    const delayMs = this.options.backoff.next();
+    this.handlers.failed?.(message, delayMs);
+    this.timer = this.options.clock.after(delayMs, () => void this.listAndWatch());
+  }
+
+  private put(object: ApiObject): void {
+    const key = keyOf(object.metadata);
+    const before = this.known.get(key);
+    const { uid, resourceVersion } = object.metadata;
+    if (before && before.metadata.resourceVersion === resourceVersion && before.metadata.uid === uid) return;
+    this.known.set(key, object);
+    this.handlers.set(object);
   }
 
   private remove(key: string, object: ApiObject): void {
-    this.objects.delete(key);
-    this.options.onChange({ type: 'delete', object });
+    if (this.known.delete(key)) this.handlers.delete(object);
+  }
+
+  private isStopped(): boolean {
+    return this.state === 'stopped';
   }
 }
