@@ -1,46 +1,62 @@
 // Follows all objects of one kind: lists, watches, and lists again whenever the watch ends; whoever listens sees only
 // what really changed. Kubernetes' clients call this so.
 import { type ApiObject, type Kind, keyOf } from '#api/kind';
-import type { Backoff } from '#foundation/backoff';
+import { Backoff } from '#foundation/backoff';
 import type { Clock, Timer } from '#foundation/clock';
+import type { Logger } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
+import type { Random } from '#foundation/random';
 import type { Store, Watch } from './store.ts';
 
-export interface InformerHandlers {
-  set(object: ApiObject): void;
-  delete(object: ApiObject): void;
-  /** After the objects of the first list; once. */
-  synced(): void;
-  /** The store does not answer; it is tried again after `delayMs`. */
-  failed?(message: string, delayMs: number): void;
+export interface InformerEvent {
+  type: 'set' | 'delete';
+  /** Of a deletion: as it was last. */
+  object: ApiObject;
 }
 
 export interface InformerOptions {
   store: Store;
   kind: Kind;
   clock: Clock;
-  /** Of the tries to list; its own, not shared. */
-  backoff: Backoff;
+  random: Random;
+  /** Told when the store does not answer. */
+  logger: Logger;
+  onChange(event: InformerEvent): void;
+  /** After the objects of the first list; once. */
+  onSynced?(): void;
 }
+
+const delayMsMin = 50;
+const delayMsMax = 5_000;
 
 export class Informer {
   private readonly known = new Map<string, ApiObject>();
-  private state: 'idle' | 'running' | 'stopped' = 'idle';
-  private synced = false;
+  private readonly backoff: Backoff;
+  private state: 'idle' | 'listing' | 'synced' | 'stopped' = 'idle';
   private watch: Watch | undefined;
   private timer: Timer | undefined;
 
-  constructor(
-    private readonly options: InformerOptions,
-    private readonly handlers: InformerHandlers,
-  ) {}
+  constructor(private readonly options: InformerOptions) {
+    this.backoff = new Backoff({ random: options.random, delayMsMin, delayMsMax });
+  }
+
+  /** What there is, as far as it is known, by `namespace/name`. */
+  get objects(): ReadonlyMap<string, ApiObject> {
+    return this.known;
+  }
+
+  /** Whether the first list has come. */
+  get synced(): boolean {
+    return this.state === 'synced';
+  }
 
   start(): void {
     if (this.state !== 'idle') return;
-    this.state = 'running';
+    this.state = 'listing';
     void this.listAndWatch();
   }
 
+  /** Nothing is said after this. */
   stop(): void {
     this.state = 'stopped';
     this.watch?.stop();
@@ -48,13 +64,13 @@ export class Informer {
   }
 
   private async listAndWatch(): Promise<void> {
-    const { store, kind, backoff } = this.options;
+    const { store, kind } = this.options;
     try {
       const list = await store.list(kind);
       if (this.isStopped()) return;
+      this.backoff.reset();
       this.reconcile(list.items);
-      backoff.reset();
-      this.follow(list.resourceVersion);
+      if (!this.isStopped()) this.follow(list.resourceVersion);
     } catch (error) {
       this.retry(messageOf(error));
     }
@@ -65,14 +81,15 @@ export class Informer {
     const listed = new Set(items.map((object) => keyOf(object.metadata)));
     for (const [key, object] of this.known) if (!listed.has(key)) this.remove(key, object);
     for (const object of items) this.put(object);
-    if (this.synced) return;
-    this.synced = true;
-    this.handlers.synced();
+    if (this.state !== 'listing') return;
+    this.state = 'synced';
+    this.options.onSynced?.();
   }
 
   private follow(resourceVersion: string): void {
-    this.watch = this.options.store.watch(
-      this.options.kind,
+    const { store, kind } = this.options;
+    this.watch = store.watch(
+      kind,
       { resourceVersion },
       {
         event: (event) => {
@@ -81,9 +98,8 @@ export class Informer {
           else this.put(event.object);
         },
         closed: (reason) => {
-          if (this.isStopped()) return;
-          if (reason === 'EXPIRED') void this.listAndWatch();
-          else this.retry('the watch was disconnected');
+          if (reason === 'DISCONNECTED') this.retry('the watch was disconnected');
+          else if (!this.isStopped()) void this.listAndWatch();
         },
       },
     );
@@ -91,9 +107,10 @@ export class Informer {
 
   private retry(message: string): void {
     if (this.isStopped()) return;
-    const delayMs = this.options.backoff.next();
-    this.handlers.failed?.(message, delayMs);
-    this.timer = this.options.clock.after(delayMs, () => void this.listAndWatch());
+    const { clock, kind, logger } = this.options;
+    const delayMs = this.backoff.next();
+    logger.warn({ kind: kind.kind, delayMs: Math.round(delayMs), error: message }, 'objects cannot be read; trying again');
+    this.timer = clock.after(delayMs, () => void this.listAndWatch());
   }
 
   private put(object: ApiObject): void {
@@ -102,11 +119,11 @@ export class Informer {
     const { uid, resourceVersion } = object.metadata;
     if (before && before.metadata.resourceVersion === resourceVersion && before.metadata.uid === uid) return;
     this.known.set(key, object);
-    this.handlers.set(object);
+    this.options.onChange({ type: 'set', object });
   }
 
   private remove(key: string, object: ApiObject): void {
-    if (this.known.delete(key)) this.handlers.delete(object);
+    if (this.known.delete(key)) this.options.onChange({ type: 'delete', object });
   }
 
   private isStopped(): boolean {

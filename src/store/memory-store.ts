@@ -11,9 +11,11 @@ import { selects } from './selector.ts';
 import type { ListOptions, ObjectList, Store, Watch, WatchHandlers } from './store.ts';
 import { StoreError } from './store-error.ts';
 
-/** What an admission check may look at: the state before the write. */
+/** What is stored at this moment, to be read within one turn. An admission check sees the state before the write. */
 export interface StoreView {
   get(kind: Kind, namespace: string, name: string): ApiObject | undefined;
+  /** In no order. */
+  all(kind: Kind): Iterable<ApiObject>;
 }
 
 /** Called before an object is created or updated; any error among the problems refuses the write. */
@@ -99,9 +101,12 @@ export class MemoryStore implements Store {
     return deleted;
   }
 
+  view(): StoreView {
+    return { get: (kind, namespace, name) => this.find(kind, namespace, name), all: (kind) => this.table(kind).values() };
+  }
+
   private admit(object: ApiObject): void {
-    const view: StoreView = { get: (kind, namespace, name) => this.find(kind, namespace, name) };
-    const problems = this.options.admit?.(object, view).filter(({ level }) => level === 'error') ?? [];
+    const problems = this.options.admit?.(object, this.view()).filter(({ level }) => level === 'error') ?? [];
     const [first] = problems;
     if (first) throw new StoreError('INVALID', formatProblem(first), { problems });
   }

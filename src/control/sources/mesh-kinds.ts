@@ -1,0 +1,27 @@
+// The kinds that the mesh is made of; what else a store holds does not concern the control plane.
+import type { Kind } from '#api/kind';
+import { destinationRuleKind } from '#api/kinds/destination-rule';
+import { endpointSliceKind } from '#api/kinds/endpoint-slice';
+import { endpointsKind } from '#api/kinds/endpoints';
+import { gatewayKind } from '#api/kinds/gateway';
+import { namespaceKind } from '#api/kinds/namespace';
+import { podKind } from '#api/kinds/pod';
+import { serviceKind } from '#api/kinds/service';
+import { serviceEntryKind } from '#api/kinds/service-entry';
+import { sidecarKind } from '#api/kinds/sidecar';
+import { virtualServiceKind } from '#api/kinds/virtual-service';
+import { workloadEntryKind } from '#api/kinds/workload-entry';
+
+export const meshKinds: readonly Kind[] = [
+  namespaceKind,
+  serviceKind,
+  endpointsKind,
+  endpointSliceKind,
+  podKind,
+  serviceEntryKind,
+  workloadEntryKind,
+  destinationRuleKind,
+  gatewayKind,
+  virtualServiceKind,
+  sidecarKind,
+];
