@@ -82,7 +82,7 @@ export class AdsServer {
       discovery.disconnect(connection);
     };
     if (!discovery.connect(connection)) {
-      call.destroy(serviceError(status.RESOURCE_EXHAUSTED, 'too many proxies are connected'));
+      call.emit('error', serviceError(status.RESOURCE_EXHAUSTED, 'too many proxies are connected'));
       return;
     }
     call.on('data', (request: Request) => {
@@ -100,7 +100,7 @@ export class AdsServer {
           'xDS stream ended',
         );
         close();
-        call.destroy(serviceError(code, messageOf(thrown)));
+        call.emit('error', serviceError(code, messageOf(thrown)));
       }
     });
     call.on('end', () => {
