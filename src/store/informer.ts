@@ -1,44 +1,38 @@
 // Follows all objects of one kind: lists, watches, and lists again whenever the watch ends; whoever listens sees only
 // what really changed. Kubernetes' clients call this so.
 import { type ApiObject, type Kind, keyOf } from '#api/kind';
-import { Backoff } from '#foundation/backoff';
+import type { Backoff } from '#foundation/backoff';
 import type { Clock, Timer } from '#foundation/clock';
-import type { Logger } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
-import type { Random } from '#foundation/random';
 import type { Store, Watch } from './store.ts';
 
-export interface InformerEvent {
-  type: 'set' | 'delete';
-  /** Of a deletion: as it was last. */
-  object: ApiObject;
+export interface InformerHandlers {
+  set(object: ApiObject): void;
+  delete(object: ApiObject): void;
+  /** After the objects of the first list; once. */
+  synced(): void;
+  /** The store does not answer; it is tried again after `delayMs`. */
+  failed?(message: string, delayMs: number): void;
 }
 
 export interface InformerOptions {
   store: Store;
   kind: Kind;
   clock: Clock;
-  random: Random;
-  /** Told when the store does not answer. */
-  logger: Logger;
-  onChange(event: InformerEvent): void;
-  /** After the objects of the first list; once. */
-  onSynced?(): void;
+  /** Of the tries to list; its own, not shared. */
+  backoff: Backoff;
 }
-
-const delayMsMin = 50;
-const delayMsMax = 5_000;
 
 export class Informer {
   private readonly known = new Map<string, ApiObject>();
-  private readonly backoff: Backoff;
   private state: 'idle' | 'listing' | 'synced' | 'stopped' = 'idle';
   private watch: Watch | undefined;
   private timer: Timer | undefined;
 
-  constructor(private readonly options: InformerOptions) {
-    this.backoff = new Backoff({ random: options.random, delayMsMin, delayMsMax });
-  }
+  constructor(
+    private readonly options: InformerOptions,
+    private readonly handlers: InformerHandlers,
+  ) {}
 
   /** What there is, as far as it is known, by `namespace/name`. */
   get objects(): ReadonlyMap<string, ApiObject> {
@@ -46,8 +40,21 @@ export class Informer {
   }
 
   /** Whether the first list has come. */
-  get synced(): boolean {
+  get isSynced(): boolean {
     return this.state === 'synced';
+  }
+
+  /** Takes the result of an own write without waiting for the watch, so that the next decision sees it. */
+  observe(object: ApiObject): void {
+    const before = this.known.get(keyOf(object.metadata));
+    const newer = !before || Number(before.metadata.resourceVersion) < Number(object.metadata.resourceVersion);
+    if (newer) this.put(object);
+  }
+
+  /** The same of an own deletion. */
+  forget(object: ApiObject): void {
+    const key = keyOf(object.metadata);
+    if (this.known.get(key)?.metadata.uid === object.metadata.uid) this.remove(key, object);
   }
 
   start(): void {
@@ -64,11 +71,11 @@ export class Informer {
   }
 
   private async listAndWatch(): Promise<void> {
-    const { store, kind } = this.options;
+    const { store, kind, backoff } = this.options;
     try {
       const list = await store.list(kind);
       if (this.isStopped()) return;
-      this.backoff.reset();
+      backoff.reset();
       this.reconcile(list.items);
       if (!this.isStopped()) this.follow(list.resourceVersion);
     } catch (error) {
@@ -83,7 +90,7 @@ export class Informer {
     for (const object of items) this.put(object);
     if (this.state !== 'listing') return;
     this.state = 'synced';
-    this.options.onSynced?.();
+    this.handlers.synced();
   }
 
   private follow(resourceVersion: string): void {
@@ -107,9 +114,9 @@ export class Informer {
 
   private retry(message: string): void {
     if (this.isStopped()) return;
-    const { clock, kind, logger } = this.options;
-    const delayMs = this.backoff.next();
-    logger.warn({ kind: kind.kind, delayMs: Math.round(delayMs), error: message }, 'objects cannot be read; trying again');
+    const { clock, backoff } = this.options;
+    const delayMs = backoff.next();
+    this.handlers.failed?.(message, delayMs);
     this.timer = clock.after(delayMs, () => void this.listAndWatch());
   }
 
@@ -119,11 +126,11 @@ export class Informer {
     const { uid, resourceVersion } = object.metadata;
     if (before && before.metadata.resourceVersion === resourceVersion && before.metadata.uid === uid) return;
     this.known.set(key, object);
-    this.options.onChange({ type: 'set', object });
+    this.handlers.set(object);
   }
 
   private remove(key: string, object: ApiObject): void {
-    if (this.known.delete(key)) this.options.onChange({ type: 'delete', object });
+    if (this.known.delete(key)) this.handlers.delete(object);
   }
 
   private isStopped(): boolean {

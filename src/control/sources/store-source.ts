@@ -13,6 +13,7 @@ import { serviceEntryKind } from '#api/kinds/service-entry';
 import { sidecarKind } from '#api/kinds/sidecar';
 import { virtualServiceKind } from '#api/kinds/virtual-service';
 import { workloadEntryKind } from '#api/kinds/workload-entry';
+import { Backoff } from '#foundation/backoff';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { formatProblem } from '#foundation/problem';
@@ -43,6 +44,9 @@ const meshKinds: readonly Kind[] = [
   sidecarKind,
 ];
 
+const delayMsMin = 50;
+const delayMsMax = 5_000;
+
 export class StoreSource {
   private informers: Informer[] = [];
   private pending: SourceEvent[] = [];
@@ -51,18 +55,7 @@ export class StoreSource {
   constructor(private readonly options: StoreSourceOptions) {}
 
   start(handlers: SourceHandlers): void {
-    this.informers = meshKinds.map(
-      (kind) =>
-        new Informer({
-          ...this.options,
-          kind,
-          onChange: ({ type, object }) => {
-            if (type === 'set') this.take(object, handlers);
-            else this.add({ type, kind: kind.kind, namespace: object.metadata.namespace ?? '', name: object.metadata.name }, handlers);
-          },
-          onSynced: () => this.kindSynced(handlers),
-        }),
-    );
+    this.informers = meshKinds.map((kind) => this.informerOf(kind, handlers));
     for (const informer of this.informers) informer.start();
   }
 
@@ -70,6 +63,21 @@ export class StoreSource {
   stop(): void {
     for (const informer of this.informers) informer.stop();
     this.pending = [];
+  }
+
+  private informerOf(kind: Kind, handlers: SourceHandlers): Informer {
+    const { store, clock, random, logger } = this.options;
+    const backoff = new Backoff({ random, delayMsMin, delayMsMax });
+    return new Informer(
+      { store, kind, clock, backoff },
+      {
+        set: (object) => this.take(object, handlers),
+        delete: ({ metadata: { namespace = '', name } }) => this.add({ type: 'delete', kind: kind.kind, namespace, name }, handlers),
+        synced: () => this.kindSynced(handlers),
+        failed: (error, delayMs) =>
+          logger.warn({ kind: kind.kind, delayMs: Math.round(delayMs), error }, 'objects cannot be read; trying again'),
+      },
+    );
   }
 
   /** A cluster's store may hold what its own checks let pass and ours do not. */
