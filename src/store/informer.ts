@@ -46,9 +46,7 @@ export class Informer {
 
   /** Takes the result of an own write without waiting for the watch, so that the next decision sees it. */
   observe(object: ApiObject): void {
-    const before = this.known.get(keyOf(object.metadata));
-    const newer = !before || Number(before.metadata.resourceVersion) < Number(object.metadata.resourceVersion);
-    if (newer) this.put(object);
+    this.put(object);
   }
 
   /** The same of an own deletion. */
@@ -123,8 +121,7 @@ export class Informer {
   private put(object: ApiObject): void {
     const key = keyOf(object.metadata);
     const before = this.known.get(key);
-    const { uid, resourceVersion } = object.metadata;
-    if (before && before.metadata.resourceVersion === resourceVersion && before.metadata.uid === uid) return;
+    if (before && !isNewer(object, before)) return;
     this.known.set(key, object);
     this.handlers.set(object);
   }
@@ -136,4 +133,10 @@ export class Informer {
   private isStopped(): boolean {
     return this.state === 'stopped';
   }
+}
+
+/** An own write may have been observed before the watch tells of an earlier one. */
+function isNewer(object: ApiObject, than: ApiObject): boolean {
+  const sameObject = object.metadata.uid === than.metadata.uid;
+  return !sameObject || Number(object.metadata.resourceVersion) > Number(than.metadata.resourceVersion);
 }
