@@ -5,6 +5,7 @@ import path from 'node:path';
 import { keyOf } from '#api/kind';
 import { type Pod, podKind } from '#api/kinds/pod';
 import { type Service, serviceKind } from '#api/kinds/service';
+import { Backoff } from '#foundation/backoff';
 import { messageOf } from '#foundation/mesh-error';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { Informer } from '#store/informer';
@@ -39,12 +40,16 @@ export class Host {
 
   constructor(private readonly options: HostOptions) {
     this.controllers = new WorkloadControllers(options);
-    this.services = new Informer({ ...options, kind: serviceKind, onChange: () => {}, onSynced: () => this.pods.start() });
-    this.pods = new Informer({
-      ...options,
-      kind: podKind,
-      onChange: ({ type, object }) => (type === 'set' ? this.runPod(object as Pod) : this.endPod(object as Pod)),
-    });
+    const backoff = () => new Backoff({ random: options.random, delayMsMin: 50, delayMsMax: 2_000 });
+    const nothing = () => {};
+    this.services = new Informer(
+      { ...options, kind: serviceKind, backoff: backoff() },
+      { set: nothing, delete: nothing, synced: () => this.pods.start() },
+    );
+    this.pods = new Informer(
+      { ...options, kind: podKind, backoff: backoff() },
+      { set: (object) => this.runPod(object as Pod), delete: (object) => this.endPod(object as Pod), synced: nothing },
+    );
   }
 
   start(): void {

@@ -118,7 +118,7 @@ export class PodWorker {
       return;
     }
     entry.process = new SupervisedProcess(
-      { command: plan.command, env: plan.env, logFile: this.surroundings.logFile(this.pod, container.name) },
+      { command: () => plan.command, env: plan.env, logFile: this.surroundings.logFile(this.pod, container.name) },
       {
         clock,
         random,
@@ -181,7 +181,9 @@ export class PodWorker {
     const { store, logger } = this.surroundings;
     this.writing = this.writing
       .then(async () => {
-        if (!this.stopped) await store.updateStatus({ ...this.pod, status } as Pod);
+        // Without a version: nobody else writes this status.
+        const { resourceVersion: _, ...metadata } = this.pod.metadata;
+        if (!this.stopped) await store.updateStatus({ ...this.pod, metadata, status } as Pod);
       })
       .catch((thrown) => logger.debug({ pod: this.pod.metadata.name, error: messageOf(thrown) }, 'status not written'));
   }

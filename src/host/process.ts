@@ -7,7 +7,8 @@ import type { Clock, Timer } from '#foundation/clock';
 import type { Random } from '#foundation/random';
 
 export interface ProcessSpec {
-  command: readonly string[];
+  /** Asked at every start. */
+  command: () => readonly string[];
   env: Readonly<Record<string, string>>;
   /** Appended to: standard output and error. */
   logFile: string;
@@ -60,7 +61,7 @@ export class SupervisedProcess {
     const { clock, events } = this.options;
     const startedAt = clock.now();
     const log = openSync(this.spec.logFile, 'a');
-    const [program = '', ...args] = withParentDeathSignal(this.spec.command);
+    const [program = '', ...args] = withParentDeathSignal(this.spec.command());
     const child = spawn(program, args, {
       env: { ...this.spec.env },
       cwd: this.spec.cwd,
@@ -91,12 +92,12 @@ export class SupervisedProcess {
       this.retry?.cancel();
       const child = this.child;
       if (child?.pid === undefined) return resolve();
-      const force = this.options.clock.after(this.options.stopMsMax, () => child.kill('SIGKILL'));
+      const force = this.options.clock.after(this.options.stopMsMax, () => killGroup(child.pid!, 'SIGKILL'));
       child.once('exit', () => {
         force.cancel();
         resolve();
       });
-      child.kill('SIGTERM');
+      killGroup(child.pid, 'SIGTERM');
     });
     return this.stopping;
   }
@@ -113,6 +114,15 @@ export class SupervisedProcess {
     this.restarts++;
     this.retry = clock.after(retryMs, () => this.start());
     events.ended(exit, retryMs);
+  }
+}
+
+/** What the process started goes with it. */
+function killGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // It is gone already.
   }
 }
 

@@ -1,11 +1,12 @@
 // Keeps Pods in step with Deployments, and EndpointSlices with Services and Pods. The plans are pure; this watches,
 // asks them, and writes what they say.
-import { keyOf } from '#api/kind';
+import { type ApiObject, type Kind, keyOf } from '#api/kind';
 import type { Deployment } from '#api/kinds/deployment';
 import { deploymentKind } from '#api/kinds/deployment';
 import { type EndpointSlice, endpointSliceKind } from '#api/kinds/endpoint-slice';
 import { type Pod, podKind } from '#api/kinds/pod';
 import { type Service, serviceKind } from '#api/kinds/service';
+import { Backoff } from '#foundation/backoff';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
@@ -31,13 +32,11 @@ export class WorkloadControllers {
   private readonly serviceQueue: Reconciler;
 
   constructor(private readonly options: ControllerOptions) {
-    const informer = (kind: typeof podKind, onChange: (key: string, namespace: string) => void) =>
-      new Informer({
-        ...options,
-        kind,
-        onChange: ({ object }) => onChange(keyOf(object.metadata), object.metadata.namespace ?? ''),
-        onSynced: () => this.enqueueAll(),
-      });
+    const informer = (kind: Kind, changed: (key: string, namespace: string) => void) => {
+      const tell = ({ metadata }: ApiObject) => changed(keyOf(metadata), metadata.namespace ?? '');
+      const backoff = new Backoff({ random: options.random, delayMsMin: 50, delayMsMax: 2_000 });
+      return new Informer({ ...options, kind, backoff }, { set: tell, delete: tell, synced: () => this.enqueueAll() });
+    };
     this.deployments = informer(deploymentKind, (key) => this.whenSynced(() => this.deploymentQueue.enqueue(key)));
     this.services = informer(serviceKind, (key) => this.whenSynced(() => this.serviceQueue.enqueue(key)));
     this.slices = informer(endpointSliceKind, (key) => this.whenSynced(() => this.serviceQueue.enqueue(key)));
@@ -62,7 +61,7 @@ export class WorkloadControllers {
 
   /** Plans need the whole picture: nothing is decided before every kind has been listed. */
   private whenSynced(act: () => void): void {
-    if (this.informers().every(({ synced }) => synced)) act();
+    if (this.informers().every(({ isSynced }) => isSynced)) act();
   }
 
   private enqueueAll(): void {
@@ -99,7 +98,7 @@ export class WorkloadControllers {
     }
     const owned = this.podsOf(deployment.metadata.namespace).filter((pod) => ownedBy(pod, deployment));
     const plan = planDeployment(deployment, owned, () => podSuffix(random));
-    for (const pod of plan.create) this.pods.observe({ type: 'set', object: await store.create(pod) });
+    for (const pod of plan.create) this.pods.observe(await store.create(pod));
     for (const name of plan.delete) {
       const pod = owned.find(({ metadata }) => metadata.name === name);
       if (pod !== undefined) await this.deletePod(pod);
@@ -110,7 +109,7 @@ export class WorkloadControllers {
 
   private async deletePod(pod: Pod): Promise<void> {
     await this.options.store.delete(podKind, pod.metadata.namespace ?? '', pod.metadata.name);
-    this.pods.observe({ type: 'delete', object: pod });
+    this.pods.forget(pod);
   }
 
   private async reconcileService(key: string): Promise<void> {
@@ -123,10 +122,10 @@ export class WorkloadControllers {
       if (existing !== undefined && ours) await store.delete(endpointSliceKind, existing.metadata.namespace ?? '', existing.metadata.name);
       return;
     }
-    if (existing === undefined) this.slices.observe({ type: 'set', object: await store.create(planned) });
+    if (existing === undefined) this.slices.observe(await store.create(planned));
     else if (differs(planned, existing)) {
       const metadata = { ...planned.metadata, resourceVersion: existing.metadata.resourceVersion ?? '' };
-      this.slices.observe({ type: 'set', object: await store.update({ ...planned, metadata }) });
+      this.slices.observe(await store.update({ ...planned, metadata }));
     }
   }
 }

@@ -1,0 +1,64 @@
+// The process of the control plane: reads objects from the API server, speaks xDS. Ends with its parent.
+import { parseArgs } from 'node:util';
+import { ControlPlane } from '#control/control-plane';
+import { meshKinds } from '#control/sources/mesh-kinds';
+import { StoreSource } from '#control/sources/store-source';
+import { systemClock } from '#foundation/clock';
+import { createLogger, type LogLevel } from '#foundation/logger';
+import { MeshError, messageOf } from '#foundation/mesh-error';
+import { systemRandom } from '#foundation/random';
+import { RemoteStore } from '#store/remote-store';
+
+/** To the parent, over the message channel, if there is one. */
+export type ControlPlaneReport = { type: 'bound'; xdsPort: number; debugPort: number } | { type: 'failed'; message: string; hint?: string };
+
+function report(message: ControlPlaneReport): void {
+  if (process.connected) process.send?.(message, () => {});
+}
+
+const { values } = parseArgs({
+  options: {
+    'api-url': { type: 'string', default: 'http://127.0.0.1:6443' },
+    'xds-port': { type: 'string', default: '15010' },
+    'debug-port': { type: 'string', default: '15014' },
+  },
+});
+
+const logger = createLogger({ level: (process.env['LATEEN_LOG_LEVEL'] as LogLevel | undefined) ?? 'info' });
+const store = new RemoteStore({ url: values['api-url'], clock: systemClock });
+let source: StoreSource | undefined;
+const controlPlane = new ControlPlane({
+  source: {
+    start: (handlers) => {
+      source = new StoreSource({ store, kinds: meshKinds, clock: systemClock, random: systemRandom, logger }, handlers);
+      source.start();
+    },
+    stop: () => source?.stop(),
+  },
+  clock: systemClock,
+  logger,
+  xdsAddress: { host: '127.0.0.1', port: Number(values['xds-port']) },
+  debugAddress: { host: '127.0.0.1', port: Number(values['debug-port']) },
+});
+
+async function end(): Promise<void> {
+  await Promise.race([controlPlane.stop(), new Promise((resolve) => systemClock.after(1_000, () => resolve(undefined)))]);
+  process.exit(0);
+}
+
+process.once('SIGTERM', () => void end());
+// Ctrl-C reaches the whole group: the parent decides the order of the end.
+process.on('SIGINT', () => {});
+process.once('disconnect', () => void end());
+
+try {
+  const { xds, debug } = await controlPlane.start();
+  report({ type: 'bound', xdsPort: xds.port, debugPort: debug.port });
+  logger.info({ xdsPort: xds.port, debugPort: debug.port }, 'control plane serves');
+} catch (thrown) {
+  const hint = thrown instanceof MeshError ? thrown.hint : undefined;
+  report({ type: 'failed', message: messageOf(thrown), ...(hint ? { hint } : {}) });
+  logger.error({ error: messageOf(thrown), hint }, 'control plane cannot start');
+  process.exitCode = 1;
+  await end();
+}

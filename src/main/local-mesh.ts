@@ -1,0 +1,194 @@
+// The whole mesh of one machine: API server and store here, control plane and proxies as two child processes that are
+// restarted when they end, and the host that runs the pods. `lateen up` starts it and shows it; tests start it too.
+import { mkdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ApiObject } from '#api/kind';
+import { ApiServer } from '#apiserver/api-server';
+import { systemClock } from '#foundation/clock';
+import type { Logger } from '#foundation/logger';
+import { MeshError } from '#foundation/mesh-error';
+import { systemRandom } from '#foundation/random';
+import { Host } from '#host/host';
+import { ImageMap, type ImageMapping } from '#host/image-map';
+import { ingressGateway } from '#host/ingress-gateway';
+import { AddressBlock } from '#host/pod-addresses';
+import { SupervisedProcess } from '#host/process';
+import { type FleetReport, ProxyFleet } from '#host/proxy-fleet';
+import type { SocketAddress } from '#proxy/config/socket-address';
+import { MemoryStore } from '#store/memory-store';
+import type { ControlPlaneReport } from './control-plane.ts';
+import { version } from './version.ts';
+
+export interface LocalMeshOptions {
+  /** All on 127.0.0.1; 0 takes a free one. */
+  apiPort: number;
+  xdsPort: number;
+  debugPort: number;
+  gatewayHttpPort: number;
+  gatewayHttpsPort: number;
+  /** Logs go to `logs/` below it. */
+  runDirectory: string;
+  images: readonly ImageMapping[];
+  /** What children and programs inherit. */
+  inherited: Readonly<Record<string, string>>;
+  logger: Logger;
+}
+
+export interface LocalMeshAddresses {
+  apiUrl: string;
+  xds: SocketAddress;
+  debug: SocketAddress;
+  gatewayHttp: SocketAddress;
+  gatewayHttps: SocketAddress;
+  logs: string;
+}
+
+const loopback = '127.0.0.1';
+const childStartMsMax = 20_000;
+const childStopMsMax = 3_000;
+
+export class LocalMesh {
+  readonly store: MemoryStore;
+  private readonly api: ApiServer;
+  private readonly fleet: ProxyFleet;
+  private readonly proxies: SupervisedProcess;
+  private readonly logs: string;
+  private controlPlane: SupervisedProcess | undefined;
+  private host: Host | undefined;
+
+  constructor(private readonly options: LocalMeshOptions) {
+    this.logs = path.join(options.runDirectory, 'logs');
+    rmSync(this.logs, { recursive: true, force: true });
+    mkdirSync(this.logs, { recursive: true });
+    this.store = new MemoryStore({ clock: systemClock, random: systemRandom });
+    this.api = new ApiServer({ store: this.store, clock: systemClock, logger: options.logger, version });
+    this.proxies = this.child('proxies', () => ['proxies.js'], {
+      message: (message) => this.fleet.receive(message as FleetReport),
+      ended: () => this.fleet.finishRemovals(),
+    });
+    this.fleet = new ProxyFleet((command) => this.proxies.send(command));
+  }
+
+  /** Resolves when everything but the pods runs. Throws MeshError where a port is taken. */
+  async start(): Promise<LocalMeshAddresses> {
+    const { gatewayHttpPort, gatewayHttpsPort } = this.options;
+    this.proxies.start();
+    const { url } = await this.api.listen({ host: loopback, port: this.options.apiPort });
+    const { xdsPort, debugPort } = await this.startControlPlane(url);
+    const xds = { address: loopback, port: xdsPort };
+    const gatewayHttp = { address: loopback, port: gatewayHttpPort || (await freePort()) };
+    const gatewayHttps = { address: loopback, port: gatewayHttpsPort || (await freePort()) };
+    await this.create(ingressGateway({ http: gatewayHttp, https: gatewayHttps }));
+    this.host = new Host({
+      store: this.store,
+      clock: systemClock,
+      random: systemRandom,
+      logger: this.options.logger,
+      fleet: this.fleet,
+      images: new ImageMap(this.options.images),
+      addresses: await AddressBlock.claim(),
+      xds,
+      node: process.execPath,
+      inherited: this.options.inherited,
+      logDirectory: this.logs,
+    });
+    this.host.start();
+    return { apiUrl: url, xds, debug: { address: loopback, port: debugPort }, gatewayHttp, gatewayHttps, logs: this.logs };
+  }
+
+  /** Pods first, then their proxies, then what told them. */
+  async stop(): Promise<void> {
+    await this.host?.stop();
+    await Promise.all([this.proxies.stop(), this.controlPlane?.stop()]);
+    await this.api.close();
+  }
+
+  /** Process ids of Lateen's own processes, for whoever measures or kills them. */
+  processes(): { supervisor: number; controlPlane: number | undefined; proxies: number | undefined } {
+    return { supervisor: process.pid, controlPlane: this.controlPlane?.pid, proxies: this.proxies.pid };
+  }
+
+  private async create(objects: readonly ApiObject[]): Promise<void> {
+    for (const object of objects) await this.store.create(object);
+  }
+
+  /** The first start settles the ports; a restart takes the same again. */
+  private startControlPlane(apiUrl: string): Promise<{ xdsPort: number; debugPort: number }> {
+    let ports = { xdsPort: this.options.xdsPort, debugPort: this.options.debugPort };
+    return new Promise((resolve, reject) => {
+      const late = systemClock.after(childStartMsMax, () =>
+        reject(
+          new MeshError('CONTROL_PLANE_START', 'the control plane did not start in time', { hint: `see ${this.logs}/control-plane.log` }),
+        ),
+      );
+      const command = () => [
+        'control-plane.js',
+        '--api-url',
+        apiUrl,
+        '--xds-port',
+        `${ports.xdsPort}`,
+        '--debug-port',
+        `${ports.debugPort}`,
+      ];
+      this.controlPlane = this.child('control-plane', command, {
+        message: (message) => {
+          const report = message as ControlPlaneReport;
+          late.cancel();
+          if (report.type === 'bound') {
+            ports = { xdsPort: report.xdsPort, debugPort: report.debugPort };
+            resolve(ports);
+          } else reject(new MeshError('CONTROL_PLANE_START', report.message, report.hint ? { hint: report.hint } : {}));
+        },
+      });
+      this.controlPlane.start();
+    });
+  }
+
+  private child(
+    name: string,
+    command: () => readonly string[],
+    events: { message(message: unknown): void; ended?(): void },
+  ): SupervisedProcess {
+    const { inherited, logger } = this.options;
+    return new SupervisedProcess(
+      {
+        command: () => {
+          const [file = '', ...args] = command();
+          return [process.execPath, ...memoryFlags, fileURLToPath(new URL(file, import.meta.url)), ...args];
+        },
+        env: inherited,
+        logFile: path.join(this.logs, `${name}.log`),
+        channel: true,
+      },
+      {
+        clock: systemClock,
+        random: systemRandom,
+        stopMsMax: childStopMsMax,
+        events: {
+          started: (pid) => logger.debug({ name, pid }, 'started'),
+          ended: (exit, retryMs) => {
+            logger.warn({ name, ...exit, retryMs }, 'ended unexpectedly');
+            events.ended?.();
+          },
+          message: events.message,
+        },
+      },
+    );
+  }
+}
+
+/** Young objects die young here: a smaller nursery keeps three processes within their budget of memory. */
+const memoryFlags = ['--max-semi-space-size=8'];
+
+async function freePort(): Promise<number> {
+  const { createServer } = await import('node:net');
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen({ host: loopback, port: 0 }, () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}

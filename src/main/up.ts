@@ -1,0 +1,205 @@
+// `lateen up`: starts the mesh of this machine, shows it, and ends it on Ctrl-C. Loaded only when asked for.
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { keyOf } from '#api/kind';
+import { type Deployment, deploymentKind } from '#api/kinds/deployment';
+import { type Pod, podKind } from '#api/kinds/pod';
+import { type Screen, UpScreen } from '#cli/up-screen';
+import { DirectorySource } from '#control/sources/directory-source';
+import { systemClock } from '#foundation/clock';
+import { createLogger, type LogLevel } from '#foundation/logger';
+import { MeshError } from '#foundation/mesh-error';
+import { formatProblem, type Problem } from '#foundation/problem';
+import { resolvePaths } from '#host/container';
+import type { ImageMapping } from '#host/image-map';
+import { proxyAdminPort } from '#host/proxy-bootstrap';
+import { LocalMesh, type LocalMeshAddresses } from './local-mesh.ts';
+import { packageRoot } from './version.ts';
+
+export interface UpOptions {
+  /** A folder of samples/: its YAML and its image map. */
+  sample?: string;
+  /** Files and folders of YAML, watched. */
+  filename: string[];
+  imageMap: string[];
+  apiPort: number;
+  xdsPort: number;
+  debugPort: number;
+  gatewayHttpPort: number;
+  gatewayHttpsPort: number;
+  stateDirectory: string;
+  logLevel: LogLevel;
+}
+
+export interface UpSurroundings {
+  screen: Screen;
+  errors: Screen;
+  inherited: Readonly<Record<string, string>>;
+  /** Resolves when the user wants it to end. */
+  ended: Promise<void>;
+}
+
+const podsReadyMsMax = 60_000;
+const pollMs = 20;
+
+/** Resolves when everything has ended; throws MeshError where it cannot start. */
+export async function up(options: UpOptions, { screen, errors, inherited, ended }: UpSurroundings): Promise<void> {
+  const show = new UpScreen(screen);
+  const started = systemClock.now();
+  const sample = options.sample === undefined ? undefined : findSample(options.sample);
+  const runDirectory = path.join(options.stateDirectory, `run-${options.apiPort}`);
+  const mesh = new LocalMesh({
+    ...options,
+    runDirectory,
+    images: [...(sample?.imageMap ? [sample.imageMap] : []), ...options.imageMap].flatMap(readImageMap),
+    inherited,
+    logger: createLogger({ level: options.logLevel, file: path.join(runDirectory, 'lateen.log') }),
+  });
+  const sources: DirectorySource[] = [];
+  try {
+    const step = show.step('control plane and API server');
+    const addresses = await mesh.start();
+    step.done(`${addresses.apiUrl}, xDS on ${addresses.xds.address}:${addresses.xds.port}`);
+    const report = (problems: readonly Problem[]) => {
+      for (const problem of problems) errors.write(`${formatProblem(problem)}\n`);
+    };
+    for (const where of [...(sample?.manifests ?? []), ...options.filename]) {
+      const source = new DirectorySource({ path: where, store: mesh.store, clock: systemClock, report });
+      sources.push(source);
+      await source.start();
+    }
+    const serving = await awaitPods(mesh, show, ended);
+    if (serving) await showMesh(show, mesh, addresses, sample?.page, started);
+    await ended;
+    show.note('\nending …');
+  } finally {
+    for (const source of sources) await source.stop();
+    await mesh.stop();
+  }
+  show.note('ended: nothing is left running');
+}
+
+/** True when every Deployment has its pods; after a minute it goes on without, saying which are missing and why. */
+async function awaitPods(mesh: LocalMesh, show: UpScreen, ended: Promise<void>): Promise<boolean> {
+  const step = show.step('pods');
+  let over = false;
+  void ended.then(() => {
+    over = true;
+  });
+  const until = systemClock.now() + podsReadyMsMax;
+  for (;;) {
+    const deployments = (await mesh.store.list(deploymentKind)).items as Deployment[];
+    const ready = deployments.reduce((sum, { status }) => sum + (status?.readyReplicas ?? 0), 0);
+    const wanted = deployments.reduce((sum, { spec }) => sum + (spec.replicas ?? 1), 0);
+    step.progress(`${ready} of ${wanted}`);
+    const missing = deployments.filter(({ status, spec, metadata }) => {
+      return status?.observedGeneration !== metadata.generation || (status?.readyReplicas ?? 0) < (spec.replicas ?? 1);
+    });
+    const hopeless =
+      missing.length > 0 && (await unready(mesh)).length >= wanted - ready && (await unready(mesh)).every(({ final }) => final);
+    if (missing.length === 0 || hopeless || over || systemClock.now() > until) {
+      step.done(`${ready} of ${wanted} ready`);
+      for (const { name, why } of missing.length === 0 ? [] : await unready(mesh)) show.note(`  ${name} is not ready: ${why}`);
+      return !over;
+    }
+    await new Promise<void>((resolve) => systemClock.after(pollMs, resolve));
+  }
+}
+
+/** `final`: waiting does not help. */
+async function unready(mesh: LocalMesh): Promise<{ name: string; why: string; final: boolean }[]> {
+  const pods = (await mesh.store.list(podKind)).items as Pod[];
+  return pods.flatMap(({ metadata, status }) => {
+    const condition = status?.conditions?.find(({ type }) => type === 'Ready');
+    if (condition?.status === 'True') return [];
+    const why = condition?.message ?? condition?.reason ?? 'it has not been started';
+    return [{ name: `pod ${keyOf(metadata)}`, why, final: condition?.reason === 'ImageNotMapped' }];
+  });
+}
+
+async function showMesh(
+  show: UpScreen,
+  mesh: LocalMesh,
+  addresses: LocalMeshAddresses,
+  page: string | undefined,
+  started: number,
+): Promise<void> {
+  const gateway = `http://${addresses.gatewayHttp.address}:${addresses.gatewayHttp.port}`;
+  if (page !== undefined) {
+    const step = show.step('first request through the gateway');
+    const { status, ms } = await request(gateway + page);
+    step.done(`${status} in ${ms.toFixed(0)} ms, ${((systemClock.now() - started) / 1000).toFixed(1)} s after the start`);
+  }
+  const pods = (await mesh.store.list(podKind)).items as Pod[];
+  const admin = pods.map(({ metadata, status }) => `http://${status?.podIP}:${proxyAdminPort}  ${metadata.name}`);
+  const workloads = pods.filter(({ metadata }) => metadata.namespace !== 'istio-system');
+  show.table([
+    ...(page === undefined ? [] : ([['product page', `${gateway}${page}`]] as const)),
+    ['ingress gateway', `${gateway}, https on ${addresses.gatewayHttps.port}`],
+    ['API', addresses.apiUrl],
+    ['xDS, debug', `${addresses.xds.address}:${addresses.xds.port}, http://${addresses.debug.address}:${addresses.debug.port}/debug/syncz`],
+    ['running', `${workloads.length} pods, ${pods.length} proxies, control plane`],
+    ['proxies’ admin', admin.join('\n')],
+    ['capture', 'loopback (each pod has its own 127.x.y.z; programs go out by HTTP_PROXY)'],
+    ['logs', addresses.logs],
+  ]);
+  show.note('Change it from another terminal:  npx lateen apply -f FILE     npx lateen get virtualservices     Ctrl-C ends everything.');
+}
+
+function request(url: string): Promise<{ status: number; ms: number }> {
+  const started = systemClock.now();
+  return new Promise((resolve) => {
+    const finish = (status: number) => resolve({ status, ms: systemClock.now() - started });
+    const call = http.get(url, { agent: false, timeout: 5_000 }, (response) => {
+      response.resume();
+      response.once('end', () => finish(response.statusCode ?? 0));
+    });
+    call.once('timeout', () => call.destroy());
+    call.once('error', () => finish(0));
+  });
+}
+
+interface Sample {
+  manifests: string[];
+  imageMap: string | undefined;
+  page: string | undefined;
+}
+
+function findSample(name: string): Sample {
+  const samples = fileURLToPath(new URL('samples/', packageRoot));
+  const directory = path.join(samples, name);
+  if (!/^[\w-]+$/.test(name) || !existsSync(directory)) {
+    const known = existsSync(samples) ? readdirSync(samples).filter((entry) => statSync(path.join(samples, entry)).isDirectory()) : [];
+    throw new MeshError('UNKNOWN_SAMPLE', `there is no sample ${name}`, { hint: `one of: ${known.join(', ')}` });
+  }
+  const imageMap = path.join(directory, 'image-map.yaml');
+  return {
+    manifests: readdirSync(directory)
+      .filter((file) => file.endsWith('.yaml') && file !== 'image-map.yaml')
+      .map((file) => path.join(directory, file)),
+    imageMap: existsSync(imageMap) ? imageMap : undefined,
+    page: name === 'bookinfo' ? '/productpage' : undefined,
+  };
+}
+
+/** `images: [{image, command, env}]`. */
+function readImageMap(file: string): ImageMapping[] {
+  let content: unknown;
+  try {
+    content = parse(readFileSync(file, 'utf8'));
+  } catch (thrown) {
+    throw new MeshError('IMAGE_MAP', `${file} cannot be read: ${thrown instanceof Error ? thrown.message : thrown}`);
+  }
+  const images = (content as { images?: unknown } | null)?.images;
+  const sound = (entry: unknown): entry is ImageMapping => {
+    const { image, command } = (entry ?? {}) as Partial<ImageMapping>;
+    return typeof image === 'string' && Array.isArray(command) && command.length > 0 && command.every((word) => typeof word === 'string');
+  };
+  if (!Array.isArray(images) || !images.every(sound)) {
+    throw new MeshError('IMAGE_MAP', `${file} is not an image map`, { hint: 'images: [{image: NAME, command: [PROGRAM, ARGUMENT]}]' });
+  }
+  return images.map((mapping) => ({ ...mapping, command: resolvePaths(mapping.command, path.dirname(path.resolve(file))) }));
+}
