@@ -7,21 +7,15 @@ import { DebugServer } from './discovery/debug-server.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { fold } from './mesh/fold.ts';
 import type { MeshConfig } from './mesh/mesh-config.ts';
-import { emptySnapshot, type MeshEvent, type MeshSnapshot } from './mesh/snapshot.ts';
+import { emptySnapshot, type MeshSnapshot } from './mesh/snapshot.ts';
 import { impactOf } from './push/impact.ts';
 import { PushScheduler } from './push/push-scheduler.ts';
+import type { SourceEvent, SourceHandlers } from './sources/event.ts';
 
-/** Where objects come from. */
+/** Where objects come from: a `StoreSource`, or a test's own. */
 export interface MeshSource {
-  start(handlers: MeshSourceHandlers): void;
+  start(handlers: SourceHandlers): void;
   stop(): void;
-}
-
-export interface MeshSourceHandlers {
-  /** Changes that came together, in order. */
-  events(events: readonly MeshEvent[]): void;
-  /** Everything that was there at the start has been given. */
-  synced(): void;
 }
 
 export interface SocketName {
@@ -83,7 +77,7 @@ export class ControlPlane {
     await this.debug.stop();
   }
 
-  private apply(events: readonly MeshEvent[]): void {
+  private apply(events: readonly SourceEvent[]): void {
     const { snapshot, changes } = fold(this.snapshot, events);
     const before = this.snapshot;
     this.snapshot = snapshot;

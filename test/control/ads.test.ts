@@ -12,7 +12,8 @@ import {
   DiscoveryRequest,
   type DiscoveryResponse,
 } from '#codec/protobuf/generated/envoy/service/discovery/v3/discovery';
-import { ControlPlane, type MeshSourceHandlers } from '#control/control-plane';
+import { ControlPlane } from '#control/control-plane';
+import type { SourceHandlers } from '#control/sources/event';
 import { systemClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { typeUrl } from '#xds/resource-type';
@@ -238,8 +239,8 @@ test('endpoints that come and go are all that is sent of it', async () => {
 });
 
 test('nothing is answered before the first list of objects is whole', async () => {
-  let handlers: MeshSourceHandlers | undefined;
-  const source = { start: (given: MeshSourceHandlers) => void (handlers = given), stop: () => {} };
+  let handlers: SourceHandlers | undefined;
+  const source = { start: (given: SourceHandlers) => void (handlers = given), stop: () => {} };
   const control = new ControlPlane({ source, clock: systemClock, logger: silentLogger, xdsAddress: loopback, debugAddress: loopback });
   const { xds, debug } = await control.start();
   cleanups.push(() => control.stop());

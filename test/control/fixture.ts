@@ -2,9 +2,10 @@
 import { parseAllDocuments } from 'yaml';
 import type { ApiObject } from '#api/kind';
 import { Node } from '#codec/protobuf/generated/envoy/config/core/v3/base';
-import type { MeshSource, MeshSourceHandlers } from '#control/control-plane';
+import type { MeshSource } from '#control/control-plane';
 import { fold } from '#control/mesh/fold';
-import { emptySnapshot, type MeshEvent, type MeshSnapshot } from '#control/mesh/snapshot';
+import { emptySnapshot, type MeshSnapshot } from '#control/mesh/snapshot';
+import type { SourceEvent, SourceHandlers } from '#control/sources/event';
 import { proxyOf } from '#control/view/proxy';
 
 /** `default` is the namespace of what names none. */
@@ -15,7 +16,7 @@ export function objectsOf(yaml: string): ApiObject[] {
   });
 }
 
-export function setsOf(yaml: string): MeshEvent[] {
+export function setsOf(yaml: string): SourceEvent[] {
   return objectsOf(yaml).map((object) => ({ type: 'set', object }));
 }
 
@@ -27,19 +28,20 @@ export function nodeOf(id: string, metadata: Record<string, unknown> = {}): Node
   return Node.fromPartial({ id, metadata });
 }
 
-export function testProxy(id: string, metadata: Record<string, unknown> = {}) {
-  const proxy = proxyOf(nodeOf(id, metadata));
+/** `userAgentName`: `lateen` for Lateen's own proxy. */
+export function testProxy(id: string, metadata: Record<string, unknown> = {}, userAgentName = 'envoy') {
+  const proxy = proxyOf({ ...nodeOf(id, metadata), userAgentName });
   if (!proxy) throw new Error(`not a node id: ${id}`);
   return proxy;
 }
 
 /** A source that a test drives by hand. */
 export class ManualSource implements MeshSource {
-  private handlers: MeshSourceHandlers | undefined;
+  private handlers: SourceHandlers | undefined;
 
   constructor(private readonly initial: string) {}
 
-  start(handlers: MeshSourceHandlers): void {
+  start(handlers: SourceHandlers): void {
     this.handlers = handlers;
     handlers.events(setsOf(this.initial));
     handlers.synced();

@@ -11,17 +11,18 @@ import type { Pod } from '#api/kinds/pod';
 import type { ServiceEntry } from '#api/kinds/service-entry';
 import type { Sidecar } from '#api/kinds/sidecar';
 import type { VirtualService } from '#api/kinds/virtual-service';
+import type { SourceEvent } from '#control/sources/event';
 import { Draft } from './draft.ts';
 import { serviceNameLabel } from './endpoint.ts';
 import { gatewayProblems } from './gateway-check.ts';
 import { Registry, refreshEndpoints, refreshService } from './registry.ts';
-import type { MeshChanges, MeshEvent, MeshSnapshot } from './snapshot.ts';
+import type { MeshChanges, MeshSnapshot } from './snapshot.ts';
 import { missingSubset, missingSubsetProblem, SubsetIndex } from './subset-check.ts';
 import { meshDestinationRule, meshVirtualService, trafficResource } from './traffic-resource.ts';
 import { workloadFacts } from './workload.ts';
 
 /** Kinds that a snapshot is made of; events of others are ignored. */
-export const meshKinds: readonly string[] = [
+const foldedKinds: readonly string[] = [
   'Service',
   'Endpoints',
   'EndpointSlice',
@@ -34,13 +35,13 @@ export const meshKinds: readonly string[] = [
   'Sidecar',
 ];
 
-export function fold(base: MeshSnapshot, events: readonly MeshEvent[]): { snapshot: MeshSnapshot; changes: MeshChanges } {
+export function fold(base: MeshSnapshot, events: readonly SourceEvent[]): { snapshot: MeshSnapshot; changes: MeshChanges } {
   const draft = new Draft(base);
   const objects = new ObjectTables(draft);
   const marks: Marks = { services: new Set(), endpoints: new Set(), virtualServices: new Set(), pods: new Set(), entrySelectors: false };
   for (const event of events) {
     const kind = event.type === 'set' ? event.object.kind : event.kind;
-    if (!meshKinds.includes(kind)) continue;
+    if (!foldedKinds.includes(kind)) continue;
     const key = event.type === 'set' ? keyOf(event.object.metadata) : keyOf(event);
     const before = objects.get(kind, key);
     const after = event.type === 'set' ? event.object : undefined;

@@ -47,8 +47,6 @@ export interface MeshChanges {
   workloads: ReadonlySet<string>;
 }
 
-export type MeshEvent = { type: 'set'; object: ApiObject } | { type: 'delete'; kind: string; namespace: string; name: string };
-
 export function emptySnapshot(config: Partial<MeshConfig> = {}): MeshSnapshot {
   return {
     revision: 0,

@@ -31,6 +31,8 @@ export interface ClusterInput {
   endpoints: MeshEndpoints | undefined;
   /** For a gRPC client, which balances by round robin or a ring. */
   grpcClient: boolean;
+  /** The proxy speaks HTTP/2 to upstreams; otherwise it makes do with HTTP/1.1. */
+  http2: boolean;
   connectTimeoutMs: number;
 }
 
@@ -44,6 +46,7 @@ export const clusterRecipe: Recipe<ClusterInput> = {
       input.rule?.key ?? '',
       input.endpoints?.stamp ?? '',
       input.grpcClient,
+      input.http2,
       input.connectTimeoutMs,
     ].join(' '),
   build: (input) => bytesOf(Cluster, outboundCluster(input)),
@@ -68,7 +71,7 @@ function outboundCluster(input: ClusterInput): Partial<Cluster> {
     connectTimeout: durationOf((timeout && durationMs(timeout)) || connectTimeoutMs),
     ...(grpcClient && { lbPolicy: Cluster_LbPolicy.ROUND_ROBIN }),
     circuitBreakers: circuitBreakers(policy),
-    typedExtensionProtocolOptions: protocolOptions(port, policy),
+    typedExtensionProtocolOptions: protocolOptions(input.http2 && (port.protocol === 'http2' || port.protocol === 'grpc'), policy),
     metadata: Metadata.fromPartial({ filterMetadata: { istio: istioMetadata(input) } }),
   };
 }
@@ -124,9 +127,8 @@ function circuitBreakers({ connectionPool }: PortPolicy): CircuitBreakers {
 
 const protocolOptionsName = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
-function protocolOptions(port: MeshPort, { connectionPool }: PortPolicy): Record<string, Any> {
+function protocolOptions(http2: boolean, { connectionPool }: PortPolicy): Record<string, Any> {
   const { idleTimeout, maxRequestsPerConnection } = connectionPool?.http ?? {};
-  const http2 = port.protocol === 'http2' || port.protocol === 'grpc';
   if (!http2 && !idleTimeout && !maxRequestsPerConnection) return {};
   const idleMs = idleTimeout === undefined ? undefined : durationMs(idleTimeout);
   const options = pack(protocolOptionsName, HttpProtocolOptions, {

@@ -91,6 +91,7 @@ function outboundClusters(view: ProxyView): ClusterInput[] {
       rule,
       endpoints: carriesEndpoints(service) ? snapshot.endpoints.get(service.hostname) : undefined,
       grpcClient: proxy.type === 'grpc',
+      http2: proxy.http2,
       connectTimeoutMs: snapshot.config.connectTimeoutMs,
     };
     for (const port of service.ports) {
