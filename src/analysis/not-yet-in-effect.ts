@@ -1,0 +1,100 @@
+// Fields that apply cleanly and do nothing yet. The table shrinks as the mesh grows: whoever makes a field act deletes
+// its line here.
+import type { ApiObject } from '#api/kind';
+import type { Problem } from '#foundation/problem';
+import { warning } from './analyzer.ts';
+
+interface Inert {
+  kind: string;
+  /** `*` stands for every element of a list. */
+  field: string;
+  /** What does not happen. */
+  effect: string;
+  /** Values that ask for nothing, and are not worth a word. */
+  unless?: readonly unknown[];
+}
+
+const policies = [
+  'spec.trafficPolicy',
+  'spec.trafficPolicy.portLevelSettings.*',
+  'spec.subsets.*.trafficPolicy',
+  'spec.subsets.*.trafficPolicy.portLevelSettings.*',
+];
+
+const inertOfPolicy: readonly (readonly [field: string, effect: string, unless?: readonly unknown[]])[] = [
+  ['tls.mode', 'requests to this host are sent in plain text', ['DISABLE']],
+  ['outlierDetection', 'failing endpoints are not ejected'],
+  ['loadBalancer.consistentHash', 'endpoints are chosen by least request instead'],
+  ['loadBalancer.localityLbSetting', 'localities are not told apart'],
+  ['loadBalancer.zoneAwareLbSetting', 'zones are not told apart'],
+  ['loadBalancer.warmup', 'new endpoints take their full share at once'],
+  ['loadBalancer.warmupDurationSecs', 'new endpoints take their full share at once'],
+  ['loadBalancer.backendUtilization', 'endpoints are chosen by least request instead'],
+  ['connectionPool.tcp.tcpKeepalive', "the system's keepalive is used"],
+  ['connectionPool.http.h2UpgradePolicy', 'requests are sent in HTTP/1.1', ['DEFAULT', 'DO_NOT_UPGRADE']],
+  ['connectionPool.http.useClientProtocol', 'requests are sent in HTTP/1.1', [false]],
+  ['connectionPool.http.http2KeepAlive', 'there is no HTTP/2 to this host'],
+  ['tunnel', 'connections are made directly'],
+  ['proxyProtocol', 'no PROXY header is sent'],
+  ['retryBudget', 'retries are bounded by connectionPool.http.maxRetries alone'],
+];
+
+const table: readonly Inert[] = [
+  ...policies.flatMap((policy) =>
+    inertOfPolicy.map(([field, effect, unless]) => ({
+      kind: 'DestinationRule',
+      field: `${policy}.${field}`,
+      effect,
+      ...(unless && { unless }),
+    })),
+  ),
+  { kind: 'DestinationRule', field: 'spec.workloadSelector', effect: 'the rule applies to all clients that see it' },
+  { kind: 'VirtualService', field: 'spec.http.*.mirror', effect: 'no copy of the requests is sent' },
+  { kind: 'VirtualService', field: 'spec.http.*.mirrors', effect: 'no copy of the requests is sent' },
+  { kind: 'VirtualService', field: 'spec.http.*.corsPolicy', effect: 'no CORS headers are sent' },
+  { kind: 'VirtualService', field: 'spec.http.*.delegate', effect: 'this rule is left out' },
+  { kind: 'VirtualService', field: 'spec.http.*.fault.delay.exponentialDelay', effect: 'requests are not delayed' },
+  { kind: 'VirtualService', field: 'spec.http.*.fault.abort.grpcStatus', effect: 'requests are not aborted' },
+  { kind: 'VirtualService', field: 'spec.http.*.match.*.statPrefix', effect: 'metrics are not counted apart' },
+  { kind: 'VirtualService', field: 'spec.tls', effect: 'TLS connections are not routed by SNI' },
+  { kind: 'Gateway', field: 'spec.servers.*.tls.httpsRedirect', effect: 'plain requests are not redirected to https', unless: [false] },
+  { kind: 'Gateway', field: 'spec.servers.*.tls.mode', effect: 'this server is not opened: TLS is not terminated or passed through' },
+  { kind: 'ServiceEntry', field: 'spec.subjectAltNames', effect: "the endpoints' identities are not checked" },
+  {
+    kind: 'ServiceEntry',
+    field: 'spec.resolution',
+    effect: 'the hosts are not resolved',
+    unless: ['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN'],
+  },
+  { kind: 'Sidecar', field: 'spec.ingress', effect: 'the inbound ports are those of the Services and containers' },
+  { kind: 'Sidecar', field: 'spec.inboundConnectionPool', effect: 'inbound connections are not limited' },
+  { kind: 'Sidecar', field: 'spec.outboundTrafficPolicy.egressProxy', effect: 'unknown hosts are not sent to the egress proxy' },
+  { kind: 'Sidecar', field: 'spec.egress.*.port', effect: 'the hosts are reachable on all of their ports' },
+  { kind: 'Sidecar', field: 'spec.egress.*.bind', effect: 'the listeners bind as usual' },
+  { kind: 'Sidecar', field: 'spec.egress.*.captureMode', effect: 'the listeners capture as usual', unless: ['DEFAULT'] },
+];
+
+const parsed = table.map((inert) => ({ ...inert, path: inert.field.split('.') }));
+
+export function notYetInEffect(object: ApiObject): Problem[] {
+  const problems = parsed.flatMap(({ kind, path, effect, unless = [] }) =>
+    fieldsAt(kind === object.kind ? object : undefined, path, '')
+      .filter(({ value }) => !unless.includes(value))
+      .map(({ field }) => warning(object, 'NOT_YET_IN_EFFECT', field, `not in effect yet: ${effect}`)),
+  );
+  const hosts = (object as ApiObject & { spec?: { hosts?: unknown[] } }).spec?.hosts;
+  if (object.kind !== 'VirtualService' || hosts?.length) return problems;
+  return [
+    ...problems,
+    warning(object, 'NOT_YET_IN_EFFECT', 'spec.hosts', 'not in effect yet: a delegate, to which no VirtualService delegates'),
+  ];
+}
+
+function fieldsAt(value: unknown, path: readonly string[], field: string): { field: string; value: unknown }[] {
+  const [key, ...rest] = path;
+  if (key === undefined) return [{ field, value }];
+  if (typeof value !== 'object' || value === null) return [];
+  if (key === '*') return Array.isArray(value) ? value.flatMap((element, index) => fieldsAt(element, rest, `${field}[${index}]`)) : [];
+  const inner = (value as Record<string, unknown>)[key];
+  return inner === undefined ? [] : fieldsAt(inner, rest, field === '' ? key : `${field}.${key}`);
+}
