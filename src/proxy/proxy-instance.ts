@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
-import { adminRoutes } from '#proxy/admin/admin-routes';
+import { type AdminSubject, adminRoutes } from '#proxy/admin/admin-routes';
 import { AdminServer } from '#proxy/admin/admin-server';
 import type { DumpInput } from '#proxy/admin/config-dump';
 import type { ServerStats } from '#proxy/admin/stats';
@@ -16,6 +16,7 @@ import type { RouteTable } from '#proxy/route/route-table';
 import { closeRuntime, createRuntime, type ExchangeListeners, type ProxyRuntime } from '#proxy/runtime';
 import { AccessLoggers } from '#proxy/telemetry/access-logger';
 import { RequestStats } from '#proxy/telemetry/request-stats';
+import type { Cluster } from '#proxy/upstream/cluster';
 import { systemResolver } from '#proxy/upstream/dns-resolver';
 import { IstioMetrics } from '#telemetry/istio-metrics';
 import { MetricsRegistry } from '#telemetry/metrics';
@@ -30,7 +31,7 @@ export interface ProxyInstanceOptions {
   version: string;
 }
 
-export class ProxyInstance {
+export class ProxyInstance implements AdminSubject {
   readonly registry = new MetricsRegistry();
   readonly runtime: ProxyRuntime;
   readonly listeners: ListenerManager;
@@ -111,6 +112,10 @@ export class ProxyInstance {
     closeRuntime(this.runtime);
     await this.admin.close();
     await this.accessLoggers.close();
+  }
+
+  get clusters(): Iterable<Cluster> {
+    return this.runtime.clusters.all();
   }
 
   /** Envoy's server states. */

@@ -1,20 +1,37 @@
 // What each admin path of a proxy answers. Paths and shapes are Envoy's.
 import { readFile } from 'node:fs/promises';
 import { CanonicalJson } from '#codec/protobuf/canonical-json';
-import type { ProxyInstance } from '#proxy/proxy-instance';
+import type { Logger } from '#foundation/logger';
+import type { BoundAddress } from '#proxy/listen/listener-manager';
+import type { Cluster } from '#proxy/upstream/cluster';
+import type { MetricsRegistry } from '#telemetry/metrics';
 import type { AdminRoute } from './admin-server.ts';
 import { jsonPage, textPage } from './admin-server.ts';
 import { describeClusters, formatClusters } from './cluster-status.ts';
-import { dumpConfig } from './config-dump.ts';
-import { formatPrometheus, formatStats, statsJson } from './stats.ts';
+import { type DumpInput, dumpConfig } from './config-dump.ts';
+import { formatPrometheus, formatStats, type ServerStats, statsJson } from './stats.ts';
 
 const descriptors = new URL('../../codec/protobuf/generated/descriptors.binpb', import.meta.url);
 const logLevels = ['trace', 'debug', 'info', 'warning', 'error', 'critical', 'off'];
 /** Envoy's words to the logger's. */
 const levelNames: Readonly<Record<string, string>> = { warning: 'warn', critical: 'error', off: 'silent' };
 
-export function adminRoutes(proxy: ProxyInstance): Record<string, AdminRoute> {
-  const clusters = () => [...proxy.runtime.clusters.all()];
+/** What the admin interface may see and do of its proxy. */
+export interface AdminSubject {
+  readonly clusters: Iterable<Cluster>;
+  readonly listeners: { boundAddresses(): readonly BoundAddress[] };
+  readonly logger: Logger;
+  readonly registry: MetricsRegistry;
+  readonly state: 'LIVE' | 'DRAINING' | 'INITIALIZING';
+  healthFailed: boolean;
+  drain(): Promise<void>;
+  dumpInput(): DumpInput;
+  serverInfo(): object;
+  serverStats(): ServerStats;
+}
+
+export function adminRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
+  const clusters = () => [...proxy.clusters];
   const filterOf = (query: URLSearchParams) => {
     const filter = query.get('filter');
     return filter === null ? undefined : new RegExp(filter);
@@ -101,6 +118,6 @@ export function adminRoutes(proxy: ProxyInstance): Record<string, AdminRoute> {
   };
 }
 
-function prometheus(proxy: ProxyInstance) {
-  return textPage(formatPrometheus([...proxy.runtime.clusters.all()], proxy.serverStats(), proxy.registry.format()));
+function prometheus(proxy: AdminSubject) {
+  return textPage(formatPrometheus([...proxy.clusters], proxy.serverStats(), proxy.registry.format()));
 }

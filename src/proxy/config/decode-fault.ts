@@ -1,8 +1,8 @@
 // Envoy's HTTPFault -> FaultConfig. Used for the filter itself and for a route's own.
 import type { HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/http/fault/v3/fault';
+import type { FaultConfig } from '#proxy/route/fault';
 import { fractionOf } from './decode-matcher.ts';
 import { type Findings, milliseconds } from './findings.ts';
-import type { FaultConfig } from './http-connection-manager.ts';
 
 /** Undefined when it asks for nothing. */
 export function decodeFault(fault: HTTPFault, field: string, findings: Findings): FaultConfig | undefined {

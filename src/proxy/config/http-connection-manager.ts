@@ -1,5 +1,6 @@
 // Envoy's HttpConnectionManager as the data plane runs it: decoded, defaults filled in, immutable.
 import type { AccessLogConfig } from '#proxy/config/access-log';
+import type { FaultConfig } from '#proxy/route/fault';
 import type { RouteTable } from '#proxy/route/route-table';
 
 export interface HttpConnectionManagerConfig {
@@ -45,8 +46,3 @@ export type HttpFilterConfig =
   | { kind: 'fault'; name: string; fault: FaultConfig | undefined }
   | { kind: 'istio_stats'; name: string; reporter: 'sidecar' | 'gateway' }
   | { kind: 'peer_metadata'; name: string; discover: boolean; propagate: boolean };
-
-export interface FaultConfig {
-  delay: { fixedMs: number; fraction: number } | undefined;
-  abort: { httpStatus: number; fraction: number } | undefined;
-}

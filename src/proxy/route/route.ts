@@ -1,5 +1,5 @@
 // A route as the data plane runs it. Decoded by config/decode-route.ts; chosen by route-table.ts; pure.
-import type { FaultConfig } from '#proxy/config/http-connection-manager';
+import type { FaultConfig } from './fault.ts';
 
 /** What routing may look at; it never sees the protocol. Header names are lower case. */
 export interface RoutedRequest {
