@@ -102,8 +102,18 @@ export class AdsConnection<Request extends StreamRequest, Response> implements P
   }
 
   private answer(type: TypeUrl, subscription: Subscription<Request, Response>): void {
-    if (!this.options.source.ready) this.unanswered.add(type);
-    else this.send(type, subscription, { retain: true, force: true });
+    if (!this.options.source.ready) {
+      this.unanswered.add(type);
+      return;
+    }
+    // The answer is of the newest configuration: what it may refer to and has not been sent yet goes before it.
+    if (referring.includes(type)) {
+      for (const earlier of [typeUrl.cluster, typeUrl.endpoint]) {
+        const other = this.subscriptions.get(earlier);
+        if (other && this.dirty.delete(earlier)) this.send(earlier, other, { retain: true, force: false });
+      }
+    }
+    this.send(type, subscription, { retain: true, force: true });
   }
 
   /** Takes the push as far as it goes without the client. */

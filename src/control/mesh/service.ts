@@ -12,7 +12,7 @@ export interface MeshPort {
 }
 
 /** How clients find the endpoints. `passthrough`: they go where the application was going. */
-export type Resolution = 'eds' | 'dns' | 'dns-round-robin' | 'passthrough';
+type Resolution = 'eds' | 'dns' | 'dns-round-robin' | 'passthrough';
 
 export interface MeshService {
   /** Changes whenever anything else here does; no two values of one control plane share it. */

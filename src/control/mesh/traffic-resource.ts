@@ -81,6 +81,6 @@ export function resolveGateway(name: string, namespace: string): string {
 /** The older first; at the same age, by name and namespace, as Istio orders configuration. */
 export function compareAge(a: TrafficResource<unknown>, b: TrafficResource<unknown>): number {
   if (a.createdAt !== b.createdAt) return a.createdAt < b.createdAt ? -1 : 1;
-  const [left, right] = [`${a.name}.${a.namespace}`, `${b.name}.${b.namespace}`];
-  return left < right ? -1 : left > right ? 1 : 0;
+  if (a.name !== b.name) return a.name < b.name ? -1 : 1;
+  return a.namespace < b.namespace ? -1 : a.namespace > b.namespace ? 1 : 0;
 }

@@ -2,7 +2,7 @@
 import type { ObjectMeta } from '#api/kind';
 import type { Pod } from '#api/kinds/pod';
 
-export interface ContainerPort {
+interface ContainerPort {
   name: string;
   number: number;
   protocol: string;
@@ -44,11 +44,11 @@ function workloadNameOf(metadata: ObjectMeta): string {
 }
 
 /** Istio's canonical service: one label names it, whichever of the usual ones is there. */
-export function canonicalName(labels: Readonly<Record<string, string>>, fallback: string): string {
+function canonicalName(labels: Readonly<Record<string, string>>, fallback: string): string {
   return labels['service.istio.io/canonical-name'] || labels['app.kubernetes.io/name'] || labels['app'] || fallback;
 }
 
-export function canonicalRevision(labels: Readonly<Record<string, string>>): string {
+function canonicalRevision(labels: Readonly<Record<string, string>>): string {
   return labels['service.istio.io/canonical-revision'] || labels['app.kubernetes.io/version'] || labels['version'] || 'latest';
 }
 

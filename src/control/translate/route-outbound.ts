@@ -18,7 +18,7 @@ export const httpProxyRoutes = 'http_proxy';
 export function outboundRoutes(cache: ResourceCache, view: ProxyView, port: number): Resource {
   const hosts = serviceHosts(view, (candidate) => candidate.number === port && isHttp(candidate.protocol), 'with and without port');
   if (port === 80) hosts.push(...serviceLessHosts(view));
-  return routeConfiguration(cache, String(port), [...hosts, fallbackHost(view)]);
+  return routeConfiguration(cache, String(port), [...hosts, fallbackHost(view, false)]);
 }
 
 /** Every port, told apart by the port in the authority; plain names mean port 80. TCP services are reached by CONNECT. */
@@ -31,7 +31,7 @@ export function httpProxyRouteConfiguration(cache: ResourceCache, view: ProxyVie
     ...others,
     ...serviceLessHosts(view),
     ...tunnelHosts(view),
-    fallbackHost(view),
+    fallbackHost(view, true),
   ]);
 }
 
@@ -84,9 +84,15 @@ function tunnelHosts(view: ProxyView): VirtualHostInput[] {
   );
 }
 
-function fallbackHost({ scope }: ProxyView): VirtualHostInput {
+/** `tunnel`: clients ask by CONNECT as well. */
+function fallbackHost({ scope }: ProxyView, tunnel: boolean): VirtualHostInput {
   return scope.allowAny
-    ? { name: 'allow_any', domains: ['*'], rules: [], fallback: { kind: 'untouched', name: 'allow_any', cluster: passthroughCluster } }
+    ? {
+        name: 'allow_any',
+        domains: ['*'],
+        rules: [],
+        fallback: { kind: 'untouched', name: 'allow_any', cluster: passthroughCluster, tunnel },
+      }
     : { name: 'block_all', domains: ['*'], rules: [], fallback: { kind: 'status', name: 'block_all', status: 502 } };
 }
 

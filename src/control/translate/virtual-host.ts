@@ -12,10 +12,10 @@ import { routeMatch } from './route-match.ts';
 import { ruleKey, ruleOf, type SelectedRule } from './selected-rule.ts';
 
 /** Where requests go that no rule takes. */
-export type Fallback =
+type Fallback =
   | { kind: 'service'; cluster: string }
-  /** To where the application was going, past the mesh. */
-  | { kind: 'untouched'; name: string; cluster: string }
+  /** To where the application was going, past the mesh; with `tunnel`, by CONNECT as well. */
+  | { kind: 'untouched'; name: string; cluster: string; tunnel: boolean }
   /** CONNECT alone. */
   | { kind: 'tunnel'; cluster: string }
   | { kind: 'status'; name: string; status: number }
@@ -47,20 +47,25 @@ function fallbackRoutes(fallback: Fallback): Route[] {
     case 'service':
       return [Route.fromPartial({ ...always, name: 'default', action: plainAction(fallback.cluster) })];
     case 'untouched':
-      return [Route.fromPartial({ ...always, name: fallback.name, action: untouchedAction(fallback.cluster) })];
-    case 'tunnel':
       return [
-        Route.fromPartial({
-          name: 'connect',
-          match: { pathSpecifier: { $case: 'connectMatcher', value: {} } },
-          action: tunnelAction(fallback.cluster),
-        }),
+        ...(fallback.tunnel ? [tunnelRoute(fallback.cluster)] : []),
+        Route.fromPartial({ ...always, name: fallback.name, action: untouchedAction(fallback.cluster) }),
       ];
+    case 'tunnel':
+      return [tunnelRoute(fallback.cluster)];
     case 'status':
       return [Route.fromPartial({ ...always, name: fallback.name, action: statusAction(fallback.status) })];
     case 'none':
       return [];
   }
+}
+
+function tunnelRoute(cluster: string): Route {
+  return Route.fromPartial({
+    name: 'connect',
+    match: { pathSpecifier: { $case: 'connectMatcher', value: {} } },
+    action: tunnelAction(cluster),
+  });
 }
 
 /** One route for each of the rule's matches; they differ in nothing else. */

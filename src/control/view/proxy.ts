@@ -3,7 +3,7 @@ import type { Node } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import { parseNodeId } from '#xds/node-id';
 
 /** `grpc`: a client library that takes its configuration from xDS, without a proxy. */
-export type ProxyType = 'sidecar' | 'router' | 'grpc';
+type ProxyType = 'sidecar' | 'router' | 'grpc';
 
 export interface MeshProxy {
   /** The whole node id. */
