@@ -31,46 +31,27 @@ export interface AdminSubject {
 }
 
 export function adminRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
-  const clusters = () => [...proxy.clusters];
-  const filterOf = (query: URLSearchParams) => {
-    const filter = query.get('filter');
-    return filter === null ? undefined : new RegExp(filter);
-  };
+  return { ...clusterRoutes(proxy), ...configRoutes(proxy), ...lifecycleRoutes(proxy), ...statsRoutes(proxy) };
+}
+
+function clusterRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
   return {
     '/clusters': {
       help: 'upstream cluster status (format=json)',
-      serve: (query) => (query.get('format') === 'json' ? jsonPage(describeClusters(clusters())) : textPage(formatClusters(clusters()))),
+      serve: (query) =>
+        query.get('format') === 'json' ? jsonPage(describeClusters(proxy.clusters)) : textPage(formatClusters(proxy.clusters)),
     },
+  };
+}
+
+function configRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
+  return {
     '/config_dump': {
       help: 'the current configuration (resource=dynamic_listeners|..., include_eds)',
       serve: async (query) => {
         const json = new CanonicalJson(await readFile(descriptors));
         const resource = query.get('resource');
         return jsonPage(dumpConfig(proxy.dumpInput(), json, { ...(resource ? { resource } : {}), includeEds: query.has('include_eds') }));
-      },
-    },
-    '/drain_listeners': {
-      help: 'close the listeners, let connections finish',
-      mutates: true,
-      serve: () => {
-        void proxy.drain();
-        return textPage('OK\n');
-      },
-    },
-    '/healthcheck/fail': {
-      help: 'make /ready fail',
-      mutates: true,
-      serve: () => {
-        proxy.healthFailed = true;
-        return textPage('OK\n');
-      },
-    },
-    '/healthcheck/ok': {
-      help: 'make /ready tell the truth again',
-      mutates: true,
-      serve: () => {
-        proxy.healthFailed = false;
-        return textPage('OK\n');
       },
     },
     '/listeners': {
@@ -87,6 +68,26 @@ export function adminRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
         });
       },
     },
+  };
+}
+
+function lifecycleRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
+  const act = (help: string, change: () => void): AdminRoute => ({
+    help,
+    mutates: true,
+    serve: () => {
+      change();
+      return textPage('OK\n');
+    },
+  });
+  return {
+    '/drain_listeners': act('close the listeners, let connections finish', () => void proxy.drain()),
+    '/healthcheck/fail': act('make /ready fail', () => {
+      proxy.healthFailed = true;
+    }),
+    '/healthcheck/ok': act('make /ready tell the truth again', () => {
+      proxy.healthFailed = false;
+    }),
     '/logging': {
       help: `the log level (level=${logLevels.join('|')})`,
       mutates: true,
@@ -99,25 +100,31 @@ export function adminRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
         return textPage(`active loggers:\n  proxy: ${proxy.logger.level}\n`);
       },
     },
-    '/memory': { help: 'memory of the process that holds this proxy', serve: () => jsonPage(process.memoryUsage()) },
     '/ready': {
       help: 'LIVE when configured and taking traffic',
       serve: () => (proxy.state === 'LIVE' ? textPage('LIVE\n') : textPage(`${proxy.state}\n`, 503)),
     },
     '/server_info': { help: 'version, state, node', serve: () => jsonPage(proxy.serverInfo()) },
+  };
+}
+
+function statsRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
+  const filterOf = (query: URLSearchParams) => {
+    const filter = query.get('filter');
+    return filter === null ? undefined : new RegExp(filter);
+  };
+  const prometheus = () => textPage(formatPrometheus([...proxy.clusters], proxy.serverStats(), proxy.registry.format()));
+  return {
+    '/memory': { help: 'memory of the process that holds this proxy', serve: () => jsonPage(process.memoryUsage()) },
     '/stats': {
       help: 'counters (filter=REGEX, format=json|prometheus)',
       serve: (query) => {
         const format = query.get('format');
-        if (format === 'prometheus') return prometheus(proxy);
-        if (format === 'json') return jsonPage(statsJson(clusters(), proxy.serverStats(), filterOf(query)));
-        return textPage(formatStats(clusters(), proxy.serverStats(), filterOf(query)));
+        if (format === 'prometheus') return prometheus();
+        if (format === 'json') return jsonPage(statsJson(proxy.clusters, proxy.serverStats(), filterOf(query)));
+        return textPage(formatStats(proxy.clusters, proxy.serverStats(), filterOf(query)));
       },
     },
-    '/stats/prometheus': { help: "counters and Istio's metrics for Prometheus", serve: () => prometheus(proxy) },
+    '/stats/prometheus': { help: "counters and Istio's metrics for Prometheus", serve: prometheus },
   };
-}
-
-function prometheus(proxy: AdminSubject) {
-  return textPage(formatPrometheus([...proxy.clusters], proxy.serverStats(), proxy.registry.format()));
 }
