@@ -19,6 +19,8 @@ export class Timeout {
 }
 
 export class TimerWheel {
+  /** The clock's time at the last tick: cheap, and exact to a tick while any timeout is pending; older while none is. */
+  coarseMs: number;
   private readonly slots: Timeout[] = [];
   private readonly start: number;
   private tick = 0;
@@ -32,6 +34,7 @@ export class TimerWheel {
   ) {
     for (let i = 0; i < slotCount; i++) this.slots.push(emptySlot());
     this.start = clock.now();
+    this.coarseMs = this.start;
   }
 
   /** Fires `timeout` once, `delayMs` from now at the earliest; one that is pending is moved. */
@@ -39,7 +42,10 @@ export class TimerWheel {
     if (timeout.next !== null) this.unlink(timeout);
     if (this.closed) return;
     // With nothing pending the wheel stands still: it catches up before the first timeout goes in.
-    if (this.size === 0) this.tick = this.ticksUntilNow();
+    if (this.size === 0) {
+      this.coarseMs = this.clock.now();
+      this.tick = this.ticksUntilNow();
+    }
     timeout.dueTick = Math.ceil((this.clock.now() - this.start + delayMs) / this.tickMs);
     if (timeout.dueTick <= this.tick) timeout.dueTick = this.tick + 1;
     const slot = this.slots[timeout.dueTick % slotCount]!;
@@ -76,6 +82,7 @@ export class TimerWheel {
 
   private readonly turn = (): void => {
     this.timer = undefined;
+    this.coarseMs = this.clock.now();
     const until = this.ticksUntilNow();
     // After a long pause one round over the slots sees everything that is due.
     const from = Math.max(this.tick + 1, until - slotCount + 1);

@@ -49,7 +49,7 @@ function explicitFraming(spans: HeadSpans): Framing | undefined {
   }
   if (lengths > 1) return bad('content-length given twice');
   const line = first[fieldId['content-length']]!;
-  const length = parseLength(spans.text, spans.valueStart[line]!, spans.valueEnd[line]!);
+  const length = parseLength(spans.value(line));
   if (length < 0) return bad('content-length is not a number');
   return length === 0 ? none : { kind: 'length', length };
 }
@@ -59,10 +59,10 @@ function bad(reason: string): Framing {
 }
 
 /** Decimal digits only; -1 for anything else. */
-function parseLength(text: string, start: number, end: number): number {
-  if (start === end || end - start > lengthDigitsMax) return -1;
+function parseLength(text: string): number {
+  if (text === '' || text.length > lengthDigitsMax) return -1;
   let length = 0;
-  for (let i = start; i < end; i++) {
+  for (let i = 0; i < text.length; i++) {
     const digit = text.charCodeAt(i) - 48;
     if (digit < 0 || digit > 9) return -1;
     length = length * 10 + digit;

@@ -1,5 +1,5 @@
 // Where the parts of an HTTP/1 head are: offsets into its text. Filled by parse-head.ts in one pass, reused for head after head.
-import { fieldKey, knownCount, unknownField } from './field-names.ts';
+import { type FieldKey, knownCount, unknownField } from './field-names.ts';
 
 const firstCapacity = 32;
 
@@ -15,11 +15,8 @@ export class HeadSpans {
   targetEnd = 0;
   /** Of a response. */
   status = 0;
-  /** Per line; `lineStart` has one more: the end of the last line. */
-  lineStart = new Int32Array(firstCapacity + 1);
-  nameEnd = new Int32Array(firstCapacity);
-  valueStart = new Int32Array(firstCapacity);
-  valueEnd = new Int32Array(firstCapacity);
+  /** Per line four offsets: of the line, of its name's end, of its value's start and end. The line behind the last has the first. */
+  offsets = new Int32Array((firstCapacity + 1) * 4);
   hash = new Int32Array(firstCapacity);
   id = new Int8Array(firstCapacity);
   /** Known name -> its first line, or -1; and how many lines it has. */
@@ -37,19 +34,18 @@ export class HeadSpans {
   }
 
   get capacity(): number {
-    return this.nameEnd.length;
+    return this.hash.length;
   }
 
   grow(): void {
     const capacity = this.capacity * 2;
-    this.lineStart = widen(this.lineStart, capacity + 1);
-    this.nameEnd = widen(this.nameEnd, capacity);
-    this.valueStart = widen(this.valueStart, capacity);
-    this.valueEnd = widen(this.valueEnd, capacity);
-    this.hash = widen(this.hash, capacity);
-    const id = new Int8Array(capacity);
-    id.set(this.id);
-    this.id = id;
+    const { offsets, hash, id } = this;
+    this.offsets = new Int32Array((capacity + 1) * 4);
+    this.offsets.set(offsets);
+    this.hash = new Int32Array(capacity);
+    this.hash.set(hash);
+    this.id = new Int8Array(capacity);
+    this.id.set(id);
   }
 
   method(): string {
@@ -60,35 +56,39 @@ export class HeadSpans {
     return this.text.slice(this.methodEnd + 1, this.targetEnd);
   }
 
+  /** Of line `line`, or with `line === count` the end of the last. */
+  lineStart(line: number): number {
+    return this.offsets[line * 4]!;
+  }
+
   /** In lower case. */
   name(line: number): string {
-    return this.text.slice(this.lineStart[line], this.nameEnd[line]).toLowerCase();
+    return this.text.slice(this.offsets[line * 4], this.offsets[line * 4 + 1]).toLowerCase();
   }
 
   value(line: number): string {
-    return this.text.slice(this.valueStart[line], this.valueEnd[line]);
+    return this.text.slice(this.offsets[line * 4 + 2], this.offsets[line * 4 + 3]);
   }
 
-  /** The first line at or after `from` whose name is `name` (lower case), or -1. */
-  find(name: string, from = 0): number {
-    const key = fieldKey(name);
-    if (key.id !== unknownField && from === 0) return this.first[key.id]!;
-    for (let line = from; line < this.count; line++) {
-      if (this.hash[line] === key.hash && this.nameEnd[line]! - this.lineStart[line]! === name.length && this.name(line) === name)
-        return line;
+  /** The first line at or after `from` with this name, or -1. */
+  find(key: FieldKey, from = 0): number {
+    const { id, name } = key;
+    if (id !== unknownField) {
+      const first = this.first[id]!;
+      if (first >= from || first < 0) return first;
+      if (this.times[id] === 1) return -1;
+    }
+    const { hash, offsets, count } = this;
+    for (let line = from; line < count; line++) {
+      if (hash[line] !== key.hash || offsets[line * 4 + 1]! - offsets[line * 4]! !== name.length) continue;
+      if (this.name(line) === name) return line;
     }
     return -1;
   }
 
-  /** The value of a known name's only line; undefined when it is absent. */
+  /** The value of a known name's first line; undefined when it is absent. */
   known(id: number): string | undefined {
     const line = this.first[id]!;
     return line < 0 ? undefined : this.value(line);
   }
-}
-
-function widen(from: Int32Array<ArrayBuffer>, capacity: number): Int32Array<ArrayBuffer> {
-  const to = new Int32Array(capacity);
-  to.set(from);
-  return to;
 }

@@ -128,20 +128,20 @@ function fieldLines(buffer: Buffer, start: number, end: number, spans: HeadSpans
   let i = start + spans.parsed;
   for (;;) {
     if (i > endMax) return headError.tooLarge;
-    if (i + 1 >= end)
-      return i < end && buffer[i] !== CR && tokenLower[buffer[i]!] === 0 ? badLineStart(buffer[i]!) : incomplete(start, end, limits);
-    if (buffer[i] === CR) {
+    const first = i < end ? buffer[i]! : CR;
+    if (first === CR) {
+      if (i + 1 >= end) return incomplete(start, end, limits);
       if (buffer[i + 1] !== LF) return headError.badLineEnd;
-      spans.lineStart[spans.count] = i - start;
+      spans.offsets[spans.count * 4] = i - start;
       spans.text = latin1(buffer, start, i + 2);
       return i + 2;
     }
+    if (tokenLower[first] === 0) return badLineStart(first);
     if (spans.count === limits.headersMax) return headError.tooManyFields;
     if (spans.count === spans.capacity) spans.grow();
-    const next = fieldLine(buffer, start, i, end, spans);
-    if (next <= 0) return next === 0 ? incomplete(start, end, limits) : next;
-    spans.parsed = next - start;
-    i = next;
+    i = fieldLine(buffer, start, i, end, spans);
+    if (i <= 0) return i === 0 ? incomplete(start, end, limits) : i;
+    spans.parsed = i - start;
   }
 }
 
@@ -150,34 +150,34 @@ function badLineStart(byte: number): number {
   return byte === LF ? headError.badLineEnd : headError.badFieldName;
 }
 
-/** Parses the line at `lineStart`; returns the start of the next. */
+/** Parses the line at `lineStart`, which begins with a token byte; returns the start of the next. */
 function fieldLine(buffer: Buffer, start: number, lineStart: number, end: number, spans: HeadSpans): number {
   let i = lineStart;
   let hash = 0;
   for (let lower = 0; i < end && (lower = tokenLower[buffer[i]!]!) !== 0; i++) hash = hashStep(hash, lower);
   if (i === end) return 0;
-  if (buffer[i] !== COLON || i === lineStart) return i === lineStart ? badLineStart(buffer[i]!) : headError.badFieldName;
+  if (buffer[i] !== COLON) return headError.badFieldName;
   const nameEnd = i++;
   while (i < end && (buffer[i] === SP || buffer[i] === HTAB)) i++;
   const valueStart = i;
   while (i < end && valueByte[buffer[i]!] !== 0) i++;
-  if (i === end || (buffer[i] === CR && i + 1 === end)) return 0;
+  if (i + 1 >= end && (i === end || buffer[i] === CR)) return 0;
   if (buffer[i] !== CR || buffer[i + 1] !== LF)
     return buffer[i] === CR || buffer[i] === LF ? headError.badLineEnd : headError.badFieldValue;
   let valueEnd = i;
   while (valueEnd > valueStart && (buffer[valueEnd - 1] === SP || buffer[valueEnd - 1] === HTAB)) valueEnd--;
   const line = spans.count++;
-  spans.lineStart[line] = lineStart - start;
-  spans.nameEnd[line] = nameEnd - start;
-  spans.valueStart[line] = valueStart - start;
-  spans.valueEnd[line] = valueEnd - start;
+  const { offsets } = spans;
+  offsets[line * 4] = lineStart - start;
+  offsets[line * 4 + 1] = nameEnd - start;
+  offsets[line * 4 + 2] = valueStart - start;
+  offsets[line * 4 + 3] = valueEnd - start;
   spans.hash[line] = hash;
-  const id = lookupField(hash, nameEnd - lineStart);
-  spans.id[line] = unknownField;
-  if (id !== unknownField && sameName(buffer, lineStart, knownName(id))) {
-    spans.id[line] = id;
-    if (spans.times[id]!++ === 0) spans.first[id] = line;
-  }
+  let id = lookupField(hash, nameEnd - lineStart);
+  // Two names may have one hash.
+  if (id !== unknownField && !sameName(buffer, lineStart, knownName(id))) id = unknownField;
+  spans.id[line] = id;
+  if (id !== unknownField && spans.times[id]!++ === 0) spans.first[id] = line;
   return i + 2;
 }
 

@@ -10,7 +10,7 @@ export type BodyCoding = 'none' | 'length' | 'chunked' | 'close' | 'tunnel';
 export function requestCoding(head: RequestHead, fin: boolean): BodyCoding {
   if (head.upgrade !== '') return 'tunnel';
   if (fin) return 'none';
-  return head.header('content-length') === undefined ? 'chunked' : 'length';
+  return head.has('content-length') ? 'length' : 'chunked';
 }
 
 export function encodeRequest(head: RequestHead, coding: BodyCoding): string {
@@ -25,7 +25,7 @@ export function responseCoding(head: ResponseHead, fin: boolean, method: string,
   const { status } = head;
   if (status === 101 || (method === 'CONNECT' && status >= 200 && status < 300)) return 'tunnel';
   if (fin || status < 200 || status === 204 || status === 304 || method === 'HEAD') return 'none';
-  if (head.header('content-length') !== undefined) return 'length';
+  if (head.has('content-length')) return 'length';
   return minor === 0 ? 'close' : 'chunked';
 }
 
@@ -49,7 +49,7 @@ export function encodeResponse(
 /** A response without a body that does not say so by its status or by its method. */
 function saysNoLength(head: ResponseHead, method: string): boolean {
   const { status } = head;
-  return status >= 200 && status !== 204 && status !== 304 && method !== 'HEAD' && head.header('content-length') === undefined;
+  return status >= 200 && status !== 204 && status !== 304 && method !== 'HEAD' && !head.has('content-length');
 }
 
 /** The last chunk, the trailers, the empty line. */

@@ -5,6 +5,7 @@
 export interface Head {
   /** The value, joined with commas when there are several lines; undefined when absent. */
   header(name: string): string | undefined;
+  has(name: string): boolean;
   /** Replaces every line of that name. */
   set(name: string, value: string): void;
   /** Adds a line behind those that are there. */
@@ -47,6 +48,10 @@ export class FieldHead implements ResponseHead {
   header(name: string): string | undefined {
     const values = this.fields.filter((field) => field[0] === name);
     return values.length === 0 ? undefined : values.map((field) => field[1]).join(',');
+  }
+
+  has(name: string): boolean {
+    return this.fields.some((field) => field[0] === name);
   }
 
   set(name: string, value: string): void {

@@ -26,12 +26,11 @@ export function prepareRequest(stream: HttpStream): LocalReply | undefined {
     }
     // At an edge only the connection itself says how the client came.
     request.set('x-forwarded-proto', 'http');
-  } else if (request.header('x-forwarded-proto') === undefined) {
+  } else if (!request.has('x-forwarded-proto')) {
     request.append('x-forwarded-proto', request.scheme);
   }
   if (config.generateRequestId) {
-    const given = request.header('x-request-id');
-    if (given === undefined) request.append('x-request-id', runtime.newRequestId());
+    if (!request.has('x-request-id')) request.append('x-request-id', runtime.newRequestId());
     else if (isExternal(stream) && !config.preserveExternalRequestId) request.set('x-request-id', runtime.newRequestId());
   }
   return undefined;
@@ -51,6 +50,6 @@ function withoutPort(authority: string, port: number): string {
 
 export function prepareResponse(head: ResponseHead, config: HttpConnectionManagerConfig, clock: Clock): void {
   if (config.serverHeader === 'overwrite') head.set('server', config.serverName);
-  else if (config.serverHeader === 'append-if-absent' && head.header('server') === undefined) head.append('server', config.serverName);
-  if (head.header('date') === undefined) head.append('date', httpDate(clock.wallMs()));
+  else if (config.serverHeader === 'append-if-absent' && !head.has('server')) head.append('server', config.serverName);
+  if (!head.has('date')) head.append('date', httpDate(clock.wallMs()));
 }

@@ -1,6 +1,6 @@
 // An HTTP/1 head behind the neutral interface: the text that came, which lines were taken out, which were added. Encoding it as
 // HTTP/1 again passes the untouched lines through in spans, without looking at them.
-import { fieldId, fieldKey, isHopByHop, unknownField } from '#codec/http1/field-names';
+import { fieldId, fieldKey, isHopByHop } from '#codec/http1/field-names';
 import { HeadSpans } from '#codec/http1/head-spans';
 import type { Head, RequestHead, ResponseHead } from './head.ts';
 
@@ -23,15 +23,23 @@ export abstract class RawHead implements Head {
   }
 
   header(name: string): string | undefined {
-    const { spans } = this;
+    const { spans, addedNames } = this;
+    const key = fieldKey(name);
     let value: string | undefined;
-    for (let line = spans.find(name); line >= 0; line = this.nextLine(name, line)) {
+    for (let line = spans.find(key); line >= 0; line = spans.find(key, line + 1)) {
       if (this.removed[line] === 0) value = value === undefined ? spans.value(line) : `${value},${spans.value(line)}`;
     }
-    for (let i = 0; i < this.addedNames.length; i++) {
-      if (this.addedNames[i] === name) value = value === undefined ? this.addedValues[i] : `${value},${this.addedValues[i]}`;
+    for (let i = 0; i < addedNames.length; i++) {
+      if (addedNames[i] === name) value = value === undefined ? this.addedValues[i] : `${value},${this.addedValues[i]}`;
     }
     return value;
+  }
+
+  has(name: string): boolean {
+    const { spans } = this;
+    const key = fieldKey(name);
+    for (let line = spans.find(key); line >= 0; line = spans.find(key, line + 1)) if (this.removed[line] === 0) return true;
+    return this.addedNames.includes(name);
   }
 
   set(name: string, value: string): void {
@@ -45,9 +53,12 @@ export abstract class RawHead implements Head {
   }
 
   remove(name: string): void {
-    for (let line = this.spans.find(name); line >= 0; line = this.nextLine(name, line)) this.removeLine(line);
-    for (let i = this.addedNames.indexOf(name); i >= 0; i = this.addedNames.indexOf(name)) {
-      this.addedNames.splice(i, 1);
+    const { spans, addedNames } = this;
+    const key = fieldKey(name);
+    for (let line = spans.find(key); line >= 0; line = spans.find(key, line + 1)) this.removeLine(line);
+    for (let i = addedNames.length - 1; i >= 0; i--) {
+      if (addedNames[i] !== name) continue;
+      addedNames.splice(i, 1);
       this.addedValues.splice(i, 1);
     }
   }
@@ -63,15 +74,15 @@ export abstract class RawHead implements Head {
   encodeFields(): string {
     const { spans } = this;
     let out = '';
-    let from = spans.lineStart[0]!;
+    let from = spans.lineStart(0);
     if (this.anyRemoved) {
       for (let line = 0; line < spans.count; line++) {
         if (this.removed[line] === 0) continue;
-        out += spans.text.slice(from, spans.lineStart[line]);
-        from = spans.lineStart[line + 1]!;
+        out += spans.text.slice(from, spans.lineStart(line));
+        from = spans.lineStart(line + 1);
       }
     }
-    out += spans.text.slice(from, spans.lineStart[spans.count]);
+    out += spans.text.slice(from, spans.lineStart(spans.count));
     for (let i = 0; i < this.addedNames.length; i++) out += `${this.addedNames[i]}: ${this.addedValues[i]}\r\n`;
     return out;
   }
@@ -86,11 +97,6 @@ export abstract class RawHead implements Head {
     const { spans } = this;
     for (let line = 0; line < spans.count; line++) if (isHopByHop(spans.id[line]!)) this.removeLine(line);
     for (const name of connectionOptions(spans)) if (name !== 'close' && name !== 'keep-alive') this.remove(name);
-  }
-
-  private nextLine(name: string, line: number): number {
-    const { id } = fieldKey(name);
-    return id !== unknownField && this.spans.times[id] === 1 ? -1 : this.spans.find(name, line + 1);
   }
 }
 

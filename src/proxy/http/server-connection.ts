@@ -44,6 +44,7 @@ export class ServerConnection implements ResponsePort {
   private sinceMs: number;
   private stream: HttpStream | undefined;
   private responseTunnel = false;
+  private paused = false;
   private requests = 0;
   private drainDeadlineMs = Number.POSITIVE_INFINITY;
   /** Bytes that came too early: of a head that is not complete, or behind a request that is not answered. */
@@ -178,7 +179,7 @@ export class ServerConnection implements ResponsePort {
       return end;
     }
     if (stop === 0) {
-      if (this.bodyReader.undelivered > 0) this.socket.pause();
+      if (this.bodyReader.undelivered > 0) this.pause();
       return end;
     }
     // Unless the response has ended with it, and the connection is at the next request already.
@@ -190,14 +191,24 @@ export class ServerConnection implements ResponsePort {
   /** Pipelined requests wait here, at most one read of them: the socket is not read while they do. */
   private hold(buffer: Buffer, start: number, end: number): void {
     this.held = Buffer.from(buffer.subarray(start, end));
-    this.socket.pause();
+    this.pause();
+  }
+
+  private pause(): void {
+    if (!this.paused) this.socket.pause();
+    this.paused = true;
+  }
+
+  private resume(): void {
+    if (this.paused) this.socket.resume();
+    this.paused = false;
   }
 
   private consumeHeld(): void {
     if (this.state === 'closed' || this.state === 'lingering') return;
     const { held } = this;
     this.held = undefined;
-    this.socket.resume();
+    this.resume();
     if (held !== undefined) this.consume(held, 0, held.length);
   }
 
@@ -291,7 +302,7 @@ export class ServerConnection implements ResponsePort {
     const { bodyReader } = this;
     if (bodyReader.undelivered === 0) return;
     bodyReader.undelivered = Math.max(0, bodyReader.undelivered - bytes);
-    if (bodyReader.undelivered === 0 && this.held === undefined) this.socket.resume();
+    if (bodyReader.undelivered === 0 && this.held === undefined) this.resume();
   }
 
   flush(): void {
@@ -335,7 +346,7 @@ export class ServerConnection implements ResponsePort {
       return;
     }
     this.enter('idle');
-    if (this.held === undefined && !this.socket.isPaused()) this.arm();
+    if (!this.paused) this.arm();
     else this.consumeHeld();
   }
 
@@ -343,7 +354,7 @@ export class ServerConnection implements ResponsePort {
     this.enter('lingering');
     this.held = undefined;
     this.socket.end();
-    this.socket.resume();
+    this.resume();
     this.arm();
   }
 

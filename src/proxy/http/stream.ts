@@ -344,7 +344,9 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
   }
 
   private touch(): void {
-    this.lastActivityMs = this.manager.runtime.clock.now();
+    // Exact to a tick of the wheel, which is as exact as the timeout that it is for.
+    const { coarseMs } = this.manager.runtime.timers;
+    if (coarseMs > this.lastActivityMs) this.lastActivityMs = coarseMs;
   }
 
   // --- What routing and telemetry ask.

@@ -25,6 +25,8 @@ export class ListenerManager {
   /** Connections closed because there were too many. */
   overflows = 0;
   private readonly listeners = new Map<string, Listener>();
+  /** Removed, with connections that drain. */
+  private readonly leaving = new Set<Listener>();
   private readonly bound = new Map<string, BoundAddress>();
   private connections = 0;
   private applying: Promise<unknown> = Promise.resolve();
@@ -87,9 +89,10 @@ export class ListenerManager {
   async close(): Promise<void> {
     const drained = this.drain(0);
     await this.applying;
-    for (const listener of this.listeners.values()) listener.close();
+    for (const listener of [...this.listeners.values(), ...this.leaving]) listener.close();
     await drained;
     this.listeners.clear();
+    this.leaving.clear();
   }
 
   private get statsTables() {
@@ -101,6 +104,8 @@ export class ListenerManager {
     for (const key of listener.servers.keys()) this.bound.delete(key);
     listener.drain();
     this.listeners.delete(name);
+    for (const former of this.leaving) if (former.connectionCount === 0) this.leaving.delete(former);
+    this.leaving.add(listener);
   }
 
   /** Opens what is not open yet, closes what should not be. */

@@ -36,6 +36,7 @@ export class ClientConnection implements RequestPort {
   private reusable = true;
   private connected = false;
   private closed = false;
+  private paused = false;
   private held: Buffer | undefined;
   private owed = 0;
   private requests = 0;
@@ -71,10 +72,8 @@ export class ClientConnection implements RequestPort {
     return this.requests > 1;
   }
 
-  /** Our side of the connection. */
-  get localAddress(): string {
-    return this.socket.localAddress === undefined ? '' : `${this.socket.localAddress}:${this.socket.localPort}`;
-  }
+  /** Our side of the connection, once it is there; empty before. */
+  localAddress = '';
 
   /** The response to the next request goes to `port`. The request follows by `head`, and so on. */
   begin(port: ResponsePort): void {
@@ -125,7 +124,7 @@ export class ClientConnection implements RequestPort {
     const { bodyReader } = this;
     if (bodyReader.undelivered === 0) return;
     bodyReader.undelivered = Math.max(0, bodyReader.undelivered - bytes);
-    if (bodyReader.undelivered === 0) this.socket.resume();
+    if (bodyReader.undelivered === 0) this.resume();
   }
 
   flush(): void {
@@ -205,8 +204,18 @@ export class ClientConnection implements RequestPort {
       this.reader.large = false;
       return stop;
     }
-    if (this.bodyReader.undelivered > 0 && !this.closed) this.socket.pause();
+    if (this.bodyReader.undelivered > 0) this.pause();
     return end;
+  }
+
+  private pause(): void {
+    if (!this.paused) this.socket.pause();
+    this.paused = true;
+  }
+
+  private resume(): void {
+    if (this.paused) this.socket.resume();
+    this.paused = false;
   }
 
   private fail(detail: string): -1 {
@@ -233,6 +242,7 @@ export class ClientConnection implements RequestPort {
   private onConnect(): void {
     const { context } = this.endpoint;
     this.connected = true;
+    this.localAddress = `${this.socket.localAddress}:${this.socket.localPort}`;
     context.stats.upstream_rq_pending_active--;
     context.timers.cancel(this.timeout);
   }
@@ -277,7 +287,7 @@ export class ClientConnection implements RequestPort {
 
   /** Both messages are through: the next may have the connection, unless it is worn, in doubt or unwanted. */
   private finish(): void {
-    const { config, clock, timers, stats } = this.endpoint.context;
+    const { config, timers, stats } = this.endpoint.context;
     this.port = undefined;
     this.bodyReader.detach();
     if (config.maxRequestsPerConnection > 0 && this.requests >= config.maxRequestsPerConnection) {
@@ -288,9 +298,9 @@ export class ClientConnection implements RequestPort {
       this.socket.destroy();
       return;
     }
-    this.socket.resume();
-    this.idleSinceMs = clock.now();
+    this.resume();
     if (config.idleTimeoutMs > 0 && !this.timeout.pending) timers.set(this.timeout, config.idleTimeoutMs);
+    this.idleSinceMs = timers.coarseMs;
     this.pool.release(this);
   }
 

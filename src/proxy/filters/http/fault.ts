@@ -1,8 +1,9 @@
 // Injects faults: a delay before the request goes on, an answer in the upstream's place. Envoy's `fault` filter; the route's own
 // configuration stands in for the filter's.
-import type { FaultConfig } from '#proxy/route/fault';
+
 import type { HttpFilter } from '#proxy/http/connection-manager';
 import type { HttpStream } from '#proxy/http/stream';
+import type { FaultConfig } from '#proxy/route/fault';
 import { Timeout } from '#proxy/timer-wheel';
 import { responseFlag } from '#telemetry/response-flags';
 

@@ -4,7 +4,7 @@ import type { SocketAddress } from '#proxy/config/socket-address';
 import type { FieldList, ResponseHead } from '#proxy/http/head';
 import { localReset, overflow, type ResetReason, type ResponsePort } from '#proxy/http/port';
 import type { HttpStream, Pending } from '#proxy/http/stream';
-import type { ForwardAction } from '#proxy/route/route';
+import type { ForwardAction, RetryPolicy } from '#proxy/route/route';
 import { Timeout } from '#proxy/timer-wheel';
 import type { ClientConnection } from '#proxy/upstream/client-connection';
 import type { Cluster } from '#proxy/upstream/cluster';
@@ -13,7 +13,7 @@ import type { Endpoint } from '#proxy/upstream/endpoint';
 import { TunnelConnection } from '#proxy/upstream/tunnel-connection';
 import { responseFlag } from '#telemetry/response-flags';
 import { describeReset, idempotent } from './reset-reply.ts';
-import { type RetryDecision, RetryState } from './retry-state.ts';
+import { noRetry, type RetryDecision, RetryState, retriesReset, retriesStatus } from './retry-state.ts';
 
 type Upstream = ClientConnection | TunnelConnection;
 
@@ -21,8 +21,11 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
   private connection: Upstream | undefined;
   private endpoint: Endpoint | undefined;
   private waiting = false;
-  private readonly retry: RetryState | undefined;
-  private readonly tried: Set<Endpoint> | undefined;
+  /** There when the route allows retries, of this kind of request. */
+  private readonly policy: RetryPolicy | undefined;
+  private retry: RetryState | undefined;
+  /** Endpoints of failed tries, when the policy avoids them. */
+  private tried: Set<Endpoint> | undefined;
   private tryStartMs = 0;
   /** One more try was made because a kept connection turned out to be dead: at most once. */
   private replacedDead = false;
@@ -37,16 +40,13 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
     private readonly suppressEnvoyHeaders: boolean,
   ) {
     const { retry } = action;
-    if (retry !== undefined && retry.retriesMax > 0 && stream.request.upgrade === '') {
-      this.retry = new RetryState(retry, cluster, stream.manager.runtime.random);
-      if (retry.avoidPreviousHosts) this.tried = new Set();
-    }
+    if (retry !== undefined && retry.retriesMax > 0 && stream.request.upgrade === '') this.policy = retry;
   }
 
   start(): void {
     const { stream, action } = this;
     stream.pending = this;
-    stream.keepBody = this.retry !== undefined;
+    stream.keepBody = this.policy !== undefined;
     if (action.timeoutMs > 0 && stream.request.upgrade === '') {
       if (!this.suppressEnvoyHeaders) stream.request.set('x-envoy-expected-rq-timeout-ms', String(action.timeoutMs));
       this.timeout = new Timeout(() => this.onTimeout('response_timeout'));
@@ -87,13 +87,12 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
       return;
     }
     this.endpoint = endpoint;
-    this.tried?.add(endpoint);
     stream.attempts++;
     stream.upstreamHost = endpoint.name;
     stream.workload = endpoint.config.workload;
     if (!this.suppressEnvoyHeaders) stream.request.set('x-envoy-attempt-count', String(stream.attempts));
     this.tryStartMs = stream.manager.runtime.clock.now();
-    const { perTryTimeoutMs } = this.action.retry ?? { perTryTimeoutMs: 0 };
+    const perTryTimeoutMs = this.action.retry?.perTryTimeoutMs ?? 0;
     if (perTryTimeoutMs > 0) {
       this.tryTimeout ??= new Timeout(() => this.onTryTimeout());
       stream.manager.runtime.timers.set(this.tryTimeout, perTryTimeoutMs);
@@ -171,16 +170,16 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
     cluster.stats.countResponse(head.status);
     if (head.status >= 500) endpoint!.stats.rq_error++;
     else endpoint!.stats.rq_success++;
-    if (this.retry !== undefined) {
-      const decision = this.mayRepeat ? this.retry.afterResponse(head) : ({ kind: 'no' } as const);
+    if (this.policy !== undefined && retriesStatus(this.policy, head)) {
+      const decision = this.decideRetry();
       if (decision.kind === 'retry') {
         if (fin && stream.requestDone) this.endTry();
         else this.giveUpTry();
         this.tryLater(decision.delayMs);
         return;
       }
-      this.markRetries(decision);
-      if (decision.kind === 'no') this.retry.countSuccess();
+    } else if (this.retry !== undefined && this.retry.retries > 0) {
+      cluster.stats.upstream_rq_retry_success++;
     }
     if (this.tryTimeout !== undefined) stream.manager.runtime.timers.cancel(this.tryTimeout);
     stream.upstreamServiceMs = Math.round(stream.manager.runtime.clock.now() - this.tryStartMs);
@@ -246,23 +245,29 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
   }
 
   private fail(reason: ResetReason, sent: boolean): void {
-    const { stream } = this;
-    if (this.retry !== undefined && this.mayRepeat) {
-      const decision = this.retry.afterReset(reason, sent);
+    const { stream, policy } = this;
+    if (policy !== undefined && retriesReset(policy, reason, sent)) {
+      const decision = this.decideRetry();
       if (decision.kind === 'retry') {
         this.tryLater(decision.delayMs);
         return;
       }
-      this.markRetries(decision);
     }
     const reply = describeReset(reason);
     stream.upstreamFailure = reply.transportFailure;
     stream.reply(reply);
   }
 
-  private markRetries(decision: RetryDecision): void {
-    if (decision.kind === 'limit') this.stream.flags |= responseFlag.upstreamRetryLimitExceeded;
-    if (decision.kind === 'overflow') this.stream.flags |= responseFlag.upstreamOverflow;
+  /** After the policy wanted a retry. Says in the stream's flags when there is none. */
+  private decideRetry(): RetryDecision {
+    const { stream, policy, cluster, endpoint } = this;
+    if (!this.mayRepeat) return noRetry;
+    this.retry ??= new RetryState(policy!, cluster, stream.manager.runtime.random);
+    const decision = this.retry.decide();
+    if (decision.kind === 'limit') stream.flags |= responseFlag.upstreamRetryLimitExceeded;
+    if (decision.kind === 'overflow') stream.flags |= responseFlag.upstreamOverflow;
+    if (policy!.avoidPreviousHosts && endpoint !== undefined) this.tried = (this.tried ?? new Set()).add(endpoint);
+    return decision;
   }
 
   private tryLater(delayMs: number): void {
@@ -273,13 +278,14 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
   private onTryTimeout(): void {
     this.cluster.stats.upstream_rq_per_try_timeout++;
     this.endpoint!.stats.rq_timeout++;
-    const decision = this.retry !== undefined && this.mayRepeat ? this.retry.afterReset(localReset, true) : ({ kind: 'no' } as const);
-    if (decision.kind === 'retry') {
-      this.giveUpTry();
-      this.tryLater(decision.delayMs);
-      return;
+    if (this.policy !== undefined && retriesReset(this.policy, localReset, true)) {
+      const decision = this.decideRetry();
+      if (decision.kind === 'retry') {
+        this.giveUpTry();
+        this.tryLater(decision.delayMs);
+        return;
+      }
     }
-    this.markRetries(decision);
     this.onTimeout('upstream_per_try_timeout');
   }
 

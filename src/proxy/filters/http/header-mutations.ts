@@ -4,7 +4,7 @@ import type { HeaderMutations } from '#proxy/route/route';
 
 export function mutateRequest(head: RequestHead, mutations: HeaderMutations): void {
   for (const name of mutations.remove) head.remove(name);
-  for (const { name, value } of mutations.addIfAbsent) if (head.header(name) === undefined) head.append(name, value);
+  for (const { name, value } of mutations.addIfAbsent) if (!head.has(name)) head.append(name, value);
   for (const { name, value } of mutations.append) head.append(name, value);
   for (const { name, value } of mutations.set) {
     if (name === 'host' || name === ':authority') head.authority = value;
@@ -14,7 +14,7 @@ export function mutateRequest(head: RequestHead, mutations: HeaderMutations): vo
 
 export function mutateResponse(head: Head, mutations: HeaderMutations): void {
   for (const name of mutations.remove) head.remove(name);
-  for (const { name, value } of mutations.addIfAbsent) if (head.header(name) === undefined) head.append(name, value);
+  for (const { name, value } of mutations.addIfAbsent) if (!head.has(name)) head.append(name, value);
   for (const { name, value } of mutations.append) head.append(name, value);
   for (const { name, value } of mutations.set) head.set(name, value);
 }

@@ -28,9 +28,9 @@ export function peerMetadataFilter(config: Config, direction: TrafficDirection, 
 }
 
 function take(head: Head): PeerMetadata | undefined {
+  if (!head.has(metadataHeader) && !head.has(idHeader)) return undefined;
   const metadata = head.header(metadataHeader);
   const id = head.header(idHeader);
-  if (metadata === undefined && id === undefined) return undefined;
   head.remove(metadataHeader);
   head.remove(idHeader);
   return { metadata: metadata ?? '', id: id ?? '' };

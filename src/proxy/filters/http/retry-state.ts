@@ -9,19 +9,11 @@ import type { Cluster } from '#proxy/upstream/cluster';
 
 export type RetryDecision = { readonly kind: 'retry'; readonly delayMs: number } | { readonly kind: 'no' | 'limit' | 'overflow' };
 
-const no: RetryDecision = { kind: 'no' };
+export const noRetry: RetryDecision = { kind: 'no' };
 
-/** gRPC status codes that have a word in `retry_on`. */
-const grpcWords = new Map([
-  ['1', 'cancelled'],
-  ['4', 'deadline-exceeded'],
-  ['8', 'resource-exhausted'],
-  ['13', 'internal'],
-  ['14', 'unavailable'],
-]);
-
+/** The retries of one request; made when its first try has failed. */
 export class RetryState {
-  private retries = 0;
+  retries = 0;
   /** This request's retry under way counts against the cluster's `retriesMax`. */
   private counted = false;
   private readonly backoff: Backoff;
@@ -34,31 +26,10 @@ export class RetryState {
     this.backoff = new Backoff({ random, delayMsMin: policy.backoffMsMin, delayMsMax: policy.backoffMsMax });
   }
 
-  /** After a response's head. */
-  afterResponse(head: ResponseHead): RetryDecision {
-    this.settle();
-    return wantsRetryOfStatus(this.policy, head) ? this.decide() : no;
-  }
-
-  /** After a try that ended without a response. `sent`: some of it may have reached the upstream. */
-  afterReset(reason: ResetReason, sent: boolean): RetryDecision {
-    this.settle();
-    return wantsRetryOfReset(this.policy.on, reason, sent) ? this.decide() : no;
-  }
-
-  /** The try under way is over; to be called at the stream's end too. */
-  settle(): void {
-    if (this.counted) this.cluster.activeRetries--;
-    this.counted = false;
-  }
-
-  /** The last try was a retry, and it did it. */
-  countSuccess(): void {
-    if (this.retries > 0) this.cluster.stats.upstream_rq_retry_success++;
-  }
-
-  private decide(): RetryDecision {
+  /** May a request that the policy wants to retry be retried now? */
+  decide(): RetryDecision {
     const { stats, config } = this.cluster;
+    this.settle();
     if (this.retries >= this.policy.retriesMax) {
       stats.upstream_rq_retry_limit_exceeded++;
       return { kind: 'limit' };
@@ -73,19 +44,37 @@ export class RetryState {
     stats.upstream_rq_retry++;
     return { kind: 'retry', delayMs: this.backoff.next() };
   }
+
+  /** The try under way is over; to be called at the stream's end too. */
+  settle(): void {
+    if (this.counted) this.cluster.activeRetries--;
+    this.counted = false;
+  }
 }
 
-function wantsRetryOfStatus({ on, statuses }: RetryPolicy, head: ResponseHead): boolean {
+/** gRPC status codes that have a word in `retry_on`. */
+const grpcWords: Readonly<Record<string, string>> = {
+  '1': 'cancelled',
+  '4': 'deadline-exceeded',
+  '8': 'resource-exhausted',
+  '13': 'internal',
+  '14': 'unavailable',
+};
+
+/** Does the policy want a response with this head to be retried? */
+export function retriesStatus({ on, statuses }: RetryPolicy, head: ResponseHead): boolean {
   const { status } = head;
   if (status >= 500 && on.has('5xx')) return true;
   if (status >= 502 && status <= 504 && on.has('gateway-error')) return true;
   if (status === 409 && on.has('retriable-4xx')) return true;
-  if (on.has('retriable-status-codes') && statuses.has(status)) return true;
-  const grpc = grpcWords.get(head.header('grpc-status') ?? '');
-  return grpc !== undefined && on.has(grpc);
+  if (statuses.has(status) && on.has('retriable-status-codes')) return true;
+  if (!head.has('grpc-status')) return false;
+  const word = grpcWords[head.header('grpc-status') ?? ''];
+  return word !== undefined && on.has(word);
 }
 
-function wantsRetryOfReset(on: ReadonlySet<string>, reason: ResetReason, sent: boolean): boolean {
+/** Does it want a try without a response to be? `sent`: some of the request may have reached the upstream. */
+export function retriesReset({ on }: RetryPolicy, reason: ResetReason, sent: boolean): boolean {
   if (reason.kind === 'overflow') return false;
   if (on.has('5xx') || on.has('gateway-error') || on.has('reset')) return true;
   if (!sent && on.has('reset-before-request')) return true;

@@ -1,0 +1,183 @@
+// Lateen's own data path with a configuration as a mesh has it: 50 hosts, 12 routes with a header match and weights of 90 and 10,
+// Istio's metrics and request ids on. Only xDS is left out. `node lateen-proxy.js PORT BACKEND-PORT`
+import { randomUUID } from 'node:crypto';
+import { systemClock } from '#foundation/clock';
+import { createLogger } from '#foundation/logger';
+import { systemRandom } from '#foundation/random';
+import type { ClusterConfig } from '#proxy/config/cluster';
+import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
+import type { ListenerConfig } from '#proxy/config/listener';
+import { identityPlacement } from '#proxy/config/socket-address';
+import { ListenerManager } from '#proxy/listen/listener-manager';
+import type { Route } from '#proxy/route/route';
+import type { RouteMatch } from '#proxy/route/route-match';
+import { type MatchedRoute, RouteTable, type VirtualHost } from '#proxy/route/route-table';
+import { exactly, startsWith } from '#proxy/route/string-matcher';
+import { createRuntime } from '#proxy/runtime';
+import { RequestStats } from '#proxy/telemetry/request-stats';
+import { systemResolver } from '#proxy/upstream/dns-resolver';
+import { IstioMetrics } from '#telemetry/istio-metrics';
+import { MetricsRegistry } from '#telemetry/metrics';
+import { workloadOfMetadata } from '#telemetry/workload';
+
+const [port = 0, backendPort = 0] = process.argv.slice(2).map(Number);
+const none = { set: [], append: [], addIfAbsent: [], remove: [] };
+
+const metrics = new IstioMetrics(new MetricsRegistry());
+const self = workloadOfMetadata({ WORKLOAD_NAME: 'bench', NAMESPACE: 'default' });
+const runtime = createRuntime({
+  clock: systemClock,
+  random: systemRandom,
+  logger: createLogger({ level: 'warn' }),
+  placement: identityPlacement,
+  routeTables: new Map(),
+  exchangeListeners: { http: () => [new RequestStats(metrics, 'source', self)], tcp: () => [] },
+  peerMetadata: undefined,
+  resolver: systemResolver,
+  newRequestId: randomUUID,
+});
+
+for (const subset of ['v1', 'v2']) runtime.clusters.set(cluster(subset));
+
+const listeners = new ListenerManager(runtime);
+const problems = await listeners.apply([listener()]);
+for (const { message } of problems) throw new Error(message);
+
+function cluster(subset: string): ClusterConfig {
+  return {
+    name: clusterName(subset),
+    discovery: { kind: 'static' },
+    endpoints: [
+      {
+        address: { address: '127.0.0.1', port: backendPort },
+        weight: 1,
+        priority: 0,
+        healthy: true,
+        locality: 'region/zone',
+        workload: `svc-${subset};default;svc;${subset};Kubernetes`,
+      },
+    ],
+    loadBalancer: 'least_request',
+    leastRequestChoices: 2,
+    connectTimeoutMs: 10_000,
+    circuitBreaker: { connectionsMax: 4096, pendingRequestsMax: 4096, requestsMax: 4096, retriesMax: 3 },
+    idleTimeoutMs: 3_600_000,
+    maxRequestsPerConnection: 0,
+    bindAddress: undefined,
+    bufferBytesMax: 1_048_576,
+    service: { host: 'svc.default.svc.cluster.local', name: 'svc', namespace: 'default' },
+  };
+}
+
+function clusterName(subset: string): string {
+  return `outbound|80|${subset}|svc.default.svc.cluster.local`;
+}
+
+/** Ten prefixes that do not match, a canary by header that does not either, and the weighted rest. */
+function virtualHost(name: string, port: number): VirtualHost {
+  const prefixes = Array.from({ length: 10 }, (_, i) => matched(`/api${i}/`, [], { v1: 1 }));
+  const canary = matched('/', [{ name: 'x-version', test: exactly('canary'), invert: false, missingAsEmpty: false }], { v2: 1 });
+  return { name: `${name}:${port}`, domains: [name, `${name}:${port}`], routes: [...prefixes, canary, matched('/', [], { v1: 90, v2: 10 })] };
+}
+
+function matched(prefix: string, headers: RouteMatch['headers'], weights: Record<string, number>): MatchedRoute {
+  const match = { path: startsWith(prefix), connect: false, headers, query: [], fraction: 1 };
+  return { match, route: route(prefix, weights) };
+}
+
+function route(name: string, weights: Record<string, number>): Route {
+  const clusters = Object.entries(weights).map(([subset, weight]) => ({
+    name: clusterName(subset),
+    weight,
+    requestHeaders: none,
+    responseHeaders: none,
+  }));
+  const weightTotal = clusters.reduce((total, { weight }) => total + weight, 0);
+  return {
+    name,
+    virtualHost: 'svc',
+    requestHeaders: none,
+    responseHeaders: none,
+    fault: undefined,
+    origin: undefined,
+    action: {
+      kind: 'forward',
+      clusters,
+      weightTotal,
+      timeoutMs: 0,
+      idleTimeoutMs: 0,
+      authority: undefined,
+      path: undefined,
+      upgradeTypes: new Set(),
+      // Istio's default policy.
+      retry: {
+        retriesMax: 2,
+        on: new Set(['connect-failure', 'refused-stream', 'unavailable', 'cancelled', 'retriable-status-codes']),
+        statuses: new Set([503]),
+        perTryTimeoutMs: 0,
+        backoffMsMin: 25,
+        backoffMsMax: 250,
+        hostSelectionRetriesMax: 5,
+        avoidPreviousHosts: true,
+      },
+    },
+  };
+}
+
+function connectionManager(): HttpConnectionManagerConfig {
+  const hosts = Array.from({ length: 49 }, (_, i) => virtualHost(`svc${i}.default.svc.cluster.local`, 80));
+  const table = new RouteTable('80', '1', [...hosts, virtualHost('127.0.0.1', port)]);
+  return {
+    statPrefix: 'outbound_0.0.0.0_80',
+    routes: { kind: 'inline', table },
+    httpFilters: [
+      { kind: 'peer_metadata', name: 'peer_metadata', discover: true, propagate: true },
+      { kind: 'fault', name: 'fault', fault: undefined },
+      { kind: 'istio_stats', name: 'istio_stats', reporter: 'sidecar' },
+      { kind: 'router', name: 'router', suppressEnvoyHeaders: false },
+    ],
+    accessLogs: [],
+    idleTimeoutMs: 3_600_000,
+    streamIdleTimeoutMs: 300_000,
+    requestTimeoutMs: 0,
+    requestHeadersTimeoutMs: 10_000,
+    drainTimeoutMs: 5000,
+    headBytesMax: 61_440,
+    headersMax: 100,
+    maxRequestsPerConnection: 0,
+    useRemoteAddress: true,
+    skipXffAppend: false,
+    generateRequestId: true,
+    preserveExternalRequestId: false,
+    serverName: 'istio-envoy',
+    serverHeader: 'overwrite',
+    upgradeTypes: new Set(['websocket']),
+    normalizePath: true,
+    mergeSlashes: false,
+    escapedSlashes: 'keep',
+    stripMatchingHostPort: false,
+    acceptHttp10: false,
+  };
+}
+
+function listener(): ListenerConfig {
+  const match = { destinationPort: undefined, prefixRanges: [], serverNames: [], transportProtocol: '', applicationProtocols: [] };
+  return {
+    name: '0.0.0.0_80',
+    addresses: [{ address: '127.0.0.1', port }],
+    bindToPort: true,
+    useOriginalDst: false,
+    direction: 'outbound',
+    filterChains: [
+      {
+        name: 'default',
+        match: { ...match, sourcePrefixRanges: [] },
+        filters: [{ kind: 'http_connection_manager', http: connectionManager() }],
+        transportSocketConnectTimeoutMs: 0,
+      },
+    ],
+    defaultFilterChain: undefined,
+    bufferBytesMax: 1_048_576,
+    accessLogs: [],
+  };
+}
