@@ -16,8 +16,11 @@ import { outboundListeners } from './listener-outbound.ts';
 import type { ResourceCache } from './resource-cache.ts';
 import { gatewayRouteName, gatewayRoutes } from './route-gateway.ts';
 import { httpProxyRouteConfiguration, httpProxyRoutes, outboundRoutes } from './route-outbound.ts';
+import { ScopeMemo } from './scope-memo.ts';
 
 export class Translator {
+  private readonly shared = new ScopeMemo();
+
   constructor(private readonly cache: ResourceCache) {}
 
   /** The resources of `type` that the proxy is to have, of those that it is interested in. */
@@ -46,7 +49,11 @@ export class Translator {
   private clusters(view: ProxyView): Resource[] {
     const { proxy, snapshot, inbound } = view;
     const { connectTimeoutMs } = snapshot.config;
-    const resources = outboundClusters(view).map((input) => this.cache.make(clusterRecipe, input));
+    const sharedKey = `clusters ${snapshot.revision} ${proxy.type === 'grpc'} ${proxy.http2}`;
+    const outbound = this.shared.get(view.scope, sharedKey, () =>
+      outboundClusters(view).map((input) => this.cache.make(clusterRecipe, input)),
+    );
+    const resources = [...outbound];
     if (proxy.type === 'grpc') return resources;
     for (const port of inbound) resources.push(this.cache.make(inboundClusterRecipe, { port, captured: proxy.captured, connectTimeoutMs }));
     const fixed = [
@@ -76,8 +83,11 @@ export class Translator {
       const port = gatewayPorts(view).find((candidate) => candidate.protocol === 'http' && gatewayRouteName(candidate.number) === name);
       return port && gatewayRoutes(this.cache, view, port);
     }
-    if (name === httpProxyRoutes) return httpProxyRouteConfiguration(this.cache, view);
-    return /^\d{1,5}$/.test(name) ? outboundRoutes(this.cache, view, Number(name)) : undefined;
+    if (name !== httpProxyRoutes && !/^\d{1,5}$/.test(name)) return undefined;
+    const labels = view.scope.bySourceLabels ? JSON.stringify(view.labels) : '';
+    return this.shared.get(view.scope, `routes ${name} ${labels}`, () =>
+      name === httpProxyRoutes ? httpProxyRouteConfiguration(this.cache, view) : outboundRoutes(this.cache, view, Number(name)),
+    );
   }
 }
 

@@ -17,6 +17,8 @@ export interface SidecarScope {
   readonly meshVirtualServices: readonly MeshVirtualService[];
   readonly destinationRules: DestinationRules;
   readonly allowAny: boolean;
+  /** Some rule asks for labels of the client: proxies that share this scope may have different routes. */
+  readonly bySourceLabels: boolean;
 }
 
 /** The Sidecar for a workload: one that selects it, else its namespace's, else the root namespace's; the oldest of several. */
@@ -62,6 +64,9 @@ export function sidecarScope(
     ),
     destinationRules: new DestinationRules(snapshot, namespace, labels),
     allowAny: mode === 'ALLOW_ANY',
+    bySourceLabels: virtualServices.some(({ object: { spec } }) =>
+      [...(spec.http ?? []), ...(spec.tcp ?? [])].some((rule) => rule.match?.some((match) => match.sourceLabels)),
+    ),
   };
 }
 
