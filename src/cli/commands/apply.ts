@@ -1,0 +1,69 @@
+// `lateen apply`: makes the mesh hold what files declare.
+import type { Command } from 'commander';
+import { type ApiObject, keyOf } from '#api/kind';
+import { originOf } from '#api/origin';
+import { kindOf } from '#api/registry';
+import { applyObject } from '#store/apply';
+import type { RemoteStore } from '#store/remote-store';
+import { StoreError } from '#store/store-error';
+import type { CliContext } from '../context.ts';
+import { readManifests } from '../manifest-files.ts';
+import { writeFailure, writeProblems } from '../message.ts';
+import { resourceName } from '../output.ts';
+import type { Session } from '../session.ts';
+
+export function addApply(program: Command, session: Session): void {
+  program
+    .command('apply')
+    .summary('create or change resources from files')
+    .description('Makes the mesh hold what the files declare. What is wrong is said with file, line and field; the rest is applied.')
+    .requiredOption('-f, --filename <path...>', 'a file, a directory, or - for standard input')
+    .option('-n, --namespace <name>', 'for resources that name none (default: "default")')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ lateen apply -f virtual-service-reviews-v3.yaml
+  $ lateen apply -f samples/bookinfo/ -n default
+  $ cat gateway.yaml | lateen apply -f -`,
+    )
+    .action(async (options: { filename: string[]; namespace?: string }) => {
+      const { context } = session;
+      const { objects, problems } = await readManifests(context, options.filename, options.namespace);
+      writeProblems(context, problems);
+      const applied = await session.withStore((store) => applyAll(context, store, objects));
+      if (!applied || problems.some(({ level }) => level === 'error')) session.fail();
+      else if (objects.length === 0) context.stderr('nothing to apply: the files hold no resources\n');
+    });
+}
+
+/** One after the other, Namespaces first; false where one was refused. */
+async function applyAll(context: CliContext, store: RemoteStore, objects: readonly ApiObject[]): Promise<boolean> {
+  const order = [...objects].sort((a, b) => Number(b.kind === 'Namespace') - Number(a.kind === 'Namespace'));
+  let sound = true;
+  for (const object of order) {
+    const kind = kindOf(object.apiVersion, object.kind);
+    if (!kind) continue;
+    try {
+      const { outcome } = await applyObject(store, kind, object);
+      context.stdout(`${resourceName(kind, object.metadata.name)} ${outcome}\n`);
+    } catch (error) {
+      // One that is refused leaves the others; a server that is not there ends it all.
+      if (!(error instanceof StoreError) || error.code === 'UNAVAILABLE') throw error;
+      sound = false;
+      writeRefusal(context, object, error);
+    }
+  }
+  return sound;
+}
+
+/** The API server names fields; the file and line are known here. */
+function writeRefusal(context: CliContext, object: ApiObject, error: StoreError): void {
+  const name = `${object.kind} ${keyOf(object.metadata)}`;
+  const placed = error.problems.map((problem) => {
+    const origin = originOf(object, problem.field);
+    return { ...problem, object: name, ...(origin && { origin }) };
+  });
+  if (placed.length > 0) writeProblems(context, placed);
+  else writeFailure(context, error);
+}

@@ -1,0 +1,24 @@
+// `lateen version`: ours, and that of the mesh that answers.
+import { type Command, Option } from 'commander';
+import { getJson } from '../http-json.ts';
+import { asJson, asYaml } from '../output.ts';
+import type { Session } from '../session.ts';
+
+export function addVersion(program: Command, session: Session): void {
+  program
+    .command('version')
+    .summary('show the versions of this program and of the running mesh')
+    .addOption(new Option('-o, --output <format>', 'how to show them').choices(['yaml', 'json']))
+    .action(async (options: { output?: 'yaml' | 'json' }) => {
+      const { context } = session;
+      const server = await getJson(`${session.options().apiUrl}/version`, 'the API server').catch(() => undefined);
+      const { gitVersion } = (server ?? {}) as { gitVersion?: string };
+      const versions = { clientVersion: context.version, ...(gitVersion !== undefined && { serverVersion: gitVersion }) };
+      if (options.output === 'json') context.stdout(asJson(versions));
+      else if (options.output === 'yaml') context.stdout(asYaml(versions));
+      else
+        context.stdout(
+          `client version: ${context.version}\nserver version: ${gitVersion ?? `none: no mesh answers at ${session.options().apiUrl}`}\n`,
+        );
+    });
+}

@@ -1,0 +1,22 @@
+// What the commands are given of the world; main/ makes it of the process, tests make it of themselves.
+import type { Clock } from '#foundation/clock';
+
+export interface CliContext {
+  /** Ours. */
+  version: string;
+  clock: Clock;
+  stdout(text: string): void;
+  stderr(text: string): void;
+  /** All of standard input, for `-f -`. */
+  readStdin(): Promise<string>;
+  /** Whether messages may be coloured. */
+  color: boolean;
+  /** Defaults of --api-url and --debug-url. */
+  apiUrl: string;
+  debugUrl: string;
+}
+
+export interface GlobalOptions {
+  apiUrl: string;
+  debugUrl: string;
+}

@@ -1,0 +1,99 @@
+// The columns in which `get` shows each kind, as kubectl and Istio's definitions have them. Names and ages are added.
+import type { ApiObject } from '#api/kind';
+import type { ConfigMap } from '#api/kinds/config-map';
+import type { Deployment } from '#api/kinds/deployment';
+import type { DestinationRule } from '#api/kinds/destination-rule';
+import type { EndpointSlice } from '#api/kinds/endpoint-slice';
+import type { Endpoints } from '#api/kinds/endpoints';
+import type { Gateway } from '#api/kinds/gateway';
+import type { Namespace } from '#api/kinds/namespace';
+import type { Pod } from '#api/kinds/pod';
+import type { Secret } from '#api/kinds/secret';
+import type { Service } from '#api/kinds/service';
+import type { ServiceEntry } from '#api/kinds/service-entry';
+import type { VirtualService } from '#api/kinds/virtual-service';
+import type { WorkloadEntry } from '#api/kinds/workload-entry';
+
+export interface Column {
+  title: string;
+  /** Shown with `-o wide` only. */
+  wide?: boolean;
+  cell(object: ApiObject): string;
+}
+
+function column<T extends ApiObject>(title: string, cell: (object: T) => string | undefined, wide = false): Column {
+  return { title, wide, cell: (object) => cell(object as T) || '<none>' };
+}
+
+const list = (values: readonly string[] | undefined) => (values?.length ? JSON.stringify(values) : undefined);
+const labels = (values: Readonly<Record<string, string>> | undefined) =>
+  Object.entries(values ?? {})
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+
+const byKind: Readonly<Record<string, readonly Column[]>> = {
+  Namespace: [column<Namespace>('STATUS', ({ metadata }) => (metadata.deletionTimestamp ? 'Terminating' : 'Active'))],
+  Service: [
+    column<Service>('TYPE', ({ spec }) => spec.type ?? 'ClusterIP'),
+    column<Service>('CLUSTER-IP', ({ spec }) => spec.clusterIP),
+    column<Service>('PORT(S)', ({ spec }) => (spec.ports ?? []).map(({ port, protocol }) => `${port}/${protocol ?? 'TCP'}`).join(',')),
+    column<Service>('SELECTOR', ({ spec }) => labels(spec.selector), true),
+  ],
+  Endpoints: [column<Endpoints>('ENDPOINTS', endpointsCell)],
+  EndpointSlice: [
+    column<EndpointSlice>('ADDRESSTYPE', ({ addressType }) => addressType),
+    column<EndpointSlice>('PORTS', ({ ports }) => (ports ?? []).map(({ port }) => `${port}`).join(',')),
+    column<EndpointSlice>('ENDPOINTS', ({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses).join(',')),
+  ],
+  Pod: [
+    column<Pod>(
+      'READY',
+      ({ spec, status }) => `${(status?.containerStatuses ?? []).filter(({ ready }) => ready).length}/${spec.containers.length}`,
+    ),
+    column<Pod>('STATUS', ({ status }) => status?.reason ?? status?.phase ?? 'Pending'),
+    column<Pod>(
+      'RESTARTS',
+      ({ status }) => `${(status?.containerStatuses ?? []).reduce((sum, { restartCount = 0 }) => sum + restartCount, 0)}`,
+    ),
+    column<Pod>('IP', ({ status }) => status?.podIP, true),
+  ],
+  Deployment: [
+    column<Deployment>('READY', ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 1}`),
+    column<Deployment>('UP-TO-DATE', ({ status }) => `${status?.updatedReplicas ?? 0}`),
+    column<Deployment>('AVAILABLE', ({ status }) => `${status?.availableReplicas ?? 0}`),
+    column<Deployment>('IMAGES', ({ spec }) => spec.template.spec.containers.map(({ image = '' }) => image).join(','), true),
+  ],
+  ConfigMap: [column<ConfigMap>('DATA', ({ data, binaryData }) => `${Object.keys({ ...data, ...binaryData }).length}`)],
+  Secret: [
+    column<Secret>('TYPE', ({ type }) => type ?? 'Opaque'),
+    column<Secret>('DATA', ({ data, stringData }) => `${Object.keys({ ...data, ...stringData }).length}`),
+  ],
+  VirtualService: [
+    column<VirtualService>('GATEWAYS', ({ spec }) => list(spec.gateways)),
+    column<VirtualService>('HOSTS', ({ spec }) => list(spec.hosts)),
+  ],
+  DestinationRule: [
+    column<DestinationRule>('HOST', ({ spec }) => spec.host),
+    column<DestinationRule>('SUBSETS', ({ spec }) => (spec.subsets ?? []).map(({ name }) => name).join(','), true),
+  ],
+  Gateway: [
+    column<Gateway>('SELECTOR', ({ spec }) => labels(spec.selector), true),
+    column<Gateway>('SERVERS', ({ spec }) => (spec.servers ?? []).map(({ port }) => `${port.number}/${port.protocol}`).join(','), true),
+  ],
+  ServiceEntry: [
+    column<ServiceEntry>('HOSTS', ({ spec }) => list(spec.hosts)),
+    column<ServiceEntry>('LOCATION', ({ spec }) => spec.location),
+    column<ServiceEntry>('RESOLUTION', ({ spec }) => spec.resolution),
+  ],
+  WorkloadEntry: [column<WorkloadEntry>('ADDRESS', ({ spec }) => spec.address)],
+};
+
+function endpointsCell({ subsets = [] }: Endpoints): string {
+  return subsets
+    .flatMap(({ addresses = [], ports = [] }) => addresses.flatMap(({ ip }) => ports.map(({ port }) => `${ip}:${port}`)))
+    .join(',');
+}
+
+export function columnsOf(kind: string, wide: boolean): readonly Column[] {
+  return (byKind[kind] ?? []).filter((each) => wide || !each.wide);
+}

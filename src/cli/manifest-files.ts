@@ -1,0 +1,75 @@
+// The files behind `-f`: a file, a directory with all of its manifests, or standard input.
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ApiObject } from '#api/kind';
+import { readManifest } from '#api/manifest';
+import { kindOf } from '#api/registry';
+import { MeshError, messageOf } from '#foundation/mesh-error';
+import type { Problem } from '#foundation/problem';
+import type { CliContext } from './context.ts';
+
+export interface Manifests {
+  objects: ApiObject[];
+  problems: Problem[];
+}
+
+const manifestName = /\.(ya?ml|json)$/i;
+
+/** Throws MeshError where a path cannot be read; what is wrong inside of files comes as problems. */
+export async function readManifests(context: CliContext, paths: readonly string[], namespace: string | undefined): Promise<Manifests> {
+  const all: Manifests = { objects: [], problems: [] };
+  for (const { name, text } of await textsOf(context, paths)) {
+    const { objects, problems } = readManifest(text, name, namespace === undefined ? {} : { namespace });
+    all.problems.push(...problems);
+    for (const object of objects) {
+      const astray = namespace !== undefined && isNamespaced(object) && object.metadata.namespace !== namespace;
+      if (astray) all.problems.push(elsewhere(object, namespace, name));
+      else all.objects.push(object);
+    }
+  }
+  return all;
+}
+
+async function textsOf(context: CliContext, paths: readonly string[]): Promise<{ name: string; text: string }[]> {
+  const texts: { name: string; text: string }[] = [];
+  for (const path of paths) {
+    if (path === '-') texts.push({ name: 'standard input', text: await context.readStdin() });
+    else for (const file of await filesAt(path)) texts.push({ name: file, text: await read(file) });
+  }
+  return texts;
+}
+
+async function filesAt(path: string): Promise<string[]> {
+  const stats = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT')
+      throw new MeshError('PATH_NOT_FOUND', `${path} does not exist`, { hint: 'give a file, a directory, or - for standard input' });
+    throw new MeshError('UNREADABLE', `${path} cannot be read: ${messageOf(error)}`);
+  });
+  if (!stats.isDirectory()) return [path];
+  const entries = await readdir(path, { withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile() && manifestName.test(entry.name)).map((entry) => join(path, entry.name));
+  if (files.length === 0) throw new MeshError('PATH_EMPTY', `${path} has no .yaml, .yml or .json files`);
+  return files.sort();
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new MeshError('UNREADABLE', `${file} cannot be read: ${messageOf(error)}`);
+  }
+}
+
+function isNamespaced(object: ApiObject): boolean {
+  return kindOf(object.apiVersion, object.kind)?.namespaced === true;
+}
+
+function elsewhere({ kind, metadata }: ApiObject, namespace: string, file: string): Problem {
+  return {
+    level: 'error',
+    code: 'NAMESPACE_MISMATCH',
+    message: `is for namespace ${metadata.namespace}, not ${namespace} (${file})`,
+    object: `${kind} ${metadata.namespace}/${metadata.name}`,
+    hint: 'leave -n out, or the namespace in the file',
+  };
+}

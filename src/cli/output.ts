@@ -1,0 +1,48 @@
+// What commands print for programs and for people: JSON, YAML, and columns as kubectl prints them.
+import { stringify } from 'yaml';
+import type { ApiObject } from '#api/kind';
+import { originAnnotation } from '#api/origin';
+
+const gap = '   ';
+
+/** Rows under their titles, left-aligned; the last column is not padded. */
+export function columns(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [titles, ...rows];
+  const widths = titles.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)));
+  const last = titles.length - 1;
+  const write = (line: readonly string[]) =>
+    line.map((cell, column) => (column === last ? cell : cell.padEnd(widths[column] ?? 0))).join(gap);
+  return `${lines.map(write).join('\n')}\n`;
+}
+
+export function asJson(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+export function asYaml(value: unknown): string {
+  return stringify(value, { lineWidth: 0 });
+}
+
+/** Without the note of where it was read from: as kubectl hides managedFields. */
+export function presentable(object: ApiObject): ApiObject {
+  const { [originAnnotation]: _, ...annotations } = object.metadata.annotations ?? {};
+  const { annotations: __, ...metadata } = object.metadata;
+  return { ...object, metadata: { ...metadata, ...(Object.keys(annotations).length > 0 && { annotations }) } };
+}
+
+/** `virtualservice.networking.istio.io/reviews`, as kubectl calls an object. */
+export function resourceName(kind: { singular: string; group: string }, name: string, separator = '/'): string {
+  return `${kind.singular}${kind.group ? `.${kind.group}` : ''}${separator}${name}`;
+}
+
+/** `5s`, `3m12s`, `2h5m`, `4d`: as kubectl writes ages. */
+export function age(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 120) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 10) return `${minutes}m${seconds % 60 ? `${seconds % 60}s` : ''}`;
+  if (minutes < 180) return `${minutes}m`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 8) return `${hours}h${minutes % 60 ? `${minutes % 60}m` : ''}`;
+  return hours < 48 ? `${hours}h` : `${Math.floor(hours / 24)}d`;
+}

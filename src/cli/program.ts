@@ -1,0 +1,63 @@
+// The program `lateen`: its commands, its help, its exit codes. main/ gives it the process; it talks to APIs only.
+import { Command, CommanderError } from 'commander';
+import { MeshError } from '#foundation/mesh-error';
+import { addApply } from './commands/apply.ts';
+import { addDelete } from './commands/delete.ts';
+import { addGet } from './commands/get.ts';
+import { addProxyStatus } from './commands/proxy-status.ts';
+import { addVersion } from './commands/version.ts';
+import type { CliContext } from './context.ts';
+import { writeFailure } from './message.ts';
+import { Session } from './session.ts';
+
+export interface CliProgram {
+  /** For further commands, such as `up`. */
+  command: Command;
+  /** Takes the arguments after the program's name. Resolves to the exit code: 0, 1 for a failure, 2 for wrong usage. */
+  run(args: readonly string[]): Promise<number>;
+}
+
+export function createProgram(context: CliContext): CliProgram {
+  const command = new Command('lateen')
+    .description('A service mesh on this machine: Istio’s resources, real traffic, no cluster.')
+    .option('--api-url <url>', 'of the API server', httpUrl, context.apiUrl)
+    .option('--debug-url <url>', "of the control plane's debug interface", httpUrl, context.debugUrl)
+    .version(context.version, '--version', 'print the version and end')
+    .helpOption('-h, --help', 'show this, or the help of a command')
+    .configureOutput({ writeOut: context.stdout, writeErr: context.stderr })
+    .showSuggestionAfterError()
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ lateen up --sample bookinfo              start a mesh with a sample
+  $ lateen apply -f virtual-service.yaml     change its routes
+  $ lateen get virtualservices -A            see what it holds
+  $ lateen proxy-status                      see whether all proxies have it`,
+    );
+  const session = new Session(context, command);
+  addApply(command, session);
+  addGet(command, session);
+  addDelete(command, session);
+  addProxyStatus(command, session);
+  addVersion(command, session);
+  return { command, run: (args) => run(command, session, args) };
+}
+
+async function run(command: Command, session: Session, args: readonly string[]): Promise<number> {
+  try {
+    await command.parseAsync(args, { from: 'user' });
+    return session.exitCode;
+  } catch (error) {
+    // Commander has written its message already; help and version "fail" with 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    writeFailure(session.context, error);
+    return error instanceof MeshError && error.code === 'USAGE' ? 2 : 1;
+  }
+}
+
+function httpUrl(text: string): string {
+  if (URL.canParse(text) && new URL(text).protocol === 'http:') return text.replace(/\/+$/, '');
+  throw new MeshError('USAGE', `"${text}" is no http:// URL`, { hint: 'such as http://127.0.0.1:6443' });
+}

@@ -1,0 +1,36 @@
+// One run of the program: what it was given, the store that it talks to, and whether it succeeded.
+import type { Command } from 'commander';
+import { RemoteStore } from '#store/remote-store';
+import type { CliContext, GlobalOptions } from './context.ts';
+import { writeWarning } from './message.ts';
+
+export class Session {
+  /** 0: all went well; 1: something did not. */
+  exitCode = 0;
+
+  constructor(
+    readonly context: CliContext,
+    private readonly program: Command,
+  ) {}
+
+  options(): GlobalOptions {
+    return this.program.opts<GlobalOptions>();
+  }
+
+  /** The command goes on, and ends with a failure. */
+  fail(): void {
+    this.exitCode = 1;
+  }
+
+  /** Warnings of the API server are written as they come. */
+  async withStore<T>(use: (store: RemoteStore) => Promise<T>): Promise<T> {
+    const { clock } = this.context;
+    const warning = (message: string) => writeWarning(this.context, message);
+    const store = new RemoteStore({ url: this.options().apiUrl, clock, warning });
+    try {
+      return await use(store);
+    } finally {
+      store.close();
+    }
+  }
+}
