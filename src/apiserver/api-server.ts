@@ -80,7 +80,7 @@ export class ApiServer {
   private acceptBodies(): void {
     const json = this.app.getDefaultJsonParser('error', 'error');
     const types = ['application/json', ...Object.keys(patchTypes).filter((type) => type.endsWith('+json'))];
-    this.app.removeContentTypeParser('application/json');
+    this.app.removeAllContentTypeParsers();
     this.app.addContentTypeParser(types, { parseAs: 'string' }, (request, text, done) => {
       // Some clients name a type and then send nothing, as with DELETE.
       if (text === '') done(null, undefined);
