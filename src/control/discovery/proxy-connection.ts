@@ -35,7 +35,7 @@ export interface ResourceSource {
 export interface ConnectionObserver {
   pushed(type: TypeUrl): void;
   rejected(connection: ProxyConnection, type: TypeUrl, message: string): void;
-  /** Everything that was to be sent has been answered. */
+  /** Everything that was to be sent of a change has been answered. */
   settled(connection: ProxyConnection): void;
 }
 
@@ -60,6 +60,8 @@ export class AdsConnection<Request extends StreamRequest, Response> implements P
   /** Asked for, and not answered because the source was not ready. */
   private readonly unanswered = new Set<TypeUrl>();
   private pushing = false;
+  /** The push that is under way came of a change, not of a request. */
+  private changed = false;
 
   constructor(private readonly options: ConnectionOptions<Request, Response>) {}
 
@@ -89,7 +91,7 @@ export class AdsConnection<Request extends StreamRequest, Response> implements P
   push({ types, onlyEndpointsOf }: Impact): void {
     if (onlyEndpointsOf && !this.hasEndpointsOf(onlyEndpointsOf)) return;
     for (const type of types) if (this.subscriptions.has(type)) this.dirty.add(type);
-    if (this.dirty.size > 0) this.pushing = true;
+    if (this.dirty.size > 0) this.pushing = this.changed = true;
     this.advance();
   }
 
@@ -131,8 +133,8 @@ export class AdsConnection<Request extends StreamRequest, Response> implements P
       const subscription = this.subscriptions.get(type);
       if (subscription?.retaining && this.send(type, subscription, { retain: false, force: false })) return;
     }
-    this.pushing = false;
-    this.options.observer.settled(this);
+    if (this.changed) this.options.observer.settled(this);
+    this.pushing = this.changed = false;
   }
 
   /** True when there was something to send. */

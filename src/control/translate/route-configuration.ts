@@ -24,9 +24,9 @@ const assemblyRecipe: Recipe<AssemblyInput> = {
   },
   build: ({ name, hosts }) => {
     const virtualHostsTag = (2 << 3) | 2;
-    const writer = new BinaryWriter();
-    for (const host of hosts) writer.uint32(virtualHostsTag).bytes(host.body.value);
-    return Buffer.concat([bytesOf(RouteConfiguration, { name, validateClusters: false }), writer.finish()]);
+    const parts: Uint8Array[] = [bytesOf(RouteConfiguration, { name, validateClusters: false })];
+    for (const { body } of hosts) parts.push(new BinaryWriter().uint32(virtualHostsTag).uint32(body.value.length).finish(), body.value);
+    return Buffer.concat(parts);
   },
 };
 
