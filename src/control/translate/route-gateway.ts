@@ -27,7 +27,8 @@ export function gatewayRoutes(cache: ResourceCache, view: ProxyView, port: Gatew
         namespace: view.proxy.namespace,
         labels: view.labels,
       });
-      for (const host of hosts) addRules(byHost, host, rules);
+      // Rules for TCP alone claim no host of HTTP requests.
+      if (rules.length > 0) for (const host of hosts) addRules(byHost, host, rules);
     }
   }
   const hosts = [...byHost].map(([host, rules]) => gatewayHost(host, port.number, rules));
