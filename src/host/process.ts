@@ -66,6 +66,8 @@ export class SupervisedProcess {
       env: { ...this.spec.env },
       cwd: this.spec.cwd,
       stdio: ['ignore', log, log, ...(this.spec.channel ? (['ipc'] as const) : [])],
+      // A group of its own: Ctrl-C in a terminal is for the supervisor, who ends the others in order.
+      detached: true,
     });
     closeSync(log);
     this.child = child;

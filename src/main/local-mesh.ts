@@ -3,6 +3,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { advise } from '#analysis/advise';
 import type { ApiObject } from '#api/kind';
 import { ApiServer } from '#apiserver/api-server';
 import { systemClock } from '#foundation/clock';
@@ -18,7 +19,7 @@ import { type FleetReport, ProxyFleet } from '#host/proxy-fleet';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { MemoryStore } from '#store/memory-store';
 import type { ControlPlaneReport } from './control-plane.ts';
-import { version } from './version.ts';
+import { dist, version } from './package.ts';
 
 export interface LocalMeshOptions {
   /** All on 127.0.0.1; 0 takes a free one. */
@@ -62,7 +63,7 @@ export class LocalMesh {
     rmSync(this.logs, { recursive: true, force: true });
     mkdirSync(this.logs, { recursive: true });
     this.store = new MemoryStore({ clock: systemClock, random: systemRandom });
-    this.api = new ApiServer({ store: this.store, clock: systemClock, logger: options.logger, version });
+    this.api = new ApiServer({ store: this.store, clock: systemClock, logger: options.logger, version, advise: advise(this.store) });
     this.proxies = this.child('proxies', () => ['proxies.js'], {
       message: (message) => this.fleet.receive(message as FleetReport),
       ended: () => this.fleet.finishRemovals(),
@@ -155,7 +156,7 @@ export class LocalMesh {
       {
         command: () => {
           const [file = '', ...args] = command();
-          return [process.execPath, ...memoryFlags, fileURLToPath(new URL(file, import.meta.url)), ...args];
+          return [process.execPath, ...memoryFlags, fileURLToPath(new URL(`main/${file}`, dist)), ...args];
         },
         env: inherited,
         logFile: path.join(this.logs, `${name}.log`),
@@ -179,7 +180,7 @@ export class LocalMesh {
 }
 
 /** Young objects die young here: a smaller nursery keeps three processes within their budget of memory. */
-const memoryFlags = ['--max-semi-space-size=8'];
+const memoryFlags = ['--max-semi-space-size=2'];
 
 async function freePort(): Promise<number> {
   const { createServer } = await import('node:net');

@@ -1,12 +1,13 @@
 // The process that runs the proxies of many pods, told which by its parent over the message channel. Ends with its parent.
 
+import { readFile } from 'node:fs/promises';
 import { systemClock } from '#foundation/clock';
 import { createLogger, type LogLevel } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
 import type { FleetCommand, FleetReport } from '#host/proxy-fleet';
 import { ProxyInstance } from '#proxy/proxy-instance';
-import { version } from './version.ts';
+import { dist, version } from './package.ts';
 
 const logger = createLogger({ level: (process.env['LATEEN_LOG_LEVEL'] as LogLevel | undefined) ?? 'info' });
 const proxies = new Map<string, ProxyInstance>();
@@ -17,7 +18,13 @@ function report(message: FleetReport): void {
 
 async function add(id: string, bootstrap: Extract<FleetCommand, { type: 'add' }>['bootstrap']): Promise<void> {
   if (proxies.has(id)) return;
-  const proxy = new ProxyInstance(bootstrap, { clock: systemClock, random: systemRandom, logger, version });
+  const proxy = new ProxyInstance(bootstrap, {
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+    version,
+    descriptors: () => readFile(new URL('descriptors.binpb', dist)),
+  });
   proxies.set(id, proxy);
   try {
     await proxy.start();

@@ -17,7 +17,7 @@ import { resolvePaths } from '#host/container';
 import type { ImageMapping } from '#host/image-map';
 import { proxyAdminPort } from '#host/proxy-bootstrap';
 import { LocalMesh, type LocalMeshAddresses } from './local-mesh.ts';
-import { packageRoot } from './version.ts';
+import { samples as samplesFolder } from './package.ts';
 
 export interface UpOptions {
   /** A folder of samples/: its YAML and its image map. */
@@ -44,6 +44,7 @@ export interface UpSurroundings {
 
 const podsReadyMsMax = 60_000;
 const pollMs = 20;
+const firstAnswerMsMax = 10_000;
 
 /** Resolves when everything has ended; throws MeshError where it cannot start. */
 export async function up(options: UpOptions, { screen, errors, inherited, ended }: UpSurroundings): Promise<void> {
@@ -130,7 +131,7 @@ async function showMesh(
   const gateway = `http://${addresses.gatewayHttp.address}:${addresses.gatewayHttp.port}`;
   if (page !== undefined) {
     const step = show.step('first request through the gateway');
-    const { status, ms } = await request(gateway + page);
+    const { status, ms } = await firstAnswer(gateway + page);
     step.done(`${status} in ${ms.toFixed(0)} ms, ${((systemClock.now() - started) / 1000).toFixed(1)} s after the start`);
   }
   const pods = (await mesh.store.list(podKind)).items as Pod[];
@@ -147,6 +148,16 @@ async function showMesh(
     ['logs', addresses.logs],
   ]);
   show.note('Change it from another terminal:  npx lateen apply -f FILE     npx lateen get virtualservices     Ctrl-C ends everything.');
+}
+
+/** Pods that are ready have still to be told to the gateway: it answers 503 for some milliseconds. */
+async function firstAnswer(url: string): Promise<{ status: number; ms: number }> {
+  const until = systemClock.now() + firstAnswerMsMax;
+  for (;;) {
+    const answer = await request(url);
+    if ((answer.status > 0 && answer.status < 500) || systemClock.now() > until) return answer;
+    await new Promise<void>((resolve) => systemClock.after(pollMs, resolve));
+  }
 }
 
 function request(url: string): Promise<{ status: number; ms: number }> {
@@ -169,7 +180,7 @@ interface Sample {
 }
 
 function findSample(name: string): Sample {
-  const samples = fileURLToPath(new URL('samples/', packageRoot));
+  const samples = fileURLToPath(samplesFolder);
   const directory = path.join(samples, name);
   if (!/^[\w-]+$/.test(name) || !existsSync(directory)) {
     const known = existsSync(samples) ? readdirSync(samples).filter((entry) => statSync(path.join(samples, entry)).isDirectory()) : [];

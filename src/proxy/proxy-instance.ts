@@ -29,6 +29,8 @@ export interface ProxyInstanceOptions {
   random: Random;
   logger: Logger;
   version: string;
+  /** The descriptor set of Envoy's messages, for config dumps. */
+  descriptors: () => Promise<Uint8Array>;
 }
 
 export class ProxyInstance implements AdminSubject {
@@ -122,6 +124,10 @@ export class ProxyInstance implements AdminSubject {
   get state(): 'LIVE' | 'DRAINING' | 'INITIALIZING' {
     if (this.draining || this.healthFailed) return 'DRAINING';
     return this.live ? 'LIVE' : 'INITIALIZING';
+  }
+
+  descriptors(): Promise<Uint8Array> {
+    return this.options.descriptors();
   }
 
   dumpInput(): DumpInput {

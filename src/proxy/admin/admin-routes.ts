@@ -1,5 +1,4 @@
 // What each admin path of a proxy answers. Paths and shapes are Envoy's.
-import { readFile } from 'node:fs/promises';
 import { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { Logger } from '#foundation/logger';
 import type { BoundAddress } from '#proxy/listen/listener-manager';
@@ -11,7 +10,6 @@ import { describeClusters, formatClusters } from './cluster-status.ts';
 import { type DumpInput, dumpConfig } from './config-dump.ts';
 import { formatPrometheus, formatStats, type ServerStats, statsJson } from './stats.ts';
 
-const descriptors = new URL('../../codec/protobuf/generated/descriptors.binpb', import.meta.url);
 const logLevels = ['trace', 'debug', 'info', 'warning', 'error', 'critical', 'off'];
 /** Envoy's words to the logger's. */
 const levelNames: Readonly<Record<string, string>> = { warning: 'warn', critical: 'error', off: 'silent' };
@@ -25,6 +23,7 @@ export interface AdminSubject {
   readonly state: 'LIVE' | 'DRAINING' | 'INITIALIZING';
   healthFailed: boolean;
   drain(): Promise<void>;
+  descriptors(): Promise<Uint8Array>;
   dumpInput(): DumpInput;
   serverInfo(): object;
   serverStats(): ServerStats;
@@ -49,7 +48,7 @@ function configRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
     '/config_dump': {
       help: 'the current configuration (resource=dynamic_listeners|..., include_eds)',
       serve: async (query) => {
-        const json = new CanonicalJson(await readFile(descriptors));
+        const json = new CanonicalJson(await proxy.descriptors());
         const resource = query.get('resource');
         return jsonPage(dumpConfig(proxy.dumpInput(), json, { ...(resource ? { resource } : {}), includeEds: query.has('include_eds') }));
       },

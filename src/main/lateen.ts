@@ -1,0 +1,92 @@
+#!/usr/bin/env -S node --max-semi-space-size=2
+// The command `lateen`: gives the program its process, and adds `up`, which is more than a client of the API.
+import os from 'node:os';
+import path from 'node:path';
+import { Option } from 'commander';
+import pc from 'picocolors';
+import { writeFailure } from '#cli/message';
+import { createProgram } from '#cli/program';
+import { systemClock } from '#foundation/clock';
+import type { LogLevel } from '#foundation/logger';
+import { MeshError } from '#foundation/mesh-error';
+import { version } from './package.ts';
+import type { UpOptions } from './up.ts';
+
+const { env } = process;
+
+const context = {
+  version,
+  clock: systemClock,
+  stdout: (text: string) => void process.stdout.write(text),
+  stderr: (text: string) => void process.stderr.write(text),
+  readStdin: async () => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks).toString('utf8');
+  },
+  color: pc.isColorSupported,
+  apiUrl: env['LATEEN_API_URL'] ?? 'http://127.0.0.1:6443',
+  debugUrl: env['LATEEN_DEBUG_URL'] ?? 'http://127.0.0.1:15014',
+};
+
+/** What children and the mesh's programs inherit. */
+const inheritedNames = ['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_EXTRA_CA_CERTS', 'LATEEN_LOG_LEVEL'];
+
+function port(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
+  throw new MeshError('USAGE', `"${text}" is not a port`, { hint: '0 to 65535; 0 takes a free one' });
+}
+
+const collect = (value: string, all: string[]) => [...all, value];
+const stateDefault = path.join(env['XDG_STATE_HOME'] ?? path.join(os.homedir(), '.local', 'state'), 'lateen');
+const { command, run } = createProgram(context);
+
+command
+  .command('up')
+  .description('start the mesh of this machine, and stay until Ctrl-C ends it')
+  .option('--sample <name>', 'with a sample of Lateen’s: bookinfo')
+  .option('-f, --filename <path>', 'with the resources of a file or folder, watched (repeatable)', collect, [])
+  .option('--image-map <file>', 'which local command stands for which image (repeatable)', collect, [])
+  .option('--api-port <port>', 'of the Kubernetes API', port, 6443)
+  .option('--xds-port <port>', 'of the control plane', port, 15_010)
+  .option('--debug-port <port>', "of the control plane's metrics and debug pages", port, 15_014)
+  .option('--gateway-http-port <port>', "where the ingress gateway's port 80 is published", port, 8080)
+  .option('--gateway-https-port <port>', "where the ingress gateway's port 443 is published", port, 8443)
+  .option('--state-directory <folder>', 'logs go below it', stateDefault)
+  .addOption(new Option('--log-level <level>', 'of lateen.log').choices(['trace', 'debug', 'info', 'warn', 'error']).default('info'))
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ lateen up --sample bookinfo                    the mesh with Istio's Bookinfo, in a second or two
+  $ lateen up -f mesh/ --image-map images.yaml     your own resources; a change of a file is a change of the mesh
+  $ lateen up --api-port 0 --gateway-http-port 0   beside another one`,
+  )
+  .action(async (options: UpOptions) => {
+    const { up } = await import('./up.ts');
+    const inherited = Object.fromEntries(inheritedNames.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+    const screen = { write: context.stdout, interactive: process.stdout.isTTY === true };
+    const errors = { write: context.stderr, interactive: false };
+    await up({ ...options, logLevel: options.logLevel as LogLevel }, { screen, errors, inherited, ended: endAsked() });
+  });
+
+/** Ctrl-C, a closed terminal, or whoever ends this process; a second Ctrl-C does not wait. */
+function endAsked(): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = 0;
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        if (asked++ > 0) process.exit(130);
+        resolve();
+      });
+    }
+  });
+}
+
+try {
+  process.exitCode = await run(process.argv.slice(2));
+} catch (thrown) {
+  writeFailure(context, thrown);
+  process.exitCode = 1;
+}

@@ -1,0 +1,14 @@
+// This package as it is installed: its version, and where its files are.
+import { existsSync, readFileSync } from 'node:fs';
+
+/** Above dist/main and dist/chunks when built, above src/main in tests. */
+const root = [new URL('../', import.meta.url), new URL('../../', import.meta.url)].find((folder) =>
+  existsSync(new URL('package.json', folder)),
+)!;
+
+export const version = (JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string }).version;
+
+/** Programs that are processes of their own, and the descriptor set. */
+export const dist: URL = new URL('dist/', root);
+
+export const samples: URL = new URL('samples/', root);
