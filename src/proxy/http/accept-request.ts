@@ -11,7 +11,7 @@ export interface RequestFault {
 }
 
 /** host, or [IPv6], perhaps with a port. No userinfo, no comma, nothing that a URI's authority has no room for. */
-const authorityPattern = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(?::\d{1,5})?$/;
+const authorityPattern = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(?::(\d{1,5}))?$/;
 const absolutePattern = /^(https?):\/\/([^/?]*)(.*)$/i;
 
 /** What `connection` may not take away: framing and routing hang on it. */
@@ -34,13 +34,18 @@ export function acceptRequest(head: RawRequestHead, intent: ConnectionIntent, ac
   if (hosts > 1) return bad('host given twice');
   const host = spans.known(fieldId['host']);
   if (host === undefined && spans.minor === 1) return bad('no host');
-  if (host !== undefined && host !== '' && !authorityPattern.test(host)) return bad('malformed host');
+  if (host !== undefined && host !== '' && !isAuthority(host)) return bad('malformed host');
   const expectation = spans.known(fieldId['expect']);
   if (expectation !== undefined && expectation.toLowerCase() !== '100-continue') return { status: 417, reason: `expect: ${expectation}` };
   intent.keepAlive = spans.minor === 1 ? !options.includes('close') : options.includes('keep-alive') && !options.includes('close');
   intent.explicitProxy = false;
   const upgrade = options.includes('upgrade') ? upgradeOf(spans) : '';
   return acceptTarget(head, host ?? '', upgrade, intent);
+}
+
+function isAuthority(text: string): boolean {
+  const match = authorityPattern.exec(text);
+  return match !== null && (match[1] === undefined || Number(match[1]) <= 65_535);
 }
 
 /** `h2c` is not offered: such a request goes on without the upgrade, as RFC 9110 section 7.8 allows. */
@@ -53,7 +58,7 @@ function acceptTarget(head: RawRequestHead, host: string, upgrade: string, inten
   const method = head.spans.method();
   const target = head.spans.target();
   if (method === 'CONNECT') {
-    if (!authorityPattern.test(target) || !/:\d+$/.test(target)) return bad('CONNECT wants host:port');
+    if (!isAuthority(target) || !/:0*[1-9]\d*$/.test(target)) return bad('CONNECT wants host:port');
     intent.explicitProxy = true;
     // A tunnel is an upgrade to whatever the two ends speak.
     head.accept({ method, path: '', authority: target, scheme: 'http', upgrade: 'connect' });
@@ -67,7 +72,7 @@ function acceptTarget(head: RawRequestHead, host: string, upgrade: string, inten
   const absolute = absolutePattern.exec(target);
   if (absolute === null) return bad('malformed request target');
   const [, scheme = '', authority = '', rest = ''] = absolute;
-  if (!authorityPattern.test(authority)) return bad('malformed authority in the request target');
+  if (!isAuthority(authority)) return bad('malformed authority in the request target');
   intent.explicitProxy = true;
   // The target's authority replaces the host that came beside it: RFC 9112 section 3.2.2.
   head.accept({ method, path: rest.startsWith('/') ? rest : `/${rest}`, authority, scheme: scheme.toLowerCase(), upgrade });
