@@ -4,6 +4,7 @@ import type { TSchema } from '@sinclair/typebox';
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { durationMs } from '../duration.ts';
 import { re2Problem } from '../re2.ts';
+import { withSharedParts } from './shared-parts.ts';
 
 let ajv: Ajv | undefined;
 const compiled = new WeakMap<TSchema, ValidateFunction>();
@@ -13,14 +14,21 @@ export function structuralErrors(schema: TSchema, value: unknown): readonly Erro
   let validate = compiled.get(schema);
   if (!validate) {
     ajv ??= createAjv();
-    validate = ajv.compile(schema);
+    validate = ajv.compile(withSharedParts(schema));
     compiled.set(schema, validate);
   }
   return validate(value) ? [] : (validate.errors ?? []);
 }
 
 function createAjv(): Ajv {
-  const created = new Ajv({ allErrors: true, verbose: true, allowUnionTypes: true, strictTypes: false, code: { optimize: false } });
+  const created = new Ajv({
+    allErrors: true,
+    verbose: true,
+    allowUnionTypes: true,
+    strictTypes: false,
+    inlineRefs: false,
+    code: { optimize: false },
+  });
   created.addFormat('duration', (text: string) => (durationMs(text) ?? 0) >= 1);
   created.addFormat('duration-or-zero', (text: string) => durationMs(text) !== undefined);
   created.addFormat('re2', (text: string) => re2Problem(text) === undefined);
