@@ -2,7 +2,7 @@
 import type { Result } from '#foundation/problem';
 import { fieldPath, type PathSegment } from './field-path.ts';
 
-export const depthMax = 64;
+const depthMax = 64;
 
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

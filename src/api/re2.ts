@@ -1,7 +1,7 @@
 // Whether a regular expression is one that RE2 takes, as Envoy and our proxy compile it. Roughly: what JavaScript has and
 // RE2 lacks is refused, what RE2 has and JavaScript lacks is rewritten before the trial.
 
-export const regexLengthMax = 1024;
+const regexLengthMax = 1024;
 
 const unsupported: readonly [RegExp, string][] = [
   [/^(?:[^\\]|\\.)*?\(\?<?[=!]/s, 'RE2 has no lookahead or lookbehind'],

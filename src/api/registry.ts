@@ -1,4 +1,4 @@
-// All kinds, and how one is found: by what a manifest says, by a REST path, or by what a person types.
+// All kinds, and how one is found: by what a manifest says, or by what a person types.
 import type { Kind } from './kind.ts';
 import { configMapKind } from './kinds/config-map.ts';
 import { deploymentKind } from './kinds/deployment.ts';
@@ -36,7 +36,6 @@ export const kinds: readonly Kind[] = [
 ];
 
 const byGroupKind = new Map(kinds.map((kind) => [`${kind.group}/${kind.kind}`, kind]));
-const byGroupPlural = new Map(kinds.map((kind) => [`${kind.group}/${kind.plural}`, kind]));
 
 /** `networking.istio.io/v1` is a group and a version; `v1` is a version of Kubernetes' core group, whose name is empty. */
 export function parseApiVersion(apiVersion: string): { group: string; version: string } {
@@ -49,11 +48,6 @@ export function kindOf(apiVersion: string, kind: string): Kind | undefined {
   const { group, version } = parseApiVersion(apiVersion);
   const found = byGroupKind.get(`${group}/${kind}`);
   return found?.versions.includes(version) ? found : undefined;
-}
-
-/** The kind at a REST path: `apps`, `deployments`. */
-export function kindOfResource(group: string, plural: string): Kind | undefined {
-  return byGroupPlural.get(`${group}/${plural}`);
 }
 
 /** The kind that a person means by `vs`, `virtualservice`, `VirtualServices` or `virtualservices.networking.istio.io`. */

@@ -180,7 +180,7 @@ async function readAll(response: IncomingMessage): Promise<string> {
 }
 
 /** The texts of `299 - "…"` (RFC 7234, section 5.5), several of which may stand in one line. */
-export function warningsOf(header: string | string[] | undefined): string[] {
+function warningsOf(header: string | string[] | undefined): string[] {
   const quotedTexts = [header ?? '']
     .flat()
     .join(', ')

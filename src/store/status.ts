@@ -13,7 +13,7 @@ export interface Status {
   details?: { name?: string; group?: string; kind?: string; causes?: StatusCause[] };
 }
 
-export interface StatusCause {
+interface StatusCause {
   /** Ours: the stable code of a problem. */
   reason: string;
   message: string;
@@ -35,7 +35,7 @@ export function failure(code: number, reason: string, message: string, details?:
 }
 
 /** What is wrong with an object, as causes: the hint follows its message. */
-export function causesOf(problems: readonly Problem[]): StatusCause[] {
+function causesOf(problems: readonly Problem[]): StatusCause[] {
   return problems.map(({ code, message, hint, field }) => ({
     reason: code,
     message: hint ? `${message} (${hint})` : message,

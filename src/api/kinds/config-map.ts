@@ -4,7 +4,7 @@ import type { Kind } from '#api/kind';
 import { bool, stringMap } from '../schema/field.ts';
 import { objectSchema } from '../schema/metadata.ts';
 
-export const configMapSchema = objectSchema('ConfigMap', {
+const configMapSchema = objectSchema('ConfigMap', {
   data: Type.Optional(stringMap),
   binaryData: Type.Optional(stringMap),
   immutable: Type.Optional(bool),

@@ -32,7 +32,7 @@ const deploymentStatusSchema = openMessage({
   conditions: opaque,
 });
 
-export const deploymentSchema = objectSchema('Deployment', { spec: deploymentSpecSchema, status: Type.Optional(deploymentStatusSchema) });
+const deploymentSchema = objectSchema('Deployment', { spec: deploymentSpecSchema, status: Type.Optional(deploymentStatusSchema) });
 
 export type Deployment = Static<typeof deploymentSchema>;
 

@@ -19,7 +19,7 @@ const destinationRuleSpecSchema = message(
   ['host'],
 );
 
-export const destinationRuleSchema = objectSchema('DestinationRule', { spec: destinationRuleSpecSchema, status: Type.Optional(opaque) });
+const destinationRuleSchema = objectSchema('DestinationRule', { spec: destinationRuleSpecSchema, status: Type.Optional(opaque) });
 
 export type DestinationRule = Static<typeof destinationRuleSchema>;
 export type Subset = Static<typeof subsetSchema>;

@@ -19,7 +19,7 @@ const sliceEndpointSchema = message(
   ['addresses'],
 );
 
-export const endpointSliceSchema = objectSchema('EndpointSlice', {
+const endpointSliceSchema = objectSchema('EndpointSlice', {
   addressType: enumOf('IPv4', 'IPv6', 'FQDN'),
   endpoints: Type.Array(sliceEndpointSchema, { maxItems: 1000 }),
   ports: Type.Optional(

@@ -13,7 +13,7 @@ const endpointSubsetSchema = message({
   ports: Type.Array(message({ name: text, port, protocol: enumOf('TCP', 'UDP', 'SCTP'), appProtocol: text }, ['port'])),
 });
 
-export const endpointsSchema = objectSchema('Endpoints', { subsets: Type.Optional(Type.Array(endpointSubsetSchema)) });
+const endpointsSchema = objectSchema('Endpoints', { subsets: Type.Optional(Type.Array(endpointSubsetSchema)) });
 
 export type Endpoints = Static<typeof endpointsSchema>;
 

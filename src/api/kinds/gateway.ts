@@ -12,7 +12,7 @@ const serverSchema = message(
 
 const gatewaySpecSchema = message({ selector: stringMap, servers: Type.Array(serverSchema) });
 
-export const gatewaySchema = objectSchema('Gateway', { spec: gatewaySpecSchema, status: Type.Optional(opaque) });
+const gatewaySchema = objectSchema('Gateway', { spec: gatewaySpecSchema, status: Type.Optional(opaque) });
 
 export type Gateway = Static<typeof gatewaySchema>;
 export type Server = Static<typeof serverSchema>;

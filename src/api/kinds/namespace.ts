@@ -4,7 +4,7 @@ import type { Kind } from '#api/kind';
 import { message, opaque, texts } from '../schema/field.ts';
 import { objectSchema } from '../schema/metadata.ts';
 
-export const namespaceSchema = objectSchema('Namespace', {
+const namespaceSchema = objectSchema('Namespace', {
   spec: Type.Optional(message({ finalizers: texts })),
   status: Type.Optional(opaque),
 });

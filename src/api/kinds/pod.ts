@@ -23,7 +23,7 @@ const podStatusSchema = openMessage({
   containerStatuses: Type.Array(containerStatusSchema),
 });
 
-export const podSchema = objectSchema('Pod', { spec: podSpecSchema, status: Type.Optional(podStatusSchema) });
+const podSchema = objectSchema('Pod', { spec: podSpecSchema, status: Type.Optional(podStatusSchema) });
 
 export type Pod = Static<typeof podSchema>;
 

@@ -4,7 +4,7 @@ import type { Kind } from '#api/kind';
 import { bool, stringMap, text } from '../schema/field.ts';
 import { objectSchema } from '../schema/metadata.ts';
 
-export const secretSchema = objectSchema('Secret', {
+const secretSchema = objectSchema('Secret', {
   data: Type.Optional(stringMap),
   stringData: Type.Optional(stringMap),
   type: Type.Optional(text),

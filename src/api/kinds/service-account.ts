@@ -4,12 +4,13 @@ import type { Kind } from '#api/kind';
 import { bool, opaque } from '../schema/field.ts';
 import { objectSchema } from '../schema/metadata.ts';
 
-export const serviceAccountSchema = objectSchema('ServiceAccount', {
+const serviceAccountSchema = objectSchema('ServiceAccount', {
   secrets: Type.Optional(opaque),
   imagePullSecrets: Type.Optional(opaque),
   automountServiceAccountToken: Type.Optional(bool),
 });
 
+/** @public */
 export type ServiceAccount = Static<typeof serviceAccountSchema>;
 
 export const serviceAccountKind: Kind = {

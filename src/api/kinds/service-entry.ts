@@ -21,7 +21,7 @@ const serviceEntrySpecSchema = message(
   ['hosts'],
 );
 
-export const serviceEntrySchema = objectSchema('ServiceEntry', { spec: serviceEntrySpecSchema, status: Type.Optional(opaque) });
+const serviceEntrySchema = objectSchema('ServiceEntry', { spec: serviceEntrySpecSchema, status: Type.Optional(opaque) });
 
 export type ServiceEntry = Static<typeof serviceEntrySchema>;
 

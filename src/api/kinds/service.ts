@@ -4,7 +4,7 @@ import type { Kind } from '#api/kind';
 import { bool, enumOf, int32, intOrString, message, opaque, openMessage, port, stringMap, text, texts } from '../schema/field.ts';
 import { objectSchema } from '../schema/metadata.ts';
 
-export const servicePortSchema = message(
+const servicePortSchema = message(
   {
     name: text,
     protocol: enumOf('TCP', 'UDP', 'SCTP'),
@@ -43,7 +43,7 @@ const serviceStatusSchema = openMessage({
   loadBalancer: openMessage({ ingress: Type.Array(openMessage({ ip: text, hostname: text })) }),
 });
 
-export const serviceSchema = objectSchema('Service', { spec: serviceSpecSchema, status: Type.Optional(serviceStatusSchema) });
+const serviceSchema = objectSchema('Service', { spec: serviceSpecSchema, status: Type.Optional(serviceStatusSchema) });
 
 export type ServicePort = Static<typeof servicePortSchema>;
 export type Service = Static<typeof serviceSchema>;

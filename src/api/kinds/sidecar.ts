@@ -25,7 +25,7 @@ const sidecarSpecSchema = message({
   outboundTrafficPolicy: message({ mode: enumOf('REGISTRY_ONLY', 'ALLOW_ANY'), egressProxy: destinationSchema }),
 });
 
-export const sidecarSchema = objectSchema('Sidecar', { spec: sidecarSpecSchema, status: Type.Optional(opaque) });
+const sidecarSchema = objectSchema('Sidecar', { spec: sidecarSpecSchema, status: Type.Optional(opaque) });
 
 export type Sidecar = Static<typeof sidecarSchema>;
 

@@ -24,7 +24,7 @@ const virtualServiceSpecSchema = message({
   exportTo: texts,
 });
 
-export const virtualServiceSchema = objectSchema('VirtualService', { spec: virtualServiceSpecSchema, status: Type.Optional(opaque) });
+const virtualServiceSchema = objectSchema('VirtualService', { spec: virtualServiceSpecSchema, status: Type.Optional(opaque) });
 
 export type VirtualService = Static<typeof virtualServiceSchema>;
 export type HttpRoute = Static<typeof httpRouteSchema>;

@@ -5,7 +5,7 @@ import { opaque } from '../schema/field.ts';
 import { objectSchema } from '../schema/metadata.ts';
 import { workloadSchema } from '../schema/workload.ts';
 
-export const workloadEntrySchema = objectSchema('WorkloadEntry', { spec: workloadSchema, status: Type.Optional(opaque) });
+const workloadEntrySchema = objectSchema('WorkloadEntry', { spec: workloadSchema, status: Type.Optional(opaque) });
 
 export type Workload = Static<typeof workloadSchema>;
 export type WorkloadEntry = Static<typeof workloadEntrySchema>;

@@ -27,7 +27,7 @@ const metadataFields = {
   selfLink: text,
 };
 
-export const objectMetaSchema = message(metadataFields, ['name']);
+const objectMetaSchema = message(metadataFields, ['name']);
 
 /** Of the pods that a template makes: the name is not known yet. */
 export const templateMetaSchema = message(metadataFields);

@@ -28,7 +28,7 @@ const probeSchema = openMessage({
   failureThreshold: int32,
 });
 
-export const containerSchema = openMessage(
+const containerSchema = openMessage(
   {
     name: text,
     image: text,

@@ -16,12 +16,12 @@ import {
 } from 'yaml';
 
 /** Lines and columns count from 1. */
-export interface Position {
+interface Position {
   line: number;
   column: number;
 }
 
-export interface SyntaxProblem extends Position {
+interface SyntaxProblem extends Position {
   message: string;
 }
 
