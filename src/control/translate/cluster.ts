@@ -109,7 +109,7 @@ function balancer(simple: string | undefined): Cluster_LbPolicy {
 }
 
 /** What is not said has no limit: Istio's default, where Envoy's own would be 1024. */
-function circuitBreakers({ connectionPool }: PortPolicy): CircuitBreakers {
+export function circuitBreakers({ connectionPool }: Pick<PortPolicy, 'connectionPool'>): CircuitBreakers {
   const unlimited = 4_294_967_295;
   const { tcp, http } = connectionPool ?? {};
   const threshold = {

@@ -4,6 +4,7 @@ import { Metadata } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
 import type { InboundPort } from '#control/view/proxy-view';
 import { typeUrl } from '#xds/resource-type';
+import { circuitBreakers } from './cluster.ts';
 import { blackHoleCluster, inboundClusterName, inboundPassthroughCluster, type passthroughCluster } from './cluster-name.ts';
 import { bytesOf, durationOf, socketAddress } from './message.ts';
 import type { Recipe } from './resource-cache.ts';
@@ -32,6 +33,7 @@ function inboundCluster({ port, captured, connectTimeoutMs }: InboundClusterInpu
   return {
     name,
     connectTimeout: durationOf(connectTimeoutMs),
+    circuitBreakers: circuitBreakers({ connectionPool: undefined }),
     metadata: Metadata.fromPartial({ filterMetadata: { istio: { services } } }),
     ...(captured ? originalDestination(inboundSource) : loopback(name, port.number)),
   };

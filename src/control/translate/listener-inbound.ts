@@ -69,7 +69,7 @@ function inboundRoutes(port: number): RouteConfiguration {
     name: `inbound|http|${port}`,
     domains: ['*'],
     rules: [],
-    fallback: { kind: 'untouched', name: 'default', cluster, tunnel: false },
+    fallback: { kind: 'workload', cluster },
   });
   return RouteConfiguration.fromPartial({ name: cluster, validateClusters: false, virtualHosts: [host] });
 }

@@ -27,6 +27,15 @@ export function retryPolicy(retries: HttpRoute['retries']): RetryPolicy | undefi
   });
 }
 
+/** What never reached a workload may go to it again, without a doubt and for a second or two. */
+export function workloadRetryPolicy(): RetryPolicy {
+  return RetryPolicy.fromPartial({
+    retryOn: 'connect-failure,reset-before-request',
+    numRetries: 15,
+    retryBackOff: { baseInterval: durationOf(25), maxInterval: durationOf(250) },
+  });
+}
+
 /** Words stay words; numbers are statuses, which need a word of their own. */
 function parseRetryOn(text: string): { conditions: string; statuses: number[] } {
   const words = text.split(',').map((word) => word.trim());

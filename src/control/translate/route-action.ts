@@ -11,7 +11,7 @@ import {
 } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import { headerLists, hostHeader } from './header-operations.ts';
 import { durationOf } from './message.ts';
-import { retryPolicy } from './retry-policy.ts';
+import { retryPolicy, workloadRetryPolicy } from './retry-policy.ts';
 import { regexMatcher } from './route-match.ts';
 
 type Action = NonNullable<Route['action']>;
@@ -42,6 +42,12 @@ export function untouchedAction(cluster: string): Action {
     $case: 'route',
     value: RouteAction.fromPartial({ clusterSpecifier: { $case: 'cluster', value: cluster }, ...limits(undefined) }),
   };
+}
+
+/** To the proxy's own workload: a program that is being started again is waited for, as nothing reached the old one. */
+export function workloadAction(cluster: string): Action {
+  const value = RouteAction.fromPartial({ clusterSpecifier: { $case: 'cluster', value: cluster }, ...limits(undefined) });
+  return { $case: 'route', value: { ...value, retryPolicy: workloadRetryPolicy() } };
 }
 
 /** A CONNECT ends here: the tunnel's bytes go to the cluster. */

@@ -6,7 +6,7 @@ import { typeUrl } from '#xds/resource-type';
 import { headerLists } from './header-operations.ts';
 import { bytesOf } from './message.ts';
 import type { Recipe } from './resource-cache.ts';
-import { plainAction, ruleAction, statusAction, tunnelAction, untouchedAction } from './route-action.ts';
+import { plainAction, ruleAction, statusAction, tunnelAction, untouchedAction, workloadAction } from './route-action.ts';
 import { routeFault } from './route-fault.ts';
 import { routeMatch } from './route-match.ts';
 import { ruleKey, ruleOf, type SelectedRule } from './selected-rule.ts';
@@ -16,6 +16,8 @@ type Fallback =
   | { kind: 'service'; cluster: string }
   /** To where the application was going, past the mesh; with `tunnel`, by CONNECT as well. */
   | { kind: 'untouched'; name: string; cluster: string; tunnel: boolean }
+  /** To the proxy's own workload. */
+  | { kind: 'workload'; cluster: string }
   /** CONNECT alone. */
   | { kind: 'tunnel'; cluster: string }
   | { kind: 'status'; name: string; status: number }
@@ -51,6 +53,8 @@ function fallbackRoutes(fallback: Fallback): Route[] {
         ...(fallback.tunnel ? [tunnelRoute(fallback.cluster)] : []),
         Route.fromPartial({ ...always, name: fallback.name, action: untouchedAction(fallback.cluster) }),
       ];
+    case 'workload':
+      return [Route.fromPartial({ ...always, name: 'default', action: workloadAction(fallback.cluster) })];
     case 'tunnel':
       return [tunnelRoute(fallback.cluster)];
     case 'status':

@@ -89,7 +89,8 @@ export class AdsClient {
     this.nodeSent = false;
     stream.on('data', (response: DeltaDiscoveryResponse) => void this.receive(stream, response));
     stream.on('error', (error) => this.options.logger.debug({ error: error.message }, 'xDS stream ended'));
-    stream.on('close', () => this.lost(stream));
+    // The one event that every end of a call has, whatever ended it.
+    stream.on('status', () => this.lost(stream));
     for (const [typeUrl, names] of this.subscriptions) {
       if (names.size === 0) continue;
       this.send({ typeUrl, resourceNamesSubscribe: [...names], initialResourceVersions: this.options.handler.versions(typeUrl) });
