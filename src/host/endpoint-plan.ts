@@ -4,7 +4,7 @@ import type { Pod } from '#api/kinds/pod';
 import type { Service, ServicePort } from '#api/kinds/service';
 import { isReady } from './deployment-plan.ts';
 
-export const serviceNameLabel = 'kubernetes.io/service-name';
+const serviceNameLabel = 'kubernetes.io/service-name';
 
 /** Undefined for a Service without selector: its endpoints are somebody else's to write. */
 export function planEndpointSlice(service: Service, pods: readonly Pod[]): EndpointSlice | undefined {

@@ -18,6 +18,7 @@ import { SupervisedProcess } from '#host/process';
 import { type FleetReport, ProxyFleet } from '#host/proxy-fleet';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { MemoryStore } from '#store/memory-store';
+import { admitNamespace } from '#store/namespaces';
 import type { ControlPlaneReport } from './control-plane.ts';
 import { dist, version } from './package.ts';
 
@@ -62,7 +63,7 @@ export class LocalMesh {
     this.logs = path.join(options.runDirectory, 'logs');
     rmSync(this.logs, { recursive: true, force: true });
     mkdirSync(this.logs, { recursive: true });
-    this.store = new MemoryStore({ clock: systemClock, random: systemRandom });
+    this.store = new MemoryStore({ clock: systemClock, random: systemRandom, admit: admitNamespace });
     this.api = new ApiServer({ store: this.store, clock: systemClock, logger: options.logger, version, advise: advise(this.store) });
     this.proxies = this.child('proxies', () => ['proxies.js'], {
       message: (message) => this.fleet.receive(message as FleetReport),

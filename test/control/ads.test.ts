@@ -258,7 +258,9 @@ test('nothing is answered before the first list of objects is whole', async () =
 test('a stream from something that is no proxy ends with a reason', async () => {
   const { client } = await startControlPlane(reviews);
   const stream = client.streamAggregatedResources();
-  const ended = new Promise<{ code: number; details: string }>((resolve) => stream.on('error', resolve as (error: Error) => void));
+  const ended = new Promise<{ code: number; details: string }>((resolve) =>
+    stream.on('error', (error) => resolve(error as unknown as { code: number; details: string })),
+  );
   stream.on('data', () => {});
   stream.write(DiscoveryRequest.fromPartial({ node: { id: 'who knows' }, typeUrl: typeUrl.cluster }));
   expect(await ended).toMatchObject({ code: 3, details: expect.stringContaining('"who knows"') });

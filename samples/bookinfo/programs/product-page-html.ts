@@ -21,7 +21,7 @@ export function productPage({ product, user, details, reviews }: ProductView): s
     product.title,
     `<header><a class="brand" href="/">Bookinfo <small>sample</small></a>${session(user)}</header>
 <main>
-<section class="hero"><h1>${escape(product.title)}</h1><p>${product.descriptionHtml}</p></section>
+<section class="hero"><h1>${escapeHtml(product.title)}</h1><p>${product.descriptionHtml}</p></section>
 <div class="columns">
 <section class="card"><h2>Book Details</h2>${details.ok ? detailsTable(details.value) : unavailable('product details')}</section>
 <section class="card"><h2>Book Reviews</h2>${reviews.ok ? reviewList(reviews.value) : unavailable('product reviews')}</section>
@@ -40,7 +40,7 @@ export function indexPage(): string {
 }
 
 function session(user: string | undefined): string {
-  if (user !== undefined) return `<span class="session">${escape(user)} <a class="button" href="/logout">Sign out</a></span>`;
+  if (user !== undefined) return `<span class="session">${escapeHtml(user)} <a class="button" href="/logout">Sign out</a></span>`;
   return `<form class="session" method="post" action="/login"><input name="username" placeholder="User name" aria-label="User name" required>
 <input name="passwd" type="password" placeholder="Password" aria-label="Password"><button class="button">Sign in</button></form>`;
 }
@@ -49,19 +49,20 @@ const detailNames = ['ISBN-10', 'publisher', 'pages', 'type', 'language', 'autho
 
 function detailsTable(details: Details): string {
   const rows = detailNames.filter((name) => details[name] !== undefined);
-  return `<table>${rows.map((name) => `<tr><th>${title(name)}</th><td>${escape(String(details[name]))}</td></tr>`).join('')}</table>`;
+  return `<table>${rows.map((name) => `<tr><th>${title(name)}</th><td>${escapeHtml(String(details[name]))}</td></tr>`).join('')}</table>`;
 }
 
 function reviewList({ reviews, podname }: Reviews): string {
   const items = reviews.map(
-    ({ reviewer, text, rating }) => `<blockquote><p>${escape(text)}</p><footer>${escape(reviewer)} ${ratingOf(rating)}</footer></blockquote>`,
+    ({ reviewer, text, rating }) =>
+      `<blockquote><p>${escapeHtml(text)}</p><footer>${escapeHtml(reviewer)} ${ratingOf(rating)}</footer></blockquote>`,
   );
-  return `${items.join('')}${podname ? `<p class="served">Reviews served by: <code>${escape(podname)}</code></p>` : ''}`;
+  return `${items.join('')}${podname ? `<p class="served">Reviews served by: <code>${escapeHtml(podname)}</code></p>` : ''}`;
 }
 
 function ratingOf(rating: Reviews['reviews'][number]['rating']): string {
   if (rating === undefined) return '';
-  if ('error' in rating) return `<em class="error">${escape(rating.error)}</em>`;
+  if ('error' in rating) return `<em class="error">${escapeHtml(rating.error)}</em>`;
   const color = rating.color === 'red' ? 'red' : 'black';
   return `<span class="stars" style="color: ${color}" title="${rating.stars} of 5">${'★'.repeat(rating.stars)}${'☆'.repeat(5 - rating.stars)}</span>`;
 }
@@ -74,7 +75,7 @@ function title(name: string): string {
   return name.charAt(0).toUpperCase() + name.slice(1);
 }
 
-function escape(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
 
@@ -98,7 +99,7 @@ input{font:inherit;padding:.3rem .6rem;border:1px solid var(--line);border-radiu
 function page(name: string, body: string): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(name)}</title><link rel="icon" href="data:,"><style>${style}</style></head>
+<title>${escapeHtml(name)}</title><link rel="icon" href="data:,"><style>${style}</style></head>
 <body>${body}</body></html>
 `;
 }

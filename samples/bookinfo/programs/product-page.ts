@@ -2,8 +2,8 @@
 // are other services; when one does not answer, the page says so and shows the rest.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type http from 'node:http';
-import { get, json, propagatedHeaders, type Reply, serve } from './service.ts';
 import { type Answer, type Details, indexPage, productPage, type Reviews } from './product-page-html.ts';
+import { get, json, propagatedHeaders, type Reply, serve } from './service.ts';
 
 const product = {
   id: 0,
@@ -46,7 +46,9 @@ async function api(request: http.IncomingMessage, path: string): Promise<Reply> 
   const [, id, part] = match;
   const target = part === undefined ? `http://details:9080/details/${id}` : `http://${part}:9080/${part}/${id}`;
   const answer = await ask<unknown>(target, headers, part === 'reviews' ? 2 : 1);
-  return answer.ok ? json(200, answer.value) : json(answer.status, { error: `Sorry, product ${part ?? 'details'} are currently unavailable for this book.` });
+  return answer.ok
+    ? json(200, answer.value)
+    : json(answer.status, { error: `Sorry, product ${part ?? 'details'} are currently unavailable for this book.` });
 }
 
 async function showProduct(request: http.IncomingMessage): Promise<Reply> {

@@ -17,7 +17,11 @@ serve('reviews', async (request, url) => {
     podname: podName,
     clustername: 'null',
     reviews: [
-      { reviewer: 'Reviewer1', text: 'Mistaken twins, quick wit and no dull page: I laughed from the first scene on.', ...rating(ratings, 'Reviewer1') },
+      {
+        reviewer: 'Reviewer1',
+        text: 'Mistaken twins, quick wit and no dull page: I laughed from the first scene on.',
+        ...rating(ratings, 'Reviewer1'),
+      },
       { reviewer: 'Reviewer2', text: 'Great fun, though it has not the depth of his later plays.', ...rating(ratings, 'Reviewer2') },
     ],
   });
