@@ -92,6 +92,7 @@ main{max-width:64rem;margin:0 auto;padding:2rem}
 .card h2{margin:0 0 .8rem;font-size:1.1rem}
 table{width:100%;border-collapse:collapse}th,td{text-align:left;padding:.4rem 0;border-bottom:1px solid var(--line)}th{color:var(--muted);font-weight:500}
 blockquote{margin:0 0 1rem;padding-left:1rem;border-left:3px solid var(--line)}blockquote p{margin:0 0 .3rem}blockquote footer{color:var(--muted)}
+.session{display:flex;gap:.5rem;align-items:center}
 .stars{font-size:1.15rem;letter-spacing:.1em}.served{color:var(--muted);font-size:.85rem;margin:0}.error{color:#a4262c}
 .button{display:inline-block;padding:.35rem .9rem;border:0;border-radius:.5rem;background:var(--accent);color:#fff;font:inherit;text-decoration:none;cursor:pointer}
 input{font:inherit;padding:.3rem .6rem;border:1px solid var(--line);border-radius:.5rem;width:9rem}`;
