@@ -86,6 +86,12 @@ export class ServerConnection implements ResponsePort {
     this.socket.destroy();
   }
 
+  /** With nothing under way. */
+  private end(): void {
+    this.state = 'closed';
+    this.socket.destroy();
+  }
+
   // --- Reading.
 
   private onData(buffer: Buffer, length: number): void {
@@ -411,14 +417,14 @@ export class ServerConnection implements ResponsePort {
     switch (this.state) {
       case 'idle':
         stats.downstream_cx_idle_timeout++;
-        this.socket.destroy();
+        this.end();
         return;
       case 'head':
         stats.downstream_rq_header_timeout++;
         this.refuse(408, 'the head did not come in time');
         return;
       case 'lingering':
-        this.socket.destroy();
+        this.end();
         return;
       default: {
         const { stream } = this;

@@ -70,13 +70,13 @@ export class Listener {
       localPort: localPort!,
       originalDestination,
     };
-    let closed = false;
-    const served = filter.accept(socket, connection, () => {
-      closed = true;
-      this.connections.delete(served);
+    let open = true;
+    const served = filter.accept(socket, connection, (ended) => {
+      open = false;
+      this.connections.delete(ended);
       counted();
     });
-    if (!closed) this.connections.set(served, chain!);
+    if (open) this.connections.set(served, chain!);
   }
 
   /** No more connections; those that are there finish what they have, within `timeoutMs` or their own drain timeout. */

@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 import type { DownstreamConnection } from '#proxy/http/connection-manager';
 
 export interface NetworkFilter {
-  /** `onClose` is called once, when the connection is closed. The socket comes unread (`pauseOnConnect`). */
-  accept(socket: Socket, connection: DownstreamConnection, onClose: () => void): ServedConnection;
+  /** `onClose` is called once, when the connection is closed, perhaps before this returns. The socket comes unread (`pauseOnConnect`). */
+  accept(socket: Socket, connection: DownstreamConnection, onClose: (connection: ServedConnection) => void): ServedConnection;
 }
 
 export interface ServedConnection {

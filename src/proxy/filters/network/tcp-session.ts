@@ -30,7 +30,7 @@ export class TcpSession implements ServedConnection {
     accepted: Socket,
     private readonly proxy: TcpProxy,
     private readonly connection: DownstreamConnection,
-    private readonly onClose: () => void,
+    private readonly onClose: (session: TcpSession) => void,
   ) {
     const { runtime, stats } = proxy;
     const now = runtime.clock.now();
@@ -194,7 +194,7 @@ export class TcpSession implements ServedConnection {
     stats.downstream_cx_active--;
     stats.downstream_cx_destroy++;
     for (const listener of listeners) listener.onComplete(exchange);
-    this.onClose();
+    this.onClose(this);
   }
 }
 
