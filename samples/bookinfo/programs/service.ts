@@ -32,18 +32,23 @@ async function answer(handler: Handler, request: http.IncomingMessage, response:
     const body = await readBody(request);
     reply = await handler(request, new URL(request.url ?? '/', 'http://bookinfo'), body);
   } catch (error) {
-    reply = json(500, { error: error instanceof Error ? error.message : 'failed' });
+    reply = error instanceof BodyTooLarge ? tooLarge : json(500, { error: error instanceof Error ? error.message : 'failed' });
   }
   response.writeHead(reply.status, { ...reply.headers, 'content-length': Buffer.byteLength(reply.body) });
   response.end(request.method === 'HEAD' ? undefined : reply.body);
 }
+
+class BodyTooLarge extends Error {}
+
+/** The rest of the body is not read, so that the connection is of no more use. */
+const tooLarge: Reply = { status: 413, headers: { connection: 'close' }, body: `at most ${bodyBytesMax} bytes` };
 
 async function readBody(request: http.IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {
     size += (chunk as Buffer).length;
-    if (size > bodyBytesMax) throw new Error(`a body of more than ${bodyBytesMax} bytes`);
+    if (size > bodyBytesMax) throw new BodyTooLarge();
     chunks.push(chunk as Buffer);
   }
   return Buffer.concat(chunks).toString('utf8');
