@@ -6,8 +6,8 @@ import { kinds } from '#api/registry';
 import { parseYaml } from '#codec/yaml/documents';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
-import { MeshError, messageOf } from '#foundation/mesh-error';
 import { formatProblem, type Problem } from '#foundation/problem';
+import { listenFailure } from '#net/port-owner';
 import { ensureNamespaces } from '#store/namespaces';
 import { groupPath } from '#store/rest-path';
 import { failure, statusOf } from '#store/status';
@@ -57,16 +57,13 @@ export class ApiServer {
     for (const kind of kinds) for (const version of kind.versions) this.routeKind(kind, version);
   }
 
-  /** Makes the permanent namespaces, then listens. Port 0 takes a free one. Throws MeshError ADDRESS_IN_USE. */
+  /** Makes the permanent namespaces, then listens. Port 0 takes a free one. Throws MeshError ADDRESS_IN_USE or LISTEN_FAILED. */
   async listen(address: { host: string; port: number }): Promise<{ url: string; port: number }> {
     await ensureNamespaces(this.options.store);
     try {
       await this.app.listen(address);
     } catch (error) {
-      const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-      const message = `the API server cannot listen on ${address.host}:${address.port}: ${inUse ? 'the port is in use' : messageOf(error)}`;
-      const hint = inUse ? 'end the program that has it (is another mesh running?), or choose another port' : undefined;
-      throw new MeshError(inUse ? 'ADDRESS_IN_USE' : 'LISTEN_FAILED', message, { cause: error, ...(hint && { hint }) });
+      throw await listenFailure('the API server', address, error);
     }
     const { port } = this.app.server.address() as AddressInfo;
     return { url: `http://${address.host}:${port}`, port };

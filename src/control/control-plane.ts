@@ -56,10 +56,10 @@ export class ControlPlane {
     });
   }
 
-  /** Resolves to the bound addresses. Throws MeshError ADDRESS_IN_USE, leaving nothing open. */
+  /** Resolves to the bound addresses. Throws MeshError ADDRESS_IN_USE or LISTEN_FAILED, leaving nothing open. */
   async start(): Promise<{ xds: SocketName; debug: SocketName }> {
     const { xdsAddress, debugAddress, source } = this.options;
-    const xdsPort = await this.ads.listen(`${xdsAddress.host}:${xdsAddress.port}`);
+    const xdsPort = await this.ads.listen(xdsAddress);
     try {
       const debugPort = await this.debug.listen(debugAddress);
       source.start({ events: (events) => this.apply(events), synced: () => this.synced() });

@@ -1,6 +1,7 @@
 // The whole mesh of one machine: API server and store here, control plane and proxies as two child processes that are
 // restarted when they end, and the host that runs the pods. `lateen up` starts it and shows it; tests start it too.
 import { mkdirSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { advise } from '#analysis/advise';
@@ -16,6 +17,7 @@ import { ingressGateway } from '#host/ingress-gateway';
 import { AddressBlock } from '#host/pod-addresses';
 import { SupervisedProcess } from '#host/process';
 import { type FleetReport, ProxyFleet } from '#host/proxy-fleet';
+import { listenFailure } from '#net/port-owner';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { MemoryStore } from '#store/memory-store';
 import { admitNamespace } from '#store/namespaces';
@@ -61,8 +63,6 @@ export class LocalMesh {
 
   constructor(private readonly options: LocalMeshOptions) {
     this.logs = path.join(options.runDirectory, 'logs');
-    rmSync(this.logs, { recursive: true, force: true });
-    mkdirSync(this.logs, { recursive: true });
     this.store = new MemoryStore({ clock: systemClock, random: systemRandom, admit: admitNamespace });
     this.api = new ApiServer({ store: this.store, clock: systemClock, logger: options.logger, version, advise: advise(this.store) });
     this.proxies = this.child('proxies', () => ['proxies.js'], {
@@ -74,13 +74,15 @@ export class LocalMesh {
 
   /** Resolves when everything but the pods runs. Throws MeshError where a port is taken. */
   async start(): Promise<LocalMeshAddresses> {
-    const { gatewayHttpPort, gatewayHttpsPort } = this.options;
-    this.proxies.start();
+    const gatewayHttp = { address: loopback, port: await freePort(this.options.gatewayHttpPort) };
+    const gatewayHttps = { address: loopback, port: await freePort(this.options.gatewayHttpsPort) };
     const { url } = await this.api.listen({ host: loopback, port: this.options.apiPort });
+    // Only now: a mesh that runs already, on the same ports, keeps its logs.
+    rmSync(this.logs, { recursive: true, force: true });
+    mkdirSync(this.logs, { recursive: true });
+    this.proxies.start();
     const { xdsPort, debugPort } = await this.startControlPlane(url);
     const xds = { address: loopback, port: xdsPort };
-    const gatewayHttp = { address: loopback, port: gatewayHttpPort || (await freePort()) };
-    const gatewayHttps = { address: loopback, port: gatewayHttpsPort || (await freePort()) };
     await this.create(ingressGateway({ http: gatewayHttp, https: gatewayHttps }));
     this.host = new Host({
       store: this.store,
@@ -183,13 +185,13 @@ export class LocalMesh {
 /** Young objects die young here: a smaller nursery keeps three processes within their budget of memory. */
 const memoryFlags = ['--max-semi-space-size=2'];
 
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net');
+/** Opens and closes it, so that a port that is taken is said now: the gateway's proxy could only refuse its listener later. */
+function freePort(wanted: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen({ host: loopback, port: 0 }, () => {
-      const { port } = server.address() as { port: number };
+    server.once('error', (cause) => listenFailure('the ingress gateway', { host: loopback, port: wanted }, cause).then(reject, reject));
+    server.listen({ host: loopback, port: wanted }, () => {
+      const { port } = server.address() as AddressInfo;
       server.close(() => resolve(port));
     });
   });

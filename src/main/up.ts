@@ -51,7 +51,7 @@ export async function up(options: UpOptions, { screen, errors, inherited, ended 
   const show = new UpScreen(screen);
   const started = systemClock.now();
   const sample = options.sample === undefined ? undefined : findSample(options.sample);
-  const runDirectory = path.join(options.stateDirectory, `run-${options.apiPort}`);
+  const runDirectory = path.join(options.stateDirectory, `run-${options.apiPort || `any-${process.pid}`}`);
   const mesh = new LocalMesh({
     ...options,
     runDirectory,

@@ -270,13 +270,13 @@ describe('watches', () => {
   });
 });
 
-test('a port in use is named, with what to do', async () => {
+test('a port in use is named, with who has it and what to do', async () => {
   const { port } = new URL(url);
   const store = new MemoryStore({ clock, random: new SeededRandom(2) });
   const second = new ApiServer({ store, clock, logger: silentLogger, version: '0' });
   await expect(second.listen({ host: '127.0.0.1', port: Number(port) })).rejects.toMatchObject({
     code: 'ADDRESS_IN_USE',
-    message: `the API server cannot listen on 127.0.0.1:${port}: the port is in use`,
+    message: expect.stringMatching(`^the API server cannot listen on 127.0.0.1:${port}: it is in use by .* \\(pid ${process.pid}\\)$`),
     hint: expect.stringContaining('end the program'),
   });
 });

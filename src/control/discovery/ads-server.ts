@@ -9,6 +9,7 @@ import type {
 } from '#codec/protobuf/generated/envoy/service/discovery/v3/discovery';
 import type { Logger } from '#foundation/logger';
 import { MeshError, messageOf } from '#foundation/mesh-error';
+import { listenFailure } from '#net/port-owner';
 import { DeltaSubscription } from '#xds/delta-subscription';
 import type { TypeUrl } from '#xds/resource-type';
 import { SotwSubscription } from '#xds/sotw-subscription';
@@ -37,17 +38,11 @@ export class AdsServer {
     });
   }
 
-  /** `host:port`, port 0 for any; resolves to the port that was bound. Throws MeshError ADDRESS_IN_USE. */
-  listen(address: string): Promise<number> {
+  /** Resolves to the port that was bound; 0 asks for any. Throws MeshError ADDRESS_IN_USE or LISTEN_FAILED. */
+  listen(address: { host: string; port: number }): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.server.bindAsync(address, ServerCredentials.createInsecure(), (cause, port) => {
-        if (cause)
-          reject(
-            new MeshError('ADDRESS_IN_USE', `cannot serve xDS at ${address}: ${cause.message}`, {
-              hint: `free ${address} or choose another xDS address`,
-              cause,
-            }),
-          );
+      this.server.bindAsync(`${address.host}:${address.port}`, ServerCredentials.createInsecure(), (cause, port) => {
+        if (cause) listenFailure('xDS', address, cause).then(reject, reject);
         else resolve(port);
       });
     });

@@ -1,7 +1,7 @@
 // The control plane's own HTTP server, for people and for the command line: Istio's paths where Istio has them.
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { MeshError, messageOf } from '#foundation/mesh-error';
+import { listenFailure } from '#net/port-owner';
 import type { Discovery } from './discovery.ts';
 import { proxyStatuses } from './proxy-status.ts';
 
@@ -46,19 +46,11 @@ export class DebugServer {
     });
   }
 
-  /** Resolves to the port that was bound. Throws MeshError ADDRESS_IN_USE. */
-  listen({ host, port }: { host: string; port: number }): Promise<number> {
+  /** Resolves to the port that was bound. Throws MeshError ADDRESS_IN_USE or LISTEN_FAILED. */
+  listen(address: { host: string; port: number }): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.server.once('error', (cause) => {
-        const at = `${host}:${port}`;
-        reject(
-          new MeshError('ADDRESS_IN_USE', `cannot serve debug pages at ${at}: ${messageOf(cause)}`, {
-            hint: `free ${at} or choose another debug address`,
-            cause,
-          }),
-        );
-      });
-      this.server.listen(port, host, () => resolve((this.server.address() as AddressInfo).port));
+      this.server.once('error', (cause) => listenFailure('the debug pages', address, cause).then(reject, reject));
+      this.server.listen(address.port, address.host, () => resolve((this.server.address() as AddressInfo).port));
     });
   }
 

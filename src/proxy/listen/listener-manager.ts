@@ -6,8 +6,8 @@ import type { ListenerConfig } from '#proxy/config/listener';
 import { formatAddress, place, type SocketAddress } from '#proxy/config/socket-address';
 import { DownstreamStatsTable } from '#proxy/http/downstream-stats';
 import type { ProxyRuntime } from '#proxy/runtime';
+import { describeListenError } from './listen-problem.ts';
 import { Listener } from './listener.ts';
-import { describeListenError } from './port-owner.ts';
 
 export interface BoundAddress extends SocketAddress {
   /** Of the listener. */
