@@ -39,74 +39,80 @@ const roots = [
 ];
 
 const own = path.join(root, 'protos');
-const stamp = [
-  fs.readFileSync(fileURLToPath(import.meta.url), 'utf8'),
-  ...fs.readdirSync(path.join(own, 'istio')).map((name) => fs.readFileSync(path.join(own, 'istio', name), 'utf8')),
-  ...['@grpc/grpc-js-xds', '@bufbuild/buf', 'ts-proto'].map(
-    (name) => JSON.parse(fs.readFileSync(path.join(root, 'node_modules', name, 'package.json'), 'utf8')).version,
-  ),
-].join('\n');
-const stampFile = path.join(out, 'stamp.txt');
-if (fs.existsSync(stampFile) && fs.readFileSync(stampFile, 'utf8') === stamp) process.exit(0);
 
-const work = fs.mkdtempSync(path.join(os.tmpdir(), 'lateen-protos-'));
-try {
-  const copy = (from, to) =>
-    fs.cpSync(path.join(deps, from), path.join(work, to), {
-      recursive: true,
-      filter: (source) => fs.statSync(source).isDirectory() || source.endsWith('.proto'),
+/** Does nothing where the output is of this script and these packages already. */
+export function generateProtos() {
+  const stamp = [
+    fs.readFileSync(fileURLToPath(import.meta.url), 'utf8'),
+    ...fs.readdirSync(path.join(own, 'istio')).map((name) => fs.readFileSync(path.join(own, 'istio', name), 'utf8')),
+    ...['@grpc/grpc-js-xds', '@bufbuild/buf', 'ts-proto'].map(
+      (name) => JSON.parse(fs.readFileSync(path.join(root, 'node_modules', name, 'package.json'), 'utf8')).version,
+    ),
+  ].join('\n');
+  const stampFile = path.join(out, 'stamp.txt');
+  if (fs.existsSync(stampFile) && fs.readFileSync(stampFile, 'utf8') === stamp) return;
+
+  const work = fs.mkdtempSync(path.join(os.tmpdir(), 'lateen-protos-'));
+  try {
+    const copy = (from, to) =>
+      fs.cpSync(path.join(deps, from), path.join(work, to), {
+        recursive: true,
+        filter: (source) => fs.statSync(source).isDirectory() || source.endsWith('.proto'),
+      });
+    copy('envoy-api/envoy', 'envoy');
+    copy('xds/xds', 'xds');
+    copy('xds/udpa', 'udpa');
+    copy('googleapis/google/api', 'google/api');
+    copy('googleapis/google/rpc', 'google/rpc');
+    copy('protoc-gen-validate/validate', 'validate');
+    fs.cpSync(own, work, { recursive: true });
+    // This validate.proto is older than the annotations that use it; they do not matter for the wire.
+    for (const file of fs.readdirSync(work, { recursive: true, encoding: 'utf8' })) {
+      const full = path.join(work, file);
+      if (!file.startsWith('envoy') || !file.endsWith('.proto')) continue;
+      const text = fs.readFileSync(full, 'utf8');
+      const mended = text.replace(/ignore_empty: true,?/g, '');
+      if (mended !== text) fs.writeFileSync(full, mended);
+    }
+    fs.writeFileSync(path.join(work, 'buf.yaml'), 'version: v2\n');
+    fs.writeFileSync(
+      path.join(work, 'buf.gen.yaml'),
+      JSON.stringify({
+        version: 'v2',
+        plugins: [
+          {
+            local: bin('protoc-gen-ts_proto'),
+            out,
+            strategy: 'all',
+            include_imports: true,
+            opt: [
+              'env=node',
+              'esModuleInterop=true',
+              'importSuffix=.js',
+              'oneof=unions-value',
+              'outputJsonMethods=false',
+              'outputServices=grpc-js',
+              'outputTypeAnnotations=false',
+              'useExactTypes=false',
+              'useDate=false',
+              'removeEnumPrefix=true',
+            ],
+          },
+        ],
+      }),
+    );
+    const paths = roots.flatMap((name) => ['--path', name]);
+    fs.rmSync(out, { recursive: true, force: true });
+    fs.mkdirSync(out, { recursive: true });
+    execFileSync(bin('buf'), ['generate', ...paths], { cwd: work, stdio: 'inherit' });
+    execFileSync(bin('buf'), ['build', ...paths, '--as-file-descriptor-set', '-o', path.join(out, 'descriptors.binpb')], {
+      cwd: work,
+      stdio: 'inherit',
     });
-  copy('envoy-api/envoy', 'envoy');
-  copy('xds/xds', 'xds');
-  copy('xds/udpa', 'udpa');
-  copy('googleapis/google/api', 'google/api');
-  copy('googleapis/google/rpc', 'google/rpc');
-  copy('protoc-gen-validate/validate', 'validate');
-  fs.cpSync(own, work, { recursive: true });
-  // This validate.proto is older than the annotations that use it; they do not matter for the wire.
-  for (const file of fs.readdirSync(work, { recursive: true, encoding: 'utf8' })) {
-    const full = path.join(work, file);
-    if (!file.startsWith('envoy') || !file.endsWith('.proto')) continue;
-    const text = fs.readFileSync(full, 'utf8');
-    const mended = text.replace(/ignore_empty: true,?/g, '');
-    if (mended !== text) fs.writeFileSync(full, mended);
+    fs.writeFileSync(stampFile, stamp);
+  } finally {
+    fs.rmSync(work, { recursive: true, force: true });
   }
-  fs.writeFileSync(path.join(work, 'buf.yaml'), 'version: v2\n');
-  fs.writeFileSync(
-    path.join(work, 'buf.gen.yaml'),
-    JSON.stringify({
-      version: 'v2',
-      plugins: [
-        {
-          local: bin('protoc-gen-ts_proto'),
-          out,
-          strategy: 'all',
-          include_imports: true,
-          opt: [
-            'env=node',
-            'esModuleInterop=true',
-            'importSuffix=.js',
-            'oneof=unions-value',
-            'outputJsonMethods=false',
-            'outputServices=grpc-js',
-            'outputTypeAnnotations=false',
-            'useExactTypes=false',
-            'useDate=false',
-            'removeEnumPrefix=true',
-          ],
-        },
-      ],
-    }),
-  );
-  const paths = roots.flatMap((name) => ['--path', name]);
-  fs.rmSync(out, { recursive: true, force: true });
-  fs.mkdirSync(out, { recursive: true });
-  execFileSync(bin('buf'), ['generate', ...paths], { cwd: work, stdio: 'inherit' });
-  execFileSync(bin('buf'), ['build', ...paths, '--as-file-descriptor-set', '-o', path.join(out, 'descriptors.binpb')], {
-    cwd: work,
-    stdio: 'inherit',
-  });
-  fs.writeFileSync(stampFile, stamp);
-} finally {
-  fs.rmSync(work, { recursive: true, force: true });
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) generateProtos();
