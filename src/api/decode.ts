@@ -3,6 +3,7 @@
 import type { Problem, Result } from '#foundation/problem';
 import { isPlainObject, pruned } from './json.ts';
 import { type ApiObject, apiVersionOf, type Kind, keyOf } from './kind.ts';
+import { mend } from './mend.ts';
 import { nearest } from './nearest.ts';
 import { originOf } from './origin.ts';
 import { kindOf, kinds, parseApiVersion } from './registry.ts';
@@ -14,29 +15,45 @@ import { checkStructure } from './structure.ts';
 export interface DecodeOptions {
   /** Of namespaced objects that name none; `default` when left out. */
   namespace?: string;
+  /** Kinds that are read beside those of the registry. */
+  otherKinds?: readonly Kind[];
+  /** What its schema refuses is taken out or filled in, and the object comes out beside its problems. */
+  mend?: boolean;
 }
 
-/**
- * The object in its kind's preferred version, null fields left out, its namespace filled in. Problems carry the object,
- * the field and, where the object says where it was read from, file and line.
- */
+export interface Examined {
+  /** Undefined where nothing sound could be read. */
+  object?: ApiObject;
+  /** Errors and warnings. They carry the object, the field and, where the object says where it was read from, file and line. */
+  problems: Problem[];
+}
+
+/** The object in its kind's preferred version, null fields left out, its namespace filled in. */
 export function decodeObject(value: unknown, options: DecodeOptions = {}): Result<ApiObject> {
+  const { object, problems } = examineObject(value, options);
+  if (!object || problems.some(({ level }) => level === 'error')) return { ok: false, problems };
+  return problems.length > 0 ? { ok: true, value: object, warnings: problems } : { ok: true, value: object };
+}
+
+/** As `decodeObject`, for those who want the object in spite of its errors. */
+export function examineObject(value: unknown, options: DecodeOptions = {}): Examined {
   if (!isPlainObject(value))
     return failed(value, [problem('NOT_AN_OBJECT', '', 'a resource must be an object', 'it begins with apiVersion, kind and metadata')]);
-  const found = findKind(value);
+  const found = findKind(value, options.otherKinds ?? []);
   if (!found.ok) return failed(value, found.problems);
   const kind = found.value;
   const clean = pruned(value);
   if (!clean.ok) return failed(value, clean.problems);
   const structure = checkStructure(kind, clean.value);
-  if (structure.length > 0) return failed(clean.value, structure);
+  if (structure.length > 0) {
+    if (!options.mend || !mend(kind, clean.value)) return failed(clean.value, structure);
+    return { object: normalised(kind, clean.value as unknown as ApiObject, options), problems: placed(clean.value, structure) };
+  }
   const object = normalised(kind, clean.value as unknown as ApiObject, options);
   const report = new Report();
   checkMetadata(kind, object, report);
-  checkKind(object, report);
-  const problems = placed(object, report.problems);
-  if (problems.some(({ level }) => level === 'error')) return { ok: false, problems };
-  return problems.length > 0 ? { ok: true, value: object, warnings: problems } : { ok: true, value: object };
+  checkKind(kind, object, report);
+  return { object, problems: placed(object, report.problems) };
 }
 
 /** `VirtualService default/reviews`, as far as the value tells. */
@@ -47,7 +64,7 @@ export function describeObject(value: unknown): string | undefined {
   return `${value['kind']} ${keyOf({ name, ...(typeof namespace === 'string' && { namespace }) })}`;
 }
 
-function findKind(value: Record<string, unknown>): Result<Kind> {
+function findKind(value: Record<string, unknown>, otherKinds: readonly Kind[]): Result<Kind> {
   const { apiVersion, kind } = value;
   const missing = ['apiVersion', 'kind'].filter((field) => typeof value[field] !== 'string' || value[field] === '');
   if (typeof apiVersion !== 'string' || typeof kind !== 'string' || missing.length > 0) {
@@ -58,8 +75,12 @@ function findKind(value: Record<string, unknown>): Result<Kind> {
       ),
     };
   }
-  const found = kindOf(apiVersion, kind);
+  const found = kindOf(apiVersion, kind) ?? otherKinds.find((other) => isOf(other, apiVersion, kind));
   return found ? { ok: true, value: found } : { ok: false, problems: [unknownKind(apiVersion, kind)] };
+}
+
+function isOf(kind: Kind, apiVersion: string, name: string): boolean {
+  return kind.kind === name && kind.versions.some((version) => apiVersionOf(kind, version) === apiVersion);
 }
 
 function unknownKind(apiVersion: string, name: string): Problem {
@@ -90,8 +111,8 @@ function problem(code: string, field: string, message: string, hint: string): Pr
   return { level: 'error', code, message, hint, ...(field !== '' && { field }) };
 }
 
-function failed(value: unknown, problems: Problem[]): { ok: false; problems: Problem[] } {
-  return { ok: false, problems: placed(value, problems) };
+function failed(value: unknown, problems: Problem[]): Examined {
+  return { problems: placed(value, problems) };
 }
 
 /** Adds to each problem which object it is of, and where that was read from. */

@@ -1,8 +1,8 @@
 // A YAML or JSON text to objects that know their file and lines. Degrades by item: what is sound comes out, what is not
 // comes out as problems.
 import { parseYaml, type YamlDocument } from '#codec/yaml/documents';
-import type { Problem } from '#foundation/problem';
-import { type DecodeOptions, decodeObject, describeObject } from './decode.ts';
+import type { Origin, Problem } from '#foundation/problem';
+import { type DecodeOptions, describeObject, type Examined, examineObject } from './decode.ts';
 import { type PathSegment, parseFieldPath } from './field-path.ts';
 import { isPlainObject } from './json.ts';
 import type { ApiObject } from './kind.ts';
@@ -16,16 +16,35 @@ export interface Manifest {
   refused: string[];
 }
 
+/** One object of a text, or one document that is none. */
+export interface ManifestItem extends Examined {
+  origin: Origin;
+  /** `Kind namespace/name`, as far as it told. */
+  subject?: string;
+}
+
 /** Reads every document, also those inside of `kind: List`. `file` is how the file is called in messages and origins. */
 export function readManifest(text: string, file: string, options: DecodeOptions = {}): Manifest {
   const manifest: Manifest = { objects: [], problems: [], refused: [] };
-  for (const document of parseYaml(text)) {
-    for (const { line, column, message } of document.problems) {
-      manifest.problems.push({ level: 'error', code: 'YAML_SYNTAX', message, origin: { file, line, column } });
-    }
-    if (document.problems.length === 0) for (const item of itemsOf(document.value)) readItem(document, item, file, options, manifest);
+  for (const { object, subject, problems } of manifestItems(text, file, options)) {
+    manifest.problems.push(...problems);
+    const sound = options.mend || !problems.some(({ level }) => level === 'error');
+    if (object && sound) manifest.objects.push(object);
+    else if (subject !== undefined) manifest.refused.push(subject);
   }
   return manifest;
+}
+
+/** One by one, in the order of the text. */
+export function* manifestItems(text: string, file: string, options: DecodeOptions = {}): Iterable<ManifestItem> {
+  for (const document of parseYaml(text)) {
+    const problems = document.problems.map(
+      ({ line, column, message }): Problem => ({ level: 'error', code: 'YAML_SYNTAX', message, origin: { file, line, column } }),
+    );
+    const { line, column } = document;
+    if (problems.length > 0) yield { origin: { file, line, column }, problems };
+    else for (const item of itemsOf(document.value)) yield readItem(document, item, file, options);
+  }
 }
 
 interface Item {
@@ -41,19 +60,19 @@ function itemsOf(value: unknown): Item[] {
   return (value['items'] as unknown[]).map((item, index) => ({ value: item, path: ['items', index] }));
 }
 
-function readItem(document: YamlDocument, item: Item, file: string, options: DecodeOptions, manifest: Manifest): void {
+function readItem(document: YamlDocument, item: Item, file: string, options: DecodeOptions): ManifestItem {
   const at = (field: string) => ({ file, ...document.positionOf([...item.path, ...parseFieldPath(field)]) });
-  const decoded = decodeObject(item.value, options);
-  const problems = decoded.ok ? (decoded.warnings ?? []) : decoded.problems;
-  for (const problem of problems) manifest.problems.push({ ...problem, origin: at(problem.field ?? '') });
-  if (!decoded.ok) {
-    const name = describeObject(item.value);
-    if (name !== undefined) manifest.refused.push(name);
-    return;
-  }
+  const { object, problems } = examineObject(item.value, options);
+  const subject = describeObject(item.value);
+  const read = {
+    origin: at(''),
+    problems: problems.map((problem) => ({ ...problem, origin: at(problem.field ?? '') })),
+    ...(subject !== undefined && { subject }),
+  };
+  if (!object) return read;
   const lines: Record<string, number> = {};
-  for (const field of linedFields(decoded.value)) lines[field] = at(field).line;
-  manifest.objects.push(withOrigin(decoded.value, { file, line: at('').line, lines }));
+  for (const field of linedFields(object)) lines[field] = at(field).line;
+  return { ...read, object: withOrigin(object, { file, line: at('').line, lines }) };
 }
 
 /** The elements whose lines are worth keeping: of the arrays in spec, and of each rule's matches and destinations. */

@@ -1,20 +1,29 @@
 // All kinds, and how one is found: by what a manifest says, or by what a person types.
 import type { Kind } from './kind.ts';
+import { authorizationPolicyKind } from './kinds/authorization-policy.ts';
 import { configMapKind } from './kinds/config-map.ts';
 import { deploymentKind } from './kinds/deployment.ts';
 import { destinationRuleKind } from './kinds/destination-rule.ts';
 import { endpointSliceKind } from './kinds/endpoint-slice.ts';
 import { endpointsKind } from './kinds/endpoints.ts';
+import { envoyFilterKind } from './kinds/envoy-filter.ts';
 import { gatewayKind } from './kinds/gateway.ts';
 import { namespaceKind } from './kinds/namespace.ts';
+import { peerAuthenticationKind } from './kinds/peer-authentication.ts';
 import { podKind } from './kinds/pod.ts';
+import { proxyConfigKind } from './kinds/proxy-config.ts';
+import { requestAuthenticationKind } from './kinds/request-authentication.ts';
 import { secretKind } from './kinds/secret.ts';
 import { serviceKind } from './kinds/service.ts';
 import { serviceAccountKind } from './kinds/service-account.ts';
 import { serviceEntryKind } from './kinds/service-entry.ts';
 import { sidecarKind } from './kinds/sidecar.ts';
+import { telemetryKind } from './kinds/telemetry.ts';
+import { trafficExtensionKind } from './kinds/traffic-extension.ts';
 import { virtualServiceKind } from './kinds/virtual-service.ts';
+import { wasmPluginKind } from './kinds/wasm-plugin.ts';
 import { workloadEntryKind } from './kinds/workload-entry.ts';
+import { workloadGroupKind } from './kinds/workload-group.ts';
 
 /** Every kind, in the order in which a set of manifests is best applied: what others need comes first. */
 export const kinds: readonly Kind[] = [
@@ -33,6 +42,15 @@ export const kinds: readonly Kind[] = [
   gatewayKind,
   virtualServiceKind,
   sidecarKind,
+  workloadGroupKind,
+  proxyConfigKind,
+  envoyFilterKind,
+  peerAuthenticationKind,
+  requestAuthenticationKind,
+  authorizationPolicyKind,
+  telemetryKind,
+  wasmPluginKind,
+  trafficExtensionKind,
 ];
 
 const byGroupKind = new Map(kinds.map((kind) => [`${kind.group}/${kind.kind}`, kind]));

@@ -6,7 +6,8 @@ import { fieldPath, pointerSegments } from './field-path.ts';
 import type { Kind } from './kind.ts';
 import { nearest } from './nearest.ts';
 import { re2Problem } from './re2.ts';
-import { structuralErrors } from './schema/validator.ts';
+import { type Constraint, type ConstraintName, constraints } from './schema/constraint.ts';
+import { brokenConstraints, structuralErrors } from './schema/validator.ts';
 
 /** Reported for one object; the rest is only counted. */
 const problemsMax = 50;
@@ -45,9 +46,20 @@ function explain(root: object, error: ErrorObject): Explanation {
     case 'exactlyOne':
     case 'atMostOne':
       return wrongChoice(field, error.data as object, error.schema as string[]);
+    case 'constraints':
+      return brokenConstraint(field, error);
     case 'minimum':
     case 'maximum':
       return outOfRange(field, error);
+    case 'minLength':
+    case 'minItems':
+      return error.schema === 1 ? { code: 'MISSING_FIELD', field, message: 'must not be empty' } : outOfLength(field, error);
+    case 'maxLength':
+    case 'maxItems':
+    case 'maxProperties':
+      return outOfLength(field, error);
+    case 'pattern':
+      return { code: 'INVALID_VALUE', field, message: `${quoted(error.data)} does not match ${String(error.schema)}` };
     default:
       return { code: 'INVALID_VALUE', field, message: `${error.message ?? 'is not valid'}` };
   }
@@ -112,6 +124,19 @@ function wrongChoice(field: string, data: object, names: readonly string[]): Exp
   const given = names.filter((name) => Object.hasOwn(data, name));
   if (given.length === 0) return { code: 'MISSING_FIELD', field, message: `one of ${names.join(', ')} is required` };
   return { code: 'CONFLICTING_FIELDS', field, message: `${given.join(' and ')} exclude each other`, hint: 'keep one of them' };
+}
+
+function brokenConstraint(field: string, error: ErrorObject): Explanation {
+  const [name] = brokenConstraints(error.schema as ConstraintName[], error.data);
+  const { message, hint }: Constraint = constraints[name ?? 'keys-not-empty'];
+  return { code: 'INVALID_VALUE', field, message, ...(hint && { hint }) };
+}
+
+const lengthUnits: Readonly<Record<string, string>> = { Length: 'characters', Items: 'elements', Properties: 'entries' };
+
+function outOfLength(field: string, { keyword, schema }: ErrorObject): Explanation {
+  const bound = keyword.startsWith('min') ? 'at least' : 'at most';
+  return { code: 'OUT_OF_RANGE', field, message: `must have ${bound} ${String(schema)} ${lengthUnits[keyword.slice(3)] ?? 'entries'}` };
 }
 
 function outOfRange(field: string, error: ErrorObject): Explanation {

@@ -18,7 +18,7 @@ const manifestName = /\.(ya?ml|json)$/i;
 /** Throws MeshError where a path cannot be read; what is wrong inside of files comes as problems. */
 export async function readManifests(context: CliContext, paths: readonly string[], namespace: string | undefined): Promise<Manifests> {
   const all: Manifests = { objects: [], problems: [] };
-  for (const { name, text } of await textsOf(context, paths)) {
+  for await (const { name, text } of textsOf(context, paths)) {
     const { objects, problems } = readManifest(text, name, namespace === undefined ? {} : { namespace });
     all.problems.push(...problems);
     for (const object of objects) {
@@ -30,24 +30,29 @@ export async function readManifests(context: CliContext, paths: readonly string[
   return all;
 }
 
-async function textsOf(context: CliContext, paths: readonly string[]): Promise<{ name: string; text: string }[]> {
-  const texts: { name: string; text: string }[] = [];
+/** The files at these paths, one after the other; `-` is standard input. Throws MeshError where a path cannot be read. */
+export async function* textsOf(
+  context: CliContext,
+  paths: readonly string[],
+  recursive = false,
+): AsyncIterable<{ name: string; text: string }> {
   for (const path of paths) {
-    if (path === '-') texts.push({ name: 'standard input', text: await context.readStdin() });
-    else for (const file of await filesAt(path)) texts.push({ name: file, text: await read(file) });
+    if (path === '-') yield { name: 'standard input', text: await context.readStdin() };
+    else for (const file of await filesAt(path, recursive)) yield { name: file, text: await read(file) };
   }
-  return texts;
 }
 
-async function filesAt(path: string): Promise<string[]> {
+async function filesAt(path: string, recursive: boolean): Promise<string[]> {
   const stats = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT')
       throw new MeshError('PATH_NOT_FOUND', `${path} does not exist`, { hint: 'give a file, a directory, or - for standard input' });
     throw new MeshError('UNREADABLE', `${path} cannot be read: ${messageOf(error)}`);
   });
   if (!stats.isDirectory()) return [path];
-  const entries = await readdir(path, { withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile() && manifestName.test(entry.name)).map((entry) => join(path, entry.name));
+  const entries = await readdir(path, { withFileTypes: true, recursive });
+  const files = entries
+    .filter((entry) => entry.isFile() && manifestName.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
   if (files.length === 0) throw new MeshError('PATH_EMPTY', `${path} has no .yaml, .yml or .json files`);
   return files.sort();
 }

@@ -2,9 +2,11 @@
 import { Command, CommanderError } from 'commander';
 import { MeshError } from '#foundation/mesh-error';
 import { addApply } from './commands/apply.ts';
+import { addCrd } from './commands/crd.ts';
 import { addDelete } from './commands/delete.ts';
 import { addGet } from './commands/get.ts';
 import { addProxyStatus } from './commands/proxy-status.ts';
+import { addValidate } from './commands/validate.ts';
 import { addVersion } from './commands/version.ts';
 import type { CliContext } from './context.ts';
 import { writeFailure } from './message.ts';
@@ -41,6 +43,8 @@ Examples:
   addGet(command, session);
   addDelete(command, session);
   addProxyStatus(command, session);
+  addValidate(command, session);
+  addCrd(command, session);
   addVersion(command, session);
   return { command, run: (args) => run(command, session, args) };
 }

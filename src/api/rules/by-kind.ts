@@ -1,5 +1,5 @@
 // The rules of each kind beyond its structure; kinds without rules of their own are not listed.
-import type { ApiObject } from '../kind.ts';
+import type { ApiObject, Kind } from '../kind.ts';
 import { checkDeployment } from './deployment.ts';
 import { checkDestinationRule } from './destination-rule.ts';
 import { checkGateway } from './gateway.ts';
@@ -21,6 +21,6 @@ const checks: Readonly<Record<string, (object: never, report: Report) => void>> 
   WorkloadEntry: checkWorkloadEntry,
 };
 
-export function checkKind(object: ApiObject, report: Report): void {
-  checks[object.kind]?.(object as never, report);
+export function checkKind({ group, kind }: Kind, object: ApiObject, report: Report): void {
+  if (group === '' || group === 'apps' || group.endsWith('.istio.io')) checks[kind]?.(object as never, report);
 }

@@ -23,9 +23,6 @@ export function checkServiceEntry({ spec }: ServiceEntry, report: Report): void 
   }
   checkPorts(spec.ports ?? [], report);
   checkLabels('spec.workloadSelector.labels', spec.workloadSelector?.labels ?? {}, report);
-  if (spec.workloadSelector && spec.endpoints) {
-    report.error('CONFLICTING_FIELDS', 'spec', 'workloadSelector and endpoints exclude each other', 'keep one of them');
-  }
   for (const [index, endpoint] of (spec.endpoints ?? []).entries()) checkEndpoint(spec, endpoint, `spec.endpoints[${index}]`, report);
   checkResolution(spec, report);
 }
@@ -52,21 +49,13 @@ function checkPorts(ports: NonNullable<Spec['ports']>, report: Report): void {
 }
 
 function checkResolution(spec: Spec, report: Report): void {
-  const { resolution = 'NONE', hosts, endpoints = [], addresses = [] } = spec;
+  const { resolution = 'NONE', hosts, endpoints = [] } = spec;
   const wildcard = hosts.find((host) => host.startsWith('*'));
   const field = 'spec.resolution';
-  if (resolution === 'NONE' && endpoints.length > 0) {
-    report.error('CONFLICTING_FIELDS', field, 'resolution NONE takes no endpoints', 'set STATIC for addresses, DNS for names');
-  }
   if (resolution === 'DNS' || resolution === 'DNS_ROUND_ROBIN') {
     if (wildcard && endpoints.length === 0 && !spec.workloadSelector) {
       report.error('INVALID_HOST', field, `"${wildcard}" cannot be resolved by DNS`, 'name the hosts, or give endpoints');
     }
-    if (addresses.some((address) => address.includes('/')))
-      report.error('CONFLICTING_FIELDS', 'spec.addresses', 'CIDR ranges exclude resolution by DNS');
-  }
-  if (resolution === 'DNS_ROUND_ROBIN' && endpoints.length > 1) {
-    report.error('CONFLICTING_FIELDS', 'spec.endpoints', 'resolution DNS_ROUND_ROBIN takes one endpoint at most');
   }
   if (resolution === 'DYNAMIC_DNS') checkDynamicDns(spec, report);
 }

@@ -1,10 +1,13 @@
 // The words in which the schemas of kinds/ are written. A schema gives both the TypeScript type and the structural checks.
 import { type ObjectOptions, type TObject, type TOptional, type TProperties, type TUnsafe, Type } from '@sinclair/typebox';
+import type { ConstraintName } from './constraint.ts';
 
 type Fields<P extends TProperties, R extends keyof P> = { [K in keyof P]: K extends R ? P[K] : TOptional<P[K]> };
 
-/** Rules that schema.ts's keywords check beyond plain JSON schema. */
+/** Rules that validator.ts's keywords check beyond plain JSON schema. */
 export interface MessageRules extends ObjectOptions {
+  /** Names of rules in constraint.ts; any schema may have some. */
+  constraints?: readonly ConstraintName[];
   /** Of these fields one, and only one, must be given. */
   exactlyOne?: readonly string[];
   /** Of these fields one at most may be given. */
@@ -41,6 +44,8 @@ export const texts = Type.Array(Type.String());
 export const stringMap = Type.Record(Type.String(), Type.String());
 /** Carried, not read. */
 export const opaque = Type.Unknown();
+/** The same, known to be an object. */
+export const opaqueObject = Type.Unsafe<Record<string, unknown>>({ type: 'object', 'x-kubernetes-preserve-unknown-fields': true });
 
 export const int32 = Type.Integer({ minimum: -2_147_483_648, maximum: 2_147_483_647 });
 export const uint32 = Type.Integer({ minimum: 0, maximum: 4_294_967_295 });

@@ -10,10 +10,15 @@ export const labelSelectorSchema = message({
   ),
 });
 
-const labelsWithoutWildcard = Type.Record(Type.String(), Type.String({ maxLength: 63 }), { maxProperties: 256 });
-
 /** Of Sidecar and ServiceEntry: pods and WorkloadEntries of the same namespace with all of these labels. */
-export const workloadSelectorSchema = message({ labels: labelsWithoutWildcard });
+export const workloadSelectorSchema = message({
+  labels: Type.Record(Type.String(), Type.String({ maxLength: 63, constraints: ['no-wildcard'] }), { maxProperties: 256 }),
+});
 
-/** Of DestinationRule: the client workloads that it applies to. */
-export const matchLabelsSelectorSchema = message({ matchLabels: labelsWithoutWildcard });
+/** Of the kinds that were made later: the workloads that a resource applies to. */
+export const matchLabelsSelectorSchema = message({
+  matchLabels: Type.Record(Type.String(), Type.String({ maxLength: 63, constraints: ['no-wildcard'] }), {
+    maxProperties: 4096,
+    constraints: ['keys-without-wildcard', 'keys-not-empty'],
+  }),
+});

@@ -30,5 +30,5 @@ export const serverTlsSchema = message(
     insecureSkipVerify: bool,
   },
   [],
-  { atMostOne: ['credentialName', 'credentialNames', 'tlsCertificates'] },
+  { constraints: ['credential-names-alone'] },
 );

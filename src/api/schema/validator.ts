@@ -4,6 +4,7 @@ import type { TSchema } from '@sinclair/typebox';
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { durationMs } from '../duration.ts';
 import { re2Problem } from '../re2.ts';
+import { type ConstraintName, constraints } from './constraint.ts';
 import { withSharedParts } from './shared-parts.ts';
 
 let ajv: Ajv | undefined;
@@ -31,9 +32,22 @@ function createAjv(): Ajv {
   });
   created.addFormat('duration', (text: string) => (durationMs(text) ?? 0) >= 1);
   created.addFormat('duration-or-zero', (text: string) => durationMs(text) !== undefined);
+  created.addFormat('int32', true);
   created.addFormat('re2', (text: string) => re2Problem(text) === undefined);
   const given = (names: readonly string[], data: object) => names.filter((name) => Object.hasOwn(data, name)).length;
   created.addKeyword({ keyword: 'exactlyOne', type: 'object', validate: (names: string[], data: object) => given(names, data) === 1 });
   created.addKeyword({ keyword: 'atMostOne', type: 'object', validate: (names: string[], data: object) => given(names, data) <= 1 });
+  created.addKeyword({
+    keyword: 'constraints',
+    // A value of the wrong type is told so by its type.
+    validate: (names: ConstraintName[], data: unknown, { type }: { type?: string } = {}) =>
+      (type === 'string') !== (typeof data === 'string') || brokenConstraints(names, data).length === 0,
+  });
+  created.addVocabulary(['x-kubernetes-preserve-unknown-fields']);
   return created;
+}
+
+/** Those of the named rules that the value breaks. */
+export function brokenConstraints(names: readonly ConstraintName[], data: unknown): ConstraintName[] {
+  return names.filter((name) => !constraints[name].holds(data as never));
 }
