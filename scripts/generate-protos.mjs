@@ -28,6 +28,7 @@ const roots = [
   'envoy/extensions/filters/http/fault/v3',
   'envoy/extensions/filters/http/cors/v3',
   'envoy/extensions/filters/http/grpc_stats/v3',
+  'envoy/extensions/retry/host/previous_hosts/v3',
   'envoy/extensions/upstreams/http/v3',
   'envoy/extensions/transport_sockets/tls/v3',
   'envoy/extensions/transport_sockets/raw_buffer/v3',
@@ -53,6 +54,8 @@ export function generateProtos() {
   if (fs.existsSync(stampFile) && fs.readFileSync(stampFile, 'utf8') === stamp) return;
 
   const work = fs.mkdtempSync(path.join(os.tmpdir(), 'lateen-protos-'));
+  // What is under way disturbs nobody who compiles the last one.
+  const fresh = `${out}.${process.pid}`;
   try {
     const copy = (from, to) =>
       fs.cpSync(path.join(deps, from), path.join(work, to), {
@@ -82,7 +85,7 @@ export function generateProtos() {
         plugins: [
           {
             local: bin('protoc-gen-ts_proto'),
-            out,
+            out: fresh,
             strategy: 'all',
             include_imports: true,
             opt: [
@@ -102,15 +105,17 @@ export function generateProtos() {
       }),
     );
     const paths = roots.flatMap((name) => ['--path', name]);
-    fs.rmSync(out, { recursive: true, force: true });
-    fs.mkdirSync(out, { recursive: true });
+    fs.mkdirSync(fresh, { recursive: true });
     execFileSync(bin('buf'), ['generate', ...paths], { cwd: work, stdio: 'inherit' });
-    execFileSync(bin('buf'), ['build', ...paths, '--as-file-descriptor-set', '-o', path.join(out, 'descriptors.binpb')], {
+    execFileSync(bin('buf'), ['build', ...paths, '--as-file-descriptor-set', '-o', path.join(fresh, 'descriptors.binpb')], {
       cwd: work,
       stdio: 'inherit',
     });
-    fs.writeFileSync(stampFile, stamp);
+    fs.writeFileSync(path.join(fresh, 'stamp.txt'), stamp);
+    fs.rmSync(out, { recursive: true, force: true });
+    fs.renameSync(fresh, out);
   } finally {
+    fs.rmSync(fresh, { recursive: true, force: true });
     fs.rmSync(work, { recursive: true, force: true });
   }
 }

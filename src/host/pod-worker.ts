@@ -204,6 +204,7 @@ export class PodWorker {
     });
     return {
       phase: waiting?.reason === 'ImageNotMapped' ? 'Pending' : 'Running',
+      ...(waiting?.reason ? { reason: waiting.reason } : {}),
       podIP: this.addresses.pod,
       podIPs: [{ ip: this.addresses.pod }],
       hostIP: '127.0.0.1',

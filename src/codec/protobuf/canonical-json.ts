@@ -1,26 +1,31 @@
 // Canonical JSON of Envoy's messages by name, with what `Any` carries opened. ts-proto's own JSON is not canonical.
 // Slow and large: made when a config dump is first asked for.
 import { createFileRegistry, fromBinary, type JsonValue, type Registry, toJson } from '@bufbuild/protobuf';
-import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { EmptySchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 
 export class CanonicalJson {
   private readonly registry: Registry;
+  /** The same, but a type that is not known has no fields: an extension inside of a message does not close the message. */
+  private readonly lenient: Registry;
 
   /** `descriptors`: a serialized FileDescriptorSet. */
   constructor(descriptors: Uint8Array) {
-    this.registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptors));
+    const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptors));
+    this.registry = registry;
+    this.lenient = { ...registry, getMessage: (name) => registry.getMessage(name) ?? EmptySchema };
   }
 
   /**
    * A message as JSON with its proto field names and `@type`, as Envoy prints it. What cannot be opened (a type that is
-   * not known here, bytes that do not parse) is given as base64 with the reason.
+   * not known here, bytes that do not parse) is given as base64 with the reason; an `Any` inside of it whose type is not
+   * known, as its `@type` alone.
    */
   print(typeUrl: string, bytes: Uint8Array): JsonValue {
     const name = typeUrl.slice(typeUrl.lastIndexOf('/') + 1);
     const schema = this.registry.getMessage(name);
     if (schema === undefined) return unopened(typeUrl, bytes, `type ${name} is not known`);
     try {
-      const json = toJson(schema, fromBinary(schema, bytes), { registry: this.registry, useProtoFieldName: true });
+      const json = toJson(schema, fromBinary(schema, bytes), { registry: this.lenient, useProtoFieldName: true });
       return { '@type': typeUrl, ...(json as Record<string, JsonValue>) };
     } catch (thrown) {
       return unopened(typeUrl, bytes, thrown instanceof Error ? thrown.message : String(thrown));
