@@ -26,11 +26,16 @@ export class HeadSpans {
   parsed = 0;
 
   reset(): void {
+    // Only what was set: cheaper than to fill two arrays.
+    for (let line = 0; line < this.count; line++) {
+      const id = this.id[line]!;
+      if (id === unknownField) continue;
+      this.first[id] = -1;
+      this.times[id] = 0;
+    }
     this.text = '';
     this.count = 0;
     this.parsed = 0;
-    this.first.fill(-1);
-    this.times.fill(0);
   }
 
   get capacity(): number {

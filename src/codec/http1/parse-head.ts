@@ -154,13 +154,21 @@ function badLineStart(byte: number): number {
 function fieldLine(buffer: Buffer, start: number, lineStart: number, end: number, spans: HeadSpans): number {
   let i = lineStart;
   let hash = 0;
-  for (let lower = 0; i < end && (lower = tokenLower[buffer[i]!]!) !== 0; i++) hash = hashStep(hash, lower);
+  for (; i < end; i++) {
+    const lower = tokenLower[buffer[i]!]!;
+    if (lower === 0) break;
+    hash = hashStep(hash, lower);
+  }
   if (i === end) return 0;
   if (buffer[i] !== COLON) return headError.badFieldName;
   const nameEnd = i++;
   while (i < end && (buffer[i] === SP || buffer[i] === HTAB)) i++;
   const valueStart = i;
-  while (i < end && valueByte[buffer[i]!] !== 0) i++;
+  // Two comparisons where `valueByte` would cost a load: most bytes of a head are in values.
+  for (; i < end; i++) {
+    const byte = buffer[i]!;
+    if ((byte < SP && byte !== HTAB) || byte === 127) break;
+  }
   if (i + 1 >= end && (i === end || buffer[i] === CR)) return 0;
   if (buffer[i] !== CR || buffer[i + 1] !== LF)
     return buffer[i] === CR || buffer[i] === LF ? headError.badLineEnd : headError.badFieldValue;

@@ -22,6 +22,8 @@ export interface ConnectionIntent {
   keepAlive: boolean;
   /** The target was in absolute or authority form: the client takes us for its proxy. */
   explicitProxy: boolean;
+  /** The `host` header last seen; empty: none yet. */
+  host: string;
 }
 
 /** Fills `head` from its spans and `intent` from its connection options; returns what is wrong instead, if anything is. */
@@ -32,15 +34,19 @@ export function acceptRequest(head: RawRequestHead, intent: ConnectionIntent, ac
   for (const option of options) if (protectedNames.has(option)) return bad(`connection names ${option}`);
   const hosts = spans.times[fieldId['host']]!;
   if (hosts > 1) return bad('host given twice');
-  const host = spans.known(fieldId['host']);
-  if (host === undefined && spans.minor === 1) return bad('no host');
-  if (host !== undefined && host !== '' && !isAuthority(host)) return bad('malformed host');
+  const host = spans.known(fieldId['host']) ?? '';
+  if (hosts === 0 && spans.minor === 1) return bad('no host');
+  // Nearly every request of a connection names the same host: one that was checked, and whose hash is known to the route tables.
+  if (host !== intent.host) {
+    if (host !== '' && !isAuthority(host)) return bad('malformed host');
+    intent.host = host;
+  }
   const expectation = spans.known(fieldId['expect']);
   if (expectation !== undefined && expectation.toLowerCase() !== '100-continue') return { status: 417, reason: `expect: ${expectation}` };
   intent.keepAlive = spans.minor === 1 ? !options.includes('close') : options.includes('keep-alive') && !options.includes('close');
   intent.explicitProxy = false;
   const upgrade = options.includes('upgrade') ? upgradeOf(spans) : '';
-  return acceptTarget(head, host ?? '', upgrade, intent);
+  return acceptTarget(head, intent.host, upgrade, intent);
 }
 
 function isAuthority(text: string): boolean {

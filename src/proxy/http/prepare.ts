@@ -1,5 +1,4 @@
 // What the connection manager itself does to the heads that pass it, as Envoy does: client address, scheme, request id, server, date.
-import type { Clock } from '#foundation/clock';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import { responseFlag } from '#telemetry/response-flags';
 import { httpDate } from './date.ts';
@@ -48,8 +47,8 @@ function withoutPort(authority: string, port: number): string {
   return authority.endsWith(suffix) ? authority.slice(0, -suffix.length) : authority;
 }
 
-export function prepareResponse(head: ResponseHead, config: HttpConnectionManagerConfig, clock: Clock): void {
+export function prepareResponse(head: ResponseHead, config: HttpConnectionManagerConfig, wallMs: number): void {
   if (config.serverHeader === 'overwrite') head.set('server', config.serverName);
   else if (config.serverHeader === 'append-if-absent' && !head.has('server')) head.append('server', config.serverName);
-  if (!head.has('date')) head.append('date', httpDate(clock.wallMs()));
+  if (!head.has('date')) head.append('date', httpDate(wallMs));
 }

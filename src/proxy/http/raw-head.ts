@@ -13,13 +13,12 @@ export abstract class RawHead implements Head {
 
   /** After the spans were filled anew. */
   protected begin(): void {
-    if (this.anyRemoved) this.removed.fill(0);
+    const { spans } = this;
+    if (this.removed.length < spans.count) this.removed = new Uint8Array(spans.capacity);
+    for (let line = 0; line < spans.count; line++) this.removed[line] = 0;
     this.anyRemoved = false;
-    if (this.removed.length < this.spans.count) this.removed = new Uint8Array(this.spans.capacity);
-    if (this.addedNames.length > 0) {
-      this.addedNames = [];
-      this.addedValues = [];
-    }
+    this.addedNames.length = 0;
+    this.addedValues.length = 0;
   }
 
   header(name: string): string | undefined {

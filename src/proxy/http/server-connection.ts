@@ -36,7 +36,7 @@ export class ServerConnection implements ResponsePort {
   private readonly requestHead = new RawRequestHead();
   private readonly bodyReader = new BodyReader();
   private readonly bodyWriter: BodyWriter;
-  private readonly intent: ConnectionIntent = { keepAlive: true, explicitProxy: false };
+  private readonly intent: ConnectionIntent = { keepAlive: true, explicitProxy: false, host: '' };
   private readonly timeout = new Timeout(() => this.checkDeadline());
   private timeoutMs = Number.POSITIVE_INFINITY;
   private state: State = 'idle';
@@ -128,10 +128,10 @@ export class ServerConnection implements ResponsePort {
       while (i + 1 < end && buffer[i] === 13 && buffer[i + 1] === 10) i += 2;
       if (i === end) return end;
       spans.reset();
-      this.enter('head');
     }
     const stop = parseRequestHead(buffer, i, end, spans, config);
     if (stop === 0) {
+      if (this.state === 'idle') this.enter('head', this.manager.runtime.clock.now());
       this.held = Buffer.from(buffer.subarray(i, end));
       this.arm();
       return end;
@@ -343,6 +343,7 @@ export class ServerConnection implements ResponsePort {
 
   private finishExchange(): void {
     const requestEnded = this.state === 'waiting';
+    const { startMs, durationMs } = this.stream!;
     this.stream = undefined;
     this.owed = 0;
     this.bodyReader.detach();
@@ -351,13 +352,13 @@ export class ServerConnection implements ResponsePort {
       this.linger();
       return;
     }
-    this.enter('idle');
+    this.enter('idle', startMs + durationMs);
     if (!this.paused) this.arm();
     else this.consumeHeld();
   }
 
   private linger(): void {
-    this.enter('lingering');
+    this.enter('lingering', this.manager.runtime.clock.now());
     this.held = undefined;
     this.socket.end();
     this.resume();
@@ -366,9 +367,9 @@ export class ServerConnection implements ResponsePort {
 
   // --- Time.
 
-  private enter(state: State): void {
+  private enter(state: State, nowMs: number): void {
     this.state = state;
-    this.sinceMs = this.manager.runtime.clock.now();
+    this.sinceMs = nowMs;
   }
 
   /** When the present state has lasted too long. */

@@ -245,14 +245,14 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
   }
 
   respond(head: ResponseHead, fin: boolean): void {
-    const { filters, runtime } = this.manager;
+    const { filters, config } = this.manager;
     this.touch();
     this.response = head;
     this.status = head.status;
     this.responseStarted = true;
     if (this.responseFirstByteMs < 0) this.responseFirstByteMs = this.elapsed();
     for (let i = filters.length - 1; i >= 0; i--) filters[i]!.response?.(this, head);
-    prepareResponse(head, this.manager.config, runtime.clock);
+    prepareResponse(head, config, this.startWallMs + this.responseFirstByteMs);
     this.tunnel = head.status === 101 || (this.request.method === 'CONNECT' && head.status >= 200 && head.status < 300);
     // An upgrade that is not agreed to is a request without a body.
     if (this.request.upgrade !== '' && !this.tunnel && !this.requestEnded) this.endRequest();

@@ -182,7 +182,9 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
       cluster.stats.upstream_rq_retry_success++;
     }
     if (this.tryTimeout !== undefined) stream.manager.runtime.timers.cancel(this.tryTimeout);
-    stream.upstreamServiceMs = Math.round(stream.manager.runtime.clock.now() - this.tryStartMs);
+    const now = stream.manager.runtime.clock.now();
+    stream.responseFirstByteMs = now - stream.startMs;
+    stream.upstreamServiceMs = Math.round(now - this.tryStartMs);
     if (!this.suppressEnvoyHeaders) head.set('x-envoy-upstream-service-time', String(stream.upstreamServiceMs));
     stream.upstreamLocal = this.connection!.localAddress;
     if (fin) this.endResponse();
