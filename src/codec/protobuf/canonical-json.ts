@@ -1,6 +1,6 @@
 // Canonical JSON of Envoy's messages by name, with what `Any` carries opened. ts-proto's own JSON is not canonical.
 // Slow and large: made when a config dump is first asked for.
-import { createFileRegistry, fromBinary, type JsonValue, type Registry, toJson } from '@bufbuild/protobuf';
+import { createFileRegistry, type DescMessage, fromBinary, type JsonValue, type Registry, toJson } from '@bufbuild/protobuf';
 import { EmptySchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 
 export class CanonicalJson {
@@ -12,7 +12,7 @@ export class CanonicalJson {
   constructor(descriptors: Uint8Array) {
     const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptors));
     this.registry = registry;
-    this.lenient = { ...registry, getMessage: (name) => registry.getMessage(name) ?? EmptySchema };
+    this.lenient = { ...registry, getMessage: (name) => registry.getMessage(name) ?? withoutFields(name) };
   }
 
   /**
@@ -35,4 +35,8 @@ export class CanonicalJson {
 
 function unopened(typeUrl: string, bytes: Uint8Array, reason: string): JsonValue {
   return { '@type': typeUrl, value: Buffer.from(bytes).toString('base64'), unopened: reason };
+}
+
+function withoutFields(typeName: string): DescMessage {
+  return Object.create(EmptySchema, { typeName: { value: typeName } }) as DescMessage;
 }
