@@ -88,7 +88,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'proxy/*': [...proxyMay, 'proxy/*'],
   'proxy/route': [...base],
   host: [...base, 'api', 'net', 'store', 'xds', 'proxy', 'proxy/config'],
-  cli: [...base, 'api', 'net', 'store', 'xds', 'telemetry'],
+  cli: [...base, 'api', 'net', 'store', 'xds', 'telemetry', 'analysis'],
+  // Runs the proxy's code on the control plane's output: the one place that knows both.
+  explain: ['*'],
   main: ['*'],
 };
 

@@ -15,6 +15,7 @@ import { Session } from './session.ts';
 export interface CliProgram {
   /** For further commands, such as `up`. */
   command: Command;
+  session: Session;
   /** Takes the arguments after the program's name. Resolves to the exit code: 0, 1 for a failure, 2 for wrong usage. */
   run(args: readonly string[]): Promise<number>;
 }
@@ -46,7 +47,7 @@ Examples:
   addValidate(command, session);
   addCrd(command, session);
   addVersion(command, session);
-  return { command, run: (args) => run(command, session, args) };
+  return { command, session, run: (args) => run(command, session, args) };
 }
 
 async function run(command: Command, session: Session, args: readonly string[]): Promise<number> {

@@ -189,7 +189,7 @@ function findSample(name: string): Sample {
   const imageMap = path.join(directory, 'image-map.yaml');
   return {
     manifests: readdirSync(directory)
-      .filter((file) => file.endsWith('.yaml') && file !== 'image-map.yaml')
+      .filter((file) => file.endsWith('.yaml') && !file.endsWith('.test.yaml') && file !== 'image-map.yaml')
       .map((file) => path.join(directory, file)),
     imageMap: existsSync(imageMap) ? imageMap : undefined,
     page: name === 'bookinfo' ? '/productpage' : undefined,

@@ -8,11 +8,20 @@ import { HeaderMatcher as HeaderMatcherMessage } from '#codec/protobuf/generated
 import type { StringMatcher } from '#codec/protobuf/generated/envoy/type/matcher/v3/string';
 import { type FractionalPercent, FractionalPercent_DenominatorType } from '#codec/protobuf/generated/envoy/type/v3/percent';
 import type { HeaderTest, QueryTest, RouteMatch } from '#proxy/route/route-match';
-import { compileRegex, contains, endsWith, exactly, matchesRegex, type StringTest, startsWith } from '#proxy/route/string-matcher';
+import {
+  compileRegex,
+  contains,
+  endsWith,
+  exactly,
+  matchesRegex,
+  type StringTest,
+  startsWith,
+  stringTest,
+} from '#proxy/route/string-matcher';
 import type { Findings } from './findings.ts';
 
-const never: StringTest = () => false;
-const always: StringTest = () => true;
+const never = stringTest('nothing', () => false);
+const always = stringTest('anything', () => true);
 
 export function decodeStringMatcher(matcher: StringMatcher, field: string, findings: Findings): StringTest {
   const { matchPattern, ignoreCase } = matcher;
@@ -64,7 +73,8 @@ export function decodeHeaderMatcher(matcher: HeaderMatcher, field: string, findi
       return { ...base, test: decodeStringMatcher(specifier.value, field, findings) };
     case 'rangeMatch': {
       const { start, end } = specifier.value;
-      return { ...base, test: (value) => /^-?\d+$/.test(value) && Number(value) >= start && Number(value) < end };
+      const within = (value: string) => /^-?\d+$/.test(value) && Number(value) >= start && Number(value) < end;
+      return { ...base, test: stringTest(`a number from ${start} to below ${end}`, within) };
     }
   }
 }
@@ -106,7 +116,7 @@ function decodePath(specifier: EnvoyRouteMatch['pathSpecifier'], ignoreCase: boo
     case 'pathSeparatedPrefix': {
       const whole = exactly(specifier.value, ignoreCase);
       const below = startsWith(`${specifier.value}/`, ignoreCase);
-      return (path) => whole(path) || below(path);
+      return stringTest(`path prefix "${specifier.value}"`, (path) => whole(path) || below(path));
     }
     case 'safeRegex':
       return decodeRegex(specifier.value.regex, field, findings);

@@ -38,6 +38,36 @@ export function routeMatches(match: RouteMatch, request: RoutedRequest, pathname
   return match.fraction >= 1 || random.next() < match.fraction;
 }
 
+/** Why a route does not take a request. */
+export interface Mismatch {
+  /** `path`, `method`, `header end-user`, `query parameter q`, `fraction`. */
+  condition: string;
+  /** What the route asks for. */
+  expects: string;
+  /** What the request has; undefined: nothing. */
+  found: string | undefined;
+}
+
+/** The first condition that does not hold, in the order in which they are tested; undefined when all do. Chance is left out. */
+export function findMismatch(match: RouteMatch, request: RoutedRequest, pathname: string): Mismatch | undefined {
+  if (match.connect !== (request.method === 'CONNECT')) {
+    return { condition: 'method', expects: match.connect ? 'CONNECT' : 'any but CONNECT', found: request.method };
+  }
+  if (!match.connect && !match.path(pathname)) return { condition: 'path', expects: match.path.expects, found: pathname };
+  const header = match.headers.find((test) => !headerMatches(test, request));
+  if (header !== undefined) {
+    const { name, test, invert } = header;
+    const expects = test === undefined ? (invert ? 'absent' : 'present') : `${invert ? 'not ' : ''}${test.expects}`;
+    return { condition: name.startsWith(':') ? name.slice(1) : `header ${name}`, expects, found: headerValue(request, name) };
+  }
+  const query = match.query.find((test) => !queryMatches([test], request.path));
+  if (query !== undefined) {
+    const found = queryParameters(request.path).get(query.name);
+    return { condition: `query parameter ${query.name}`, expects: query.test?.expects ?? 'present', found };
+  }
+  return match.fraction <= 0 ? { condition: 'fraction', expects: 'a part of the requests', found: 'none' } : undefined;
+}
+
 export function headerMatches(header: HeaderTest, request: RoutedRequest): boolean {
   const found = headerValue(request, header.name);
   const value = found === undefined && header.missingAsEmpty ? '' : found;
@@ -62,20 +92,25 @@ function headerValue(request: RoutedRequest, name: string): string | undefined {
 }
 
 function queryMatches(tests: readonly QueryTest[], path: string): boolean {
+  const parameters = queryParameters(path);
+  return tests.every(({ name, test }) => {
+    const value = parameters.get(name);
+    return value !== undefined && (test === undefined || test(value));
+  });
+}
+
+/** The first value of a repeated parameter counts, undecoded, as in Envoy. */
+function queryParameters(path: string): ReadonlyMap<string, string> {
   const start = path.indexOf('?');
-  if (start < 0) return false;
+  if (start < 0) return new Map();
   const end = path.indexOf('#', start);
   const parameters = new Map<string, string>();
   for (const pair of path.slice(start + 1, end < 0 ? undefined : end).split('&')) {
     const equals = pair.indexOf('=');
     const name = equals < 0 ? pair : pair.slice(0, equals);
-    // The first value of a repeated parameter counts, undecoded, as in Envoy.
     if (!parameters.has(name)) parameters.set(name, equals < 0 ? '' : pair.slice(equals + 1));
   }
-  return tests.every(({ name, test }) => {
-    const value = parameters.get(name);
-    return value !== undefined && (test === undefined || test(value));
-  });
+  return parameters;
 }
 
 /** The path without query and fragment. */

@@ -1,35 +1,50 @@
 // Tests of one string: what Envoy's StringMatcher, HeaderMatcher and query parameter matchers come down to. Pure.
 
-export type StringTest = (value: string) => boolean;
+/** A test, and in words what it asks for: `exactly "/a"`. */
+export interface StringTest {
+  (value: string): boolean;
+  readonly expects: string;
+}
+
+/** Gives a test the words that say what it asks for. */
+export function stringTest(expects: string, test: (value: string) => boolean): StringTest {
+  return Object.assign(test, { expects });
+}
+
+const inAnyCase = (ignoreCase: boolean) => (ignoreCase ? ' in any case' : '');
 
 export function exactly(expected: string, ignoreCase = false): StringTest {
-  if (!ignoreCase) return (value) => value === expected;
+  const expects = `exactly "${expected}"${inAnyCase(ignoreCase)}`;
+  if (!ignoreCase) return stringTest(expects, (value) => value === expected);
   const lower = expected.toLowerCase();
-  return (value) => value.length === lower.length && value.toLowerCase() === lower;
+  return stringTest(expects, (value) => value.length === lower.length && value.toLowerCase() === lower);
 }
 
 export function startsWith(prefix: string, ignoreCase = false): StringTest {
-  if (!ignoreCase) return (value) => value.startsWith(prefix);
+  const expects = `prefix "${prefix}"${inAnyCase(ignoreCase)}`;
+  if (!ignoreCase) return stringTest(expects, (value) => value.startsWith(prefix));
   const lower = prefix.toLowerCase();
-  return (value) => value.slice(0, lower.length).toLowerCase() === lower;
+  return stringTest(expects, (value) => value.slice(0, lower.length).toLowerCase() === lower);
 }
 
 export function endsWith(suffix: string, ignoreCase = false): StringTest {
-  if (!ignoreCase) return (value) => value.endsWith(suffix);
+  const expects = `suffix "${suffix}"${inAnyCase(ignoreCase)}`;
+  if (!ignoreCase) return stringTest(expects, (value) => value.endsWith(suffix));
   const lower = suffix.toLowerCase();
-  return (value) => value.toLowerCase().endsWith(lower);
+  return stringTest(expects, (value) => value.toLowerCase().endsWith(lower));
 }
 
 export function contains(part: string, ignoreCase = false): StringTest {
-  if (!ignoreCase) return (value) => value.includes(part);
+  const expects = `containing "${part}"${inAnyCase(ignoreCase)}`;
+  if (!ignoreCase) return stringTest(expects, (value) => value.includes(part));
   const lower = part.toLowerCase();
-  return (value) => value.toLowerCase().includes(lower);
+  return stringTest(expects, (value) => value.toLowerCase().includes(lower));
 }
 
 /** The whole value must match, as Envoy's safe_regex asks for. */
 export function matchesRegex(regex: RegExp): StringTest {
   const whole = new RegExp(`^(?:${regex.source})$`, regex.flags);
-  return (value) => whole.test(value);
+  return stringTest(`regex "${regex.source}"`, (value) => whole.test(value));
 }
 
 /**

@@ -1,0 +1,73 @@
+// A call whose way is asked for, and the proxy that it starts from. Pure.
+
+import type { Pod } from '#api/kinds/pod';
+import { Node } from '#codec/protobuf/generated/envoy/config/core/v3/base';
+import { type MeshProxy, proxyOf } from '#control/view/proxy';
+import { MeshError } from '#foundation/mesh-error';
+import type { RoutedRequest } from '#proxy/route/route';
+import { formatNodeId } from '#xds/node-id';
+import type { World } from './world.ts';
+
+export interface Call {
+  /** The workload that calls: an `app` label, a Deployment, or a Pod, with `.namespace` where it is not the default one. Undefined: the ingress gateway. */
+  from: string | undefined;
+  url: string;
+  method: string;
+  /** Names in lower case. */
+  headers: Readonly<Record<string, string>>;
+}
+
+export interface ParsedCall {
+  request: RoutedRequest;
+  /** That the URL names, or its scheme's. */
+  port: number;
+}
+
+/** Throws MeshError USAGE where the URL is none. */
+export function parseCall({ url, method, headers }: Call): ParsedCall {
+  const withScheme = url.includes('://') ? url : `http://${url}`;
+  if (!URL.canParse(withScheme)) throw new MeshError('USAGE', `"${url}" is no URL`, { hint: 'such as http://reviews:9080/reviews/0' });
+  const parsed = new URL(withScheme);
+  const scheme = parsed.protocol.replace(':', '');
+  const port = Number(parsed.port) || (scheme === 'https' ? 443 : 80);
+  const path = method === 'CONNECT' ? '' : parsed.pathname + parsed.search;
+  const authority = headers['host'] ?? parsed.host;
+  return { request: { method, path, authority, scheme, header: (name) => headers[name] }, port };
+}
+
+/** Throws MeshError NO_SOURCE where nobody of that name is known. */
+export function proxyOfCall({ from }: Call, world: World): { proxy: MeshProxy; pod: Pod | undefined } {
+  if (from === undefined) {
+    const gateway = world.pods.find(({ metadata }) => metadata.labels?.['istio'] === 'ingressgateway');
+    return { proxy: meshProxy('router', gateway, { name: 'istio-ingressgateway', namespace: 'istio-system' }), pod: gateway };
+  }
+  const [name = '', namespace = 'default'] = from.split('.', 2);
+  const pod = world.pods.find((candidate) => isNamed(candidate, name, namespace));
+  const service = world.services.find(({ metadata }) => metadata.name === name && (metadata.namespace ?? 'default') === namespace);
+  if (pod === undefined && service === undefined) {
+    const known = [...new Set(world.pods.map(({ metadata }) => metadata.labels?.['app'] ?? metadata.name))].sort();
+    throw new MeshError('NO_SOURCE', `there is no workload ${name} in namespace ${namespace}`, {
+      ...(known.length > 0 ? { hint: `known: ${known.join(', ')}` } : {}),
+    });
+  }
+  return { proxy: meshProxy('sidecar', pod, { name, namespace }), pod };
+}
+
+function isNamed({ metadata }: Pod, name: string, namespace: string): boolean {
+  if (metadata.namespace !== namespace) return false;
+  return (
+    metadata.name === name || metadata.labels?.['app'] === name || (metadata.ownerReferences?.some((owner) => owner.name === name) ?? false)
+  );
+}
+
+/** A proxy with redirected traffic, as in a cluster: listeners and routes are then those of Istio's own documentation. */
+function meshProxy(type: 'sidecar' | 'router', pod: Pod | undefined, fallback: { name: string; namespace: string }): MeshProxy {
+  const name = pod?.metadata.name ?? fallback.name;
+  const namespace = pod?.metadata.namespace ?? fallback.namespace;
+  const ip = pod?.status?.podIP ?? '10.255.255.254';
+  const id = formatNodeId({ type, ip, id: `${name}.${namespace}`, dnsDomain: `${namespace}.svc.cluster.local` });
+  const labels = pod?.metadata.labels ?? { app: fallback.name };
+  return proxyOf(
+    Node.fromPartial({ id, userAgentName: 'lateen', metadata: { NAMESPACE: namespace, LABELS: labels, ISTIO_VERSION: '1.28.0' } }),
+  )!;
+}
