@@ -1,0 +1,107 @@
+// From the write of a changed VirtualService to the first request that is routed by it: Bookinfo running, 200 changes by
+// the Kubernetes API, a client that asks back to back through a sidecar. `npm run bench:edit [-- --json FILE]`.
+import fs from 'node:fs';
+import http from 'node:http';
+import { parseArgs } from 'node:util';
+import { SeededRandom } from '#foundation/random';
+import { RawClient } from './raw-client.ts';
+import { call, RunningMesh } from './running-mesh.ts';
+
+const targetMs = 20;
+const warmUps = 20;
+/** Between edits: a person's or a pipeline's edit comes at any moment, not in step with the last one. */
+const pauseMsMin = 10;
+const pauseMsMax = 60;
+
+const subsets = ['v1', 'v2'] as const;
+
+const { values } = parseArgs({ options: { json: { type: 'string' }, edits: { type: 'string', default: '200' } } });
+const edits = Number(values.edits);
+
+async function measure(running: RunningMesh): Promise<number[]> {
+  const api = new Api(running.url('API'));
+  await api.prepare();
+  // The second octet is the next one: see "Addresses on one machine" in ARCHITECTURE.md.
+  const host = running.podAddress('productpage-v1').replace(/^127\.(\d+)/, (_, octet) => `127.${Number(octet) + 1}`);
+  const client = new RawClient({ host, port: 15_001 }, new URL('http://reviews:9080/reviews/0'));
+  const random = new SeededRandom(1);
+  const times: number[] = [];
+  try {
+    for (let i = 0; i < warmUps + edits; i++) {
+      const subset = subsets[i % subsets.length]!;
+      const pauseUntil = performance.now() + pauseMsMin + random.next() * (pauseMsMax - pauseMsMin);
+      while (performance.now() < pauseUntil) await client.ask();
+      const start = performance.now();
+      const written = api.route(subset);
+      while (!(await client.ask()).includes(`"podname":"reviews-${subset}-`));
+      const ms = performance.now() - start;
+      await written;
+      if (i >= warmUps) times.push(ms);
+    }
+  } finally {
+    client.close();
+    api.close();
+  }
+  return times;
+}
+
+class Api {
+  private readonly agent = new http.Agent({ keepAlive: true });
+  private readonly collection: string;
+
+  constructor(url: string) {
+    this.collection = `${url}/apis/networking.istio.io/v1/namespaces/default`;
+  }
+
+  async prepare(): Promise<void> {
+    const base = (kind: string) => ({ apiVersion: 'networking.istio.io/v1', kind, metadata: { name: 'reviews' } });
+    await this.send('POST', 'destinationrules', {
+      ...base('DestinationRule'),
+      spec: { host: 'reviews', subsets: subsets.map((name) => ({ name, labels: { version: name } })) },
+    });
+    await this.send('POST', 'virtualservices', { ...base('VirtualService'), spec: { hosts: ['reviews'], http: rules('v2') } });
+  }
+
+  route(subset: string): Promise<void> {
+    return this.send('PATCH', 'virtualservices/reviews', { spec: { http: rules(subset) } });
+  }
+
+  close(): void {
+    this.agent.destroy();
+  }
+
+  private async send(method: string, where: string, content: object): Promise<void> {
+    const headers = { 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' };
+    const { status, body } = await call(`${this.collection}/${where}`, {
+      method,
+      headers,
+      body: JSON.stringify(content),
+      agent: this.agent,
+    });
+    if (status >= 300) throw new Error(`${method} ${where}: ${status} ${body}`);
+  }
+}
+
+function rules(subset: string): object[] {
+  return [{ route: [{ destination: { host: 'reviews', subset } }] }];
+}
+
+function report(times: number[]): void {
+  const sorted = [...times].sort((a, b) => a - b);
+  const quantile = (share: number) => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+  const figures = { p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99), max: quantile(1) };
+  const verdict = figures.p99 < targetMs ? 'PASS' : 'MISS';
+  const texts = Object.entries(figures).map(([name, ms]) => `${name} ${ms.toFixed(1)} ms`);
+  console.log(`${times.length} edits, from the write to the first request that is routed by it: ${texts.join(', ')}`);
+  console.log(`${verdict}: p99 is to be under ${targetMs} ms`);
+  if (values.json)
+    fs.writeFileSync(values.json, `${JSON.stringify({ edits: times.length, ...figures, targetMs, verdict, times }, null, 2)}\n`);
+}
+
+const mesh = new RunningMesh();
+try {
+  await mesh.untilUp();
+  report(await measure(mesh));
+} finally {
+  await mesh.stop();
+}
