@@ -77,7 +77,11 @@ function clusterName(subset: string): string {
 function virtualHost(name: string, port: number): VirtualHost {
   const prefixes = Array.from({ length: 10 }, (_, i) => matched(`/api${i}/`, [], { v1: 1 }));
   const canary = matched('/', [{ name: 'x-version', test: exactly('canary'), invert: false, missingAsEmpty: false }], { v2: 1 });
-  return { name: `${name}:${port}`, domains: [name, `${name}:${port}`], routes: [...prefixes, canary, matched('/', [], { v1: 90, v2: 10 })] };
+  return {
+    name: `${name}:${port}`,
+    domains: [name, `${name}:${port}`],
+    routes: [...prefixes, canary, matched('/', [], { v1: 90, v2: 10 })],
+  };
 }
 
 function matched(prefix: string, headers: RouteMatch['headers'], weights: Record<string, number>): MatchedRoute {
