@@ -53,7 +53,6 @@ const table: readonly Inert[] = [
   { kind: 'VirtualService', field: 'spec.http.*.mirrors', effect: 'no copy of the requests is sent' },
   { kind: 'VirtualService', field: 'spec.http.*.corsPolicy', effect: 'no CORS headers are sent' },
   { kind: 'VirtualService', field: 'spec.http.*.delegate', effect: 'this rule is left out' },
-  { kind: 'VirtualService', field: 'spec.http.*.fault.delay.exponentialDelay', effect: 'requests are not delayed' },
   { kind: 'VirtualService', field: 'spec.http.*.fault.abort.grpcStatus', effect: 'requests are not aborted' },
   { kind: 'VirtualService', field: 'spec.http.*.match.*.statPrefix', effect: 'metrics are not counted apart' },
   { kind: 'VirtualService', field: 'spec.tls', effect: 'TLS connections are not routed by SNI' },

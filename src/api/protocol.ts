@@ -24,3 +24,9 @@ export function protocolNamed(text: string): string | undefined {
   const upper = text.toUpperCase();
   return protocolNames.includes(upper) ? upper : undefined;
 }
+
+/** Whether requests can be told apart on it. */
+export const isHttp = (text = ''): boolean => ['HTTP', 'HTTP2', 'GRPC', 'GRPC-WEB'].includes(text.toUpperCase());
+
+/** Whether a connection begins with TLS, and so with the name of its host. */
+export const isTls = (text = ''): boolean => ['HTTPS', 'TLS'].includes(text.toUpperCase());

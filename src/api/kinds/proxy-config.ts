@@ -1,5 +1,5 @@
 // ProxyConfig of Istio: settings of the proxies of some workloads.
-import { Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import type { Kind } from '#api/kind';
 import { message, opaque, text } from '../schema/field.ts';
 import { matchLabelsSelectorSchema } from '../schema/label-selector.ts';
@@ -16,6 +16,8 @@ const proxyConfigSchema = objectSchema('ProxyConfig', {
   spec: Type.Optional(proxyConfigSpecSchema),
   status: Type.Optional(opaque),
 });
+
+export type ProxyConfig = Static<typeof proxyConfigSchema>;
 
 export const proxyConfigKind: Kind = {
   kind: 'ProxyConfig',

@@ -1,26 +1,67 @@
 // The rules of each kind beyond its structure; kinds without rules of their own are not listed.
 import type { ApiObject, Kind } from '../kind.ts';
+import type { PeerAuthentication } from '../kinds/peer-authentication.ts';
+import type { ProxyConfig } from '../kinds/proxy-config.ts';
+import { checkAuthorizationPolicy } from './authorization-policy.ts';
 import { checkDeployment } from './deployment.ts';
 import { checkDestinationRule } from './destination-rule.ts';
+import { checkEnvoyFilter } from './envoy-filter.ts';
 import { checkGateway } from './gateway.ts';
+import { checkTarget } from './policy-target.ts';
 import type { Report } from './report.ts';
+import { checkRequestAuthentication } from './request-authentication.ts';
 import { checkService } from './service.ts';
 import { checkServiceEntry, checkWorkloadEntry } from './service-entry.ts';
 import { checkSidecar } from './sidecar.ts';
+import { checkTelemetry } from './telemetry.ts';
 import { checkVirtualService } from './virtual-service.ts';
+import { checkTrafficExtension, checkWasmPlugin } from './wasm-module.ts';
+import { checkWorkloadGroup } from './workload-group.ts';
 
 // A check takes the type of its kind: the object's structure has been found sound before.
 const checks: Readonly<Record<string, (object: never, report: Report) => void>> = {
+  AuthorizationPolicy: checkAuthorizationPolicy,
   Deployment: checkDeployment,
   DestinationRule: checkDestinationRule,
+  EnvoyFilter: checkEnvoyFilter,
   Gateway: checkGateway,
+  PeerAuthentication: checkPeerAuthentication,
+  ProxyConfig: checkProxyConfig,
+  RequestAuthentication: checkRequestAuthentication,
   Service: checkService,
   ServiceEntry: checkServiceEntry,
   Sidecar: checkSidecar,
+  Telemetry: checkTelemetry,
+  TrafficExtension: checkTrafficExtension,
   VirtualService: checkVirtualService,
+  WasmPlugin: checkWasmPlugin,
   WorkloadEntry: checkWorkloadEntry,
+  WorkloadGroup: checkWorkloadGroup,
 };
 
+/** Asked of every kind of Istio's. */
+function checkAnnotations({ kind, metadata }: ApiObject, report: Report): void {
+  const { annotations = {} } = metadata;
+  if ('istio.io/dry-run' in annotations && kind !== 'AuthorizationPolicy') {
+    report.error('UNSUPPORTED', 'metadata.annotations["istio.io/dry-run"]', `a ${kind} cannot be tried out`, 'remove the annotation');
+  }
+  if ('internal.istio.io/webhook-always-reject' in annotations) {
+    report.error('REJECTED', 'metadata.annotations["internal.istio.io/webhook-always-reject"]', 'asks to be rejected');
+  }
+}
+
+function checkPeerAuthentication({ spec = {} }: PeerAuthentication, report: Report): void {
+  checkTarget(spec, report);
+  if (spec.portLevelMtls && Object.keys(spec.portLevelMtls).length === 0) {
+    report.error('MISSING_FIELD', 'spec.portLevelMtls', 'must not be empty', 'leave it out');
+  }
+}
+
+function checkProxyConfig({ spec = {} }: ProxyConfig, report: Report): void {
+  checkTarget(spec, report);
+}
+
 export function checkKind({ group, kind }: Kind, object: ApiObject, report: Report): void {
+  if (group.endsWith('.istio.io')) checkAnnotations(object, report);
   if (group === '' || group === 'apps' || group.endsWith('.istio.io')) checks[kind]?.(object as never, report);
 }

@@ -1,14 +1,27 @@
 // What Istio asks of a Gateway beyond its structure.
 import type { Gateway, Server } from '../kinds/gateway.ts';
 import { nearest } from '../nearest.ts';
-import { protocolNamed, protocolNames } from '../protocol.ts';
-import { isAddress, isDnsLabel, isWildcardHost } from './names.ts';
+import { isHttp, protocolNamed, protocolNames } from '../protocol.ts';
+import { isAddress, isName, isPartialWildcard, isWildcardHost } from './names.ts';
 import type { Report } from './report.ts';
+import { checkTlsOptions } from './server-tls.ts';
 
-export function checkGateway({ spec }: Gateway, report: Report): void {
+/** Set by controllers that make Gateways out of Gateway API's: their names and namespaces have another syntax. */
+const madeFromGatewayApi = 'internal.istio.io/gateway-semantics';
+
+export function checkGateway({ spec, metadata }: Gateway, report: Report): void {
   const servers = spec.servers ?? [];
+  const converted = metadata.annotations?.[madeFromGatewayApi] === 'gateway';
+  if (!converted && !isName(metadata.name)) {
+    report.error(
+      'INVALID_NAME',
+      'metadata.name',
+      `"${metadata.name}" is no name of a Gateway`,
+      'use letters, digits and "-", at most 63, no dots',
+    );
+  }
   if (servers.length === 0) report.error('MISSING_FIELD', 'spec.servers', 'at least one server is required');
-  for (const [index, server] of servers.entries()) checkServer(server, `spec.servers[${index}]`, report);
+  for (const [index, server] of servers.entries()) checkServer(server, `spec.servers[${index}]`, converted, report);
   report.unique(
     'DUPLICATE_PORT_NAME',
     servers.map(({ port }, index) => ({
@@ -19,13 +32,16 @@ export function checkGateway({ spec }: Gateway, report: Report): void {
   );
 }
 
-function checkServer(server: Server, at: string, report: Report): void {
+function checkServer(server: Server, at: string, converted: boolean, report: Report): void {
   if (server.port.name === '') report.error('MISSING_FIELD', `${at}.port.name`, 'this field is required');
   if (server.hosts.length === 0) report.error('MISSING_FIELD', `${at}.hosts`, 'at least one host is required', 'write "*" for all');
-  for (const [index, host] of server.hosts.entries()) checkServerHost(host, `${at}.hosts[${index}]`, report);
-  if (server.bind && !isAddress(server.bind) && !server.bind.startsWith('unix://')) {
+  for (const [index, host] of server.hosts.entries()) checkServerHost(host, `${at}.hosts[${index}]`, converted, report);
+  if (server.bind?.startsWith('unix://')) {
+    report.error('CONFLICTING_FIELDS', `${at}.bind`, 'a unix socket has no port, and a server requires one');
+  } else if (server.bind && !isAddress(server.bind)) {
     report.error('INVALID_ADDRESS', `${at}.bind`, `"${server.bind}" is no IP address`);
   }
+  if (server.port.targetPort) report.error('NO_EFFECT', `${at}.port.targetPort`, 'targetPort does nothing for a gateway', 'leave it out');
   checkProtocol(server.port.protocol, `${at}.port.protocol`, report);
   checkServerTls(server, at, report);
 }
@@ -39,16 +55,16 @@ export function checkProtocol(protocol: string, field: string, report: Report): 
 }
 
 /** A host, or `namespace/host` where the namespace may be `*` or `.`. */
-function checkServerHost(host: string, field: string, report: Report): void {
+function checkServerHost(host: string, field: string, converted: boolean, report: Report): void {
   const slash = host.indexOf('/');
   const namespace = host.slice(0, Math.max(0, slash));
+  const fits = slash < 0 || ['*', '.'].includes(namespace) || (converted && namespace === '~') || isName(namespace);
+  if (!fits) report.error('INVALID_HOST', field, `"${namespace}" is no namespace`, 'write namespace/host, */host or ./host');
   const name = host.slice(slash + 1);
-  if (slash >= 0 && namespace !== '*' && namespace !== '.' && !isDnsLabel(namespace)) {
-    report.error('INVALID_HOST', field, `"${namespace}" is no namespace`, 'write namespace/host, */host or ./host');
+  const full = name === '*' || name.includes('.');
+  if (isPartialWildcard(name) || !full || !(isWildcardHost(name) || isAddress(name))) {
+    report.error('INVALID_HOST', field, `"${name}" is no full name of a host`, 'write reviews.example.com, *.example.com or *');
   }
-  const partial = name.startsWith('*') && name !== '*' && !name.startsWith('*.');
-  if (partial || !isWildcardHost(name))
-    report.error('INVALID_HOST', field, `"${name}" is no name of a host`, 'a wildcard stands for whole labels: *.example.com');
 }
 
 function checkServerTls({ port, tls }: Server, at: string, report: Report): void {
@@ -57,30 +73,13 @@ function checkServerTls({ port, tls }: Server, at: string, report: Report): void
   if (secure && !tls)
     report.error('MISSING_FIELD', `${at}.tls`, `protocol ${protocol} requires tls`, 'set tls.mode, such as SIMPLE with credentialName');
   if (!tls) return;
-  if (!secure && tls.mode !== undefined && tls.mode !== 'PASSTHROUGH') {
-    report.error(
-      'CONFLICTING_FIELDS',
-      `${at}.tls.mode`,
-      `protocol ${port.protocol} has no TLS`,
-      'use protocol HTTPS or TLS, or leave mode out',
-    );
-  }
-  const { mode, credentialName, credentialNames, tlsCertificates } = tls;
-  const named = credentialName || credentialNames?.length || tlsCertificates?.length;
-  if ((mode === 'SIMPLE' || mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL') && !named && !(tls.serverCertificate && tls.privateKey)) {
-    report.error(
-      'MISSING_FIELD',
-      `${at}.tls`,
-      `mode ${mode} requires a certificate`,
-      'give credentialName, or serverCertificate and privateKey',
-    );
-  }
-  if (mode === 'ISTIO_MUTUAL' && (named || tls.serverCertificate || tls.privateKey || tls.caCertificates)) {
-    report.error(
-      'CONFLICTING_FIELDS',
-      `${at}.tls`,
-      'mode ISTIO_MUTUAL uses the certificates of the mesh',
-      'leave certificates and keys out',
-    );
+  checkTlsOptions(tls, `${at}.tls`, report);
+  const http = isHttp(port.protocol);
+  if (tls.httpsRedirect && !http) report.warning('NO_EFFECT', `${at}.tls.httpsRedirect`, 'only HTTP servers redirect');
+  if (secure || !protocol) return;
+  const passes = tls.mode === undefined || tls.mode === 'PASSTHROUGH' || tls.mode === 'AUTO_PASSTHROUGH';
+  if (!http || !passes || tls.caCertificates || tls.privateKey || tls.serverCertificate) {
+    const hint = 'use protocol HTTPS or TLS, or leave all but httpsRedirect out';
+    report.error('CONFLICTING_FIELDS', `${at}.tls`, `protocol ${port.protocol} has no TLS`, hint);
   }
 }

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 
 const label1123 = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const label1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
-const hostLabel = /^[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?$/;
+const anyCaseLabel = /^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$/;
 const labelName = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 const headerToken = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
@@ -21,17 +21,26 @@ export function isLabelKey(text: string): boolean {
 
 export const isLabelValue = (text: string): boolean => text === '' || (text.length <= 63 && labelName.test(text));
 
-/** A full or short host name without wildcard; a trailing dot is let pass. */
+/** A name as Istio writes those of subsets, ports and namespaces: as a label of DNS, in letters of either case. */
+export const isName = (text: string): boolean => text.length <= 63 && anyCaseLabel.test(text);
+
+/** A full or short host name without wildcard; a trailing dot is let pass. Its last label is no number: that is an address. */
 export function isHostname(text: string): boolean {
   const host = text.endsWith('.') ? text.slice(0, -1) : text;
-  return host.length <= 253 && host.split('.').every((label) => label.length <= 63 && hostLabel.test(label));
+  const labels = host.split('.');
+  return host !== '' && text.length <= 255 && labels.every(isName) && !/^\d+$/.test(labels.at(-1) ?? '');
 }
 
-/** A host name, or one whose leftmost label is `*` (`*`, `*.example.com`). */
+/** A host name, or one whose leftmost label is `*` or begins with it (`*`, `*.example.com`, `*-a.example.com`). */
 export function isWildcardHost(text: string): boolean {
-  if (text === '*') return true;
-  return text.startsWith('*.') ? isHostname(text.slice(2)) : isHostname(text.startsWith('*') ? text.slice(1).replace(/^-/, '') : text);
+  const dot = text.indexOf('.');
+  const first = dot < 0 ? text : text.slice(0, dot);
+  const firstFits = first === '*' || isName(first.replace(/^\*-?/, ''));
+  return firstFits && text.length <= 255 && (dot < 0 || dot === text.length - 1 || isHostname(text.slice(dot + 1)));
 }
+
+/** Of those, one whose `*` is only a part of its label. */
+export const isPartialWildcard = (text: string): boolean => text.includes('*') && text !== '*' && !text.startsWith('*.');
 
 /** An IP address of either version. */
 export const isAddress = (text: string): boolean => isIP(text) !== 0;

@@ -1,14 +1,20 @@
 // What Istio asks of a ServiceEntry, and of the workloads in it or in a WorkloadEntry, beyond their structure.
 import type { ServiceEntry } from '../kinds/service-entry.ts';
 import type { Workload, WorkloadEntry } from '../kinds/workload-entry.ts';
+import { isHttp, isTls } from '../protocol.ts';
+import { checkExportTo } from './export-to.ts';
 import { checkProtocol } from './gateway.ts';
 import { checkLabels } from './metadata.ts';
-import { isAddress, isAddressRange, isHostname, isLabelValue, isWildcardHost } from './names.ts';
+import { isAddress, isAddressRange, isHostname, isName, isPartialWildcard, isWildcardHost } from './names.ts';
+import { warnOfEmptySelector } from './policy-target.ts';
 import type { Report } from './report.ts';
 
-export function checkServiceEntry({ spec }: ServiceEntry, report: Report): void {
+export function checkServiceEntry({ spec, metadata }: ServiceEntry, report: Report): void {
   for (const [index, host] of spec.hosts.entries()) {
-    if (host === '*' || !isWildcardHost(host)) {
+    if (isPartialWildcard(host)) {
+      report.warning('INVALID_HOST', `spec.hosts[${index}]`, `"${host}" is a wildcard inside of a label`, 'write *.example.com');
+    }
+    if (!isWildcardHost(host)) {
       report.error(
         'INVALID_HOST',
         `spec.hosts[${index}]`,
@@ -22,9 +28,10 @@ export function checkServiceEntry({ spec }: ServiceEntry, report: Report): void 
       report.error('INVALID_ADDRESS', `spec.addresses[${index}]`, `"${address}" is neither an IP address nor a CIDR range`);
   }
   checkPorts(spec.ports ?? [], report);
-  checkLabels('spec.workloadSelector.labels', spec.workloadSelector?.labels ?? {}, report);
   for (const [index, endpoint] of (spec.endpoints ?? []).entries()) checkEndpoint(spec, endpoint, `spec.endpoints[${index}]`, report);
   checkResolution(spec, report);
+  checkSelection(spec, report);
+  checkExportTo(spec.exportTo, metadata.namespace ?? '', { nobody: true }, report);
 }
 
 export function checkWorkloadEntry({ spec }: WorkloadEntry, report: Report): void {
@@ -36,7 +43,8 @@ type Spec = ServiceEntry['spec'];
 function checkPorts(ports: NonNullable<Spec['ports']>, report: Report): void {
   for (const [index, port] of ports.entries()) {
     const at = `spec.ports[${index}]`;
-    if (port.name === '') report.error('MISSING_FIELD', `${at}.name`, 'this field is required');
+    if (!isName(port.name))
+      report.error('INVALID_NAME', `${at}.name`, `"${port.name}" is no name of a port`, 'use letters, digits and "-"');
     if (port.protocol) checkProtocol(port.protocol, `${at}.protocol`, report);
   }
   report.unique(
@@ -49,15 +57,35 @@ function checkPorts(ports: NonNullable<Spec['ports']>, report: Report): void {
 }
 
 function checkResolution(spec: Spec, report: Report): void {
-  const { resolution = 'NONE', hosts, endpoints = [] } = spec;
-  const wildcard = hosts.find((host) => host.startsWith('*'));
-  const field = 'spec.resolution';
+  const { resolution = 'NONE', hosts, endpoints = [], ports = [] } = spec;
   if (resolution === 'DNS' || resolution === 'DNS_ROUND_ROBIN') {
-    if (wildcard && endpoints.length === 0 && !spec.workloadSelector) {
-      report.error('INVALID_HOST', field, `"${wildcard}" cannot be resolved by DNS`, 'name the hosts, or give endpoints');
+    const wildcard = hosts.findIndex((host) => !isHostname(host));
+    if (wildcard >= 0 && endpoints.length === 0) {
+      report.error(
+        'INVALID_HOST',
+        `spec.hosts[${wildcard}]`,
+        `"${hosts[wildcard]}" cannot be resolved by DNS`,
+        'name the hosts, or give endpoints',
+      );
     }
   }
+  const plain = ports.findIndex(({ protocol }) => !isHttp(protocol) && !isTls(protocol));
+  if (resolution !== 'NONE' && hosts.length > 1 && plain >= 0) {
+    const hint = 'make one entry for each host, or set protocol HTTP or TLS';
+    report.error('CONFLICTING_FIELDS', `spec.ports[${plain}]`, 'several hosts cannot be told apart on a TCP port', hint);
+  }
   if (resolution === 'DYNAMIC_DNS') checkDynamicDns(spec, report);
+}
+
+function checkSelection({ resolution = 'NONE', workloadSelector }: Spec, report: Report): void {
+  if (!workloadSelector) return;
+  const labels = workloadSelector.labels ?? {};
+  warnOfEmptySelector(labels, 'spec.workloadSelector', report);
+  for (const key of Object.keys(labels)) {
+    if (key === '' || key.includes('*')) report.error('INVALID_LABEL', 'spec.workloadSelector.labels', `"${key}" is no key of a label`);
+  }
+  if (resolution === 'NONE')
+    report.warning('NO_EFFECT', 'spec.workloadSelector', 'selects nothing with resolution NONE', 'set resolution STATIC');
 }
 
 function checkDynamicDns({ hosts, endpoints = [], ports = [] }: Spec, report: Report): void {
@@ -95,21 +123,23 @@ function checkEndpoint(spec: Spec, endpoint: Workload, at: string, report: Repor
   if (!unix && address !== '' && spec.resolution === 'STATIC' && !isAddress(address)) {
     report.error('INVALID_ADDRESS', `${at}.address`, `"${address}" is no IP address`, 'set resolution DNS for names');
   }
+  if (address === '' && spec.resolution?.startsWith('DNS')) {
+    report.error('MISSING_FIELD', `${at}.address`, `resolution ${spec.resolution} requires the name of a host or an address`);
+  }
 }
 
 function checkWorkload(workload: Workload, at: string, report: Report): void {
-  const { address = '', network, ports = {}, labels = {} } = workload;
-  if (address === '' && !network) report.error('MISSING_FIELD', `${at}.address`, 'one of address, network is required');
-  if (address.startsWith('unix://')) {
-    const path = address.slice('unix://'.length);
-    if (!/^[/@]./.test(path) || path.endsWith('/'))
-      report.error('INVALID_ADDRESS', `${at}.address`, `"${address}" is no absolute path of a socket`);
-    if (Object.keys(ports).length > 0) report.error('CONFLICTING_FIELDS', `${at}.ports`, 'a unix socket has no ports');
-  } else if (address !== '' && !isAddress(address) && !isHostname(address)) {
+  const { address = '', network = '', ports = {}, labels = {} } = workload;
+  const unix = address.startsWith('unix://');
+  if (address === '' && network === '') report.error('MISSING_FIELD', `${at}.address`, 'one of address, network is required');
+  if (address === '' && network !== '') {
+    report.warning('MISSING_FIELD', `${at}.address`, `without an address it is reached through the gateways of network "${network}"`);
+  }
+  if (address !== '' && !unix && !isAddress(address) && !isHostname(address)) {
     report.error('INVALID_ADDRESS', `${at}.address`, `"${address}" is neither an IP address nor a name of a host`);
   }
   for (const name of Object.keys(ports)) {
-    if (name === '' || !isLabelValue(name)) report.error('INVALID_NAME', `${at}.ports`, `"${name}" is no name of a port`);
+    if (!isName(name)) report.error('INVALID_NAME', `${at}.ports`, `"${name}" is no name of a port`);
   }
   checkLabels(`${at}.labels`, labels, report);
 }

@@ -1,31 +1,43 @@
 // What Istio asks of a VirtualService beyond its structure.
-import type { HttpRoute, TcpRoute, TlsRoute, VirtualService } from '../kinds/virtual-service.ts';
+import type { TcpRoute, TlsRoute, VirtualService } from '../kinds/virtual-service.ts';
+import { checkExportTo } from './export-to.ts';
+import { checkGatewayNames } from './gateway-name.ts';
 import { checkHttpRoute, checkWeights } from './http-route.ts';
-import { isAddress, isDnsLabel, isDnsSubdomain, isHostname, isWildcardHost } from './names.ts';
+import { checkLabels } from './metadata.ts';
+import { isAddress, isAddressRange, isWildcardHost } from './names.ts';
 import type { Report } from './report.ts';
+import { warnOfUnusedRules } from './unused-rules.ts';
 
-export function checkVirtualService({ spec }: VirtualService, report: Report): void {
+export function checkVirtualService({ spec = {}, metadata }: VirtualService, report: Report): void {
   const { hosts = [], gateways = [], http = [], tcp = [], tls = [] } = spec;
   const delegated = hosts.length === 0;
   if (http.length + tcp.length + tls.length === 0)
     report.error('MISSING_FIELD', 'spec', 'it has no rule: one of http, tls, tcp is required');
-  if (delegated && (tcp.length > 0 || tls.length > 0 || gateways.length > 0 || http.length === 0)) {
+  if (delegated && (tcp.length > 0 || tls.length > 0 || gateways.length > 0)) {
     const hint = 'only a delegate may have no hosts, and it has http rules alone, no gateways';
     report.error('MISSING_FIELD', 'spec.hosts', 'at least one host is required', hint);
   }
-  checkHosts(hosts, gateways, report);
-  for (const [index, gateway] of gateways.entries()) checkGatewayName(gateway, `spec.gateways[${index}]`, report);
-  for (const [index, rule] of http.entries()) checkHttpRoute(rule, `spec.http[${index}]`, delegated, report);
-  for (const [index, rule] of tcp.entries()) checkL4Route(rule, `spec.tcp[${index}]`, report);
-  for (const [index, rule] of tls.entries()) checkTlsRoute(rule, `spec.tls[${index}]`, hosts, report);
-  warnOfUnreachable(http, report);
+  const forGateways = gateways.length > 0 && !gateways.includes('mesh');
+  const bySni = tls.some(({ match }) => match.some(({ sniHosts }) => sniHosts.length > 0));
+  checkHosts(hosts, gateways, forGateways && bySni, report);
+  checkGatewayNames(gateways, 'spec.gateways', report);
+  for (const [index, rule] of http.entries()) checkHttpRoute(rule, `spec.http[${index}]`, { delegated, forGateways }, report);
+  for (const [index, rule] of tcp.entries()) checkTcpRoute(rule, `spec.tcp[${index}]`, report);
+  for (const [index, rule] of tls.entries()) checkTlsRoute(rule, `spec.tls[${index}]`, hosts, forGateways, report);
+  checkExportTo(spec.exportTo, metadata.namespace ?? '', {}, report);
+  warnOfUnusedRules(spec, report);
 }
 
-function checkHosts(hosts: readonly string[], gateways: readonly string[], report: Report): void {
+/** A gateway that routes by SNI also takes Istio's own names of clusters: `outbound_.80_.v1_.reviews.default.svc…`. */
+function isRoutedHost(host: string, bySni: boolean): boolean {
+  return isWildcardHost(host) || (bySni && host.startsWith('outbound_.'));
+}
+
+function checkHosts(hosts: readonly string[], gateways: readonly string[], bySni: boolean, report: Report): void {
   const onMesh = gateways.length === 0 || gateways.includes('mesh');
   for (const [index, host] of hosts.entries()) {
     const field = `spec.hosts[${index}]`;
-    if (!isWildcardHost(host) && !isAddress(host)) report.error('INVALID_HOST', field, `"${host}" is no name of a host`);
+    if (!isRoutedHost(host, bySni) && !isAddress(host)) report.error('INVALID_HOST', field, `"${host}" is no name of a host`);
     if (host === '*' && onMesh) {
       report.error('INVALID_HOST', field, 'host * is not allowed for the gateway mesh', 'name the hosts, or the gateways that it is for');
     }
@@ -38,43 +50,42 @@ function covers(wildcard: string, host: string): boolean {
   return wildcard.startsWith('*') && host.length > wildcard.length - 1 && host.endsWith(wildcard.slice(1));
 }
 
-/** `mesh`, `name`, `namespace/name`, or Istio's older `name.namespace.svc…`. */
-function checkGatewayName(gateway: string, field: string, report: Report): void {
-  const parts = gateway.split('/');
-  const [first = '', second] = parts;
-  const sound = second === undefined ? isDnsSubdomain(first) : (first === '.' || isDnsLabel(first)) && isDnsSubdomain(second);
-  if (!sound || parts.length > 2)
-    report.error('INVALID_NAME', field, `"${gateway}" is no name of a gateway`, 'write name, namespace/name or mesh');
+function checkTcpRoute(rule: TcpRoute, at: string, report: Report): void {
+  checkDestinations(rule, at, report);
+  for (const [index, match] of (rule.match ?? []).entries()) checkL4Match(match, `${at}.match[${index}]`, report);
 }
 
-function checkL4Route(rule: TcpRoute | TlsRoute, at: string, report: Report): void {
+function checkDestinations(rule: TcpRoute | TlsRoute, at: string, report: Report): void {
   if (!rule.route?.length) report.error('MISSING_FIELD', `${at}.route`, 'at least one destination is required');
   checkWeights(rule.route ?? [], `${at}.route`, report);
 }
 
-function checkTlsRoute(rule: TlsRoute, at: string, hosts: readonly string[], report: Report): void {
-  checkL4Route(rule, at, report);
+type L4Match = NonNullable<TcpRoute['match']>[number] | TlsRoute['match'][number];
+
+function checkL4Match({ destinationSubnets = [], sourceLabels = {}, gateways = [] }: L4Match, at: string, report: Report): void {
+  for (const [index, subnet] of destinationSubnets.entries()) {
+    const field = `${at}.destinationSubnets[${index}]`;
+    if (!isAddressRange(subnet)) report.error('INVALID_ADDRESS', field, `"${subnet}" is neither an IP address nor a CIDR range`);
+  }
+  checkLabels(`${at}.sourceLabels`, sourceLabels, report);
+  checkGatewayNames(gateways, `${at}.gateways`, report);
+}
+
+function checkTlsRoute(rule: TlsRoute, at: string, hosts: readonly string[], forGateways: boolean, report: Report): void {
+  checkDestinations(rule, at, report);
   if (rule.match.length === 0) report.error('MISSING_FIELD', `${at}.match`, 'at least one match with sniHosts is required');
-  for (const [index, { sniHosts }] of rule.match.entries()) {
+  for (const [index, match] of rule.match.entries()) {
+    checkL4Match(match, `${at}.match[${index}]`, report);
     const field = `${at}.match[${index}].sniHosts`;
-    if (sniHosts.length === 0) report.error('MISSING_FIELD', field, 'at least one host is required');
-    for (const [position, host] of sniHosts.entries()) {
-      const inHosts = hosts.some((own) => own === host || covers(own, host)) || hosts.some((own) => !own.includes('.') && isHostname(own));
-      if (!isWildcardHost(host)) report.error('INVALID_HOST', `${field}[${position}]`, `"${host}" is no name of a host`);
-      else if (!inHosts) report.error('INVALID_HOST', `${field}[${position}]`, `"${host}" is not among spec.hosts`, 'add it to spec.hosts');
-    }
+    if (match.sniHosts.length === 0) report.error('MISSING_FIELD', field, 'at least one host is required');
+    for (const [position, host] of match.sniHosts.entries()) checkSniHost(host, `${field}[${position}]`, hosts, forGateways, report);
   }
 }
 
-/** The first rule without conditions takes every request. */
-function warnOfUnreachable(http: readonly HttpRoute[], report: Report): void {
-  const all = http.findIndex((rule) => !rule.match?.length);
-  if (all >= 0 && all < http.length - 1) {
-    report.warning(
-      'UNREACHABLE_RULE',
-      `spec.http[${all + 1}]`,
-      `never reached: spec.http[${all}] takes every request before it`,
-      'put the rule without match last',
-    );
+function checkSniHost(host: string, field: string, hosts: readonly string[], forGateways: boolean, report: Report): void {
+  if (isAddress(host)) report.warning('INVALID_HOST', field, `"${host}" is an address: clients send names only (RFC 6066)`);
+  else if (!isRoutedHost(host, forGateways)) report.error('INVALID_HOST', field, `"${host}" is no name of a host`);
+  else if (!hosts.some((own) => own === host || covers(own, host))) {
+    report.error('INVALID_HOST', field, `"${host}" is not among spec.hosts`, 'add it to spec.hosts');
   }
 }

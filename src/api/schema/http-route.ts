@@ -9,6 +9,9 @@ export const stringMatchSchema = message(stringMatchFields, [], { exactlyOne: wa
 /** `{}` asks that the header or parameter is there, whatever its value. */
 const presenceMatchSchema = message(stringMatchFields, [], { atMostOne: ways });
 
+/** The same; `*` in place of a regular expression asks that the header is not there at all. */
+const absenceMatchSchema = message({ ...stringMatchFields, regex: text }, [], { atMostOne: ways });
+
 export const destinationSchema = message({ host: text, subset: text, port: message({ number: port }) }, ['host']);
 
 const headerOperationsSchema = message({ set: stringMap, add: stringMap, remove: texts });
@@ -22,7 +25,7 @@ const httpMatchSchema = message({
   method: stringMatchSchema,
   authority: stringMatchSchema,
   headers: Type.Record(Type.String(), presenceMatchSchema),
-  withoutHeaders: Type.Record(Type.String(), presenceMatchSchema),
+  withoutHeaders: Type.Record(Type.String(), absenceMatchSchema),
   queryParams: Type.Record(Type.String(), presenceMatchSchema),
   port,
   sourceLabels: stringMap,
@@ -56,10 +59,10 @@ const percentageSchema = message({ value: percent });
 
 const faultSchema = message({
   delay: message({ percentage: percentageSchema, percent: int32, fixedDelay: duration, exponentialDelay: duration }, [], {
-    exactlyOne: ['fixedDelay', 'exponentialDelay'],
+    atMostOne: ['fixedDelay', 'exponentialDelay'],
   }),
   abort: message({ percentage: percentageSchema, httpStatus: int32, grpcStatus: text, http2Error: text }, [], {
-    exactlyOne: ['httpStatus', 'grpcStatus', 'http2Error'],
+    atMostOne: ['httpStatus', 'grpcStatus', 'http2Error'],
   }),
 });
 

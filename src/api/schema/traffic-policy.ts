@@ -40,7 +40,7 @@ const consistentHashSchema = message(
     minimumRingSize: ringSize,
   },
   [],
-  { exactlyOne: ['httpHeaderName', 'httpCookie', 'useSourceIp', 'httpQueryParameterName'] },
+  { atMostOne: ['httpHeaderName', 'httpCookie', 'useSourceIp', 'httpQueryParameterName'] },
 );
 
 const failover = Type.Array(message({ from: text, to: text }));
