@@ -32,7 +32,9 @@ export function parseCall({ url, method, headers }: Call): ParsedCall {
   const port = Number(parsed.port) || (scheme === 'https' ? 443 : 80);
   const path = method === 'CONNECT' ? '' : parsed.pathname + parsed.search;
   const authority = headers['host'] ?? parsed.host;
-  return { request: { method, path, authority, scheme, header: (name) => headers[name] }, port };
+  // The connection manager adds this one before it looks for a route.
+  const known: Readonly<Record<string, string>> = { 'x-forwarded-proto': scheme, ...headers };
+  return { request: { method, path, authority, scheme, header: (name) => known[name] }, port };
 }
 
 /** Throws MeshError NO_SOURCE where nobody of that name is known. */

@@ -1,6 +1,7 @@
 // Why a call goes where it goes: the proxy's own routing code on the control plane's own output, each decision written down.
 // It cannot drift from what happens, because it is what happens.
 import type { ListenerConfig } from '#proxy/config/listener';
+import { type NormalPath, normalizePath } from '#proxy/http/path-normalization';
 import type { Route } from '#proxy/route/route';
 import { findMismatch, type Mismatch, pathnameOf } from '#proxy/route/route-match';
 import type { RouteTable, VirtualHost } from '#proxy/route/route-table';
@@ -40,7 +41,7 @@ export class Explainer {
 
   /** Throws MeshError where the call has no source or is no URL. */
   explain(call: Call): Explanation {
-    const { request, port } = parseCall(call);
+    const { request: sent, port } = parseCall(call);
     const { proxy } = proxyOfCall(call, this.world);
     const tables = this.tablesOf(proxy.id, () => this.maker.tablesOf(proxy));
     const base = {
@@ -58,6 +59,9 @@ export class Explainer {
     }
     const { routes } = filter.http;
     const table = routes.kind === 'inline' ? routes.table : tables.routeTable(routes.name);
+    const normal = normalizePath(sent.path, filter.http);
+    if (normal.kind !== 'path') return { ...base, listener: listener?.name, routeTable: table?.name, outcome: abnormal(normal) };
+    const request = { ...sent, path: normal.path };
     const host = table?.virtualHost(request.authority);
     const { candidates, route } = host === undefined ? { candidates: [], route: undefined } : tryRoutes(host, request);
     return {
@@ -82,6 +86,12 @@ export class Explainer {
     const target = service?.spec?.ports?.find((candidate) => candidate.port === port)?.targetPort;
     return [target, port].map((number) => listeners.find(({ addresses }) => addresses[0]?.port === number)).find(Boolean);
   }
+}
+
+/** What the connection manager answers before a route is looked for. */
+function abnormal(normal: NormalPath): Outcome {
+  if (normal.kind === 'reject') return { kind: 'direct', status: 400, body: '' };
+  return { kind: 'redirect', status: 307, location: normal.path };
 }
 
 type Request = Parameters<typeof findMismatch>[1];
