@@ -1,4 +1,5 @@
 // Header names that the proxy itself looks at, found by a hash that the head parser computes on its way.
+import { assert } from '#foundation/assert';
 
 /** The index of a name here is its id. */
 const names = [
@@ -35,15 +36,17 @@ export function isHopByHop(id: number): boolean {
   return id >= fieldId['transfer-encoding'] && id <= fieldId['upgrade'];
 }
 
-/** One step of the hash, over the bytes of a name in lower case. */
-export function hashStep(hash: number, byte: number): number {
-  return (Math.imul(hash, 31) + byte) | 0;
+/**
+ * The hash of a name: its length and three of its bytes in lower case. Weak and cheap: it only has to keep most names of a head apart,
+ * and whoever finds two of one hash compares the names.
+ */
+export function fieldHash(length: number, first: number, middle: number, last: number): number {
+  return (length & 255) | (first << 8) | (middle << 16) | (last << 24);
 }
 
 function hashText(name: string): number {
-  let hash = 0;
-  for (let i = 0; i < name.length; i++) hash = hashStep(hash, name.charCodeAt(i));
-  return hash;
+  const { length } = name;
+  return fieldHash(length, name.charCodeAt(0), name.charCodeAt(length >> 1), name.charCodeAt(length - 1));
 }
 
 const slots = 256;
@@ -51,15 +54,19 @@ const slotIds = new Int8Array(slots).fill(unknownField);
 const slotHashes = new Int32Array(slots);
 for (const [id, name] of names.entries()) {
   const hash = hashText(name);
-  let slot = (hash ^ (hash >>> 15)) & (slots - 1);
-  while (slotIds[slot] !== unknownField) slot = (slot + 1) & (slots - 1);
+  let slot = slotOf(hash);
+  for (; slotIds[slot] !== unknownField; slot = (slot + 1) & (slots - 1)) assert(slotHashes[slot] !== hash, `${name} shares its hash`);
   slotIds[slot] = id;
   slotHashes[slot] = hash;
 }
 
+function slotOf(hash: number): number {
+  return (hash ^ (hash >>> 13) ^ (hash >>> 21)) & (slots - 1);
+}
+
 /** The id of a name with this hash and length, or `unknownField`. The caller still has to compare: see `knownName`. */
 export function lookupField(hash: number, length: number): number {
-  let slot = (hash ^ (hash >>> 15)) & (slots - 1);
+  let slot = slotOf(hash);
   for (;;) {
     const id = slotIds[slot]!;
     if (id === unknownField) return unknownField;

@@ -17,8 +17,11 @@ export abstract class RawHead implements Head {
     if (this.removed.length < spans.count) this.removed = new Uint8Array(spans.capacity);
     for (let line = 0; line < spans.count; line++) this.removed[line] = 0;
     this.anyRemoved = false;
-    this.addedNames.length = 0;
-    this.addedValues.length = 0;
+    // A new array costs less than to empty one.
+    if (this.addedNames.length > 0) {
+      this.addedNames = [];
+      this.addedValues = [];
+    }
   }
 
   header(name: string): string | undefined {
