@@ -1,5 +1,4 @@
 // Header names that the proxy itself looks at, found by a hash that the head parser computes on its way.
-import { assert } from '#foundation/assert';
 
 /** The index of a name here is its id. */
 const names = [
@@ -55,7 +54,10 @@ const slotHashes = new Int32Array(slots);
 for (const [id, name] of names.entries()) {
   const hash = hashText(name);
   let slot = slotOf(hash);
-  for (; slotIds[slot] !== unknownField; slot = (slot + 1) & (slots - 1)) assert(slotHashes[slot] !== hash, `${name} shares its hash`);
+  while (slotIds[slot] !== unknownField) {
+    if (slotHashes[slot] === hash) throw new Error(`bug: ${name} shares its hash with ${names[slotIds[slot]!]}`);
+    slot = (slot + 1) & (slots - 1);
+  }
   slotIds[slot] = id;
   slotHashes[slot] = hash;
 }
