@@ -7,7 +7,9 @@ import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-
 import type { TcpProxyConfig, TrafficDirection } from '#proxy/config/listener';
 import type { Placement } from '#proxy/config/socket-address';
 import type { RouteTable } from '#proxy/route/route-table';
+import { FlushQueue } from '#proxy/socket/flush-queue';
 import { ReadBuffers } from '#proxy/socket/read-buffers';
+import type { SocketResources } from '#proxy/socket/socket-writer';
 import { TimerWheel } from '#proxy/timer-wheel';
 import { ClusterManager } from '#proxy/upstream/cluster-manager';
 import type { Resolver } from '#proxy/upstream/dns-resolver';
@@ -59,14 +61,14 @@ export interface RuntimeOptions {
 
 export interface ProxyRuntime extends RuntimeOptions {
   readonly timers: TimerWheel;
-  readonly buffers: ReadBuffers;
+  readonly sockets: SocketResources;
   readonly clusters: ClusterManager;
 }
 
 export function createRuntime(options: RuntimeOptions): ProxyRuntime {
   const timers = new TimerWheel(options.clock);
-  const buffers = new ReadBuffers();
-  return { ...options, timers, buffers, clusters: new ClusterManager({ ...options, timers, buffers }) };
+  const sockets = { buffers: new ReadBuffers(), flushes: new FlushQueue() };
+  return { ...options, timers, sockets, clusters: new ClusterManager({ ...options, timers, sockets }) };
 }
 
 /** Ends what would keep the process alive: timers, DNS refreshes and every upstream connection. */

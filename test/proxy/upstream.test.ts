@@ -5,6 +5,7 @@ import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
 import type { EndpointConfig, LoadBalancerPolicy } from '#proxy/config/cluster';
 import { identityPlacement } from '#proxy/config/socket-address';
+import { FlushQueue } from '#proxy/socket/flush-queue';
 import { ReadBuffers } from '#proxy/socket/read-buffers';
 import { TimerWheel } from '#proxy/timer-wheel';
 import { Cluster } from '#proxy/upstream/cluster';
@@ -41,7 +42,7 @@ function options(resolver = noNames, clock = new ManualClock()) {
     logger: silentLogger,
     placement: identityPlacement,
     timers: new TimerWheel(clock),
-    buffers: new ReadBuffers(),
+    sockets: { buffers: new ReadBuffers(), flushes: new FlushQueue() },
     resolver,
   };
 }

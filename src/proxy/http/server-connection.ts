@@ -59,11 +59,11 @@ export class ServerConnection implements ResponsePort {
     private readonly connection: DownstreamConnection,
     private readonly onClose: (connection: ServerConnection) => void,
   ) {
-    const { buffers, clock } = manager.runtime;
+    const { sockets, clock } = manager.runtime;
     this.sinceMs = clock.now();
-    this.reader = new SocketReader(buffers, (buffer, length) => this.onData(buffer, length));
+    this.reader = new SocketReader(sockets.buffers, (buffer, length) => this.onData(buffer, length));
     this.socket = reopen(accepted, { onread: this.reader.options(), allowHalfOpen: true });
-    this.writer = new SocketWriter(this.socket, buffers);
+    this.writer = new SocketWriter(this.socket, sockets);
     this.bodyWriter = new BodyWriter(this.writer);
     this.socket.on('error', () => {});
     this.socket.on('end', () => this.onEnd());
@@ -301,7 +301,7 @@ export class ServerConnection implements ResponsePort {
 
   abort(_reason: ResetReason): void {
     // The only way HTTP/1 has to say that a response is cut off.
-    this.socket.destroy();
+    this.writer.breakOff();
   }
 
   credit(bytes: number): void {
@@ -335,7 +335,7 @@ export class ServerConnection implements ResponsePort {
   private finishResponse(): void {
     this.writer.flush();
     if (this.responseTunnel) {
-      this.socket.end();
+      this.writer.end();
       if (!this.stream?.ended) return;
     }
     this.finishExchange();
@@ -360,7 +360,7 @@ export class ServerConnection implements ResponsePort {
   private linger(): void {
     this.enter('lingering', this.manager.runtime.clock.now());
     this.held = undefined;
-    this.socket.end();
+    this.writer.end();
     this.resume();
     this.arm();
   }

@@ -2,6 +2,7 @@
 // tells when more is queued than should be. Used by both HTTP/1 connections and by the TCP proxy.
 import type { Socket } from 'node:net';
 import { latin1 } from '#codec/http1/latin1';
+import type { Flushable, FlushQueue } from './flush-queue.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 
 /** Up to here a body travels as text behind its head: cheaper than a second write. */
@@ -9,12 +10,22 @@ const smallBytesMax = 8192;
 /** More than this waiting in user space: the source is to pause. */
 const backlogBytesMax = 262_144;
 
-export class SocketWriter {
+/** What the sockets of one proxy share. */
+export interface SocketResources {
+  readonly buffers: ReadBuffers;
+  readonly flushes: FlushQueue;
+}
+
+export class SocketWriter implements Flushable {
   private text = '';
+  /** In the flush queue. */
+  private queued = false;
+  /** The kernel has not taken all of the last text. */
+  private writing = false;
 
   constructor(
     private readonly socket: Socket,
-    private readonly buffers: ReadBuffers,
+    private readonly shared: SocketResources,
   ) {}
 
   /** Adds text (one byte a character); it goes out with what follows, at the latest by `flush`. */
@@ -29,14 +40,40 @@ export class SocketWriter {
       return;
     }
     this.text += latin1(buffer, start, end);
-    if (this.text.length > smallBytesMax * 2) this.flush();
+    if (this.text.length > smallBytesMax * 2) this.flushNow();
   }
 
+  /** What was added goes out within this turn of the event loop. */
   flush(): void {
-    if (this.text === '') return;
-    const { text } = this;
+    if (this.queued || this.text === '') return;
+    this.queued = true;
+    this.shared.flushes.add(this);
+  }
+
+  flushNow(): void {
+    const { socket, text } = this;
+    this.queued = false;
+    if (text === '') return;
     this.text = '';
-    this.socket.write(text, 'latin1');
+    // The stream's own bookkeeping (and a tick for its callback) is only needed when something waits already.
+    if (this.writing || socket.connecting || socket.writableLength > 0) {
+      socket.write(text, 'latin1');
+    } else {
+      this.writing = true;
+      socket._write(text, 'latin1', this.onWritten);
+    }
+  }
+
+  /** Sends what was added, then the end of the stream. */
+  end(): void {
+    this.flushNow();
+    this.socket.end();
+  }
+
+  /** Sends what was added as far as the kernel takes it, then closes at once. */
+  breakOff(): void {
+    this.flushNow();
+    this.socket.destroy();
   }
 
   /** True: wait for the socket's `drain` before sending more. */
@@ -44,9 +81,15 @@ export class SocketWriter {
     return this.socket.writableLength > backlogBytesMax;
   }
 
+  private readonly onWritten = (error?: Error | null): void => {
+    this.writing = false;
+    if (error) this.socket.destroy(error);
+  };
+
   private writeLarge(buffer: Buffer, start: number, end: number): void {
-    const { socket, buffers, text } = this;
-    const inPlace = buffers.mayLend(buffer) && socket.writableLength === 0;
+    const { socket, text } = this;
+    const { buffers } = this.shared;
+    const inPlace = buffers.mayLend(buffer) && socket.writableLength === 0 && !this.writing;
     const bytes = inPlace ? buffer.subarray(start, end) : Buffer.from(buffer.subarray(start, end));
     this.text = '';
     let returned = !inPlace;

@@ -47,10 +47,10 @@ export class ClientConnection implements RequestPort {
     readonly endpoint: Endpoint,
     private readonly pool: ConnectionPool,
   ) {
-    const { buffers, stats, timers, config } = endpoint.context;
-    this.reader = new SocketReader(buffers, (buffer, length) => this.onData(buffer, length));
+    const { sockets, stats, timers, config } = endpoint.context;
+    this.reader = new SocketReader(sockets.buffers, (buffer, length) => this.onData(buffer, length));
     this.socket = openSocket(endpoint, this.reader.options(), true);
-    this.writer = new SocketWriter(this.socket, buffers);
+    this.writer = new SocketWriter(this.socket, sockets);
     this.bodyWriter = new BodyWriter(this.writer);
     this.socket.on('connect', () => this.onConnect());
     this.socket.on('error', (error) => {
@@ -134,7 +134,7 @@ export class ClientConnection implements RequestPort {
   private endRequest(): void {
     this.requestEnded = true;
     this.writer.flush();
-    if (this.bodyReader.tunnel) this.socket.end();
+    if (this.bodyReader.tunnel) this.writer.end();
   }
 
   // --- Reading.

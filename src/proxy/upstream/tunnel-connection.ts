@@ -24,11 +24,11 @@ export class TunnelConnection implements RequestPort {
     private readonly endpoint: Endpoint,
     port: ResponsePort,
   ) {
-    const { buffers, timers, config, stats } = endpoint.context;
+    const { sockets, timers, config, stats } = endpoint.context;
     this.port = port;
-    this.reader = new SocketReader(buffers, (buffer, length) => this.onData(buffer, length));
+    this.reader = new SocketReader(sockets.buffers, (buffer, length) => this.onData(buffer, length));
     this.socket = openSocket(endpoint, this.reader.options(), true);
-    this.writer = new SocketWriter(this.socket, buffers);
+    this.writer = new SocketWriter(this.socket, sockets);
     this.socket.on('connect', () => this.onConnect());
     this.socket.on('error', (error) => {
       this.failure = (error as NodeJS.ErrnoException).code ?? error.message;
@@ -49,15 +49,12 @@ export class TunnelConnection implements RequestPort {
 
   /** The head has said where to go; nothing of it is sent. */
   head(_head: RequestHead, fin: boolean): void {
-    if (fin) this.socket.end();
+    if (fin) this.writer.end();
   }
 
   body(buffer: Buffer, start: number, end: number, fin: boolean): number {
     if (end > start) this.writer.writeBytes(buffer, start, end);
-    if (fin) {
-      this.writer.flush();
-      this.socket.end();
-    }
+    if (fin) this.writer.end();
     if (!this.writer.congested) return end - start;
     this.owed += end - start;
     return 0;

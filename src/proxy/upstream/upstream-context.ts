@@ -4,7 +4,7 @@ import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
 import type { ClusterConfig } from '#proxy/config/cluster';
 import type { Placement } from '#proxy/config/socket-address';
-import type { ReadBuffers } from '#proxy/socket/read-buffers';
+import type { SocketResources } from '#proxy/socket/socket-writer';
 import type { TimerWheel } from '#proxy/timer-wheel';
 import type { ClusterStats } from './cluster-stats.ts';
 import type { Resolver } from './dns-resolver.ts';
@@ -15,7 +15,7 @@ export interface UpstreamOptions {
   logger: Logger;
   placement: Placement;
   timers: TimerWheel;
-  buffers: ReadBuffers;
+  sockets: SocketResources;
   resolver: Resolver;
 }
 

@@ -3,8 +3,8 @@
 import type { Socket } from 'node:net';
 import type { DownstreamConnection } from '#proxy/http/connection-manager';
 import { reopen } from '#proxy/socket/accepted-socket';
-import { type ReadBuffers, SocketReader } from '#proxy/socket/read-buffers';
-import { SocketWriter } from '#proxy/socket/socket-writer';
+import { SocketReader } from '#proxy/socket/read-buffers';
+import { type SocketResources, SocketWriter } from '#proxy/socket/socket-writer';
 import { Timeout } from '#proxy/timer-wheel';
 import type { Cluster } from '#proxy/upstream/cluster';
 import type { Endpoint } from '#proxy/upstream/endpoint';
@@ -36,9 +36,9 @@ export class TcpSession implements ServedConnection {
     const now = runtime.clock.now();
     this.lastActivityMs = now;
     this.exchange = new TcpExchange(connection, now, runtime.clock.wallMs());
-    const reader = new SocketReader(runtime.buffers, (buffer, length) => this.onDownstream(buffer, length));
+    const reader = new SocketReader(runtime.sockets.buffers, (buffer, length) => this.onDownstream(buffer, length));
     reader.large = true;
-    this.downstream = new Side(reopen(accepted, { onread: reader.options(), allowHalfOpen: true }), reader, runtime.buffers);
+    this.downstream = new Side(reopen(accepted, { onread: reader.options(), allowHalfOpen: true }), reader, runtime.sockets);
     // Nothing is read before there is somewhere to send it.
     this.downstream.socket.pause();
     this.downstream.socket.on('end', () => this.upstream?.end());
@@ -86,9 +86,9 @@ export class TcpSession implements ServedConnection {
     this.exchange.attempts++;
     this.exchange.upstreamHost = endpoint.name;
     this.exchange.workload = endpoint.config.workload;
-    const reader = new SocketReader(runtime.buffers, (buffer, length) => this.onUpstream(buffer, length));
+    const reader = new SocketReader(runtime.sockets.buffers, (buffer, length) => this.onUpstream(buffer, length));
     reader.large = true;
-    const side = new Side(openSocket(endpoint, reader.options(), true), reader, runtime.buffers);
+    const side = new Side(openSocket(endpoint, reader.options(), true), reader, runtime.sockets);
     this.upstream = side;
     cluster.stats.upstream_cx_total++;
     cluster.stats.upstream_cx_active++;
@@ -122,7 +122,7 @@ export class TcpSession implements ServedConnection {
   private onUpstreamClose(): void {
     const { cluster, endpoint } = this;
     if (this.connected) {
-      this.downstream.socket.destroySoon();
+      this.downstream.destroySoon();
       return;
     }
     cluster!.stats.upstream_cx_connect_fail++;
@@ -205,9 +205,9 @@ class Side {
   constructor(
     readonly socket: Socket,
     private readonly reader: SocketReader,
-    buffers: ReadBuffers,
+    shared: SocketResources,
   ) {
-    this.writer = new SocketWriter(socket, buffers);
+    this.writer = new SocketWriter(socket, shared);
     socket.on('error', () => {});
     socket.on('close', () => this.reader.release());
   }
@@ -220,7 +220,13 @@ class Side {
   }
 
   end(): void {
-    this.socket.end();
+    this.writer.end();
+  }
+
+  /** After what was written has gone. */
+  destroySoon(): void {
+    this.writer.flushNow();
+    this.socket.destroySoon();
   }
 
   destroy(): void {
