@@ -10,6 +10,9 @@ const peersHeldMax = 2_000;
 
 export class RequestStats implements ExchangeListener {
   private readonly requests = new Map<string, RequestSeries>();
+  private last:
+    | { upstreamCluster: string; workload: string; peerId: string; status: number; flags: number; series: RequestSeries }
+    | undefined;
   private readonly connections = new Map<string, ConnectionSeries>();
   private readonly peers = new Map<string, Workload>();
 
@@ -25,17 +28,35 @@ export class RequestStats implements ExchangeListener {
   }
 
   private countRequest(exchange: ProxiedExchange): void {
-    const grpcStatus = exchange.requestProtocol === 'grpc' ? (exchange.responseHeader('grpc-status') ?? '') : '';
-    const key = `${exchange.upstreamCluster}|${exchange.workload}|${this.peerId(exchange)}|${exchange.status}|${exchange.flags}|${grpcStatus}`;
-    let series = this.requests.get(key);
-    if (series === undefined) {
-      series = this.metrics.requestSeries(this.labels(exchange), exchange.status, grpcStatus);
-      if (this.requests.size < seriesHeldMax) this.requests.set(key, series);
-    }
+    const { last } = this;
+    // Most requests of a chain are like the one before: then no key has to be made.
+    const alike =
+      last !== undefined &&
+      last.upstreamCluster === exchange.upstreamCluster &&
+      last.workload === exchange.workload &&
+      last.status === exchange.status &&
+      last.flags === exchange.flags &&
+      last.peerId === this.peerId(exchange) &&
+      exchange.requestProtocol !== 'grpc';
+    const series = alike ? last.series : this.seriesOf(exchange);
     series.requests.value++;
     series.durationMs.record(exchange.durationMs);
     series.requestBytes.record(exchange.bytesReceived);
     series.responseBytes.record(exchange.bytesSent);
+  }
+
+  private seriesOf(exchange: ProxiedExchange): RequestSeries {
+    const { upstreamCluster, workload, status, flags } = exchange;
+    const peerId = this.peerId(exchange);
+    const grpcStatus = exchange.requestProtocol === 'grpc' ? (exchange.responseHeader('grpc-status') ?? '') : '';
+    const key = `${upstreamCluster}|${workload}|${peerId}|${status}|${flags}|${grpcStatus}`;
+    let series = this.requests.get(key);
+    if (series === undefined) {
+      series = this.metrics.requestSeries(this.labels(exchange), status, grpcStatus);
+      if (this.requests.size < seriesHeldMax) this.requests.set(key, series);
+    }
+    this.last = grpcStatus === '' ? { upstreamCluster, workload, peerId, status, flags, series } : undefined;
+    return series;
   }
 
   private countConnection(exchange: ProxiedExchange): void {
