@@ -49,11 +49,13 @@ try {
 
 async function run(): Promise<Result[]> {
   const wanted = values.only?.split(',');
-  const all = peers(directory).filter(({ name }) => wanted === undefined || wanted.includes(name));
+  // A bundle's chunks may lie elsewhere: only this file knows where it is.
+  const places = { directory, programs: new URL('.', import.meta.url) };
+  const all = peers(places).filter(({ name }) => wanted === undefined || wanted.includes(name));
   const missing = all.filter(({ needs }) => needs !== undefined && !installed(needs));
   for (const { name } of missing) console.log(`missing: ${name} is not installed, and is left out`);
   const present = all.filter((peer) => !missing.includes(peer));
-  running.push(await start(backend(directory), 1));
+  running.push(await start(backend(places), 1));
   const started = new Map<Peer, ChildProcess>();
   for (const peer of present) started.set(peer, await begin(peer));
   const connections = Number(values.connections);

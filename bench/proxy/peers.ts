@@ -14,10 +14,17 @@ export interface Peer {
   needs?: string;
 }
 
-export const backendPort = 19_000;
+const backendPort = 19_000;
 
-/** Every peer on its own port of 127.0.0.1. `directory`: for configuration files and whatever a peer writes. */
-export function peers(directory: string): Peer[] {
+/** Where things are: `directory` for configuration files and whatever a peer writes, `programs` for those of this folder, built. */
+export interface Places {
+  directory: string;
+  programs: URL;
+}
+
+/** Every peer on its own port of 127.0.0.1. */
+export function peers({ directory, programs }: Places): Peer[] {
+  const script = (name: string, port: number) => program(programs, name, port);
   return [
     { name: 'lateen', what: "Lateen's data path", port: 19_101, command: script('lateen-proxy', 19_101) },
     { name: 'l4-pipe', what: 'Node, bytes only', port: 19_102, command: script('l4-pipe', 19_102) },
@@ -29,9 +36,9 @@ export function peers(directory: string): Peer[] {
 }
 
 /** nginx answers from memory; without it a small Node server does, which then may be what limits the fast ones. */
-export function backend(directory: string): Peer {
-  const { port } = { port: backendPort };
-  if (!installed('nginx')) return { name: 'node backend', what: 'Node', port, command: script('backend', port) };
+export function backend({ directory, programs }: Places): Peer {
+  const port = backendPort;
+  if (!installed('nginx')) return { name: 'node backend', what: 'Node', port, command: program(programs, 'backend', port) };
   return { name: 'nginx backend', what: 'C', port, command: ['nginx', '-p', directory, '-c', nginxBackend(directory, port)] };
 }
 
@@ -39,8 +46,8 @@ export function installed(program: string): boolean {
   return spawnSync('which', [program]).status === 0;
 }
 
-function script(name: string, port: number): string[] {
-  return [process.execPath, fileURLToPath(new URL(`./${name}.js`, import.meta.url)), String(port), String(backendPort)];
+function program(programs: URL, name: string, port: number): string[] {
+  return [process.execPath, fileURLToPath(new URL(`./${name}.js`, programs)), String(port), String(backendPort)];
 }
 
 export const bodyBytes = 1024;
