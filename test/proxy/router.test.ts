@@ -338,7 +338,7 @@ describe('choices', () => {
             set: [{ name: 'x-set', value: 'new' }],
             append: [{ name: 'x-many', value: '2' }],
             addIfAbsent: [{ name: 'x-many', value: 'no' }],
-            remove: ['cookie'],
+            remove: ['cookie', 'host'],
           },
           responseHeaders: { ...noMutations, set: [{ name: 'x-by', value: 'lateen' }] },
         },

@@ -67,12 +67,12 @@ function acceptTarget(head: RawRequestHead, host: string, upgrade: string, inten
     if (!isAuthority(target) || !/:0*[1-9]\d*$/.test(target)) return bad('CONNECT wants host:port');
     intent.explicitProxy = true;
     // A tunnel is an upgrade to whatever the two ends speak.
-    head.accept({ method, path: '', authority: target, scheme: 'http', upgrade: 'connect' });
+    head.accept({ method, path: '', authority: target, scheme: 'http', upgrade: 'connect', originForm: false });
     return undefined;
   }
   if (target.charCodeAt(0) === 47 || (target === '*' && method === 'OPTIONS')) {
     if (host === '' && head.spans.minor === 1) return bad('empty host');
-    head.accept({ method, path: target, authority: host, scheme: 'http', upgrade });
+    head.accept({ method, path: target, authority: host, scheme: 'http', upgrade, originForm: true });
     return undefined;
   }
   const absolute = absolutePattern.exec(target);
@@ -81,7 +81,14 @@ function acceptTarget(head: RawRequestHead, host: string, upgrade: string, inten
   if (!isAuthority(authority)) return bad('malformed authority in the request target');
   intent.explicitProxy = true;
   // The target's authority replaces the host that came beside it: RFC 9112 section 3.2.2.
-  head.accept({ method, path: rest.startsWith('/') ? rest : `/${rest}`, authority, scheme: scheme.toLowerCase(), upgrade });
+  head.accept({
+    method,
+    path: rest.startsWith('/') ? rest : `/${rest}`,
+    authority,
+    scheme: scheme.toLowerCase(),
+    upgrade,
+    originForm: false,
+  });
   return undefined;
 }
 

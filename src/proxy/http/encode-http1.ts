@@ -1,7 +1,7 @@
 // Writes neutral heads as HTTP/1.1 text, with the framing that the hop needs. Pure; used by both connections.
 import { STATUS_CODES } from 'node:http';
 import type { FieldList, Head, RequestHead, ResponseHead } from './head.ts';
-import { RawHead } from './raw-head.ts';
+import { RawRequestHead, RawResponseHead } from './raw-head.ts';
 
 /** How the body that follows is delimited on this hop. */
 export type BodyCoding = 'none' | 'length' | 'chunked' | 'close' | 'tunnel';
@@ -14,7 +14,7 @@ export function requestCoding(head: RequestHead, fin: boolean): BodyCoding {
 }
 
 export function encodeRequest(head: RequestHead, coding: BodyCoding): string {
-  let out = `${head.method} ${head.path} HTTP/1.1\r\nhost: ${head.authority}\r\n${encodeFields(head)}`;
+  let out = head instanceof RawRequestHead ? head.encodeHead() : requestHead(head);
   if (coding === 'chunked') out += 'transfer-encoding: chunked\r\n';
   if (coding === 'tunnel') out += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`;
   return `${out}\r\n`;
@@ -38,7 +38,7 @@ export function encodeResponse(
   upgrade: string,
 ): string {
   const { status } = head;
-  let out = statusLine(status) + encodeFields(head);
+  let out = head instanceof RawResponseHead ? rawResponse(head) : statusLine(status) + encodeFields(head);
   if (coding === 'chunked') out += 'transfer-encoding: chunked\r\n';
   else if (coding === 'none' && saysNoLength(head, method)) out += 'content-length: 0\r\n';
   if (upgrade !== '') out += `connection: upgrade\r\nupgrade: ${upgrade}\r\n`;
@@ -59,8 +59,15 @@ export function encodeTrailers(trailers: FieldList): string {
   return `${out}\r\n`;
 }
 
+function requestHead(head: RequestHead): string {
+  return `${head.method} ${head.path} HTTP/1.1\r\nhost: ${head.authority}\r\n${encodeFields(head)}`;
+}
+
+function rawResponse(head: RawResponseHead): string {
+  return head.spans.minor === 1 ? head.encode(true, true) : statusLine(head.status) + head.encode(false, true);
+}
+
 function encodeFields(head: Head): string {
-  if (head instanceof RawHead) return head.encodeFields();
   let out = '';
   head.forEach((name, value) => {
     out += `${name}: ${value}\r\n`;

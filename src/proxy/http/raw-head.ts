@@ -4,19 +4,30 @@ import { fieldId, fieldKey, isHopByHop } from '#codec/http1/field-names';
 import { HeadSpans } from '#codec/http1/head-spans';
 import type { Head, RequestHead, ResponseHead } from './head.ts';
 
+const kept = 0;
+const gone = 1;
+const apart = 2;
+
 export abstract class RawHead implements Head {
   readonly spans = new HeadSpans();
-  private removed = new Uint8Array(32);
-  private anyRemoved = false;
+  /** Per line: `kept`, `gone`, or `apart`. */
+  private fate = new Uint8Array(32);
+  private anyGone = false;
   private addedNames: string[] = [];
   private addedValues: string[] = [];
 
   /** After the spans were filled anew. */
   protected begin(): void {
     const { spans } = this;
-    if (this.removed.length < spans.count) this.removed = new Uint8Array(spans.capacity);
-    for (let line = 0; line < spans.count; line++) this.removed[line] = 0;
-    this.anyRemoved = false;
+    if (this.fate.length < spans.count) this.fate = new Uint8Array(spans.capacity);
+    this.anyGone = false;
+    // What belongs to the hop goes: the fixed names, and those that `connection` lists.
+    for (let line = 0; line < spans.count; line++) {
+      const hop = isHopByHop(spans.id[line]!);
+      this.fate[line] = hop ? gone : kept;
+      if (hop) this.anyGone = true;
+    }
+    for (const name of connectionOptions(spans)) if (name !== 'close' && name !== 'keep-alive') this.remove(name);
     // A new array costs less than to empty one.
     if (this.addedNames.length > 0) {
       this.addedNames = [];
@@ -29,7 +40,7 @@ export abstract class RawHead implements Head {
     const key = fieldKey(name);
     let value: string | undefined;
     for (let line = spans.find(key); line >= 0; line = spans.find(key, line + 1)) {
-      if (this.removed[line] === 0) value = value === undefined ? spans.value(line) : `${value},${spans.value(line)}`;
+      if (this.fate[line] === kept) value = value === undefined ? spans.value(line) : `${value},${spans.value(line)}`;
     }
     for (let i = 0; i < addedNames.length; i++) {
       if (addedNames[i] === name) value = value === undefined ? this.addedValues[i] : `${value},${this.addedValues[i]}`;
@@ -40,7 +51,7 @@ export abstract class RawHead implements Head {
   has(name: string): boolean {
     const { spans } = this;
     const key = fieldKey(name);
-    for (let line = spans.find(key); line >= 0; line = spans.find(key, line + 1)) if (this.removed[line] === 0) return true;
+    for (let line = spans.find(key); line >= 0; line = spans.find(key, line + 1)) if (this.fate[line] === kept) return true;
     return this.addedNames.includes(name);
   }
 
@@ -57,7 +68,11 @@ export abstract class RawHead implements Head {
   remove(name: string): void {
     const { spans, addedNames } = this;
     const key = fieldKey(name);
-    for (let line = spans.find(key); line >= 0; line = spans.find(key, line + 1)) this.removeLine(line);
+    for (let line = spans.find(key); line >= 0; line = spans.find(key, line + 1)) {
+      if (this.fate[line] === apart) continue;
+      this.fate[line] = gone;
+      this.anyGone = true;
+    }
     for (let i = addedNames.length - 1; i >= 0; i--) {
       if (addedNames[i] !== name) continue;
       addedNames.splice(i, 1);
@@ -67,19 +82,20 @@ export abstract class RawHead implements Head {
 
   forEach(visit: (name: string, value: string) => void): void {
     for (let line = 0; line < this.spans.count; line++) {
-      if (this.removed[line] === 0) visit(this.spans.name(line), this.spans.value(line));
+      if (this.fate[line] === kept) visit(this.spans.name(line), this.spans.value(line));
     }
     for (let i = 0; i < this.addedNames.length; i++) visit(this.addedNames[i]!, this.addedValues[i]!);
   }
 
-  /** Every header as HTTP/1 lines. */
-  encodeFields(): string {
+  /** Every header as HTTP/1 lines, behind the start line as it came if that is asked for, and with the line that is apart or without. */
+  encode(withStartLine: boolean, withApart: boolean): string {
     const { spans } = this;
     let out = '';
-    let from = spans.lineStart(0);
-    if (this.anyRemoved) {
+    let from = withStartLine ? 0 : spans.lineStart(0);
+    if (this.anyGone || !withApart) {
       for (let line = 0; line < spans.count; line++) {
-        if (this.removed[line] === 0) continue;
+        const fate = this.fate[line]!;
+        if (fate === kept || (fate === apart && withApart)) continue;
         out += spans.text.slice(from, spans.lineStart(line));
         from = spans.lineStart(line + 1);
       }
@@ -89,16 +105,9 @@ export abstract class RawHead implements Head {
     return out;
   }
 
-  protected removeLine(line: number): void {
-    this.removed[line] = 1;
-    this.anyRemoved = true;
-  }
-
-  /** Takes out what belongs to the hop: the fixed names, and those that `connection` lists. */
-  protected removeHopByHop(): void {
-    const { spans } = this;
-    for (let line = 0; line < spans.count; line++) if (isHopByHop(spans.id[line]!)) this.removeLine(line);
-    for (const name of connectionOptions(spans)) if (name !== 'close' && name !== 'keep-alive') this.remove(name);
+  /** The line is no header to others, but may be sent as it is. */
+  protected setApart(line: number): void {
+    this.fate[line] = apart;
   }
 }
 
@@ -131,6 +140,8 @@ interface RequestTarget {
   authority: string;
   scheme: string;
   upgrade: string;
+  /** Path and authority are the request line's and the host line's own. */
+  originForm: boolean;
 }
 
 export class RawRequestHead extends RawHead implements RequestHead {
@@ -140,7 +151,11 @@ export class RawRequestHead extends RawHead implements RequestHead {
   scheme = 'http';
   upgrade = '';
 
-  /** `spans` hold a head that accept-request.ts has checked. Takes `host` and the hop's headers out. */
+  /** The target and the host as they came. */
+  private target = '';
+  private host = '';
+
+  /** `spans` hold a head that accept-request.ts has checked. Takes the hop's headers out, and `host`, which is `authority` now. */
   accept(target: RequestTarget): void {
     this.begin();
     this.method = target.method;
@@ -149,15 +164,24 @@ export class RawRequestHead extends RawHead implements RequestHead {
     this.scheme = target.scheme;
     this.upgrade = target.upgrade;
     const host = this.spans.first[fieldId['host']]!;
-    if (host >= 0) this.removeLine(host);
-    this.removeHopByHop();
+    if (host >= 0) this.setApart(host);
+    // Absolute and authority form are never passed on; no path is empty, so neither equals this.
+    this.target = target.originForm ? target.path : '';
+    this.host = host >= 0 ? target.authority : '';
+  }
+
+  /** Start line and headers as HTTP/1.1; what is as it came is passed through. */
+  encodeHead(): string {
+    const asItCame = this.path === this.target && this.authority === this.host && this.spans.minor === 1;
+    if (asItCame) return this.encode(true, true);
+    return `${this.method} ${this.path} HTTP/1.1\r\nhost: ${this.authority}\r\n${this.encode(false, false)}`;
   }
 }
 
 /** Of a request that could not be parsed: nothing of it is to be believed. */
 export function clearRequestHead(head: RawRequestHead): void {
   head.spans.reset();
-  head.accept({ method: '', path: '', authority: '', scheme: 'http', upgrade: '' });
+  head.accept({ method: '', path: '', authority: '', scheme: 'http', upgrade: '', originForm: false });
 }
 
 export class RawResponseHead extends RawHead implements ResponseHead {
@@ -169,6 +193,5 @@ export class RawResponseHead extends RawHead implements ResponseHead {
     this.begin();
     this.status = this.spans.status;
     this.upgrade = this.status === 101 ? (this.spans.known(fieldId['upgrade']) ?? '') : '';
-    this.removeHopByHop();
   }
 }
