@@ -1,34 +1,34 @@
-// All analyzers together. Pure.
-import type { ApiObject } from '#api/kind';
-import type { Problem } from '#foundation/problem';
-import type { Analyzer } from './analyzer.ts';
-import { clashingHosts } from './clashing-hosts.ts';
-import { clashingServers } from './clashing-servers.ts';
-import { clashingSubsets } from './clashing-subsets.ts';
-import { notYetInEffect } from './not-yet-in-effect.ts';
-import { ResourceIndex } from './resource-index.ts';
-import { unknownGateway } from './unknown-gateway.ts';
-import { unknownHost } from './unknown-host.ts';
-import { unknownSubset } from './unknown-subset.ts';
+// Runs analyzers over resources. Pure.
+import { keyOf } from '#api/kind';
+import type { Analyzer, Finding } from './analyzer.ts';
+import { levelOf, levels } from './code.ts';
+import type { Resources } from './resources.ts';
+import { isSuppressedByAnnotation } from './suppression.ts';
 
-const analyzers: readonly Analyzer[] = [
-  unknownHost,
-  unknownSubset,
-  unknownGateway,
-  clashingHosts,
-  clashingServers,
-  clashingSubsets,
-  notYetInEffect,
-];
-
-/** What is wrong with one object among the others. */
-export function analyzeObject(object: ApiObject, resources: ResourceIndex): Problem[] {
-  return analyzers.flatMap((analyzer) => analyzer(object, resources));
+/** What is wrong, the gravest first, then in the order of files and lines; the same thing is said once for each object. */
+export function analyze(resources: Resources, analyzers: readonly Analyzer[]): Finding[] {
+  const found = new Map<string, Finding>();
+  for (const { kinds, check } of analyzers) {
+    for (const kind of kinds) {
+      for (const object of resources.all(kind)) {
+        for (const finding of check(object, resources)) {
+          const key = `${finding.code} ${kind} ${keyOf(object.metadata)} ${finding.message}`;
+          if (!found.has(key) && !isSuppressedByAnnotation(finding)) found.set(key, finding);
+        }
+      }
+    }
+  }
+  return [...found.values()].sort(compare);
 }
 
-/** What is wrong with a set of objects as a whole. */
-export function analyze(objects: Iterable<ApiObject>): Problem[] {
-  const all = [...objects];
-  const resources = new ResourceIndex(all);
-  return all.flatMap((object) => analyzeObject(object, resources));
+function compare(a: Finding, b: Finding): number {
+  return (
+    levels.indexOf(levelOf(a.code)) - levels.indexOf(levelOf(b.code)) ||
+    order(a.code, b.code) ||
+    order(a.origin?.file ?? '', b.origin?.file ?? '') ||
+    (a.origin?.line ?? 0) - (b.origin?.line ?? 0) ||
+    order(keyOf(a.object.metadata), keyOf(b.object.metadata))
+  );
 }
+
+const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);

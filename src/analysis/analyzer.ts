@@ -1,23 +1,41 @@
 // What an analyzer is, and how it says what it found.
 import { type ApiObject, keyOf } from '#api/kind';
 import { originOf } from '#api/origin';
-import type { Problem } from '#foundation/problem';
-import type { ResourceIndex } from './resource-index.ts';
+import type { Origin } from '#foundation/problem';
+import type { Code } from './code.ts';
+import type { Resources } from './resources.ts';
 
-/** Looks at one object among all the others. Everything it finds is a warning: order of apply is free. */
-export type Analyzer = (object: ApiObject, resources: ResourceIndex) => Problem[];
+/** `group/Kind`; Kubernetes' core group is empty. */
+export type KindKey = `${string}/${string}`;
 
-export function warning(object: ApiObject, code: string, field: string, message: string, hint?: string): Problem {
+export interface Finding {
+  code: Code;
+  object: ApiObject;
+  /** Path inside of the object; empty for the object as a whole. */
+  field: string;
+  message: string;
+  hint?: string;
+  origin?: Origin;
+}
+
+/** Looks at one object at a time, among all the others. Pure: what it needs of the others it derives from `resources`. */
+export interface Analyzer {
+  name: string;
+  kinds: readonly KindKey[];
+  check(object: ApiObject, resources: Resources): Iterable<Finding>;
+}
+
+export function analyzer<T extends ApiObject>(
+  name: string,
+  kinds: readonly KindKey[],
+  check: (object: T, resources: Resources) => Iterable<Finding>,
+): Analyzer {
+  return { name, kinds, check: check as Analyzer['check'] };
+}
+
+export function finding(code: Code, object: ApiObject, field: string, message: string, hint?: string): Finding {
   const origin = originOf(object, field);
-  return {
-    level: 'warning',
-    code,
-    message,
-    field,
-    object: `${object.kind} ${keyOf(object.metadata)}`,
-    ...(hint !== undefined && { hint }),
-    ...(origin && { origin }),
-  };
+  return { code, object, field, message, ...(hint !== undefined && { hint }), ...(origin && { origin }) };
 }
 
 /** `VirtualService default/reviews (reviews.yaml:12)`: another object, so that it is found. */
@@ -35,10 +53,4 @@ export function precedes(a: ApiObject, b: ApiObject): boolean {
 
 export function isSame(a: ApiObject, b: ApiObject): boolean {
   return a.kind === b.kind && keyOf(a.metadata) === keyOf(b.metadata);
-}
-
-/** Whether some proxy sees both: they share a namespace, or both are exported to all. */
-export function seenTogether(a: ApiObject & { spec: { exportTo?: string[] } }, b: ApiObject & { spec: { exportTo?: string[] } }): boolean {
-  const isPublic = ({ spec }: typeof a) => !spec.exportTo?.length || spec.exportTo.includes('*');
-  return a.metadata.namespace === b.metadata.namespace || (isPublic(a) && isPublic(b));
 }

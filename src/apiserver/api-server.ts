@@ -30,7 +30,7 @@ export interface ApiServerOptions {
 
 const bodyBytesMax = 3 * 1024 * 1024;
 const warningsMax = 20;
-const warningLengthMax = 400;
+const warningLengthMax = 1000;
 
 interface Route {
   Params: { namespace?: string; name: string };
@@ -190,9 +190,10 @@ function patchTypeOf(request: FastifyRequest): PatchType {
 
 /** RFC 7234, section 5.5; a header takes printable ASCII only. */
 function warningText(problem: Problem): string {
-  const text = formatProblem(problem)
+  const whole = formatProblem(problem)
     .replaceAll(/\s+/g, ' ')
-    .replaceAll(/[^ -~]/g, '?')
-    .slice(0, warningLengthMax);
+    .replaceAll(/[^ -~]/g, '?');
+  const lastBlank = whole.lastIndexOf(' ', warningLengthMax);
+  const text = whole.length <= warningLengthMax ? whole : `${whole.slice(0, lastBlank > 0 ? lastBlank : warningLengthMax)} ...`;
   return `299 - "${text.replaceAll(/["\\]/g, '\\$&')}"`;
 }

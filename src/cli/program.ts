@@ -1,6 +1,7 @@
 // The program `lateen`: its commands, its help, its exit codes. main/ gives it the process; it talks to APIs only.
 import { Command, CommanderError } from 'commander';
 import { MeshError } from '#foundation/mesh-error';
+import { addAnalyze } from './commands/analyze.ts';
 import { addApply } from './commands/apply.ts';
 import { addCrd } from './commands/crd.ts';
 import { addDelete } from './commands/delete.ts';
@@ -45,6 +46,7 @@ Examples:
   addDelete(command, session);
   addProxyStatus(command, session);
   addValidate(command, session);
+  addAnalyze(command, session);
   addCrd(command, session);
   addVersion(command, session);
   return { command, session, run: (args) => run(command, session, args) };

@@ -5,7 +5,7 @@ import type { CliContext, GlobalOptions } from './context.ts';
 import { writeWarning } from './message.ts';
 
 export class Session {
-  /** 0: all went well; 1: something did not. */
+  /** 0: all went well; 1, or a command's own status: something did not. */
   exitCode = 0;
 
   constructor(
@@ -18,8 +18,8 @@ export class Session {
   }
 
   /** The command goes on, and ends with a failure. */
-  fail(): void {
-    this.exitCode = 1;
+  fail(exitCode = 1): void {
+    this.exitCode = exitCode;
   }
 
   /** Warnings of the API server are written as they come. */

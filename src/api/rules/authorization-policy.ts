@@ -117,8 +117,10 @@ const attributes: Readonly<Record<string, { bracketed?: true; fits: Fits; what?:
 function checkCondition({ key, values = [], notValues = [] }: Condition, at: string, report: Report): void {
   const name = key in attributes ? key : Object.keys(attributes).find((each) => attributes[each]?.bracketed && key.startsWith(each));
   const attribute = name === undefined ? undefined : attributes[name];
-  if (!attribute)
-    return report.error('UNKNOWN_VALUE', `${at}.key`, `unknown attribute "${key}"`, `known: ${Object.keys(attributes).join(', ')}`);
+  if (!attribute) {
+    report.error('UNKNOWN_VALUE', `${at}.key`, `unknown attribute "${key}"`, `known: ${Object.keys(attributes).join(', ')}`);
+    return;
+  }
   if (attribute.bracketed && !/^[^[]+\[.+\]$/.test(key)) {
     report.error('INVALID_VALUE', `${at}.key`, `"${key}" names nothing in brackets`, `write ${name}[NAME]`);
   }

@@ -22,19 +22,15 @@ export function checkEnvoyFilter({ spec = {} }: EnvoyFilter, report: Report): vo
 
 function checkConfigPatch({ applyTo = 'INVALID', match, patch }: ConfigPatch, at: string, report: Report): void {
   const { operation = 'INVALID', value } = patch ?? {};
-  if (applyTo === 'INVALID') return report.error('MISSING_FIELD', `${at}.applyTo`, 'what is patched has to be said', 'such as HTTP_FILTER');
-  if (!patch) return report.error('MISSING_FIELD', `${at}.patch`, 'this field is required');
-  if (operation === 'INVALID')
-    return report.error('MISSING_FIELD', `${at}.patch.operation`, 'the operation has to be said', 'such as MERGE');
-  if (operation !== 'REMOVE' && value === undefined) {
-    return report.error('MISSING_FIELD', `${at}.patch.value`, `operation ${operation} requires a value`);
+  if (applyTo === 'INVALID') report.error('MISSING_FIELD', `${at}.applyTo`, 'what is patched has to be said', 'such as HTTP_FILTER');
+  else if (!patch) report.error('MISSING_FIELD', `${at}.patch`, 'this field is required');
+  else if (operation === 'INVALID') report.error('MISSING_FIELD', `${at}.patch.operation`, 'the operation has to be said', 'such as MERGE');
+  else if (operation !== 'REMOVE' && value === undefined) {
+    report.error('MISSING_FIELD', `${at}.patch.value`, `operation ${operation} requires a value`);
+  } else {
+    if (match) checkMatch(applyTo, match, `${at}.match`, report);
+    checkTypes(value, `${at}.patch.value`, report);
   }
-  const versions = match?.proxy?.proxyVersion;
-  // Istio compiles it without a bound of its length.
-  const problem = versions && versions.length <= 1024 ? re2Problem(versions) : undefined;
-  if (problem) report.error('INVALID_REGEX', `${at}.match.proxy.proxyVersion`, `"${versions}" is no regular expression: ${problem}`);
-  if (match) checkMatch(applyTo, match, `${at}.match`, report);
-  checkTypes(value, `${at}.patch.value`, report);
 }
 
 /** Which match tells objects of a class apart. */
@@ -51,18 +47,25 @@ const matchOf: Partial<Record<Patched, 'listener' | 'routeConfiguration' | 'clus
 const objectMatches = ['listener', 'routeConfiguration', 'cluster'] as const;
 
 function checkMatch(applyTo: Patched, match: Match, at: string, report: Report): void {
+  const versions = match.proxy?.proxyVersion;
+  // Envoy never sees it, so its length has no bound.
+  const problem = versions && versions.length <= 1024 ? re2Problem(versions) : undefined;
+  if (problem) report.error('INVALID_REGEX', `${at}.proxy.proxyVersion`, `"${versions}" is no regular expression: ${problem}`);
   const wanted = matchOf[applyTo];
   const given = objectMatches.find((name) => match[name] !== undefined);
   if (wanted && given && given !== wanted) {
-    return report.error('CONFLICTING_FIELDS', `${at}.${given}`, `applyTo ${applyTo} is matched by ${wanted}, not by ${given}`);
-  }
-  const filter = wanted === 'listener' ? match.listener?.filterChain?.filter : undefined;
+    report.error('CONFLICTING_FIELDS', `${at}.${given}`, `applyTo ${applyTo} is matched by ${wanted}, not by ${given}`);
+  } else if (wanted === 'listener') checkFilter(applyTo, match.listener?.filterChain?.filter, `${at}.listener.filterChain.filter`, report);
+}
+
+type Filter = NonNullable<NonNullable<Match['listener']>['filterChain']>['filter'];
+
+function checkFilter(applyTo: Patched, filter: Filter, at: string, report: Report): void {
   if (!filter) return;
-  const field = `${at}.listener.filterChain.filter`;
   if (applyTo === 'LISTENER' || applyTo === 'FILTER_CHAIN')
-    report.warning('NO_EFFECT', field, `a filter is not looked at for applyTo ${applyTo}`);
-  if (!filter.name) return report.error('MISSING_FIELD', `${field}.name`, 'this field is required');
-  if (filter.subFilter) checkSubFilter(applyTo, filter.name, filter.subFilter.name, field, report);
+    report.warning('NO_EFFECT', at, `a filter is not looked at for applyTo ${applyTo}`);
+  if (!filter.name) report.error('MISSING_FIELD', `${at}.name`, 'this field is required');
+  else if (filter.subFilter) checkSubFilter(applyTo, filter.name, filter.subFilter.name, at, report);
 }
 
 const connectionManagers = ['envoy.filters.network.http_connection_manager', 'envoy.http_connection_manager'];

@@ -6,7 +6,11 @@ type ServerTls = NonNullable<Server['tls']>;
 
 export function checkTlsOptions(tls: ServerTls, at: string, report: Report): void {
   warnOfCiphers(tls, at, report);
-  if (tls.mode === 'ISTIO_MUTUAL') return checkNoCertificates(tls, at, report);
+  if (tls.mode === 'ISTIO_MUTUAL') checkNoCertificates(tls, at, report);
+  else checkCertificates(tls, at, report);
+}
+
+function checkCertificates(tls: ServerTls, at: string, report: Report): void {
   const { mode, serverCertificate, privateKey, credentialName, credentialNames, tlsCertificates = [] } = tls;
   if (mode === undefined || mode === 'PASSTHROUGH' || mode === 'AUTO_PASSTHROUGH') {
     if (certificateFields.some((name) => tls[name]?.length))

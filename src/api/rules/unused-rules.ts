@@ -83,8 +83,8 @@ function warnOfCoveredPrefixes(rules: readonly HttpRoute[], report: Report): voi
 }
 
 function asksNoMore(one: HttpMatch, other: HttpMatch): boolean {
-  const methods: [string, string] = [valueOf(one.method) || 'exact:GET', valueOf(other.method) || 'exact:GET'];
-  const authorities: [string, string] = [valueOf(one.authority), valueOf(other.authority)];
+  const methods: [string, string] = [wantedOf(one.method) || 'exact:GET', wantedOf(other.method) || 'exact:GET'];
+  const authorities: [string, string] = [wantedOf(one.authority), wantedOf(other.authority)];
   return (
     one.port === other.port &&
     methods[0].startsWith(methods[1]) &&
@@ -98,10 +98,10 @@ type Conditions = Readonly<Record<string, Partial<StringMatch>>>;
 function conditionsCover(one: Conditions, other: Conditions): boolean {
   const keys = Object.keys(one);
   if (keys.length !== Object.keys(other).length) return false;
-  return keys.every((key) => other[key] !== undefined && valueOf(one[key]).startsWith(valueOf(other[key])));
+  return keys.every((key) => other[key] !== undefined && wantedOf(one[key]).startsWith(wantedOf(other[key])));
 }
 
-function valueOf(match: Partial<StringMatch> | undefined): string {
+function wantedOf(match: Partial<StringMatch> | undefined): string {
   if (match?.exact) return `exact:${match.exact}`;
   return match?.prefix ? `prefix:${match.prefix}` : '';
 }

@@ -27,7 +27,7 @@ const metadataFields = {
   selfLink: text,
 };
 
-const objectMetaSchema = message(metadataFields, ['name']);
+export const metadataOf = message(metadataFields, ['name']);
 
 /** Of the pods that a template makes: the name is not known yet. */
 export const templateMetaSchema = message(metadataFields);
@@ -35,7 +35,7 @@ export const templateMetaSchema = message(metadataFields);
 /** The schema of a whole object: apiVersion, kind and metadata around the kind's own fields, which say themselves what is optional. */
 export function objectSchema<K extends string, P extends TProperties>(kind: K, fields: P): TObject<ObjectFields<K, P>> {
   return Type.Object(
-    { apiVersion: Type.String(), kind: Type.Literal(kind), metadata: objectMetaSchema, ...fields },
+    { apiVersion: Type.String(), kind: Type.Literal(kind), metadata: metadataOf, ...fields },
     { additionalProperties: false },
   ) as unknown as TObject<ObjectFields<K, P>>;
 }
@@ -43,5 +43,5 @@ export function objectSchema<K extends string, P extends TProperties>(kind: K, f
 type ObjectFields<K extends string, P extends TProperties> = {
   apiVersion: typeof text;
   kind: ReturnType<typeof Type.Literal<K>>;
-  metadata: typeof objectMetaSchema;
+  metadata: typeof metadataOf;
 } & P;

@@ -30,7 +30,12 @@ Examples:
     .action(async (options: { filename: string[]; namespace?: string }) => {
       const { context } = session;
       const { objects, problems } = await readManifests(context, options.filename, options.namespace);
-      writeProblems(context, problems);
+      // The server warns of what it takes, with file and line: said here as well, it would be said twice.
+      const sent = new Set(objects.map(nameOf));
+      writeProblems(
+        context,
+        problems.filter(({ level, object }) => level === 'error' || object === undefined || !sent.has(object)),
+      );
       const applied = await session.withStore((store) => applyAll(context, store, objects));
       if (!applied || problems.some(({ level }) => level === 'error')) session.fail();
       else if (objects.length === 0) context.stderr('nothing to apply: the files hold no resources\n');
@@ -57,9 +62,11 @@ async function applyAll(context: CliContext, store: RemoteStore, objects: readon
   return sound;
 }
 
+const nameOf = ({ kind, metadata }: ApiObject) => `${kind} ${keyOf(metadata)}`;
+
 /** The API server names fields; the file and line are known here. */
 function writeRefusal(context: CliContext, object: ApiObject, error: StoreError): void {
-  const name = `${object.kind} ${keyOf(object.metadata)}`;
+  const name = nameOf(object);
   const placed = error.problems.map((problem) => {
     const origin = originOf(object, problem.field);
     return { ...problem, object: name, ...(origin && { origin }) };

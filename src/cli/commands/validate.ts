@@ -25,10 +25,12 @@ export function addValidate(program: Command, session: Session): void {
     .addHelpText('after', '\nExamples:\n  $ lateen validate mesh/\n  $ lateen validate -o json virtual-service.yaml')
     .action(async (paths: string[], options: ValidateOptions) => {
       const { manifestItems } = await import('#api/manifest');
+      const { kubernetesKinds } = await import('#api/kubernetes-kinds');
       const { textsOf } = await import('../manifest-files.ts');
       const items: ManifestItem[] = [];
       for await (const { name, text } of textsOf(session.context, paths, options.recursive)) {
-        for (const item of manifestItems(text, name)) items.push({ ...item, problems: item.problems.map(forgiven) });
+        for (const item of manifestItems(text, name, { otherKinds: kubernetesKinds }))
+          items.push({ ...item, problems: item.problems.map(forgiven) });
       }
       if (items.some(isInvalid)) session.fail();
       if (options.output === 'json') session.context.stdout(asJson(items.map(row)));

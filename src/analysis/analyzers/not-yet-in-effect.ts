@@ -1,8 +1,8 @@
 // Fields that apply cleanly and do nothing yet. The table shrinks as the mesh grows: whoever makes a field act deletes
 // its line here.
 import type { ApiObject } from '#api/kind';
-import type { Problem } from '#foundation/problem';
-import { warning } from './analyzer.ts';
+import { analyzer, type Finding, finding } from '../analyzer.ts';
+import { grouped } from '../resources.ts';
 
 interface Inert {
   kind: string;
@@ -75,18 +75,17 @@ const table: readonly Inert[] = [
 
 const parsed = table.map((inert) => ({ ...inert, path: inert.field.split('.') }));
 
-export function notYetInEffect(object: ApiObject): Problem[] {
-  const problems = parsed.flatMap(({ kind, path, effect, unless = [] }) =>
-    fieldsAt(kind === object.kind ? object : undefined, path, '')
-      .filter(({ value }) => !unless.includes(value))
-      .map(({ field }) => warning(object, 'NOT_YET_IN_EFFECT', field, `not in effect yet: ${effect}`)),
-  );
+const byKind = grouped(parsed.map((inert) => [inert.kind, inert] as const));
+
+function* check(object: ApiObject): Iterable<Finding> {
+  for (const { path, effect, unless = [] } of byKind.get(object.kind) ?? []) {
+    for (const { field, value } of fieldsAt(object, path, '')) {
+      if (!unless.includes(value)) yield finding('LTN0003', object, field, `not in effect yet: ${effect}`);
+    }
+  }
   const hosts = (object as ApiObject & { spec?: { hosts?: unknown[] } }).spec?.hosts;
-  if (object.kind !== 'VirtualService' || hosts?.length) return problems;
-  return [
-    ...problems,
-    warning(object, 'NOT_YET_IN_EFFECT', 'spec.hosts', 'not in effect yet: a delegate, to which no VirtualService delegates'),
-  ];
+  if (object.kind !== 'VirtualService' || hosts?.length) return;
+  yield finding('LTN0003', object, 'spec.hosts', 'not in effect yet: a delegate, to which no VirtualService delegates');
 }
 
 function fieldsAt(value: unknown, path: readonly string[], field: string): { field: string; value: unknown }[] {
@@ -97,3 +96,9 @@ function fieldsAt(value: unknown, path: readonly string[], field: string): { fie
   const inner = (value as Record<string, unknown>)[key];
   return inner === undefined ? [] : fieldsAt(inner, rest, field === '' ? key : `${field}.${key}`);
 }
+
+export const notYetInEffect = analyzer(
+  'lateen.NotYetInEffectAnalyzer',
+  [...byKind.keys()].map((kind) => `networking.istio.io/${kind}` as const),
+  check,
+);
