@@ -193,7 +193,9 @@ function warningText(problem: Problem): string {
   const whole = formatProblem(problem)
     .replaceAll(/\s+/g, ' ')
     .replaceAll(/[^ -~]/g, '?');
-  const lastBlank = whole.lastIndexOf(' ', warningLengthMax);
-  const text = whole.length <= warningLengthMax ? whole : `${whole.slice(0, lastBlank > 0 ? lastBlank : warningLengthMax)} ...`;
+  // Between two words, unless a single word is most of it.
+  const blank = whole.lastIndexOf(' ', warningLengthMax - 4);
+  const cut = blank > warningLengthMax / 2 ? `${whole.slice(0, blank)} ...` : whole.slice(0, warningLengthMax);
+  const text = whole.length <= warningLengthMax ? whole : cut;
   return `299 - "${text.replaceAll(/["\\]/g, '\\$&')}"`;
 }
