@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
-import { measure, type Sample, start } from './measure.ts';
-import { backend, installed, type Peer, peers } from './peers.ts';
+import { freePorts, measure, type Sample, start } from './measure.ts';
+import { backend, installed, type Peer, peerCount, peers } from './peers.ts';
 
 interface Result {
   peer: string;
@@ -50,7 +50,7 @@ try {
 async function run(): Promise<Result[]> {
   const wanted = values.only?.split(',');
   // A bundle's chunks may lie elsewhere: only this file knows where it is.
-  const places = { directory, programs: new URL('.', import.meta.url) };
+  const places = { directory, programs: new URL('.', import.meta.url), ports: await freePorts(1 + peerCount) };
   const all = peers(places).filter(({ name }) => wanted === undefined || wanted.includes(name));
   const missing = all.filter(({ needs }) => needs !== undefined && !installed(needs));
   for (const { name } of missing) console.log(`missing: ${name} is not installed, and is left out`);

@@ -1,7 +1,7 @@
 // One measurement: load on a proxy by wrk, and the CPU time that the proxy's processes took for it, from /proc.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { promisify } from 'node:util';
 import type { Peer } from './peers.ts';
 
@@ -26,6 +26,21 @@ export const requestHeaders = [
   'X-B3-Sampled: 1',
 ];
 
+/** So many ports that were free a moment ago: two runs on one machine do not meet. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(Array.from({ length: count }, () => listening()));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+function listening(): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject);
+    server.listen(0, '127.0.0.1', () => resolve(server));
+  });
+}
+
 /** Starts a peer on one core; resolves when it listens. */
 export async function start(peer: Peer, core: number): Promise<ChildProcess> {
   const child = spawn('taskset', ['-c', String(core), ...peer.command], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -49,6 +64,7 @@ function answers(port: number): Promise<boolean> {
 }
 
 export async function measure(port: number, process: ChildProcess, options: { connections: number; seconds: number }): Promise<Sample> {
+  if (process.exitCode !== null) throw new Error(`the proxy on port ${port} has ended with code ${process.exitCode}`);
   const pids = family(process.pid!);
   const before = cpuSeconds(pids);
   const { stdout } = await promisify(execFile)('taskset', [

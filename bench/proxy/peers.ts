@@ -14,31 +14,33 @@ export interface Peer {
   needs?: string;
 }
 
-const backendPort = 19_000;
-
 /** Where things are: `directory` for configuration files and whatever a peer writes, `programs` for those of this folder, built. */
 export interface Places {
   directory: string;
   programs: URL;
+  /** Free ones of 127.0.0.1: the backend's, then one for each peer. */
+  ports: readonly number[];
 }
 
-/** Every peer on its own port of 127.0.0.1. */
-export function peers({ directory, programs }: Places): Peer[] {
-  const script = (name: string, port: number) => program(programs, name, port);
+export const peerCount = 6;
+
+export function peers({ directory, programs, ports: [backendPort = 0, ...ports] }: Places): Peer[] {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = ports;
+  const script = (name: string, port: number) => program(programs, name, port, backendPort);
+  const nginx = ['nginx', '-p', directory, '-c', nginxProxy(directory, c, backendPort)];
   return [
-    { name: 'lateen', what: "Lateen's data path", port: 19_101, command: script('lateen-proxy', 19_101) },
-    { name: 'l4-pipe', what: 'Node, bytes only', port: 19_102, command: script('l4-pipe', 19_102) },
-    { name: 'nginx', what: 'C', port: 19_103, needs: 'nginx', command: ['nginx', '-p', directory, '-c', nginxProxy(directory, 19_103)] },
-    { name: 'haproxy', what: 'C', port: 19_104, needs: 'haproxy', command: ['haproxy', '-db', '-f', haproxy(directory, 19_104)] },
-    { name: 'node:http', what: 'Node', port: 19_105, command: script('node-http-proxy', 19_105) },
-    { name: 'http-proxy', what: 'npm', port: 19_106, command: script('http-proxy-peer', 19_106) },
+    { name: 'lateen', what: "Lateen's data path", port: a, command: script('lateen-proxy', a) },
+    { name: 'l4-pipe', what: 'Node, bytes only', port: b, command: script('l4-pipe', b) },
+    { name: 'nginx', what: 'C', port: c, needs: 'nginx', command: nginx },
+    { name: 'haproxy', what: 'C', port: d, needs: 'haproxy', command: ['haproxy', '-db', '-f', haproxy(directory, d, backendPort)] },
+    { name: 'node:http', what: 'Node', port: e, command: script('node-http-proxy', e) },
+    { name: 'http-proxy', what: 'npm', port: f, command: script('http-proxy-peer', f) },
   ];
 }
 
 /** nginx answers from memory; without it a small Node server does, which then may be what limits the fast ones. */
-export function backend({ directory, programs }: Places): Peer {
-  const port = backendPort;
-  if (!installed('nginx')) return { name: 'node backend', what: 'Node', port, command: program(programs, 'backend', port) };
+export function backend({ directory, programs, ports: [port = 0] }: Places): Peer {
+  if (!installed('nginx')) return { name: 'node backend', what: 'Node', port, command: program(programs, 'backend', port, 0) };
   return { name: 'nginx backend', what: 'C', port, command: ['nginx', '-p', directory, '-c', nginxBackend(directory, port)] };
 }
 
@@ -46,7 +48,7 @@ export function installed(program: string): boolean {
   return spawnSync('which', [program]).status === 0;
 }
 
-function program(programs: URL, name: string, port: number): string[] {
+function program(programs: URL, name: string, port: number, backendPort: number): string[] {
   return [process.execPath, fileURLToPath(new URL(`./${name}.js`, programs)), String(port), String(backendPort)];
 }
 
@@ -58,7 +60,7 @@ function nginxBackend(directory: string, port: number): string {
 }
 
 /** Keep-alive upstream, a request id, x-forwarded-for: the least of what a mesh's proxy does. */
-function nginxProxy(directory: string, port: number): string {
+function nginxProxy(directory: string, port: number, backendPort: number): string {
   const location = `proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
     proxy_set_header X-Request-Id $request_id; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;`;
   const upstream = `upstream backend { server 127.0.0.1:${backendPort}; keepalive 256; keepalive_requests 100000000; }`;
@@ -79,7 +81,7 @@ ${http} }
   );
 }
 
-function haproxy(directory: string, port: number): string {
+function haproxy(directory: string, port: number, backendPort: number): string {
   return write(
     directory,
     'haproxy.cfg',
