@@ -41,7 +41,7 @@ export class TableMaker {
       this.translator.translate(view, type, { wildcard: false, names: new Set([name]) }).get(name)?.body.value;
     const clusters = once(() => this.translator.translate(view, typeUrl.cluster, all));
     const listeners = [...this.translator.translate(view, typeUrl.listener, all).values()].map(({ body }) =>
-      valueOf(decoding((findings) => decodeListener(Listener.decode(body.value), findings))),
+      decodedValue(decoding((findings) => decodeListener(Listener.decode(body.value), findings))),
     );
     return {
       listeners,
@@ -60,11 +60,11 @@ export class TableMaker {
 }
 
 function decode<T>(bytes: Buffer | undefined, decoder: (bytes: Buffer, findings: Findings) => T): T | undefined {
-  return bytes === undefined ? undefined : valueOf(decoding((findings) => decoder(bytes, findings)));
+  return bytes === undefined ? undefined : decodedValue(decoding((findings) => decoder(bytes, findings)));
 }
 
 /** What our control plane makes, our proxy takes: anything else is a bug. */
-function valueOf<T>(decoded: Decoded<T>): T {
+function decodedValue<T>(decoded: Decoded<T>): T {
   if (decoded.ok) return decoded.value;
   throw new Error(`bug: the proxy refuses its configuration: ${decoded.findings.join('; ')}`);
 }
