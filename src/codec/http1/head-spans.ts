@@ -38,12 +38,9 @@ export class HeadSpans {
     this.parsed = 0;
   }
 
-  get capacity(): number {
-    return this.hash.length;
-  }
-
-  grow(): void {
-    const capacity = this.capacity * 2;
+  /** Room for twice as many lines; returns itself, whose arrays are new. */
+  grow(): this {
+    const capacity = this.hash.length * 2;
     const { offsets, hash, id } = this;
     this.offsets = new Int32Array((capacity + 1) * 4);
     this.offsets.set(offsets);
@@ -51,6 +48,13 @@ export class HeadSpans {
     this.hash.set(hash);
     this.id = new Int8Array(capacity);
     this.id.set(id);
+    return this;
+  }
+
+  /** `line` has the known name `id`. */
+  mark(line: number, id: number): void {
+    this.id[line] = id;
+    if (this.times[id]!++ === 0) this.first[id] = line;
   }
 
   method(): string {

@@ -19,7 +19,7 @@ export abstract class RawHead implements Head {
   /** After the spans were filled anew. */
   protected begin(): void {
     const { spans } = this;
-    if (this.fate.length < spans.count) this.fate = new Uint8Array(spans.capacity);
+    if (this.fate.length < spans.count) this.fate = new Uint8Array(spans.hash.length);
     this.anyGone = false;
     // What belongs to the hop goes: the fixed names, and those that `connection` lists.
     for (let line = 0; line < spans.count; line++) {
