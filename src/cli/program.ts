@@ -54,7 +54,7 @@ Examples:
 
 async function run(command: Command, session: Session, args: readonly string[]): Promise<number> {
   try {
-    await command.parseAsync(args, { from: 'user' });
+    await command.parseAsync(withSwitches(command, args), { from: 'user' });
     return session.exitCode;
   } catch (error) {
     // Commander has written its message already; help and version "fail" with 0.
@@ -62,6 +62,20 @@ async function run(command: Command, session: Session, args: readonly string[]):
     writeFailure(session.context, error);
     return error instanceof MeshError && error.code === 'USAGE' ? 2 : 1;
   }
+}
+
+/** A switch may be written `--NAME=true` or `--NAME=false`, as for istioctl; one that is off is left out. */
+function withSwitches(command: Command, args: readonly string[]): string[] {
+  const options = [command, ...command.commands].flatMap((each) => each.options);
+  const switches = new Set(options.filter((option) => option.isBoolean()).map((option) => option.long));
+  const end = args.indexOf('--');
+  return args.flatMap((arg, index) => {
+    const [, name, value] = /^(--[\w-]+)=(true|false)$/.exec(arg) ?? [];
+    if (name === undefined || !switches.has(name) || (end >= 0 && index > end)) return [arg];
+    if (value === 'true') return [name];
+    const off = `--no-${name.slice(2)}`;
+    return options.some(({ long }) => long === off) ? [off] : [];
+  });
 }
 
 function httpUrl(text: string): string {

@@ -10,12 +10,6 @@ const level = (text: string) => {
   return found;
 };
 
-function onOff(text: string | boolean): boolean {
-  if (typeof text === 'boolean') return text;
-  if (/^(true|false)$/.test(text)) return text === 'true';
-  throw new InvalidArgumentError('It is true or false.');
-}
-
 /** Of Go: `30s`, `1m30s`. */
 function duration(text: string): string {
   if (/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) return text;
@@ -31,11 +25,11 @@ export function addAnalyze(program: Command, session: Session): void {
         'Exit status: 0, 79 where something is as grave as --failure-threshold, 65 where a file could not be read.',
     )
     .argument('[paths...]', 'files, directories, or - for standard input')
-    .option('-k, --use-kube [bool]', 'with what the running mesh holds', onOff, false)
-    .option('-R, --recursive [bool]', 'directories with all below them', onOff, false)
+    .option('-k, --use-kube', 'with what the running mesh holds', false)
+    .option('-R, --recursive', 'directories with all below them', false)
     .option('-n, --namespace <name>', 'only what is found in this namespace')
-    .option('-A, --all-namespaces [bool]', 'what is found in all namespaces (the default)', onOff, false)
-    .option('-L, --list-analyzers [bool]', 'list the analyzers', onOff, false)
+    .option('-A, --all-namespaces', 'what is found in all namespaces (the default)', false)
+    .option('-L, --list-analyzers', 'list the analyzers', false)
     .option('--analyzer <name>', 'run this one (repeatable); all of -L but Alpha annotations when left out', collect, [])
     .option('-S, --suppress <code=resource>', 'leave this out: "IST0102=Namespace a*" (repeatable)', collect, [])
     .addOption(new Option('--failure-threshold <level>', 'that fails: Info, Warning, Error').argParser(level).default('Error'))
@@ -43,8 +37,9 @@ export function addAnalyze(program: Command, session: Session): void {
     .addOption(new Option('-o, --output <format>', 'how to show it').choices(['log', 'json', 'yaml']).default('log'))
     .option('--meshConfigFile <file>', 'Istio’s MeshConfig, in YAML')
     .option('--timeout <duration>', 'for reading the running mesh', duration, '30s')
-    .option('--color [bool]', 'colours', onOff, session.context.color)
+    .option('--color', 'colours', session.context.color)
     .option('-v, --verbose', 'say what is done')
+    .addOption(new Option('--no-color', 'no colours').hideHelp())
     .addHelpText(
       'after',
       `
