@@ -24,20 +24,32 @@ function application(index: number): string[] {
 
 const folder = mkdtempSync(join(tmpdir(), 'lateen-bench-'));
 try {
-  process.stdout.write('resources   seconds   peak MB   findings\n');
+  process.stdout.write('resources   seconds   CPU s   peak MB   findings\n');
   for (const resources of [1000, 5000, 20_000]) {
     const file = join(folder, `${resources}.yaml`);
     const documents = Array.from({ length: resources / 5 }, (_, index) => application(index)).flat();
     writeFileSync(file, documents.join('---\n'));
     const started = process.hrtime.bigint();
-    const { stdout, stderr } = spawnSync('/usr/bin/time', ['-f', 'peak=%M', process.execPath, program, 'analyze', '-o', 'json', file], {
-      encoding: 'utf8',
-      maxBuffer: 1 << 30,
-    });
+    const { stdout, stderr } = spawnSync(
+      '/usr/bin/time',
+      ['-f', 'peak=%M cpu=%U+%S', process.execPath, program, 'analyze', '-o', 'json', file],
+      {
+        encoding: 'utf8',
+        maxBuffer: 1 << 30,
+      },
+    );
     const seconds = Number(process.hrtime.bigint() - started) / 1e9;
     const peakMb = Number(/peak=(\d+)/.exec(stderr)?.[1] ?? 0) / 1024;
+    const [, user, system] = /cpu=([\d.]+)\+([\d.]+)/.exec(stderr) ?? [];
+    const cpu = (Number(user) + Number(system)).toFixed(2).padStart(7);
     const findings = (JSON.parse(stdout) as unknown[]).length;
-    const cells = [`${resources}`.padStart(9), seconds.toFixed(2).padStart(9), peakMb.toFixed(0).padStart(9), `${findings}`.padStart(10)];
+    const cells = [
+      `${resources}`.padStart(9),
+      seconds.toFixed(2).padStart(9),
+      cpu,
+      peakMb.toFixed(0).padStart(9),
+      `${findings}`.padStart(10),
+    ];
     process.stdout.write(`${cells.join(' ')}\n`);
   }
 } finally {
