@@ -145,7 +145,7 @@ describe('taken with a warning', () => {
     await until('v1 serves', () => servedAllBy('v1'));
   });
 
-  test('a DestinationRule in use that is deleted: what it defined serves on, and the problem is said', async () => {
+  test('a DestinationRule in use that is deleted: the problem is said, and is gone once the rule is back', async () => {
     await mesh.delete(destinationRuleKind, 'reviews');
     await until('the problem is said', async () => (await mesh.problems()).some(({ code }) => code === 'UNKNOWN_SUBSET'));
     await mesh.apply(subsets('v1', 'v2'));
