@@ -99,11 +99,11 @@ async function awaitPods(mesh: LocalMesh, show: UpScreen, ended: Promise<void>):
     const missing = deployments.filter(({ status, spec, metadata }) => {
       return status?.observedGeneration !== metadata.generation || (status?.readyReplicas ?? 0) < (spec.replicas ?? 1);
     });
-    const hopeless =
-      missing.length > 0 && (await unready(mesh)).length >= wanted - ready && (await unready(mesh)).every(({ final }) => final);
+    const waiting = missing.length === 0 ? [] : await unready(mesh);
+    const hopeless = missing.length > 0 && waiting.length >= wanted - ready && waiting.every(({ final }) => final);
     if (missing.length === 0 || hopeless || over || systemClock.now() > until) {
       step.done(`${ready} of ${wanted} ready`);
-      for (const { name, why } of missing.length === 0 ? [] : await unready(mesh)) show.note(`  ${name} is not ready: ${why}`);
+      for (const { name, why } of waiting) show.note(`  ${name} is not ready: ${why}`);
       return !over;
     }
     await new Promise<void>((resolve) => systemClock.after(pollMs, resolve));
