@@ -6,11 +6,13 @@ import { createLogger, type LogLevel } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
 import type { FleetCommand, FleetReport } from '#host/proxy-fleet';
+import { DecodeCache } from '#proxy/config/decode-cache';
 import { ProxyInstance } from '#proxy/proxy-instance';
 import { dist, version } from './package.ts';
 
 const logger = createLogger({ level: (process.env['LATEEN_LOG_LEVEL'] as LogLevel | undefined) ?? 'info' });
 const proxies = new Map<string, ProxyInstance>();
+const decodings = new DecodeCache();
 
 function report(message: FleetReport): void {
   if (process.connected) process.send?.(message, () => {});
@@ -23,6 +25,7 @@ async function add(id: string, bootstrap: Extract<FleetCommand, { type: 'add' }>
     random: systemRandom,
     logger,
     version,
+    decodings,
     descriptors: () => readFile(new URL('descriptors.binpb', dist)),
   });
   proxies.set(id, proxy);

@@ -10,6 +10,7 @@ import type { DumpInput } from '#proxy/admin/config-dump';
 import type { ServerStats } from '#proxy/admin/stats';
 import { AdsClient } from '#proxy/config/ads-client';
 import { ConfigApplier } from '#proxy/config/config-applier';
+import type { DecodeCache } from '#proxy/config/decode-cache';
 import { formatAddress, type SocketAddress } from '#proxy/config/socket-address';
 import { ListenerManager } from '#proxy/listen/listener-manager';
 import type { RouteTable } from '#proxy/route/route-table';
@@ -29,6 +30,8 @@ export interface ProxyInstanceOptions {
   random: Random;
   logger: Logger;
   version: string;
+  /** Shared by the proxies of one process. */
+  decodings: DecodeCache;
   /** The descriptor set of Envoy's messages, for config dumps. */
   descriptors: () => Promise<Uint8Array>;
 }
@@ -83,6 +86,7 @@ export class ProxyInstance implements AdminSubject {
         subscribe: (type, names) => this.ads.subscribe(type, names),
       },
       clock,
+      options.decodings,
     );
     this.ads = new AdsClient({ target: formatAddress(xds), node, clock, random, logger: this.logger, handler: this.applier });
     this.admin = new AdminServer(adminRoutes(this));

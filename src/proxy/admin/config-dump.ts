@@ -93,22 +93,17 @@ function refused(held: DumpInput['held'], type: TypeUrl, show: (resource: Reject
   return [...(held.get(type)?.allRejected() ?? [])].map(show);
 }
 
-function active(field: string, type: TypeUrl, { version, bytes, updatedWallMs }: HeldResource, json: CanonicalJson): Entry {
-  return { version_info: version, [field]: json.print(type, bytes), last_updated: time(updatedWallMs) };
+function active(field: string, type: TypeUrl, { decoding, updatedWallMs }: HeldResource, json: CanonicalJson): Entry {
+  return { version_info: decoding.version, [field]: json.print(type, decoding.bytes), last_updated: time(updatedWallMs) };
 }
 
-function errorState(
-  field: string,
-  type: TypeUrl,
-  { version, bytes, rejectedWallMs, findings }: RejectedResource,
-  json: CanonicalJson,
-): Entry {
+function errorState(field: string, type: TypeUrl, { decoding, rejectedWallMs, findings }: RejectedResource, json: CanonicalJson): Entry {
   return {
     error_state: {
-      failed_configuration: json.print(type, bytes),
+      failed_configuration: json.print(type, decoding.bytes),
       last_update_attempt: time(rejectedWallMs),
       details: findings.join('\n'),
-      version_info: version,
+      version_info: decoding.version,
     },
     kind: field,
   };

@@ -13,6 +13,7 @@ import type { RouteTable } from '#proxy/route/route-table';
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
 import { type AdsHandler, wildcard } from './ads-client.ts';
 import type { ClusterConfig, EndpointConfig } from './cluster.ts';
+import type { DecodeCache } from './decode-cache.ts';
 import { decodeCluster, decodeEndpoints } from './decode-cluster.ts';
 import { decodeListener } from './decode-listener.ts';
 import { decodeRouteTable } from './decode-route.ts';
@@ -57,6 +58,7 @@ export class ConfigApplier implements AdsHandler {
   constructor(
     private readonly target: ConfigTarget,
     private readonly clock: Clock,
+    private readonly decodings: DecodeCache,
   ) {
     const types = [typeUrl.cluster, typeUrl.endpoint, typeUrl.listener, typeUrl.route];
     this.held = new Map(types.map((type) => [type, new HeldResources(type)]));
@@ -245,12 +247,13 @@ export class ConfigApplier implements AdsHandler {
     for (const resource of response.resources) {
       const { name, version } = resource;
       const bytes = bytesOf(resource);
-      const decoded = decodeSafely(() => decode(bytes, version));
+      const decoding = this.decodings.decode(type, name, version, bytes, () => decodeSafely(() => decode(bytes, version)));
+      const { decoded } = decoding;
       if (decoded.ok) {
         effect(decoded.value);
-        held.accept({ name, version, bytes, updatedWallMs: this.clock.wallMs() });
+        held.accept({ name, decoding, updatedWallMs: this.clock.wallMs() });
       } else {
-        held.reject({ name, version, bytes, rejectedWallMs: this.clock.wallMs(), findings: decoded.findings });
+        held.reject({ name, decoding, rejectedWallMs: this.clock.wallMs(), findings: decoded.findings });
         findings.push(...decoded.findings.map((finding) => `${name}: ${finding}`));
       }
     }

@@ -1,19 +1,18 @@
 // The xDS resources that a proxy holds, by type and name: what reconnecting tells the server, and what config_dump shows.
 
+import type { Decoding } from './decode-cache.ts';
+
 export interface HeldResource {
   name: string;
-  /** As the server numbered it. */
-  version: string;
-  /** The serialized message, without its Any. */
-  bytes: Buffer;
+  /** Shared with the other proxies of the process that hold the same. */
+  decoding: Decoding<unknown>;
   /** Unix time, milliseconds. */
   updatedWallMs: number;
 }
 
 export interface RejectedResource {
   name: string;
-  version: string;
-  bytes: Buffer;
+  decoding: Decoding<unknown>;
   rejectedWallMs: number;
   findings: readonly string[];
 }
@@ -53,6 +52,6 @@ export class HeldResources {
 
   /** For `initial_resource_versions`. */
   versions(): Record<string, string> {
-    return Object.fromEntries([...this.accepted].map(([name, { version }]) => [name, version]));
+    return Object.fromEntries([...this.accepted].map(([name, { decoding }]) => [name, decoding.version]));
   }
 }

@@ -9,6 +9,7 @@ import { DeltaDiscoveryResponse } from '#codec/protobuf/generated/envoy/service/
 import { ManualClock } from '#foundation/clock';
 import type { Problem } from '#foundation/problem';
 import { ConfigApplier, type ConfigTarget } from '#proxy/config/config-applier';
+import { DecodeCache } from '#proxy/config/decode-cache';
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
 
 /** Writes down what it is told, in words. */
@@ -123,7 +124,7 @@ function response(type: TypeUrl, list: Bytes[], removedResources: string[] = [],
 function setUp() {
   const target = new Recorder();
   const clock = new ManualClock();
-  const applier = new ConfigApplier(target, clock);
+  const applier = new ConfigApplier(target, clock, new DecodeCache());
   return { target, clock, applier };
 }
 
@@ -189,7 +190,9 @@ describe('refusal', () => {
     expect(findings).toEqual(['a: transport_socket: envoy.transport_sockets.tls is not supported yet']);
     expect(target.taken()).toEqual(['cluster b', 'subscribe ClusterLoadAssignment a,b']);
     expect(applier.versions(typeUrl.cluster)).toEqual({ a: '1', b: '2' });
-    expect([...(applier.held.get(typeUrl.cluster)?.allRejected() ?? [])].map(({ name, version }) => `${name} ${version}`)).toEqual(['a 2']);
+    expect(
+      [...(applier.held.get(typeUrl.cluster)?.allRejected() ?? [])].map(({ name, decoding }) => `${name} ${decoding.version}`),
+    ).toEqual(['a 2']);
   });
 
   test('bytes that do not parse are a finding, not an exception', async () => {
