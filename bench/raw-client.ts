@@ -8,7 +8,7 @@ export class RawClient {
   private readonly socket: net.Socket;
   private readonly bytes: Buffer;
   private received = Buffer.alloc(0);
-  private settle: { resolve(body: string): void; reject(error: Error): void } | undefined;
+  private settle: { resolve(answer: string): void; reject(error: Error): void } | undefined;
 
   /** `target`: absolute, as a client of an HTTP proxy sends it. */
   constructor(proxy: { host: string; port: number }, target: URL) {
@@ -19,7 +19,7 @@ export class RawClient {
     this.socket.once('close', () => this.settle?.reject(new Error('the proxy closed the connection')));
   }
 
-  /** Resolves to the body. */
+  /** Resolves to the answer, head and body. */
   ask(): Promise<string> {
     return new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
@@ -42,11 +42,10 @@ export class RawClient {
       settle?.reject(new Error('an answer without content-length'));
       return;
     }
-    const bodyStart = end + headEnd.length;
-    if (this.received.length < bodyStart + Number(length)) return;
-    const body = this.received.toString('utf8', bodyStart);
+    if (this.received.length < end + headEnd.length + Number(length)) return;
+    const answer = this.received.toString('utf8');
     this.received = Buffer.alloc(0);
     this.settle = undefined;
-    settle?.resolve(body);
+    settle?.resolve(answer);
   }
 }

@@ -1,4 +1,5 @@
 // What the REST verbs do to objects: decode, check, write to the Store, and say what to mind. No HTTP here.
+import { setImmediate } from 'node:timers/promises';
 import { decodeObject } from '#api/decode';
 import { parseFieldPath } from '#api/field-path';
 import { type ApiObject, apiVersionOf, type Kind, keyOf } from '#api/kind';
@@ -94,7 +95,9 @@ export class ObjectHandlers {
     return this.written(applied.object, applied.outcome === 'created', warnings);
   }
 
-  private written(object: ApiObject, created: boolean, warnings: Problem[]): Written {
+  private async written(object: ApiObject, created: boolean, warnings: Problem[]): Promise<Written> {
+    // Who watches hears of it first: proxies wait for that, and for advice only the writer.
+    await setImmediate();
     return { object, created, warnings: [...warnings, ...this.advise(object)] };
   }
 
