@@ -113,6 +113,7 @@ function route(name: string, weights: Record<string, number>): Route {
       authority: undefined,
       path: undefined,
       upgradeTypes: new Set(),
+      mirrors: [],
       // Istio's default policy.
       retry: {
         retriesMax: 2,

@@ -17,6 +17,7 @@ import { HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/ht
 import { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { TcpProxy } from '#codec/protobuf/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
 import type { StringMatcher } from '#codec/protobuf/generated/envoy/type/matcher/v3/string';
+import type { FractionalPercent } from '#codec/protobuf/generated/envoy/type/v3/percent';
 import type { Duration } from '#codec/protobuf/generated/google/protobuf/duration';
 import type { Translator } from '#control/translate/translator';
 import type { ProxyView } from '#control/view/proxy-view';
@@ -98,8 +99,10 @@ function listenerLines(listener: Listener): string[] {
 }
 
 function chainLine({ filterChainMatch, filters }: FilterChain): string {
-  const port = filterChainMatch?.destinationPort;
-  return `${port === undefined ? '' : `port ${port}: `}${filters.map(filterText).join(', ')}`;
+  const { destinationPort: port, serverNames = [], prefixRanges = [] } = filterChainMatch ?? {};
+  const ranges = prefixRanges.map(({ addressPrefix, prefixLen }) => `${addressPrefix}/${prefixLen}`);
+  const conditions = [...(port === undefined ? [] : [`port ${port}`]), ...ranges, ...serverNames];
+  return `${conditions.length === 0 ? '' : `${conditions.join(' ')}: `}${filters.map(filterText).join(', ')}`;
 }
 
 function filterText(filter: Filter): string {
@@ -229,13 +232,13 @@ function forwardText(action: RouteAction): string {
     ...(action.prefixRewrite ? [`path=${action.prefixRewrite}`] : []),
     ...(action.regexRewrite ? [`path~${action.regexRewrite.pattern?.regex}->${action.regexRewrite.substitution}`] : []),
     ...(host ? [`host=${String(host.value)}`] : []),
+    ...action.requestMirrorPolicies.map(({ cluster, runtimeFraction }) => `mirror=${shareText(runtimeFraction?.defaultValue)} ${cluster}`),
     ...action.upgradeConfigs.map(({ upgradeType }) => upgradeType),
   ].join(' ');
 }
 
 function faultText({ delay, abort }: HTTPFault): string {
-  const share = (part: { percentage: { numerator: number; denominator: number } | undefined }) =>
-    `${((part.percentage?.numerator ?? 0) / [100, 10_000, 1_000_000][part.percentage?.denominator ?? 0]!) * 100}%`;
+  const share = ({ percentage }: { percentage: FractionalPercent | undefined }) => shareText(percentage);
   return [
     ...(delay
       ? [
@@ -244,6 +247,10 @@ function faultText({ delay, abort }: HTTPFault): string {
       : []),
     ...(abort ? [`abort ${String(abort.errorType?.value)} of ${share(abort)}`] : []),
   ].join(' ');
+}
+
+function shareText(percent: FractionalPercent | undefined): string {
+  return `${((percent?.numerator ?? 0) / [100, 10_000, 1_000_000][percent?.denominator ?? 0]!) * 100}%`;
 }
 
 function durationText(duration: Duration | undefined): string {

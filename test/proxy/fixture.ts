@@ -56,6 +56,7 @@ export function forward(clusters: Record<string, number> | string, changes: Part
     authority: undefined,
     path: undefined,
     upgradeTypes: new Set(),
+    mirrors: [],
     ...changes,
   };
 }

@@ -10,14 +10,15 @@ export function gatewayProblems(gateway: Gateway): MeshProblem[] | undefined {
   const problems: MeshProblem[] = [];
   for (const [i, server] of (spec.servers ?? []).entries()) {
     const protocol = declaredProtocol(server.port.protocol, server.port.name);
-    if (protocol !== 'https' && protocol !== 'tls' && !server.tls) continue;
+    const encrypted = protocol === 'https' || protocol === 'tls';
+    if (encrypted ? server.tls?.mode === 'PASSTHROUGH' : !server.tls) continue;
     const field = `spec.servers[${i}]`;
     const origin = originOf(gateway, field);
     problems.push({
       level: 'warning',
       code: 'NOT_YET_IN_EFFECT',
       object: `Gateway ${metadata.namespace ?? 'default'}/${metadata.name}`,
-      message: `TLS at gateways is not served yet: port ${server.port.number} (${server.port.protocol}) stays closed`,
+      message: `TLS does not end at gateways yet: port ${server.port.number} (${server.port.protocol}) stays closed`,
       field,
       ...(origin && { origin }),
     });

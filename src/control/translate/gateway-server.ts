@@ -11,25 +11,27 @@ export interface GatewayServer {
   server: Server;
 }
 
+/** `tls`: passed through, told apart by server name. */
+type GatewayProtocol = 'http' | 'tcp' | 'tls';
+
 export interface GatewayPort {
   /** Where the router listens. */
   number: number;
-  protocol: 'http' | 'tcp';
+  protocol: GatewayProtocol;
   /** The oldest Gateway's first. */
   servers: readonly GatewayServer[];
 }
 
 /**
- * A server's port is one of the gateway's Service, whose target port is listened at, or else that port itself. Servers with TLS are
- * left out (fold reports them); where HTTP and TCP clash, the older Gateway has the port.
+ * A server's port is one of the gateway's Service, whose target port is listened at, or else that port itself. Servers that end TLS are
+ * left out (fold reports them); where protocols clash, the older Gateway has the port.
  */
 export function gatewayPorts(view: ProxyView): GatewayPort[] {
-  const ports = new Map<number, { number: number; protocol: 'http' | 'tcp'; servers: GatewayServer[] }>();
+  const ports = new Map<number, { number: number; protocol: GatewayProtocol; servers: GatewayServer[] }>();
   for (const gateway of view.gateways) {
     for (const server of gateway.object.spec.servers ?? []) {
-      const declared = declaredProtocol(server.port.protocol, server.port.name);
-      if (declared === 'https' || declared === 'tls' || server.tls) continue;
-      const protocol = isHttp(declared) ? 'http' : 'tcp';
+      const protocol = serverProtocol(server);
+      if (protocol === undefined) continue;
       const number = listenPort(view, server.port.number);
       let port = ports.get(number);
       if (!port) ports.set(number, (port = { number, protocol, servers: [] }));
@@ -37,6 +39,14 @@ export function gatewayPorts(view: ProxyView): GatewayPort[] {
     }
   }
   return [...ports.values()].sort((a, b) => a.number - b.number);
+}
+
+/** Undefined for what is not served yet. */
+function serverProtocol({ port, tls }: Server): GatewayProtocol | undefined {
+  const declared = declaredProtocol(port.protocol, port.name);
+  if (declared === 'https' || declared === 'tls') return tls?.mode === 'PASSTHROUGH' ? 'tls' : undefined;
+  if (tls) return undefined;
+  return isHttp(declared) ? 'http' : 'tcp';
 }
 
 function listenPort(view: ProxyView, number: number): number {

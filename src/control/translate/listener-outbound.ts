@@ -1,16 +1,19 @@
 // Outbound listeners of a sidecar: what redirected traffic ends up at, and the explicit HTTP proxy.
 import { isHttp } from '#control/mesh/protocol';
-import type { MeshService } from '#control/mesh/service';
+import type { MeshPort, MeshService } from '#control/mesh/service';
 import type { ProxyView } from '#control/view/proxy-view';
 import { blackHoleCluster, passthroughCluster } from './cluster-name.ts';
 import { httpConnectionManager, type ListenerOptions } from './http-connection-manager.ts';
 import { direction, filterChain, type ListenerInput, listenerOptions, optionsKey } from './listener.ts';
+import { type ConnectionChain, type ConnectionListener, connectionListener } from './listener-tcp.ts';
 import { socketAddress } from './message.ts';
 import { httpProxyRoutes } from './route-outbound.ts';
-import { type ClusterWeight, tcpProxy } from './tcp-proxy.ts';
+import { tcpProxy } from './tcp-proxy.ts';
 import { tcpDestinations } from './tcp-route.ts';
+import { tlsChains } from './tls-route.ts';
 
 const virtualOutboundPort = 15_001;
+const anyAddress = '0.0.0.0';
 
 export function outboundListeners(view: ProxyView): ListenerInput[] {
   const options = listenerOptions(view);
@@ -43,7 +46,7 @@ function virtualOutbound({ scope }: ProxyView, options: ListenerOptions): Listen
   };
 }
 
-/** One listener per HTTP port, for all services; one per address and port for TCP services. */
+/** One listener per HTTP port, for all services; one per address and port for the others. */
 function serviceListeners(view: ProxyView, options: ListenerOptions): ListenerInput[] {
   const listeners = new Map<string, ListenerInput>();
   for (const service of view.scope.services) {
@@ -53,24 +56,46 @@ function serviceListeners(view: ProxyView, options: ListenerOptions): ListenerIn
       if (!listeners.has(name)) listeners.set(name, httpListener(name, port.number, options));
     }
   }
+  for (const listener of connectionListeners(view)) {
+    const input = connectionListener(listener, options);
+    if (!listeners.has(input.name)) listeners.set(input.name, input);
+  }
+  return [...listeners.values()];
+}
+
+/** One per address and port. TLS services that share one are told apart by name; of others the first one has it. */
+function connectionListeners(view: ProxyView): ConnectionListener[] {
+  const otherwise = view.scope.allowAny ? passthroughCluster : blackHoleCluster;
+  const chains = new Map<string, { address: string; port: number; chains: ConnectionChain[] }>();
   for (const service of view.scope.services) {
     for (const port of service.ports) {
       if (isHttp(port.protocol) || port.protocol === 'udp') continue;
       for (const address of listenAddresses(service)) {
-        const name = `${address}_${port.number}`;
-        // Without an address of its own a TCP service cannot be told from what else is at the port: the first one has it.
-        if (!listeners.has(name))
-          listeners.set(name, tcpListener(name, address, port.number, tcpDestinations(view, service, port), options));
+        const key = `${address}_${port.number}`;
+        const known = chains.get(key);
+        const made = connectionChains(view, service, port, address);
+        if (known) known.chains.push(...made);
+        else chains.set(key, { address, port: port.number, chains: made });
       }
     }
   }
-  return [...listeners.values()];
+  return [...chains.values()].map((listener) => ({
+    ...listener,
+    chainName: '',
+    bindToPort: false,
+    otherwise: listener.address === anyAddress ? otherwise : undefined,
+  }));
+}
+
+function connectionChains(view: ProxyView, service: MeshService, port: MeshPort, address: string): ConnectionChain[] {
+  if (port.protocol === 'tls' || port.protocol === 'https') return tlsChains(view, service, port, address !== anyAddress);
+  return [{ serverNames: [], prefixRanges: [], clusters: tcpDestinations(view, service, port), metadata: undefined }];
 }
 
 /** Address ranges cannot be listened at; a service without addresses is expected anywhere. */
 function listenAddresses({ addresses }: MeshService): readonly string[] {
   const single = addresses.filter((address) => !address.includes('/'));
-  return single.length > 0 ? single : ['0.0.0.0'];
+  return single.length > 0 ? single : [anyAddress];
 }
 
 function httpListener(name: string, port: number, options: ListenerOptions): ListenerInput {
@@ -86,26 +111,6 @@ function httpListener(name: string, port: number, options: ListenerOptions): Lis
           httpConnectionManager({ ...options, place: 'sidecar-outbound', statPrefix: `outbound_${name}`, routes: String(port) }),
         ]),
       ],
-    }),
-  };
-}
-
-function tcpListener(
-  name: string,
-  address: string,
-  port: number,
-  clusters: readonly ClusterWeight[],
-  options: ListenerOptions,
-): ListenerInput {
-  const statPrefix = clusters.length === 1 && clusters[0] ? clusters[0].name : `outbound_${name}`;
-  return {
-    name,
-    key: `tcp ${clusters.map((cluster) => `${cluster.name}=${cluster.weight}`).join(',')} ${optionsKey(options)}`,
-    make: () => ({
-      address: socketAddress(address, port),
-      bindToPort: false,
-      trafficDirection: direction.outbound,
-      filterChains: [filterChain('', [tcpProxy(statPrefix, clusters, options)])],
     }),
   };
 }

@@ -13,15 +13,16 @@ import { headerLists, hostHeader } from './header-operations.ts';
 import { durationOf } from './message.ts';
 import { retryPolicy, workloadRetryPolicy } from './retry-policy.ts';
 import { regexMatcher } from './route-match.ts';
+import { mirrorPolicies } from './route-mirror.ts';
 
 type Action = NonNullable<Route['action']>;
 type ActionPartial = Parameters<typeof RouteAction.fromPartial>[0];
 
-/** `clusters`: of each entry of `rule.route`. */
-export function ruleAction(rule: HttpRoute, clusters: readonly string[]): Action {
+/** `clusters`: of each entry of `rule.route`; `mirrorClusters`: of each mirror. */
+export function ruleAction(rule: HttpRoute, clusters: readonly string[], mirrorClusters: readonly string[]): Action {
   if (rule.redirect) return { $case: 'redirect', value: redirect(rule.redirect) };
   if (rule.directResponse) return { $case: 'directResponse', value: directResponse(rule.directResponse) };
-  return { $case: 'route', value: forward(rule, clusters) };
+  return { $case: 'route', value: forward(rule, clusters, mirrorClusters) };
 }
 
 /** To a service for which no rule is written: no timeout, Istio's default retries. */
@@ -66,13 +67,14 @@ export function statusAction(status: number): Action {
   return { $case: 'directResponse', value: DirectResponseAction.fromPartial({ status }) };
 }
 
-function forward(rule: HttpRoute, clusters: readonly string[]): RouteAction {
+function forward(rule: HttpRoute, clusters: readonly string[], mirrorClusters: readonly string[]): RouteAction {
   const { rewrite } = rule;
   const host = rewrite?.authority || hostHeader(rule.headers);
   return RouteAction.fromPartial({
     clusterSpecifier: clusterSpecifier(rule, clusters),
     ...limits(rule.timeout),
     retryPolicy: retryPolicy(rule.retries),
+    requestMirrorPolicies: mirrorPolicies(rule, mirrorClusters),
     ...(host && { hostRewriteSpecifier: { $case: 'hostRewriteLiteral', value: host } }),
     // Envoy swaps what was matched: a prefix, or a path as a whole.
     ...(rewrite?.uri && { prefixRewrite: rewrite.uri }),

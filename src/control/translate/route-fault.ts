@@ -2,8 +2,8 @@
 import { durationMs } from '#api/duration';
 import type { HttpRoute } from '#api/kinds/virtual-service';
 import { HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/http/fault/v3/fault';
-import { FractionalPercent_DenominatorType as Denominator, type FractionalPercent } from '#codec/protobuf/generated/envoy/type/v3/percent';
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
+import { fraction } from './fraction.ts';
 import { faultFilterName } from './http-filter.ts';
 import { durationOf, pack } from './message.ts';
 
@@ -20,10 +20,4 @@ export function routeFault(fault: Fault | undefined): Record<string, Any> {
     ...(status !== undefined && { abort: { errorType: { $case: 'httpStatus', value: status }, percentage: fraction(fault?.abort) } }),
   });
   return { [faultFilterName]: config };
-}
-
-/** Of all requests, unless it says less. `percent` is the old form. */
-function fraction(part: { percentage?: { value?: number }; percent?: number } | undefined): FractionalPercent {
-  if (part?.percentage) return { numerator: Math.round((part.percentage.value ?? 0) * 10_000), denominator: Denominator.MILLION };
-  return { numerator: part?.percent || 100, denominator: Denominator.HUNDRED };
 }

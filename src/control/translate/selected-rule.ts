@@ -1,9 +1,10 @@
 // Which HTTP rules of a VirtualService hold for one proxy at one port: those with a match whose source conditions the
 // proxy fulfils. What a proxy can know beforehand is decided here; the rest becomes route matches.
-import type { HttpMatch, HttpRoute } from '#api/kinds/virtual-service';
+import type { Destination, HttpMatch, HttpRoute } from '#api/kinds/virtual-service';
 import { selects } from '#control/mesh/service';
 import { type MeshVirtualService, resolveGateway } from '#control/mesh/traffic-resource';
 import { type DestinationContext, destinationCluster } from './destination.ts';
+import { mirrorsOf } from './route-mirror.ts';
 
 export interface RuleContext extends DestinationContext {
   /** `mesh`, or `namespace/name` of the Gateway. */
@@ -22,6 +23,8 @@ export interface SelectedRule {
   matches: readonly number[];
   /** Of each entry of `route`. */
   clusters: readonly string[];
+  /** Of each mirror. */
+  mirrorClusters: readonly string[];
 }
 
 export function selectRules(service: MeshVirtualService, context: RuleContext): SelectedRule[] {
@@ -31,8 +34,14 @@ export function selectRules(service: MeshVirtualService, context: RuleContext): 
     const all = rule.match ?? [];
     const matches = all.flatMap((match, i) => (holds(match, service, context) ? [i] : []));
     if (all.length > 0 && matches.length === 0) continue;
-    const clusters = (rule.route ?? []).map(({ destination }) => destinationCluster(destination, service.namespace, context));
-    selected.push({ service, index, matches, clusters });
+    const clusterOf = ({ destination }: { destination: Destination }) => destinationCluster(destination, service.namespace, context);
+    selected.push({
+      service,
+      index,
+      matches,
+      clusters: (rule.route ?? []).map(clusterOf),
+      mirrorClusters: mirrorsOf(rule).map(clusterOf),
+    });
     // What comes after a rule for every request is never reached.
     if (all.length === 0 || matches.some((i) => isCatchAll(all[i]))) break;
   }
@@ -44,8 +53,8 @@ export function ruleOf({ service, index }: SelectedRule): HttpRoute {
 }
 
 /** Of everything that a rule's routes are made from. */
-export function ruleKey({ service, index, matches, clusters }: SelectedRule): string {
-  return `${service.stamp}:${index}:${matches.join(',')}:${clusters.join(',')}`;
+export function ruleKey({ service, index, matches, clusters, mirrorClusters }: SelectedRule): string {
+  return `${service.stamp}:${index}:${matches.join(',')}:${clusters.join(',')}:${mirrorClusters.join(',')}`;
 }
 
 function holds(match: HttpMatch, service: MeshVirtualService, context: RuleContext): boolean {

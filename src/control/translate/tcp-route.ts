@@ -27,23 +27,36 @@ export function gatewayTcpDestinations(view: ProxyView, port: GatewayPort): Clus
 }
 
 function ruleClusters(view: ProxyView, service: MeshVirtualService, gateway: string, port: number): ClusterWeight[] | undefined {
-  const rule = (service.object.spec.tcp ?? []).find((candidate) => holds(candidate, service, gateway, port, view));
-  if (!rule?.route || rule.route.length === 0) return undefined;
-  const context = { services: view.snapshot.services, domainSuffix: view.snapshot.config.domainSuffix, listenerPort: port };
-  const clusters = rule.route.map(({ destination, weight }) => ({
+  const rule = (service.object.spec.tcp ?? []).find(({ match }) =>
+    match?.length ? match.some((condition) => holds(condition, service, gateway, port, view)) : service.gateways.includes(gateway),
+  );
+  return rule && routeClusters(rule.route, service, port, view);
+}
+
+/** Undefined for a rule that leads nowhere. */
+export function routeClusters(
+  route: TcpRoute['route'],
+  service: MeshVirtualService,
+  port: number,
+  { snapshot }: ProxyView,
+): ClusterWeight[] | undefined {
+  if (!route || route.length === 0) return undefined;
+  const context = { services: snapshot.services, domainSuffix: snapshot.config.domainSuffix, listenerPort: port };
+  const clusters = route.map(({ destination, weight }) => ({
     name: destinationCluster(destination, service.namespace, context),
     weight: weight ?? 0,
   }));
   return clusters.length === 1 ? clusters.map(({ name }) => ({ name, weight: 1 })) : clusters.filter(({ weight }) => weight > 0);
 }
 
-function holds({ match }: TcpRoute, service: MeshVirtualService, gateway: string, port: number, view: ProxyView): boolean {
-  if (!match || match.length === 0) return service.gateways.includes(gateway);
-  return match.some((condition) => {
-    const gateways = condition.gateways?.map((name) => resolveGateway(name, service.namespace)) ?? service.gateways;
-    if (!gateways.includes(gateway)) return false;
-    if (condition.port !== undefined && condition.port !== port) return false;
-    if (condition.sourceNamespace && condition.sourceNamespace !== view.proxy.namespace) return false;
-    return !condition.sourceLabels || selects(condition.sourceLabels, view.labels);
-  });
+/** What TCP and TLS matches have in common, apart from destination addresses. */
+type ConnectionMatch = Pick<NonNullable<TcpRoute['match']>[number], 'gateways' | 'port' | 'sourceNamespace' | 'sourceLabels'>;
+
+/** Whether a match is for this proxy at this port of this gateway (`mesh` for a sidecar). */
+export function holds(condition: ConnectionMatch, service: MeshVirtualService, gateway: string, port: number, view: ProxyView): boolean {
+  const gateways = condition.gateways?.map((name) => resolveGateway(name, service.namespace)) ?? service.gateways;
+  if (!gateways.includes(gateway)) return false;
+  if (condition.port !== undefined && condition.port !== port) return false;
+  if (condition.sourceNamespace && condition.sourceNamespace !== view.proxy.namespace) return false;
+  return !condition.sourceLabels || selects(condition.sourceLabels, view.labels);
 }

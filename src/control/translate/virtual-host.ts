@@ -1,6 +1,4 @@
 // One virtual host: its domains, and its routes from the rules of VirtualServices or straight to a service.
-import { originOf } from '#api/origin';
-import { Metadata } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import { Route, VirtualHost } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import { typeUrl } from '#xds/resource-type';
 import { headerLists } from './header-operations.ts';
@@ -9,6 +7,7 @@ import type { Recipe } from './resource-cache.ts';
 import { plainAction, ruleAction, statusAction, tunnelAction, untouchedAction, workloadAction } from './route-action.ts';
 import { routeFault } from './route-fault.ts';
 import { routeMatch } from './route-match.ts';
+import { ruleMetadata } from './rule-metadata.ts';
 import { ruleKey, ruleOf, type SelectedRule } from './selected-rule.ts';
 
 /** Where requests go that no rule takes. */
@@ -79,7 +78,7 @@ function ruleRoutes(selected: SelectedRule): Route[] {
   const extra = rule.route?.length === 1 ? headerLists(only?.headers) : headerLists(undefined);
   const own = headerLists(rule.headers);
   const shared = {
-    metadata: routeMetadata(selected),
+    metadata: ruleMetadata(selected.service, `spec.http[${selected.index}]`),
     typedPerFilterConfig: routeFault(rule.fault),
     requestHeadersToAdd: [...own.requestHeadersToAdd, ...extra.requestHeadersToAdd],
     requestHeadersToRemove: [...own.requestHeadersToRemove, ...extra.requestHeadersToRemove],
@@ -92,23 +91,7 @@ function ruleRoutes(selected: SelectedRule): Route[] {
       ...shared,
       name: [rule.name, match?.name].filter(Boolean).join('.'),
       match: routeMatch(match),
-      action: ruleAction(rule, selected.clusters),
+      action: ruleAction(rule, selected.clusters, selected.mirrorClusters),
     });
-  });
-}
-
-/** Istio's `config` names the resource; Lateen adds where it is written. */
-function routeMetadata({ service, index }: SelectedRule): Metadata {
-  const field = `spec.http[${index}]`;
-  const origin = originOf(service.object, field);
-  return Metadata.fromPartial({
-    filterMetadata: {
-      istio: { config: `/apis/networking.istio.io/v1/namespaces/${service.namespace}/virtual-service/${service.name}` },
-      lateen: {
-        resource: `VirtualService ${service.namespace}/${service.name}`,
-        rule: field,
-        ...(origin && { file: origin.file, line: origin.line }),
-      },
-    },
   });
 }

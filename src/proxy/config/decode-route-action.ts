@@ -8,9 +8,10 @@ import type {
   RedirectAction,
 } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import type { RegexMatchAndSubstitute } from '#codec/protobuf/generated/envoy/type/matcher/v3/regex';
-import type { ForwardAction, RetryPolicy, RouteAction, RoutedRequest, WeightedCluster } from '#proxy/route/route';
+import type { ForwardAction, Mirror, RetryPolicy, RouteAction, RoutedRequest, WeightedCluster } from '#proxy/route/route';
 import { compileRegex } from '#proxy/route/string-matcher';
 import { decodeHeaderMutations } from './decode-header-mutations.ts';
+import { fractionOf } from './decode-matcher.ts';
 import { type Findings, milliseconds } from './findings.ts';
 
 const refused: RouteAction = { kind: 'direct', status: 500, body: '' };
@@ -56,7 +57,17 @@ function decodeForward(
     authority,
     path: decodePathRewrite(route, action.prefixRewrite, action.regexRewrite, field, findings),
     upgradeTypes: new Set(action.upgradeConfigs.filter((u) => u.enabled ?? true).map((u) => u.upgradeType.toLowerCase())),
+    mirrors: decodeMirrors(action, field, findings),
   };
+}
+
+function decodeMirrors({ requestMirrorPolicies }: EnvoyRouteAction, field: string, findings: Findings): Mirror[] {
+  return requestMirrorPolicies.map(({ cluster, clusterHeader, runtimeFraction, disableShadowHostSuffixAppend }, i) => {
+    const at = `${field}.request_mirror_policies[${i}]`;
+    if (clusterHeader !== '') findings.report(`${at}.cluster_header`, 'is not supported');
+    else if (cluster === '') findings.report(`${at}.cluster`, 'is empty');
+    return { cluster, fraction: fractionOf(runtimeFraction?.defaultValue, 1), shadowHost: !disableShadowHostSuffixAppend };
+  });
 }
 
 function decodeClusters(action: EnvoyRouteAction, field: string, findings: Findings): WeightedCluster[] {

@@ -58,6 +58,16 @@ export interface ForwardAction {
   readonly path: ((path: string) => string) | undefined;
   /** Upgrades allowed here beyond the connection manager's; lower case. `connect` ends a CONNECT here. */
   readonly upgradeTypes: ReadonlySet<string>;
+  /** Copies of the request go there too; their answers are not waited for. */
+  readonly mirrors: readonly Mirror[];
+}
+
+export interface Mirror {
+  readonly cluster: string;
+  /** In [0, 1] of the requests. */
+  readonly fraction: number;
+  /** Whether the copy's host is followed by `-shadow`, as is Envoy's default. */
+  readonly shadowHost: boolean;
 }
 
 export interface WeightedCluster {
