@@ -176,6 +176,7 @@ function listener(): ListenerConfig {
     filterChains: [
       {
         name: 'default',
+        origin: undefined,
         match: { ...match, sourcePrefixRanges: [] },
         filters: [{ kind: 'http_connection_manager', http: connectionManager() }],
         transportSocketConnectTimeoutMs: 0,

@@ -157,7 +157,7 @@ function listener(filters: ListenerConfig['filterChains'][number]['filters'], ch
     bindToPort: true,
     useOriginalDst: false,
     direction: 'outbound',
-    filterChains: [{ name: 'chain', match: matchAnything, filters, transportSocketConnectTimeoutMs: 0 }],
+    filterChains: [{ name: 'chain', origin: undefined, match: matchAnything, filters, transportSocketConnectTimeoutMs: 0 }],
     defaultFilterChain: undefined,
     bufferBytesMax: 1_048_576,
     accessLogs: [],

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '#foundation/clock';
 import type { FilterChain, ListenerConfig } from '#proxy/config/listener';
-import { matchFilterChain } from '#proxy/listen/filter-chain-matcher';
+import { findChainMismatch, matchFilterChain } from '#proxy/listen/filter-chain-matcher';
 import { Client, closer, httpConfig, httpListener, matchAnything, route, routeTable, TestProxy } from './fixture.ts';
 
 const open = closer();
@@ -175,6 +175,7 @@ describe('addresses', () => {
 describe('filter chains', () => {
   const chain = (name: string, match: Partial<FilterChain['match']>): FilterChain => ({
     name,
+    origin: undefined,
     match: { ...matchAnything, ...match },
     filters: [],
     transportSocketConnectTimeoutMs: 0,
@@ -191,8 +192,15 @@ describe('filter chains', () => {
     chain('raw', { destinationPort: 82, transportProtocol: 'raw_buffer' }),
     chain('82', { destinationPort: 82 }),
     chain('six', { prefixRanges: ['fd00::/8'] }),
+    chain('wild', { destinationPort: 443, serverNames: ['*.example', 'other.test'] }),
+    chain('wilder', { destinationPort: 443, serverNames: ['*.b.example'] }),
+    chain('whole', { destinationPort: 443, serverNames: ['a.b.example'] }),
+    chain('alpn', { destinationPort: 444, transportProtocol: 'tls', applicationProtocols: ['h2'] }),
+    chain('any tls', { destinationPort: 444, transportProtocol: 'tls' }),
+    chain('near and named', { destinationPort: 445, prefixRanges: ['10.0.0.0/8'], serverNames: ['near.example'] }),
+    chain('named', { destinationPort: 445, serverNames: ['far.example'] }),
   ];
-  const cases: [destination: string, port: number, source: string, expected: string][] = [
+  const cases: [destination: string, port: number, source: string, expected: string | undefined, tls?: string, alpn?: string][] = [
     ['1.1.1.1', 79, '1.2.3.4', 'any'],
     ['1.1.1.1', 80, '1.2.3.4', 'port'],
     ['10.9.9.9', 79, '1.2.3.4', 'net'],
@@ -203,10 +211,32 @@ describe('filter chains', () => {
     ['1.1.1.1', 79, '172.17.0.1', 'from'],
     ['1.1.1.1', 82, '1.2.3.4', 'raw'],
     ['fd00::1', 79, '::1', 'six'],
+    ['1.1.1.1', 80, '1.2.3.4', 'named', 'a.example'],
+    ['1.1.1.1', 443, '1.2.3.4', 'whole', 'A.b.example'],
+    ['1.1.1.1', 443, '1.2.3.4', 'wilder', 'c.b.example'],
+    ['1.1.1.1', 443, '1.2.3.4', 'wild', 'b.example'],
+    ['1.1.1.1', 443, '1.2.3.4', 'wild', 'other.test'],
+    ['1.1.1.1', 443, '1.2.3.4', undefined, 'example'],
+    ['1.1.1.1', 443, '1.2.3.4', undefined],
+    ['1.1.1.1', 444, '1.2.3.4', 'alpn', 'x', 'h2'],
+    ['1.1.1.1', 444, '1.2.3.4', 'any tls', 'x', 'http/1.1'],
+    // The address has decided before the name is looked at.
+    ['10.9.9.9', 445, '1.2.3.4', undefined, 'far.example'],
+    ['1.1.1.1', 445, '1.2.3.4', 'named', 'far.example'],
   ];
-  test.each(cases)('%s:%d from %s', (destinationAddress, destinationPort, sourceAddress, expected) => {
+  test.each(cases)('%s:%d from %s: %s (%s)', (destinationAddress, destinationPort, sourceAddress, expected, serverName, protocol) => {
     const listener = { filterChains: chains, defaultFilterChain: undefined } as unknown as ListenerConfig;
-    expect(matchFilterChain(listener, { destinationAddress, destinationPort, sourceAddress })?.name).toBe(expected);
+    const tls = serverName === undefined ? {} : { tls: { serverName, applicationProtocols: protocol ? [protocol] : [] } };
+    expect(matchFilterChain(listener, { destinationAddress, destinationPort, sourceAddress, ...tls })?.name).toBe(expected);
+  });
+
+  test('why a chain does not take a connection', () => {
+    const traits = { destinationAddress: '1.1.1.1', destinationPort: 443, sourceAddress: '1.1.1.1' };
+    const named = chain('named', { destinationPort: 443, serverNames: ['a.example', '*.b.example'] });
+    expect(findChainMismatch(named, traits)).toEqual({ condition: 'server name', expects: 'a.example or *.b.example', found: undefined });
+    expect(findChainMismatch(named, { ...traits, destinationPort: 1 })).toMatchObject({ condition: 'destination port', expects: '443' });
+    const tls = { serverName: 'x.b.example', applicationProtocols: [] };
+    expect(findChainMismatch(named, { ...traits, tls })).toBeUndefined();
   });
 
   test('the default chain takes what no other does; without one, nobody does', () => {

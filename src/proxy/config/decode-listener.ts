@@ -11,6 +11,7 @@ import { TcpProxy } from '#codec/protobuf/generated/envoy/extensions/filters/net
 import { decodeAccessLogs } from './decode-access-log.ts';
 import { decodeAddress } from './decode-address.ts';
 import { decodeHttpConnectionManager } from './decode-http-connection-manager.ts';
+import { originOf } from './decode-origin.ts';
 import { type Findings, messageName, milliseconds } from './findings.ts';
 import type { FilterChain, FilterChainMatch, ListenerConfig, NetworkFilterConfig, TcpProxyConfig, TrafficDirection } from './listener.ts';
 
@@ -68,6 +69,7 @@ function decodeFilterChain(chain: EnvoyFilterChain, field: string, findings: Fin
   });
   return {
     name: chain.name,
+    origin: originOf(chain.metadata),
     match: decodeMatch(chain.filterChainMatch, field, findings),
     filters,
     transportSocketConnectTimeoutMs: milliseconds(chain.transportSocketConnectTimeout, 0),
@@ -81,7 +83,7 @@ function decodeMatch(match: EnvoyFilterChainMatch | undefined, field: string, fi
   return {
     destinationPort: match?.destinationPort,
     prefixRanges: ranges(match?.prefixRanges),
-    serverNames: match?.serverNames ?? [],
+    serverNames: (match?.serverNames ?? []).map((name) => name.toLowerCase()),
     transportProtocol: match?.transportProtocol ?? '',
     applicationProtocols: match?.applicationProtocols ?? [],
     sourcePrefixRanges: ranges(match?.sourcePrefixRanges),

@@ -11,6 +11,7 @@ import { RouteTable, type VirtualHost } from '#proxy/route/route-table';
 import { decodeFault } from './decode-fault.ts';
 import { decodeHeaderMutations } from './decode-header-mutations.ts';
 import { decodeRouteMatch } from './decode-matcher.ts';
+import { originOf } from './decode-origin.ts';
 import { decodeRouteAction } from './decode-route-action.ts';
 import { type Findings, messageName } from './findings.ts';
 
@@ -67,7 +68,7 @@ function decodeRoute(route: EnvoyRoute, host: EnvoyVirtualHost, table: RouteConf
       levels.flatMap((l) => l.responseHeadersToRemove),
     ),
     fault: decodeRouteFault(route, host, field, findings),
-    origin: originOf(route),
+    origin: originOf(route.metadata),
   };
 }
 
@@ -85,15 +86,4 @@ function decodeRouteFault(route: EnvoyRoute, host: EnvoyVirtualHost, field: stri
     return undefined;
   }
   return findings.attempt(at, () => decodeFault(HTTPFault.decode(any.value), at, findings));
-}
-
-/** Lateen's control plane says which resource, file and line a route came from; Istio's says which resource. */
-function originOf(route: EnvoyRoute): string | undefined {
-  const metadata = route.metadata?.filterMetadata;
-  const lateen = metadata?.['lateen'] as { resource?: string; file?: string; line?: number; rule?: string } | undefined;
-  if (lateen?.resource) {
-    const place = lateen.file ? ` (${lateen.file}${lateen.line ? `:${lateen.line}` : ''})` : '';
-    return `${lateen.resource}${lateen.rule ? ` ${lateen.rule}` : ''}${place}`;
-  }
-  return (metadata?.['istio'] as { config?: string } | undefined)?.config;
 }

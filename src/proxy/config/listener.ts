@@ -22,6 +22,8 @@ export interface ListenerConfig {
 
 export interface FilterChain {
   name: string;
+  /** Which resource it came from, where the control plane says so. */
+  origin: string | undefined;
   match: FilterChainMatch;
   /** In order; the last one is terminal: `http_connection_manager` or `tcp_proxy`. */
   filters: readonly NetworkFilterConfig[];
@@ -32,6 +34,7 @@ export interface FilterChain {
 export interface FilterChainMatch {
   destinationPort: number | undefined;
   prefixRanges: readonly string[];
+  /** Lower case: whole names and `*.suffix`. */
   serverNames: readonly string[];
   transportProtocol: string;
   applicationProtocols: readonly string[];
