@@ -54,6 +54,7 @@ function cluster(subset: string): ClusterConfig {
         priority: 0,
         healthy: true,
         locality: 'region/zone',
+        transportLabels: {},
         workload: `svc-${subset};default;svc;${subset};Kubernetes`,
       },
     ],
@@ -65,6 +66,8 @@ function cluster(subset: string): ClusterConfig {
     maxRequestsPerConnection: 0,
     bindAddress: undefined,
     bufferBytesMax: 1_048_576,
+    tlsMatches: [],
+    tls: undefined,
     service: { host: 'svc.default.svc.cluster.local', name: 'svc', namespace: 'default' },
   };
 }
@@ -161,6 +164,7 @@ function connectionManager(): HttpConnectionManagerConfig {
     mergeSlashes: false,
     escapedSlashes: 'keep',
     stripMatchingHostPort: false,
+    clientCertificate: { mode: 'sanitize', subject: false, uri: false, dns: false },
     acceptHttp10: false,
   };
 }
@@ -179,11 +183,15 @@ function listener(): ListenerConfig {
         origin: undefined,
         match: { ...match, sourcePrefixRanges: [] },
         filters: [{ kind: 'http_connection_manager', http: connectionManager() }],
+        tls: undefined,
         transportSocketConnectTimeoutMs: 0,
       },
     ],
     defaultFilterChain: undefined,
     bufferBytesMax: 1_048_576,
     accessLogs: [],
+    inspection: () => ({ tls: false, http: false }),
+    inspectionTimeoutMs: 0,
+    continueAfterInspectionTimeout: false,
   };
 }

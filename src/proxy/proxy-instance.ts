@@ -82,6 +82,8 @@ export class ProxyInstance implements AdminSubject {
         setEndpoints: (name, endpoints) => this.runtime.clusters.setEndpoints(name, endpoints),
         setRouteTable: (table) => void this.routeTables.set(table.name, table),
         removeRouteTable: (name) => void this.routeTables.delete(name),
+        setSecret: (name, secret) => this.runtime.secrets.set(name, secret),
+        removeSecret: (name) => this.runtime.secrets.remove(name),
         applyListeners: (listeners) => (this.draining ? Promise.resolve([]) : this.listeners.apply([...listeners])),
         subscribe: (type, names) => this.ads.subscribe(type, names),
       },

@@ -11,6 +11,7 @@ import { FlushQueue } from '#proxy/socket/flush-queue';
 import { ReadBuffers } from '#proxy/socket/read-buffers';
 import type { SocketResources } from '#proxy/socket/socket-writer';
 import { TimerWheel } from '#proxy/timer-wheel';
+import { SecretStore } from '#proxy/tls/secret-store';
 import { ClusterManager } from '#proxy/upstream/cluster-manager';
 import type { Resolver } from '#proxy/upstream/dns-resolver';
 import type { Exchange } from '#telemetry/exchange';
@@ -63,12 +64,15 @@ export interface ProxyRuntime extends RuntimeOptions {
   readonly timers: TimerWheel;
   readonly sockets: SocketResources;
   readonly clusters: ClusterManager;
+  /** What SDS has given. */
+  readonly secrets: SecretStore;
 }
 
 export function createRuntime(options: RuntimeOptions): ProxyRuntime {
   const timers = new TimerWheel(options.clock);
   const sockets = { buffers: new ReadBuffers(), flushes: new FlushQueue() };
-  return { ...options, timers, sockets, clusters: new ClusterManager({ ...options, timers, sockets }) };
+  const secrets = new SecretStore();
+  return { ...options, timers, sockets, secrets, clusters: new ClusterManager({ ...options, timers, sockets, secrets }) };
 }
 
 /** Ends what would keep the process alive: timers, DNS refreshes and every upstream connection. */

@@ -247,6 +247,7 @@ async function configure(tables: ReturnType<TableMaker['tablesOf']>, backendPort
       healthy: true,
       locality: '',
       workload: '',
+      transportLabels: {},
     };
     proxy.runtime.clusters.set({ ...config, discovery: { kind: 'static' }, loadBalancer: 'round_robin', endpoints: [endpoint] });
   }

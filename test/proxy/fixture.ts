@@ -30,13 +30,24 @@ export function cluster(name: string, ports: readonly number[], changes: Partial
     maxRequestsPerConnection: 0,
     bindAddress: undefined,
     bufferBytesMax: 1_048_576,
+    tlsMatches: [],
+    tls: undefined,
     service: undefined,
     ...changes,
   };
 }
 
 export function endpoint(port: number, changes: Partial<EndpointConfig> = {}): EndpointConfig {
-  return { address: { address: '127.0.0.1', port }, weight: 1, priority: 0, healthy: true, locality: '', workload: '', ...changes };
+  return {
+    address: { address: '127.0.0.1', port },
+    weight: 1,
+    priority: 0,
+    healthy: true,
+    locality: '',
+    workload: '',
+    transportLabels: {},
+    ...changes,
+  };
 }
 
 export function forward(clusters: Record<string, number> | string, changes: Partial<ForwardAction> = {}): ForwardAction {
@@ -122,6 +133,7 @@ export function httpConfig(table: RouteTable, changes: Partial<HttpConnectionMan
     mergeSlashes: false,
     escapedSlashes: 'keep',
     stripMatchingHostPort: false,
+    clientCertificate: { mode: 'sanitize', subject: false, uri: false, dns: false },
     acceptHttp10: false,
     ...changes,
   };
@@ -157,10 +169,13 @@ function listener(filters: ListenerConfig['filterChains'][number]['filters'], ch
     bindToPort: true,
     useOriginalDst: false,
     direction: 'outbound',
-    filterChains: [{ name: 'chain', origin: undefined, match: matchAnything, filters, transportSocketConnectTimeoutMs: 0 }],
+    filterChains: [{ name: 'chain', origin: undefined, match: matchAnything, filters, tls: undefined, transportSocketConnectTimeoutMs: 0 }],
     defaultFilterChain: undefined,
     bufferBytesMax: 1_048_576,
     accessLogs: [],
+    inspection: () => ({ tls: false, http: false }),
+    inspectionTimeoutMs: 0,
+    continueAfterInspectionTimeout: false,
     ...changes,
   };
 }

@@ -178,6 +178,7 @@ describe('filter chains', () => {
     origin: undefined,
     match: { ...matchAnything, ...match },
     filters: [],
+    tls: undefined,
     transportSocketConnectTimeoutMs: 0,
   });
   const chains = [

@@ -8,6 +8,7 @@ import { identityPlacement } from '#proxy/config/socket-address';
 import { FlushQueue } from '#proxy/socket/flush-queue';
 import { ReadBuffers } from '#proxy/socket/read-buffers';
 import { TimerWheel } from '#proxy/timer-wheel';
+import { SecretStore } from '#proxy/tls/secret-store';
 import { Cluster } from '#proxy/upstream/cluster';
 import { ClusterManager } from '#proxy/upstream/cluster-manager';
 import type { Resolver } from '#proxy/upstream/dns-resolver';
@@ -44,6 +45,7 @@ function options(resolver = noNames, clock = new ManualClock()) {
     timers: new TimerWheel(clock),
     sockets: { buffers: new ReadBuffers(), flushes: new FlushQueue() },
     resolver,
+    secrets: new SecretStore(),
   };
 }
 

@@ -1,5 +1,6 @@
 // Clusters and endpoints as the data plane runs them: decoded from Envoy's Cluster and ClusterLoadAssignment.
 import type { SocketAddress } from '#proxy/config/socket-address';
+import type { UpstreamTlsConfig } from '#proxy/config/tls';
 
 export type LoadBalancerPolicy = 'round_robin' | 'random' | 'least_request' | 'cluster_provided';
 
@@ -24,6 +25,10 @@ export interface ClusterConfig {
   /** Source address of upstream connections, as xDS says it (not yet placed). */
   bindAddress: string | undefined;
   bufferBytesMax: number;
+  /** The first whose labels the endpoint has says how connections to it are secured; without one, `tls` does. */
+  tlsMatches: readonly { labels: Readonly<Record<string, string>>; tls: UpstreamTlsConfig | undefined }[];
+  /** Undefined: plain. */
+  tls: UpstreamTlsConfig | undefined;
   /** Of `metadata.filter_metadata`, for telemetry: Istio's `istio.services[0]`. */
   service: { host: string; name: string; namespace: string } | undefined;
 }
@@ -36,4 +41,6 @@ export interface EndpointConfig {
   locality: string;
   /** Istio's `workload` metadata: `name;namespace;canonical name;canonical revision;cluster`. */
   workload: string;
+  /** Envoy's `envoy.transport_socket_match` metadata: what `tlsMatches` look at. */
+  transportLabels: Readonly<Record<string, string>>;
 }

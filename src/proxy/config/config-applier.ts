@@ -6,6 +6,7 @@ import { Cluster } from '#codec/protobuf/generated/envoy/config/cluster/v3/clust
 import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
 import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
 import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
+import { Secret } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/secret';
 import type { DeltaDiscoveryResponse, Resource } from '#codec/protobuf/generated/envoy/service/discovery/v3/discovery';
 import type { Clock, Timer } from '#foundation/clock';
 import { formatProblem, type Problem } from '#foundation/problem';
@@ -17,9 +18,11 @@ import type { DecodeCache } from './decode-cache.ts';
 import { decodeCluster, decodeEndpoints } from './decode-cluster.ts';
 import { decodeListener } from './decode-listener.ts';
 import { decodeRouteTable } from './decode-route.ts';
+import { decodeSecret } from './decode-tls.ts';
 import { type Decoded, decoding } from './findings.ts';
 import { HeldResources } from './held-resources.ts';
-import type { ListenerConfig } from './listener.ts';
+import type { FilterChain, ListenerConfig } from './listener.ts';
+import { secretNames, type TlsSecret } from './tls.ts';
 
 /** What the applier changes. */
 export interface ConfigTarget {
@@ -28,12 +31,14 @@ export interface ConfigTarget {
   setEndpoints(clusterName: string, endpoints: readonly EndpointConfig[]): void;
   setRouteTable(table: RouteTable): void;
   removeRouteTable(name: string): void;
+  setSecret(name: string, secret: TlsSecret): void;
+  removeSecret(name: string): void;
   /** Makes these all the listeners there are. */
   applyListeners(listeners: readonly ListenerConfig[]): Promise<readonly Problem[]>;
   subscribe(type: TypeUrl, names: ReadonlySet<string>): void;
 }
 
-/** How long listeners and routes wait for endpoints that do not come. */
+/** How long listeners and routes wait for endpoints, and listeners for secrets, that do not come. */
 const warmingMsMax = 5_000;
 
 export class ConfigApplier implements AdsHandler {
@@ -47,6 +52,9 @@ export class ConfigApplier implements AdsHandler {
   private readonly wanted = new Map<string, ListenerConfig>();
   private readonly ready = new Map<string, ListenerConfig>();
   private readonly routeTables = new Set<string>();
+  /** Those that have come, that do not exist, or that were waited for in vain. */
+  private readonly settledSecrets = new Set<string>();
+  private secretWait: Timer | undefined;
   private deferred: (() => void)[] = [];
   private deferral: Timer | undefined;
   private listenersSeen = false;
@@ -60,7 +68,7 @@ export class ConfigApplier implements AdsHandler {
     private readonly clock: Clock,
     private readonly decodings: DecodeCache,
   ) {
-    const types = [typeUrl.cluster, typeUrl.endpoint, typeUrl.listener, typeUrl.route];
+    const types = [typeUrl.cluster, typeUrl.endpoint, typeUrl.listener, typeUrl.route, typeUrl.secret];
     this.held = new Map(types.map((type) => [type, new HeldResources(type)]));
     this.serving = new Promise((resolve) => {
       this.onReady = resolve;
@@ -75,6 +83,7 @@ export class ConfigApplier implements AdsHandler {
 
   close(): void {
     this.deferral?.cancel();
+    this.secretWait?.cancel();
   }
 
   versions(type: TypeUrl): Record<string, string> {
@@ -93,6 +102,8 @@ export class ConfigApplier implements AdsHandler {
       case typeUrl.route:
         await this.warm();
         return this.applyRoutes(response);
+      case typeUrl.secret:
+        return this.applySecrets(response);
       default:
         return [`resource type ${response.typeUrl} is not known`];
     }
@@ -135,6 +146,7 @@ export class ConfigApplier implements AdsHandler {
     // What nobody asks for any more is not kept up to date: it must come again before it is used again.
     for (const name of this.endpoints.keys()) if (!names.has(name)) this.endpoints.delete(name);
     this.target.subscribe(typeUrl.endpoint, names);
+    this.subscribeSecrets();
     if (this.warming.size === 0) this.release();
     return findings;
   }
@@ -187,6 +199,7 @@ export class ConfigApplier implements AdsHandler {
     );
     for (const name of response.removedResources) this.wanted.delete(name);
     this.target.subscribe(typeUrl.route, new Set([...this.wanted.values()].flatMap(routeNames)));
+    this.subscribeSecrets();
     const problems = await this.swapListeners();
     return [...findings, ...problems.map(formatProblem)];
   }
@@ -212,11 +225,50 @@ export class ConfigApplier implements AdsHandler {
     return [...findings, ...problems.map(formatProblem)];
   }
 
-  /** A wanted listener whose routes are all there takes the place of its old version; the others keep theirs. */
+  private async applySecrets(response: DeltaDiscoveryResponse): Promise<readonly string[]> {
+    const findings = this.accept(
+      typeUrl.secret,
+      response,
+      (bytes) => {
+        const message = Secret.decode(bytes);
+        return decoding((f) => {
+          const secret = decodeSecret(message, f);
+          return secret && { name: message.name, secret };
+        });
+      },
+      ({ name, secret }) => this.target.setSecret(name, secret),
+    );
+    for (const name of response.removedResources) this.target.removeSecret(name);
+    for (const { name } of response.resources) this.settledSecrets.add(name);
+    for (const name of response.removedResources) this.settledSecrets.add(name);
+    const problems = await this.swapListeners();
+    return [...findings, ...problems.map(formatProblem)];
+  }
+
+  private subscribeSecrets(): void {
+    const clusters = [...this.clusters.values()].flatMap(({ tls, tlsMatches }) => [tls, ...tlsMatches.map((match) => match.tls)]);
+    const names = new Set([
+      ...[...this.wanted.values()].flatMap(listenerSecrets),
+      ...clusters.flatMap((tls) => (tls === undefined ? [] : secretNames(tls))),
+    ]);
+    for (const name of this.settledSecrets) if (!names.has(name)) this.settledSecrets.delete(name);
+    this.target.subscribe(typeUrl.secret, names);
+    this.secretWait?.cancel();
+    this.secretWait = undefined;
+    const missing = [...names].filter((name) => !this.settledSecrets.has(name));
+    if (missing.length === 0) return;
+    // A server need not say that a secret does not exist: the rest of the listener is not to wait for it forever.
+    this.secretWait = this.clock.after(warmingMsMax, () => {
+      for (const name of missing) this.settledSecrets.add(name);
+      void this.swapListeners();
+    });
+  }
+
+  /** A wanted listener whose routes and secrets are all there takes the place of its old version; the others keep theirs. */
   private swapListeners(): Promise<readonly Problem[]> {
     let changed = false;
     for (const [name, config] of this.wanted) {
-      if (this.ready.get(name) === config || !routeNames(config).every((route) => this.routeTables.has(route))) continue;
+      if (this.ready.get(name) === config || !this.hasAllOf(config)) continue;
       this.ready.set(name, config);
       changed = true;
     }
@@ -233,6 +285,13 @@ export class ConfigApplier implements AdsHandler {
       if (this.listenersSeen && this.ready.size === this.wanted.size) this.onReady?.();
       return problems;
     });
+  }
+
+  private hasAllOf(config: ListenerConfig): boolean {
+    return (
+      routeNames(config).every((name) => this.routeTables.has(name)) &&
+      listenerSecrets(config).every((name) => this.settledSecrets.has(name))
+    );
   }
 
   /** Decodes each resource of a response and puts it into effect; returns what was wrong with those that could not be. */
@@ -274,10 +333,17 @@ function decodeSafely<T>(decode: () => Decoded<T>): Decoded<T> {
   }
 }
 
+function chainsOf({ filterChains, defaultFilterChain }: ListenerConfig): readonly FilterChain[] {
+  return defaultFilterChain ? [...filterChains, defaultFilterChain] : filterChains;
+}
+
+function listenerSecrets(listener: ListenerConfig): string[] {
+  return chainsOf(listener).flatMap(({ tls }) => (tls === undefined ? [] : secretNames(tls)));
+}
+
 /** The route configurations that a listener's connection managers ask for by name. */
 function routeNames(listener: ListenerConfig): string[] {
-  const chains = listener.defaultFilterChain ? [...listener.filterChains, listener.defaultFilterChain] : listener.filterChains;
-  return chains.flatMap(({ filters }) =>
+  return chainsOf(listener).flatMap(({ filters }) =>
     filters.flatMap((filter) =>
       filter.kind === 'http_connection_manager' && filter.http.routes.kind === 'rds' ? [filter.http.routes.name] : [],
     ),

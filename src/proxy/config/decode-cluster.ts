@@ -12,6 +12,7 @@ import { HttpProtocolOptions } from '#codec/protobuf/generated/envoy/extensions/
 import type { ClusterConfig, EndpointConfig, LoadBalancerPolicy } from './cluster.ts';
 import { decodeAddress } from './decode-address.ts';
 import { bufferBytesDefault } from './decode-listener.ts';
+import { decodeUpstreamTls } from './decode-tls.ts';
 import { type Findings, milliseconds } from './findings.ts';
 
 /** Envoy's default of every circuit breaker but the one of retries. */
@@ -19,9 +20,6 @@ const thresholdDefault = 1024;
 
 export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConfig {
   if (cluster.name === '') findings.report('name', 'is empty');
-  if (cluster.transportSocket !== undefined && !cluster.transportSocket.name.endsWith('raw_buffer')) {
-    findings.report('transport_socket', `${cluster.transportSocket.name} is not supported yet`);
-  }
   if (cluster.http2ProtocolOptions !== undefined) findings.report('http2_protocol_options', 'is not supported yet');
   const threshold = cluster.circuitBreakers?.thresholds.find(({ priority }) => priority === 0);
   const protocol = decodeProtocolOptions(cluster, findings);
@@ -42,6 +40,11 @@ export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConf
     maxRequestsPerConnection: cluster.maxRequestsPerConnection ?? protocol.maxRequestsPerConnection,
     bindAddress: cluster.upstreamBindConfig?.sourceAddress?.address,
     bufferBytesMax: cluster.perConnectionBufferLimitBytes ?? bufferBytesDefault,
+    tlsMatches: cluster.transportSocketMatches.map(({ match, transportSocket }, i) => ({
+      labels: labelsOf(match),
+      tls: decodeUpstreamTls(transportSocket, `transport_socket_matches[${i}]`, findings),
+    })),
+    tls: decodeUpstreamTls(cluster.transportSocket, 'transport_socket', findings),
     service: decodeService(cluster),
   };
 }
@@ -147,7 +150,12 @@ function decodeEndpoint(
     healthy: !unhealthy.has(endpoint.healthStatus),
     locality,
     workload: istio?.workload ?? '',
+    transportLabels: labelsOf(endpoint.metadata?.filterMetadata['envoy.transport_socket_match']),
   };
+}
+
+function labelsOf(fields: Readonly<Record<string, unknown>> | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(fields ?? {}).map(([name, value]) => [name, String(value)]));
 }
 
 function formatLocality(locality: Locality | undefined): string {

@@ -51,6 +51,12 @@ export function decodeHttpConnectionManager(hcm: HttpConnectionManager, field: s
     mergeSlashes: hcm.mergeSlashes,
     escapedSlashes: escapedSlashes[hcm.pathWithEscapedSlashesAction as 0 | 1 | 2 | 3 | 4] ?? 'keep',
     stripMatchingHostPort: hcm.stripMatchingHostPort,
+    clientCertificate: {
+      mode: clientCertificateModes[hcm.forwardClientCertDetails as 0 | 1 | 2 | 3 | 4] ?? 'sanitize',
+      subject: hcm.setCurrentClientCertDetails?.subject ?? false,
+      uri: hcm.setCurrentClientCertDetails?.uri ?? false,
+      dns: hcm.setCurrentClientCertDetails?.dns ?? false,
+    },
     acceptHttp10: hcm.httpProtocolOptions?.acceptHttp10 ?? false,
   };
 }
@@ -60,6 +66,9 @@ const serverHeaders = {
   [ServerHeader.APPEND_IF_ABSENT]: 'append-if-absent',
   [ServerHeader.PASS_THROUGH]: 'pass-through',
 } as const;
+
+/** By Envoy's numbers: sanitize, forward only, append and forward, sanitize and set, always forward only. */
+const clientCertificateModes = ['sanitize', 'forward', 'append', 'set', 'always-forward'] as const;
 
 /** By Envoy's numbers: implementation default, keep, reject, unescape and redirect, unescape and forward. */
 const escapedSlashes = ['keep', 'keep', 'reject', 'unescape-and-redirect', 'unescape-and-forward'] as const;

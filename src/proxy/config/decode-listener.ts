@@ -11,18 +11,17 @@ import { TcpProxy } from '#codec/protobuf/generated/envoy/extensions/filters/net
 import { decodeAccessLogs } from './decode-access-log.ts';
 import { decodeAddress } from './decode-address.ts';
 import { decodeHttpConnectionManager } from './decode-http-connection-manager.ts';
+import { decodeInspection } from './decode-inspection.ts';
 import { originOf } from './decode-origin.ts';
+import { decodeDownstreamTls } from './decode-tls.ts';
 import { type Findings, messageName, milliseconds } from './findings.ts';
 import type { FilterChain, FilterChainMatch, ListenerConfig, NetworkFilterConfig, TcpProxyConfig, TrafficDirection } from './listener.ts';
 
 /** Envoy's default of a connection's soft buffer limit. */
 export const bufferBytesDefault = 1024 * 1024;
 
-const knownListenerFilters: ReadonlySet<string> = new Set([
-  'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',
-  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
-  'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector',
-]);
+/** Envoy's default of `listener_filters_timeout`. */
+const inspectionTimeoutDefaultMs = 15_000;
 
 const directions: Readonly<Record<number, TrafficDirection>> = { [Direction.INBOUND]: 'inbound', [Direction.OUTBOUND]: 'outbound' };
 
@@ -32,12 +31,6 @@ export function decodeListener(listener: Listener, findings: Findings): Listener
   if (listener.filterChainMatcher !== undefined) findings.report('filter_chain_matcher', 'is not supported');
   if (listener.udpListenerConfig !== undefined) findings.report('udp_listener_config', 'is not supported');
   if (listener.filterChains.length === 0 && listener.defaultFilterChain === undefined) findings.report('filter_chains', 'is empty');
-  listener.listenerFilters.forEach((filter, i) => {
-    const any = filter.configType?.$case === 'typedConfig' ? filter.configType.value : undefined;
-    if (any === undefined || !knownListenerFilters.has(messageName(any))) {
-      findings.report(`listener_filters[${i}]`, `filter ${filter.name} is not known`);
-    }
-  });
   const addresses = [listener.address, ...listener.additionalAddresses.map((a) => a.address)]
     .map((address, i) => decodeAddress(address, i === 0 ? 'address' : `additional_addresses[${i - 1}]`, findings))
     .filter((address) => address !== undefined);
@@ -54,13 +47,13 @@ export function decodeListener(listener: Listener, findings: Findings): Listener
         : decodeFilterChain(listener.defaultFilterChain, 'default_filter_chain', findings),
     bufferBytesMax: listener.perConnectionBufferLimitBytes ?? bufferBytesDefault,
     accessLogs: decodeAccessLogs(listener.accessLog, 'access_log', findings),
+    inspection: decodeInspection(listener, findings),
+    inspectionTimeoutMs: milliseconds(listener.listenerFiltersTimeout, inspectionTimeoutDefaultMs),
+    continueAfterInspectionTimeout: listener.continueOnListenerFiltersTimeout,
   };
 }
 
 function decodeFilterChain(chain: EnvoyFilterChain, field: string, findings: Findings): FilterChain {
-  if (chain.transportSocket !== undefined && !chain.transportSocket.name.endsWith('raw_buffer')) {
-    findings.report(`${field}.transport_socket`, `${chain.transportSocket.name} is not supported yet`);
-  }
   if (chain.filters.length === 0) findings.report(`${field}.filters`, 'is empty');
   const filters = chain.filters.flatMap((filter, i) => {
     const at = `${field}.filters[${i}]`;
@@ -72,6 +65,7 @@ function decodeFilterChain(chain: EnvoyFilterChain, field: string, findings: Fin
     origin: originOf(chain.metadata),
     match: decodeMatch(chain.filterChainMatch, field, findings),
     filters,
+    tls: decodeDownstreamTls(chain.transportSocket, `${field}.transport_socket`, findings),
     transportSocketConnectTimeoutMs: milliseconds(chain.transportSocketConnectTimeout, 0),
   };
 }

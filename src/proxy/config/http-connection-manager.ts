@@ -36,6 +36,13 @@ export interface HttpConnectionManagerConfig {
   mergeSlashes: boolean;
   escapedSlashes: 'keep' | 'reject' | 'unescape-and-redirect' | 'unescape-and-forward';
   stripMatchingHostPort: boolean;
+  /** `x-forwarded-client-cert`, and which parts of a client's certificate go into it. */
+  clientCertificate: {
+    mode: 'sanitize' | 'forward' | 'append' | 'set' | 'always-forward';
+    subject: boolean;
+    uri: boolean;
+    dns: boolean;
+  };
   /** HTTP/1.1 requests in absolute form are accepted anyway; this allows HTTP/1.0. */
   acceptHttp10: boolean;
 }

@@ -3,6 +3,7 @@
 import type { AccessLogConfig } from '#proxy/config/access-log';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import type { SocketAddress } from '#proxy/config/socket-address';
+import type { DownstreamTlsConfig } from '#proxy/config/tls';
 
 export type TrafficDirection = 'inbound' | 'outbound' | 'unspecified';
 
@@ -18,6 +19,18 @@ export interface ListenerConfig {
   defaultFilterChain: FilterChain | undefined;
   bufferBytesMax: number;
   accessLogs: readonly AccessLogConfig[];
+  /** What is to be known of a connection before its filter chain is chosen, by the port that it came to. */
+  inspection: (destinationPort: number) => InspectionConfig;
+  /** For a client that says nothing to be inspected; 0: none. */
+  inspectionTimeoutMs: number;
+  /** After that time go on with what is known, instead of closing. */
+  continueAfterInspectionTimeout: boolean;
+}
+
+/** Envoy's listener filters that look at the first bytes. */
+export interface InspectionConfig {
+  tls: boolean;
+  http: boolean;
 }
 
 export interface FilterChain {
@@ -27,6 +40,8 @@ export interface FilterChain {
   match: FilterChainMatch;
   /** In order; the last one is terminal: `http_connection_manager` or `tcp_proxy`. */
   filters: readonly NetworkFilterConfig[];
+  /** Undefined: plain. */
+  tls: DownstreamTlsConfig | undefined;
   transportSocketConnectTimeoutMs: number;
 }
 

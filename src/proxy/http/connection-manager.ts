@@ -35,4 +35,27 @@ export interface DownstreamConnection {
   readonly localPort: number;
   /** Where the client wanted to go, when it did not know that it would meet a proxy. */
   readonly originalDestination: SocketAddress | undefined;
+  /** SNI, of TLS that ends here or passes through; empty: none. */
+  readonly serverName: string;
+  /** Of TLS that ends here; undefined: plain, or passed through. */
+  readonly tls: DownstreamTls | undefined;
+}
+
+export interface DownstreamTls {
+  readonly serverName: string;
+  /** `TLSv1.3` */
+  readonly version: string;
+  /** IANA's name. */
+  readonly cipher: string;
+  /** Of the client's certificate, once it has been checked. */
+  readonly peer: PeerIdentity | undefined;
+}
+
+export interface PeerIdentity {
+  /** `CN=…,O=…` */
+  readonly subject: string;
+  readonly uriNames: readonly string[];
+  readonly dnsNames: readonly string[];
+  /** Hex SHA-256 of the certificate. */
+  readonly hash: string;
 }

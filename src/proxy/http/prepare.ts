@@ -10,6 +10,8 @@ import type { HttpStream, LocalReply } from './stream.ts';
 export function prepareRequest(stream: HttpStream): LocalReply | undefined {
   const { config, runtime } = stream.manager;
   const { request, connection } = stream;
+  if (connection.tls !== undefined && !stream.explicitProxy) request.scheme = 'https';
+  forwardClientCertificate(stream);
   const normal = normalizePath(request.path, config);
   if (normal.kind === 'reject') return { status: 400, flags: responseFlag.none, details: 'path_normalization_failed' };
   request.path = normal.path;
@@ -24,7 +26,7 @@ export function prepareRequest(stream: HttpStream): LocalReply | undefined {
       request.set('x-forwarded-for', before === undefined ? connection.remoteAddress : `${before},${connection.remoteAddress}`);
     }
     // At an edge only the connection itself says how the client came.
-    request.set('x-forwarded-proto', 'http');
+    request.set('x-forwarded-proto', connection.tls === undefined ? 'http' : 'https');
   } else if (!request.has('x-forwarded-proto')) {
     request.append('x-forwarded-proto', request.scheme);
   }
@@ -33,6 +35,27 @@ export function prepareRequest(stream: HttpStream): LocalReply | undefined {
     else if (isExternal(stream) && !config.preserveExternalRequestId) request.set('x-request-id', runtime.newRequestId());
   }
   return undefined;
+}
+
+const clientCertificateHeader = 'x-forwarded-client-cert';
+
+/** What the next hop hears of the client's certificate: Envoy's `forward_client_cert_details`. */
+function forwardClientCertificate({ request, connection, manager }: HttpStream): void {
+  const { mode, subject, uri, dns } = manager.config.clientCertificate;
+  const peer = connection.tls?.peer;
+  if (mode === 'always-forward') return;
+  if (mode === 'sanitize' || (peer === undefined && connection.tls === undefined)) {
+    request.remove(clientCertificateHeader);
+    return;
+  }
+  if (mode === 'forward' || peer === undefined) return;
+  const parts = [`Hash=${peer.hash}`];
+  if (subject) parts.push(`Subject="${peer.subject}"`);
+  if (uri) parts.push(...peer.uriNames.map((name) => `URI=${name}`));
+  if (dns) parts.push(...peer.dnsNames.map((name) => `DNS=${name}`));
+  const own = parts.join(';');
+  const before = mode === 'append' ? request.header(clientCertificateHeader) : undefined;
+  request.set(clientCertificateHeader, before === undefined ? own : `${before},${own}`);
 }
 
 /** An edge request from outside: its request id is not to be trusted (Envoy's rule). */

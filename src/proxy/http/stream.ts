@@ -388,7 +388,7 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
   }
 
   get requestedServerName(): string {
-    return '';
+    return this.connection.serverName;
   }
 
   requestHeader(name: string): string | undefined {

@@ -9,6 +9,8 @@ export interface ConnectionTraits {
   sourceAddress: string;
   /** What the TLS inspector read of the ClientHello; undefined: the connection is plain, or nobody looked. */
   tls?: { serverName: string; applicationProtocols: readonly string[] };
+  /** What the HTTP inspector took a plain connection for: `http/1.1`, `h2c` or `other`; undefined: nobody looked. */
+  plainProtocol?: string;
 }
 
 /** One of Envoy's criteria, in words for explanations. */
@@ -48,9 +50,9 @@ const criteria: readonly Criterion[] = [
   },
   {
     name: 'application protocol',
-    rank: ({ applicationProtocols }, { tls }) => applicationRank(applicationProtocols, tls?.applicationProtocols),
+    rank: ({ applicationProtocols }, traits) => applicationRank(applicationProtocols, applicationProtocolsOf(traits)),
     expects: ({ applicationProtocols }) => applicationProtocols.join(' or '),
-    found: ({ tls }) => tls?.applicationProtocols.join(','),
+    found: (traits) => applicationProtocolsOf(traits)?.join(','),
   },
   {
     name: 'source address',
@@ -98,7 +100,11 @@ function serverNameRank(names: readonly string[], asked: string): number {
   return Math.max(...ranks);
 }
 
-/** `asked`: undefined for a plain connection. It may turn out to be HTTP/1: nobody has looked. */
+function applicationProtocolsOf({ tls, plainProtocol }: ConnectionTraits): readonly string[] | undefined {
+  return tls?.applicationProtocols ?? (plainProtocol === undefined ? undefined : [plainProtocol]);
+}
+
+/** `asked`: undefined for a plain connection that nobody has looked at. It may turn out to be HTTP/1. */
 function applicationRank(protocols: readonly string[], asked: readonly string[] | undefined): number {
   if (protocols.length === 0) return 0;
   if (asked === undefined) return protocols.every((protocol) => protocol.startsWith('http/')) ? 0 : -1;

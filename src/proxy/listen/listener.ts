@@ -1,7 +1,7 @@
 // One listener at run time: its bound sockets, its filter chains, the connections they serve. A changed configuration takes effect for
 // new connections; those of filter chains that are gone drain. Made by listener-manager.ts.
 import type { Server, Socket } from 'node:net';
-import type { FilterChain, ListenerConfig } from '#proxy/config/listener';
+import type { FilterChain, InspectionConfig, ListenerConfig } from '#proxy/config/listener';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { httpConnectionManager } from '#proxy/filters/network/http-connection-manager';
 import type { NetworkFilter, ServedConnection } from '#proxy/filters/network/network-filter';
@@ -9,7 +9,13 @@ import { tcpProxy } from '#proxy/filters/network/tcp-proxy';
 import type { DownstreamConnection } from '#proxy/http/connection-manager';
 import type { DownstreamStatsTable } from '#proxy/http/downstream-stats';
 import type { ProxyRuntime } from '#proxy/runtime';
+import { Timeout } from '#proxy/timer-wheel';
+import { describeTls } from '#proxy/tls/peer-certificate';
+import { TlsContext } from '#proxy/tls/tls-context';
+import { TlsStats } from '#proxy/tls/tls-stats';
 import { matchFilterChain } from './filter-chain-matcher.ts';
+import { type Inspection, inspect } from './inspector.ts';
+import { TlsTerminator } from './tls-terminator.ts';
 
 /** Envoy's stat prefix tables: `http.<prefix>.` and `tcp.<prefix>.`. */
 export interface StatsTables {
@@ -17,11 +23,29 @@ export interface StatsTables {
   tcp: DownstreamStatsTable;
 }
 
+/** A connection on its way to a filter chain. */
+interface Arrival {
+  socket: Socket;
+  /** Where the client wanted to go. */
+  destination: SocketAddress;
+  connection: DownstreamConnection;
+  counted: () => void;
+}
+
+interface ChainService {
+  filter: NetworkFilter;
+  /** Undefined: plain. */
+  terminator: TlsTerminator | undefined;
+}
+
 export class Listener {
   /** By bound address. */
   readonly servers = new Map<string, Server>();
-  private filters = new Map<FilterChain, NetworkFilter>();
+  readonly tlsStats = new TlsStats();
+  private services = new Map<FilterChain, ChainService>();
   private readonly connections = new Map<ServedConnection, FilterChain>();
+  /** Inspected, or in their handshakes. */
+  private readonly waiting = new Set<Socket>();
 
   constructor(
     public config: ListenerConfig,
@@ -40,7 +64,7 @@ export class Listener {
     if (config === this.config) return;
     this.config = config;
     this.build();
-    for (const [connection, chain] of this.connections) if (!this.filters.has(chain)) connection.drain(drainTimeoutMs(chain));
+    for (const [connection, chain] of this.connections) if (!this.services.has(chain)) connection.drain(drainTimeoutMs(chain));
   }
 
   /** Serves an accepted socket; closes it when no filter chain takes it. `counted` is called when it is over. */
@@ -51,32 +75,85 @@ export class Listener {
       counted();
       return;
     }
-    const destination = originalDestination ?? { address: plain(localAddress), port: localPort! };
+    const arrival: Arrival = {
+      socket,
+      counted,
+      destination: originalDestination ?? { address: plain(localAddress), port: localPort! },
+      connection: {
+        remoteAddress: plain(remoteAddress),
+        remotePort: remotePort!,
+        localAddress: plain(localAddress),
+        localPort: localPort!,
+        originalDestination,
+        serverName: '',
+        tls: undefined,
+      },
+    };
+    const inspection = this.config.inspection(arrival.destination.port);
+    if (inspection.tls || inspection.http) this.inspect(arrival, inspection);
+    else this.choose(arrival, {});
+  }
+
+  private inspect(arrival: Arrival, inspection: InspectionConfig): void {
+    const { inspectionTimeoutMs, continueAfterInspectionTimeout } = this.config;
+    const { timers } = this.runtime;
+    const { socket } = arrival;
+    this.waiting.add(socket);
+    const giveUp = inspect(socket, inspection, (found) => {
+      timers.cancel(timeout);
+      this.waiting.delete(socket);
+      if (found === undefined) arrival.counted();
+      else this.choose(arrival, found);
+    });
+    const timeout = new Timeout(() => {
+      if (continueAfterInspectionTimeout) giveUp();
+      else socket.destroy();
+    });
+    if (inspectionTimeoutMs > 0) timers.set(timeout, inspectionTimeoutMs);
+  }
+
+  private choose(arrival: Arrival, inspection: Inspection): void {
+    const { socket, destination, connection } = arrival;
     const chain = matchFilterChain(this.config, {
       destinationAddress: destination.address,
       destinationPort: destination.port,
-      sourceAddress: plain(remoteAddress),
+      sourceAddress: connection.remoteAddress,
+      ...inspection,
     });
-    const filter = chain && this.filters.get(chain);
-    if (filter === undefined) {
-      socket.destroy();
-      counted();
+    const service = chain && this.services.get(chain);
+    if (chain === undefined || service === undefined) {
+      this.refuse(arrival);
       return;
     }
-    const connection: DownstreamConnection = {
-      remoteAddress: plain(remoteAddress),
-      remotePort: remotePort!,
-      localAddress: plain(localAddress),
-      localPort: localPort!,
-      originalDestination,
-    };
+    const sni = inspection.tls?.serverName ?? '';
+    if (service.terminator === undefined) {
+      this.serve({ ...arrival, connection: { ...connection, serverName: sni } }, chain, service.filter);
+      return;
+    }
+    this.waiting.add(socket);
+    service.terminator.accept(socket, (secured) => {
+      this.waiting.delete(socket);
+      if (secured === undefined) arrival.counted();
+      else {
+        const tls = describeTls(secured);
+        this.serve({ ...arrival, socket: secured, connection: { ...connection, tls, serverName: tls.serverName } }, chain, service.filter);
+      }
+    });
+  }
+
+  private refuse({ socket, counted }: Arrival): void {
+    socket.destroy();
+    counted();
+  }
+
+  private serve({ socket, connection, counted }: Arrival, chain: FilterChain, filter: NetworkFilter): void {
     let open = true;
     const served = filter.accept(socket, connection, (ended) => {
       open = false;
       this.connections.delete(ended);
       counted();
     });
-    if (open) this.connections.set(served, chain!);
+    if (open) this.connections.set(served, chain);
   }
 
   /** No more connections; those that are there finish what they have, within `timeoutMs` or their own drain timeout. */
@@ -89,13 +166,21 @@ export class Listener {
   /** Everything ends now. */
   close(): void {
     this.drain(0);
+    for (const socket of this.waiting) socket.destroy();
     for (const connection of [...this.connections.keys()]) connection.close();
   }
 
   private build(): void {
     const { filterChains, defaultFilterChain } = this.config;
     const chains = defaultFilterChain === undefined ? filterChains : [...filterChains, defaultFilterChain];
-    this.filters = new Map(chains.map((chain) => [chain, this.filters.get(chain) ?? this.networkFilter(chain)]));
+    this.services = new Map(chains.map((chain) => [chain, this.services.get(chain) ?? this.serviceOf(chain)]));
+  }
+
+  private serviceOf(chain: FilterChain): ChainService {
+    const { secrets, clock } = this.runtime;
+    const { tls, transportSocketConnectTimeoutMs } = chain;
+    const terminator = tls && new TlsTerminator(tls, new TlsContext(tls, secrets, clock), this.tlsStats, transportSocketConnectTimeoutMs);
+    return { filter: this.networkFilter(chain), terminator };
   }
 
   private networkFilter(chain: FilterChain): NetworkFilter {

@@ -1,6 +1,8 @@
 // An accepted connection, before and after it is decided who serves it. Reading goes through one shared buffer (`onread`), which
 // Node offers for sockets that connect but not for those that a server accepts: so the handle moves to a socket made with it.
+// A TLS connection cannot move: it gives what it decrypts as it comes.
 import { type OnReadOpts, Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
 /** `_handle` is what `net.Socket` takes as its option `handle`: not in the types, stable since Node 0.x. */
 interface Handled {
@@ -13,14 +15,27 @@ export interface OpenOptions {
   allowHalfOpen: boolean;
 }
 
-/** The server must be made with `pauseOnConnect`, so that no byte is read before this. */
+/** Nothing but an inspector may have read before (`pauseOnConnect`); what that put back comes first. */
 export function reopen(accepted: Socket, options: OpenOptions): Socket {
+  if (accepted instanceof TLSSocket) {
+    accepted.allowHalfOpen = options.allowHalfOpen;
+    return deliverTo(accepted, options.onread);
+  }
+  const early = accepted.readableLength > 0 ? (accepted.read() as Buffer) : undefined;
   const handled = accepted as unknown as Handled;
   const handle = handled._handle;
   handled._handle = null;
   // Without its handle it closes nothing; its server counts it out.
   accepted.destroy();
   const socket = new Socket({ handle, ...options } as unknown as ConstructorParameters<typeof Socket>[0]);
+  // The caller is still being made when this returns.
+  if (early !== undefined) process.nextTick(() => void options.onread.callback(early.length, early));
   socket.resume();
+  return socket;
+}
+
+/** Reads a socket that has no `onread` as if it had. */
+function deliverTo(socket: Socket, { callback }: OnReadOpts): Socket {
+  socket.on('data', (chunk: Buffer) => void callback(chunk.length, chunk));
   return socket;
 }

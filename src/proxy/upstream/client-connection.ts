@@ -49,10 +49,9 @@ export class ClientConnection implements RequestPort {
   ) {
     const { sockets, stats, timers, config } = endpoint.context;
     this.reader = new SocketReader(sockets.buffers, (buffer, length) => this.onData(buffer, length));
-    this.socket = openSocket(endpoint, this.reader.options(), true);
+    this.socket = openSocket(endpoint, this.reader.options(), true, () => this.onConnect());
     this.writer = new SocketWriter(this.socket, sockets);
     this.bodyWriter = new BodyWriter(this.writer);
-    this.socket.on('connect', () => this.onConnect());
     this.socket.on('error', (error) => {
       this.failure = (error as NodeJS.ErrnoException).code ?? error.message;
     });

@@ -4,6 +4,7 @@ import { formatAddress, type SocketAddress } from '#proxy/config/socket-address'
 import { ClusterStats } from './cluster-stats.ts';
 import { Endpoint } from './endpoint.ts';
 import { createLoadBalancer, type LoadBalancer } from './load-balancer.ts';
+import { ClusterTls } from './tls-client.ts';
 import type { UpstreamContext, UpstreamOptions } from './upstream-context.ts';
 
 /** Of a cluster whose endpoints are where each connection wants to go: how many are remembered. */
@@ -15,6 +16,7 @@ export class Cluster {
   activeRetries = 0;
   private readonly context: UpstreamContext;
   private balance: LoadBalancer;
+  private tls: ClusterTls;
   /** By address, as xDS says it. */
   private readonly endpoints = new Map<string, Endpoint>();
   /** Healthy ones of the first priority that has any. */
@@ -24,7 +26,8 @@ export class Cluster {
     options: UpstreamOptions,
     public config: ClusterConfig,
   ) {
-    this.context = { ...options, config, stats: this.stats };
+    this.tls = new ClusterTls(config, options);
+    this.context = { ...options, config, stats: this.stats, tlsFor: (endpoint) => this.tls.for(endpoint) };
     this.balance = createLoadBalancer(config.loadBalancer, config.leastRequestChoices, options.random);
   }
 
@@ -40,6 +43,7 @@ export class Cluster {
     this.config = config;
     this.context.config = config;
     this.balance = createLoadBalancer(config.loadBalancer, config.leastRequestChoices, this.context.random);
+    this.tls = new ClusterTls(config, this.context);
   }
 
   /** Those that stay keep their connections and counters; those that are gone finish what they have. */
@@ -99,7 +103,15 @@ export class Cluster {
     if (endpoint === undefined) {
       // The oldest goes; its connections finish what they have.
       if (this.endpoints.size >= destinationsMax) this.removeEndpoint(this.endpoints.keys().next().value!);
-      endpoint = new Endpoint(this.context, { address, weight: 1, priority: 0, healthy: true, locality: '', workload: '' });
+      endpoint = new Endpoint(this.context, {
+        address,
+        weight: 1,
+        priority: 0,
+        healthy: true,
+        locality: '',
+        workload: '',
+        transportLabels: {},
+      });
       this.endpoints.set(name, endpoint);
       this.stats.membership_total = this.endpoints.size;
       this.stats.membership_healthy = this.endpoints.size;

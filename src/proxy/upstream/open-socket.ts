@@ -3,13 +3,16 @@ import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { identityPlacement, place } from '#proxy/config/socket-address';
 import type { Endpoint } from './endpoint.ts';
 
-/** The caller listens for `connect`, `error` and `close`; connecting is bounded by the caller's timeout. */
-export function openSocket(endpoint: Endpoint, onread: OnReadOpts, allowHalfOpen: boolean): Socket {
+/**
+ * `onConnect` is called once it is connected, and where the cluster asks for TLS, secured. The caller listens for `error` and `close`;
+ * connecting is bounded by the caller's timeout.
+ */
+export function openSocket(endpoint: Endpoint, onread: OnReadOpts, allowHalfOpen: boolean, onConnect: () => void): Socket {
   const { placement, config, resolver } = endpoint.context;
   const { address, port } = endpoint.target;
   // Without a network namespace of its own, a pod is known to its peers by its source address.
   const source = config.bindAddress ?? (placement.wildcard === identityPlacement.wildcard ? undefined : placement.wildcard);
-  return connect({
+  const options = {
     host: address,
     port,
     onread,
@@ -17,5 +20,7 @@ export function openSocket(endpoint: Endpoint, onread: OnReadOpts, allowHalfOpen
     noDelay: true,
     ...(source === undefined ? {} : { localAddress: place(placement, source) }),
     ...(isIP(address) > 0 ? {} : { lookup: resolver.lookup }),
-  });
+  };
+  const tls = endpoint.context.tlsFor(endpoint.config);
+  return tls === undefined ? connect(options, onConnect) : tls.connect(options, onConnect);
 }

@@ -2,12 +2,14 @@
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
-import type { ClusterConfig } from '#proxy/config/cluster';
+import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
 import type { Placement } from '#proxy/config/socket-address';
 import type { SocketResources } from '#proxy/socket/socket-writer';
 import type { TimerWheel } from '#proxy/timer-wheel';
+import type { SecretStore } from '#proxy/tls/secret-store';
 import type { ClusterStats } from './cluster-stats.ts';
 import type { Resolver } from './dns-resolver.ts';
+import type { TlsClient } from './tls-client.ts';
 
 export interface UpstreamOptions {
   clock: Clock;
@@ -17,10 +19,13 @@ export interface UpstreamOptions {
   timers: TimerWheel;
   sockets: SocketResources;
   resolver: Resolver;
+  secrets: SecretStore;
 }
 
 /** The part of a cluster that its endpoints and connections need; `config` is replaced by updates. */
 export interface UpstreamContext extends UpstreamOptions {
   config: ClusterConfig;
   readonly stats: ClusterStats;
+  /** How connections to `endpoint` are secured; undefined: they are plain. */
+  tlsFor(endpoint: EndpointConfig): TlsClient | undefined;
 }

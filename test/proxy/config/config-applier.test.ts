@@ -20,9 +20,15 @@ class Recorder implements ConfigTarget {
   removeCluster = (name: string) => void this.log.push(`-cluster ${name}`);
   setEndpoints = (name: string, endpoints: readonly unknown[]) => void this.log.push(`endpoints ${name} ${endpoints.length}`);
   setRouteTable = ({ name, version }: { name: string; version: string }) => void this.log.push(`routes ${name} ${version}`);
+  setSecret = (name: string, { kind }: { kind: string }) => void this.log.push(`secret ${name} ${kind}`);
+  removeSecret = (name: string) => void this.log.push(`-secret ${name}`);
   removeRouteTable = (name: string) => void this.log.push(`-routes ${name}`);
-  subscribe = (type: TypeUrl, names: ReadonlySet<string>) =>
-    void this.log.push(`subscribe ${type.slice(type.lastIndexOf('.') + 1)} ${[...names]}`);
+  private readonly subscribed = new Set<TypeUrl>();
+  subscribe = (type: TypeUrl, names: ReadonlySet<string>) => {
+    if (names.size === 0 && !this.subscribed.has(type)) return;
+    this.subscribed.add(type);
+    this.log.push(`subscribe ${type.slice(type.lastIndexOf('.') + 1)} ${[...names]}`);
+  };
   applyListeners = (listeners: readonly { name: string }[]) => {
     this.log.push(`listeners ${listeners.map(({ name }) => name)}`);
     return Promise.resolve(this.problems);
@@ -187,7 +193,7 @@ describe('refusal', () => {
     await applier.apply(response(typeUrl.cluster, [cluster('a'), cluster('b')]));
     target.taken();
     const findings = await applier.apply(response(typeUrl.cluster, [tlsCluster('a'), cluster('b')], [], '2'));
-    expect(findings).toEqual(['a: transport_socket: envoy.transport_sockets.tls is not supported yet']);
+    expect(findings).toEqual(['a: transport_socket: envoy.transport_sockets.tls has no typed_config']);
     expect(target.taken()).toEqual(['cluster b', 'subscribe ClusterLoadAssignment a,b']);
     expect(applier.versions(typeUrl.cluster)).toEqual({ a: '1', b: '2' });
     expect(

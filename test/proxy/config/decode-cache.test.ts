@@ -2,7 +2,12 @@ import { expect, test } from 'vitest';
 import { DecodeCache } from '#proxy/config/decode-cache';
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
 
-const first: { type: TypeUrl; name: string; version: string; bytes: string } = { type: typeUrl.route, name: '9080', version: '1', bytes: 'abc' };
+const first: { type: TypeUrl; name: string; version: string; bytes: string } = {
+  type: typeUrl.route,
+  name: '9080',
+  version: '1',
+  bytes: 'abc',
+};
 
 const others = [
   { what: 'another type', ...first, type: typeUrl.cluster },

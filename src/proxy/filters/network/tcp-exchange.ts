@@ -28,7 +28,6 @@ export class TcpExchange implements ProxiedExchange {
   readonly routeName = '';
   readonly virtualHost = '';
   connectionTerminationDetails = '';
-  readonly requestedServerName = '';
   service: ProxiedExchange['service'];
   workload = '';
   readonly downstreamPeer = undefined;
@@ -46,6 +45,10 @@ export class TcpExchange implements ProxiedExchange {
 
   get downstreamLocal(): string {
     return `${this.connection.localAddress}:${this.connection.localPort}`;
+  }
+
+  get requestedServerName(): string {
+    return this.connection.serverName;
   }
 
   requestHeader(_name: string): undefined {

@@ -88,13 +88,13 @@ export class TcpSession implements ServedConnection {
     this.exchange.workload = endpoint.config.workload;
     const reader = new SocketReader(runtime.sockets.buffers, (buffer, length) => this.onUpstream(buffer, length));
     reader.large = true;
-    const side = new Side(openSocket(endpoint, reader.options(), true), reader, runtime.sockets);
+    const socket = openSocket(endpoint, reader.options(), true, () => this.onConnect(side));
+    const side = new Side(socket, reader, runtime.sockets);
     this.upstream = side;
     cluster.stats.upstream_cx_total++;
     cluster.stats.upstream_cx_active++;
     endpoint.stats.cx_total++;
     endpoint.stats.cx_active++;
-    side.socket.on('connect', () => this.onConnect(side));
     side.socket.on('error', (error) => {
       this.exchange.upstreamFailure = (error as NodeJS.ErrnoException).code ?? error.message;
     });

@@ -1,0 +1,84 @@
+// The client side of TLS for the connections of a cluster: which of its transport sockets an endpoint gets, handshake, checks of the
+// server's certificate, resumption. Used by open-socket.ts.
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
+import type { UpstreamTlsConfig } from '#proxy/config/tls';
+import { peerFault } from '#proxy/tls/peer-certificate';
+import { TlsContext } from '#proxy/tls/tls-context';
+import { TlsStats } from '#proxy/tls/tls-stats';
+import type { UpstreamOptions } from './upstream-context.ts';
+
+/** Sessions kept for resumption, one per address. */
+const sessionsMax = 256;
+
+export class ClusterTls {
+  private readonly standard: TlsClient | undefined;
+  private readonly matches: readonly { labels: Readonly<Record<string, string>>; client: TlsClient | undefined }[];
+
+  constructor(config: ClusterConfig, options: Pick<UpstreamOptions, 'secrets' | 'clock'>) {
+    const client = (tls: UpstreamTlsConfig | undefined) => tls && new TlsClient(tls, new TlsContext(tls, options.secrets, options.clock));
+    this.standard = client(config.tls);
+    this.matches = config.tlsMatches.map(({ labels, tls }) => ({ labels, client: client(tls) }));
+  }
+
+  for({ transportLabels }: EndpointConfig): TlsClient | undefined {
+    const matched = this.matches.find(({ labels }) => Object.entries(labels).every(([name, value]) => transportLabels[name] === value));
+    return matched === undefined ? this.standard : matched.client;
+  }
+}
+
+export class TlsClient {
+  readonly stats = new TlsStats();
+  private readonly sessions = new Map<string, Buffer>();
+
+  constructor(
+    private readonly config: UpstreamTlsConfig,
+    private readonly context: TlsContext,
+  ) {}
+
+  /**
+   * Connects as `options` say. `onSecured` is called once the server has shown who it is; until then nothing that is written goes out.
+   * A handshake that fails destroys the socket with the reason as its error.
+   */
+  connect(options: ConnectionOptions, onSecured: () => void): TLSSocket {
+    const { config, stats } = this;
+    const state = this.context.current();
+    const address = `${options.host}:${options.port}`;
+    const session = this.sessions.get(address);
+    const socket = connect({
+      ...options,
+      ...(state.ok && { secureContext: state.material.context }),
+      ...(config.serverName !== '' && { servername: config.serverName }),
+      ...(config.applicationProtocols.length > 0 && { ALPNProtocols: [...config.applicationProtocols] }),
+      ...(session && { session }),
+      // Judged below: Envoy's rules are not those of a browser.
+      rejectUnauthorized: false,
+    });
+    // `noDelay` among the options is not heeded by Node's tls.connect.
+    socket.setNoDelay(true);
+    if (!state.ok) {
+      stats.secretsNotReady++;
+      socket.destroy(new Error(`TLS_SECRETS_NOT_READY ${state.reason}`));
+      return socket;
+    }
+    const { validation } = state.material;
+    socket.once('secureConnect', () => {
+      const fault = peerFault(socket, validation);
+      if (fault !== undefined) {
+        stats.failVerifyError++;
+        socket.destroy(new Error(`TLS_CERTIFICATE_VERIFY_FAILED ${fault}`));
+        return;
+      }
+      stats.handshake++;
+      if (socket.isSessionReused()) stats.sessionReused++;
+      onSecured();
+    });
+    socket.on('session', (ticket) => this.keep(address, ticket));
+    return socket;
+  }
+
+  private keep(address: string, session: Buffer): void {
+    if (this.sessions.size >= sessionsMax) this.sessions.delete(this.sessions.keys().next().value!);
+    this.sessions.set(address, session);
+  }
+}

@@ -1,0 +1,382 @@
+import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
+import { type ConnectionOptions, connect, createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { ListenerConfig } from '#proxy/config/listener';
+import type { DownstreamTlsConfig, TlsValidation, UpstreamTlsConfig } from '#proxy/config/tls';
+import { exactly } from '#proxy/route/string-matcher';
+import { type IssuedCertificate, TestAuthority } from '../certificates.ts';
+import {
+  Client,
+  closer,
+  cluster,
+  forward,
+  httpConfig,
+  httpListener,
+  httpPeer,
+  matchAnything,
+  ok,
+  Peer,
+  route,
+  routeTable,
+  TestProxy,
+  tcpListener,
+} from './fixture.ts';
+
+const open = closer();
+afterEach(() => open.closeAll());
+
+let authority: TestAuthority;
+let server: IssuedCertificate;
+let client: IssuedCertificate;
+
+beforeAll(async () => {
+  authority = await TestAuthority.create();
+  server = await authority.issue({ commonName: 'server', dnsNames: ['bookinfo.test', '*.wild.test'] });
+  client = await authority.issue({ commonName: 'client', uriNames: ['spiffe://cluster.local/ns/default/sa/jason'] });
+});
+
+const inline = (text: string) => ({ kind: 'inline', bytes: Buffer.from(text) }) as const;
+const certificateOf = ({ certificate, key }: IssuedCertificate) => ({
+  chain: inline(certificate),
+  key: inline(key),
+  password: undefined,
+  ocspStaple: undefined,
+});
+
+function trusting(changes: Partial<TlsValidation> = {}): TlsValidation {
+  return {
+    trustedCa: inline(authority.certificate),
+    crl: undefined,
+    subjectAltNames: [],
+    certificateHashes: [],
+    publicKeyHashes: [],
+    allowExpired: false,
+    acceptUntrusted: false,
+    ...changes,
+  };
+}
+
+const settings = {
+  certificates: [],
+  certificateSecrets: [],
+  validation: undefined,
+  validationSecret: undefined,
+  applicationProtocols: [],
+  versionMin: 'TLSv1.2',
+  versionMax: 'TLSv1.3',
+  ciphers: '',
+  curves: '',
+} as const;
+
+function serving(changes: Partial<DownstreamTlsConfig> = {}): DownstreamTlsConfig {
+  return {
+    ...settings,
+    certificates: [certificateOf(server)],
+    requireClientCertificate: false,
+    requireServerName: false,
+    sessionTickets: true,
+    sessionTimeoutSeconds: 0,
+    ...changes,
+  };
+}
+
+type Secured = TLSSocket & { close(): void };
+
+function dial(port: number, options: ConnectionOptions = {}): Secured {
+  const socket = connect({ host: '127.0.0.1', port, ca: authority.certificate, servername: 'bookinfo.test', ...options });
+  return open.add(Object.assign(socket, { close: () => void socket.destroy() }));
+}
+
+async function secured(port: number, options: ConnectionOptions = {}): Promise<Secured> {
+  const socket = dial(port, options);
+  await once(socket, 'secureConnect');
+  return socket;
+}
+
+/** Resolves to the whole answer; rejects with the reason of a handshake that failed. */
+async function ask(port: number, options: ConnectionOptions = {}, headers = ''): Promise<string> {
+  const socket = dial(port, options);
+  let text = '';
+  socket.on('data', (data: Buffer) => (text += data.toString('latin1')));
+  socket.write(`GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n${headers}\r\n`);
+  await once(socket, 'close');
+  return text;
+}
+
+describe('the server side', () => {
+  async function secureProxy(tls: DownstreamTlsConfig, changes: Parameters<typeof httpConfig>[1] = {}) {
+    const upstream = open.add(await httpPeer(ok('served')));
+    const proxy = open.add(new TestProxy());
+    proxy.runtime.clusters.set(cluster('a', [upstream.port]));
+    const http = httpConfig(routeTable({ '*': route(forward('a')) }), { useRemoteAddress: true, ...changes });
+    const listener = httpListener(http);
+    const port = await proxy.listen({ ...listener, filterChains: listener.filterChains.map((chain) => ({ ...chain, tls })) });
+    return { proxy, upstream, port };
+  }
+
+  test('ends TLS, and says https to the upstream', async () => {
+    const { port, upstream } = await secureProxy(serving());
+    expect(await ask(port)).toMatch(/^HTTP\/1.1 200 OK.*served$/s);
+    expect(upstream.requests[0]).toContain('x-forwarded-proto: https');
+  });
+
+  test.each<{ what: string; tls: Partial<DownstreamTlsConfig>; version: string }>([
+    { what: 'a maximum of 1.2', tls: { versionMax: 'TLSv1.2' }, version: 'TLSv1.2' },
+    { what: 'a minimum of 1.3', tls: { versionMin: 'TLSv1.3' }, version: 'TLSv1.3' },
+  ])('$what holds', async ({ tls, version }) => {
+    const { port } = await secureProxy(serving(tls));
+    expect((await secured(port)).getProtocol()).toBe(version);
+  });
+
+  test('a client below the minimum version is refused', async () => {
+    const { port } = await secureProxy(serving({ versionMin: 'TLSv1.3' }));
+    await expect(ask(port, { maxVersion: 'TLSv1.2' })).rejects.toThrow(/alert|version/i);
+  });
+
+  test('the ciphers that are asked for are used', async () => {
+    const { port } = await secureProxy(serving({ ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384', versionMax: 'TLSv1.2' }));
+    expect((await secured(port)).getCipher().name).toBe('ECDHE-ECDSA-AES256-GCM-SHA384');
+  });
+
+  test('a protocol of ours that the client offers is agreed on', async () => {
+    const { port } = await secureProxy(serving({ applicationProtocols: ['istio', 'http/1.1'] }));
+    expect((await secured(port, { ALPNProtocols: ['h3', 'http/1.1'] })).alpnProtocol).toBe('http/1.1');
+  });
+
+  test('a session is resumed', async () => {
+    const { port } = await secureProxy(serving());
+    const first = await secured(port);
+    const [session] = (await once(first, 'session')) as [Buffer];
+    expect((await secured(port, { session })).isSessionReused()).toBe(true);
+  });
+
+  test('a certificate that SDS has changed serves new connections, and old ones go on', async () => {
+    const { proxy, port } = await secureProxy(serving({ certificates: [], certificateSecrets: ['site'] }));
+    await expect(ask(port)).rejects.toThrow();
+    proxy.runtime.secrets.set('site', { kind: 'certificate', certificate: certificateOf(server) });
+    const before = await secured(port);
+    const renewed = await authority.issue({ commonName: 'renewed', dnsNames: ['bookinfo.test'] });
+    proxy.runtime.secrets.set('site', { kind: 'certificate', certificate: certificateOf(renewed) });
+    const after = await secured(port);
+    expect([before, after].map((socket) => socket.getPeerCertificate().subject.CN)).toEqual(['server', 'renewed']);
+    before.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    const [answer] = (await once(before, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 200/);
+  });
+
+  test('an OCSP staple is handed out', async () => {
+    const staple = Buffer.from('an OCSP response');
+    const certificates = [{ ...certificateOf(server), ocspStaple: { kind: 'inline', bytes: staple } as const }];
+    const { port } = await secureProxy(serving({ certificates }));
+    const [given] = (await once(dial(port, { requestOCSP: true } as ConnectionOptions), 'OCSPResponse')) as [Buffer];
+    expect(given.equals(staple)).toBe(true);
+  });
+
+  const forwarded = { clientCertificate: { mode: 'set', subject: true, uri: true, dns: false } } as const;
+
+  test('a client certificate that is required and given is told to the upstream', async () => {
+    const { port, upstream } = await secureProxy(serving({ requireClientCertificate: true, validation: trusting() }), forwarded);
+    await ask(port, { cert: client.certificate, key: client.key });
+    expect(upstream.requests[0]).toMatch(
+      /x-forwarded-client-cert: Hash=[0-9a-f]{64};Subject="CN=client";URI=spiffe:\/\/cluster.local\/ns\/default\/sa\/jason\r\n/,
+    );
+  });
+
+  test('what a client without a certificate claims to be is taken away', async () => {
+    const { port, upstream } = await secureProxy(serving({ validation: trusting() }), {
+      clientCertificate: { mode: 'sanitize', subject: false, uri: false, dns: false },
+    });
+    await ask(port, {}, 'x-forwarded-client-cert: URI=spiffe://me\r\n');
+    expect(upstream.requests).toHaveLength(1);
+    expect(upstream.requests[0]).not.toContain('spiffe://me');
+  });
+
+  test.each<{ what: string; validation: () => TlsValidation; certificate: () => Promise<IssuedCertificate | undefined> }>([
+    { what: 'no certificate', validation: () => trusting(), certificate: async () => undefined },
+    {
+      what: "a stranger's",
+      validation: () => trusting(),
+      certificate: async () => (await TestAuthority.create('stranger')).issue({ commonName: 'client' }),
+    },
+    {
+      what: 'an expired one',
+      validation: () => trusting(),
+      certificate: () => authority.issue({ commonName: 'client', notAfter: new Date(0) }),
+    },
+    {
+      what: 'one with another name',
+      validation: () => trusting({ subjectAltNames: [{ type: 'URI', test: exactly('spiffe://cluster.local/ns/default/sa/other') }] }),
+      certificate: async () => client,
+    },
+    { what: 'one with another hash', validation: () => trusting({ certificateHashes: ['00'] }), certificate: async () => client },
+    { what: 'one with another key', validation: () => trusting({ publicKeyHashes: ['AAAA'] }), certificate: async () => client },
+  ])('$what is refused', async ({ validation, certificate }) => {
+    const { port, upstream } = await secureProxy(serving({ requireClientCertificate: true, validation: validation() }));
+    const given = await certificate();
+    const answer = await ask(port, given ? { cert: given.certificate, key: given.key } : {}).catch(() => '');
+    expect(answer).toBe('');
+    expect(upstream.requests).toEqual([]);
+  });
+});
+
+describe('the client side', () => {
+  const toUpstream = (changes: Partial<UpstreamTlsConfig> = {}): UpstreamTlsConfig => ({
+    ...settings,
+    serverName: 'bookinfo.test',
+    ...changes,
+  });
+
+  async function throughProxy(tls: UpstreamTlsConfig, options: TlsOptions = {}) {
+    const upstream = open.add(await TlsPeer.listen({ cert: server.certificate, key: server.key, ...options }));
+    const proxy = open.add(new TestProxy());
+    proxy.runtime.clusters.set(cluster('a', [upstream.port], { tls }));
+    const port = await proxy.listen(httpListener(httpConfig(routeTable({ '*': route(forward('a')) }))));
+    const asked = open.add(await Client.connect(port)).write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    return { proxy, upstream, asked };
+  }
+
+  test('speaks TLS to the upstream, with its name and its protocols', async () => {
+    const tls = toUpstream({ applicationProtocols: ['http/1.1'], validation: trusting() });
+    const { asked, upstream } = await throughProxy(tls, { ALPNProtocols: ['http/1.1'] });
+    expect(await asked.until('secured')).toMatch(/^HTTP\/1.1 200/);
+    expect(upstream.seen).toEqual([{ serverName: 'bookinfo.test', protocol: 'http/1.1', client: undefined }]);
+  });
+
+  test('shows its own certificate', async () => {
+    const tls = toUpstream({ certificates: [certificateOf(client)], validation: trusting() });
+    const { asked, upstream } = await throughProxy(tls, { requestCert: true, ca: authority.certificate });
+    await asked.until('secured');
+    expect(upstream.seen[0]?.client).toBe('client');
+  });
+
+  test.each<{ what: string; tls: () => Partial<UpstreamTlsConfig>; failure: string }>([
+    {
+      what: 'an authority that is not trusted',
+      tls: () => ({ validation: trusting({ trustedCa: inline(client.certificate) }) }),
+      failure: 'TLS_CERTIFICATE_VERIFY_FAILED',
+    },
+    {
+      what: 'another name',
+      tls: () => ({ validation: trusting({ subjectAltNames: [{ type: 'DNS', test: exactly('other.test') }] }) }),
+      failure: 'SUBJECT_ALT_NAME_MISMATCH',
+    },
+    { what: 'a secret that has not come', tls: () => ({ validationSecret: 'roots' }), failure: 'TLS_SECRETS_NOT_READY' },
+  ])('$what: 503 with the reason, and nothing is sent', async ({ tls, failure }) => {
+    const { asked, upstream, proxy } = await throughProxy(toUpstream(tls()));
+    expect(await asked.until(failure)).toMatch(/^HTTP\/1.1 503/);
+    expect((await proxy.logged(1))[0]?.flags).toContain('UF');
+    expect(upstream.received).toBe('');
+  });
+
+  test('an endpoint gets the transport socket that its labels match', async () => {
+    const secure = open.add(await TlsPeer.listen({ cert: server.certificate, key: server.key }));
+    const plain = open.add(await httpPeer(ok('plain')));
+    const proxy = open.add(new TestProxy());
+    const config = cluster('a', [secure.port, plain.port], { tlsMatches: [{ labels: { tlsMode: 'istio' }, tls: toUpstream() }] });
+    const [first, second] = config.endpoints;
+    proxy.runtime.clusters.set({ ...config, endpoints: [{ ...first!, transportLabels: { tlsMode: 'istio' } }, second!] });
+    const port = await proxy.listen(httpListener(httpConfig(routeTable({ '*': route(forward('a')) }))));
+    const asked = open.add(await Client.connect(port)).write('GET / HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(2));
+    await asked.until('plain');
+    await asked.until('secured');
+    expect(secure.seen).toHaveLength(1);
+  });
+});
+
+describe('inspection', () => {
+  /** TLS for `bookinfo.test` ends here, that for `*.wild.test` passes through, plain HTTP is served, the rest goes to `rest`. */
+  async function frontDoor(changes: Partial<ListenerConfig> = {}): Promise<number> {
+    const upstream = open.add(await httpPeer(ok('served')));
+    const through = open.add(await TlsPeer.listen({ cert: server.certificate, key: server.key }));
+    const rest = open.add(await Peer.listen((socket) => socket.write('hello from the rest\n')));
+    const proxy = open.add(new TestProxy());
+    for (const [name, peer] of Object.entries({ a: upstream, through, rest })) proxy.runtime.clusters.set(cluster(name, [peer.port]));
+    const [http] = httpListener(httpConfig(routeTable({ '*': route(forward('a')) }))).filterChains;
+    const tcp = (name: string) => tcpListener({ clusters: [{ name, weight: 1 }] }).filterChains[0]!;
+    return proxy.listen({
+      ...httpListener(httpConfig(routeTable({}))),
+      inspection: () => ({ tls: true, http: true }),
+      filterChains: [
+        { ...http!, tls: serving(), match: { ...matchAnything, serverNames: ['bookinfo.test'], transportProtocol: 'tls' } },
+        { ...tcp('through'), match: { ...matchAnything, serverNames: ['*.wild.test'], transportProtocol: 'tls' } },
+        { ...http!, match: { ...matchAnything, applicationProtocols: ['http/1.1'] } },
+        tcp('rest'),
+      ],
+      ...changes,
+    });
+  }
+
+  test('TLS of a name that is served here ends here', async () => {
+    expect(await ask(await frontDoor())).toContain('served');
+  });
+
+  test('TLS of another name passes through', async () => {
+    expect(await ask(await frontDoor(), { servername: 'a.wild.test' })).toContain('secured');
+  });
+
+  test('plain HTTP, whole or byte by byte', async () => {
+    const port = await frontDoor();
+    const request = 'GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n';
+    for (const pieces of [[request], [...request]]) {
+      const asked = open.add(await Client.connect(port));
+      for (const piece of pieces) {
+        asked.write(piece);
+        await new Promise(setImmediate);
+      }
+      await asked.until('served');
+    }
+  });
+
+  test('what is neither goes to the chain without conditions', async () => {
+    const asked = open.add(await Client.connect(await frontDoor())).write('\0\0binary');
+    await asked.until('hello from the rest');
+  });
+
+  test('a server that speaks first is reached when its client has said nothing for long enough', async () => {
+    const asked = open.add(await Client.connect(await frontDoor({ inspectionTimeoutMs: 1, continueAfterInspectionTimeout: true })));
+    await asked.until('hello from the rest');
+  });
+
+  test('a client that says nothing is closed where nothing else is asked for', async () => {
+    const socket = connectTcp(await frontDoor({ inspectionTimeoutMs: 1 }), '127.0.0.1');
+    socket.resume();
+    await once(socket, 'close');
+  });
+});
+
+/** An upstream behind TLS that answers every request with `secured`. */
+class TlsPeer {
+  readonly seen: { serverName: string | false; protocol: string | false; client: unknown }[] = [];
+  received = '';
+  private readonly sockets = new Set<TLSSocket>();
+  private constructor(private readonly server: Server) {}
+
+  static async listen(options: TlsOptions): Promise<TlsPeer> {
+    const peer: TlsPeer = new TlsPeer(createServer(options, (socket) => peer.serve(socket)));
+    peer.server.on('tlsClientError', () => {});
+    await new Promise<void>((resolve) => peer.server.listen(0, '127.0.0.1', resolve));
+    return peer;
+  }
+
+  get port(): number {
+    return (this.server.address() as { port: number }).port;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private serve(socket: TLSSocket): void {
+    this.sockets.add(socket);
+    const { servername = false } = socket as { servername?: string | false };
+    this.seen.push({ serverName: servername, protocol: socket.alpnProtocol ?? false, client: socket.getPeerCertificate().subject?.CN });
+    socket.on('error', () => {});
+    socket.on('data', (data: Buffer) => {
+      this.received += data.toString('latin1');
+      if (this.received.endsWith('\r\n\r\n')) socket.write(ok('secured'));
+      if (this.received.includes('connection: close')) socket.end();
+    });
+  }
+}
