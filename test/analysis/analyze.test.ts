@@ -141,10 +141,9 @@ const cases: readonly (readonly [string, readonly string[], readonly string[]])[
       ),
     ],
     [
-      'LTN0003 DestinationRule d.default spec.trafficPolicy.tls.mode: not in effect yet: requests to this host are sent in plain text',
+      'LTN0003 DestinationRule d.default spec.trafficPolicy.tls.mode: not in effect yet: there are no certificates of the mesh yet: connections to this host fail',
       'LTN0003 DestinationRule d.default spec.subsets[0].trafficPolicy.outlierDetection: not in effect yet: failing endpoints are not ejected',
       'LTN0003 VirtualService v.default spec.http[0].mirror: not in effect yet: no copy of the requests is sent',
-      'LTN0003 Gateway g.default spec.servers[0].tls.mode: not in effect yet: this server is not opened: TLS is not terminated or passed through',
     ],
   ],
 ];

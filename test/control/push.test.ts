@@ -69,6 +69,7 @@ const none: MeshChanges = {
   gateways: new Set(),
   sidecars: new Set(),
   workloads: new Set(),
+  secrets: new Set(),
 };
 
 test.each([
@@ -76,6 +77,7 @@ test.each([
   { changes: { endpoints: ['dns'] }, types: ['Cluster', 'ClusterLoadAssignment'], only: undefined },
   { changes: { virtualServices: ['x/y'] }, types: ['Listener', 'RouteConfiguration'], only: undefined },
   { changes: { destinationRules: ['x/y'] }, types: ['Cluster', 'ClusterLoadAssignment', 'RouteConfiguration'], only: undefined },
+  { changes: { secrets: ['x/y'] }, types: ['Secret'], only: undefined },
   {
     changes: { services: ['a'], endpoints: ['a'] },
     types: ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration'],

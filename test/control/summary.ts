@@ -1,7 +1,7 @@
 // Resources in few words, for golden files: what a reader asks of a configuration, not every field of it.
 import { Cluster, Cluster_DiscoveryType, Cluster_LbPolicy } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
 import type { Address } from '#codec/protobuf/generated/envoy/config/core/v3/address';
-import type { HeaderValueOption } from '#codec/protobuf/generated/envoy/config/core/v3/base';
+import type { DataSource, HeaderValueOption, TransportSocket } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
 import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
 import type { Filter, FilterChain } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
@@ -16,6 +16,16 @@ import type {
 import { HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/http/fault/v3/fault';
 import { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { TcpProxy } from '#codec/protobuf/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import {
+  type CertificateValidationContext,
+  TlsParameters_TlsProtocol,
+} from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/common';
+import { Secret } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/secret';
+import {
+  type CommonTlsContext,
+  DownstreamTlsContext,
+  UpstreamTlsContext,
+} from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/tls';
 import type { StringMatcher } from '#codec/protobuf/generated/envoy/type/matcher/v3/string';
 import type { FractionalPercent } from '#codec/protobuf/generated/envoy/type/v3/percent';
 import type { Duration } from '#codec/protobuf/generated/google/protobuf/duration';
@@ -28,6 +38,7 @@ export interface Summary {
   endpoints: Record<string, string[]>;
   listeners: Record<string, string[]>;
   routes: Record<string, Record<string, string[]>>;
+  secrets?: Record<string, string>;
 }
 
 /** Everything that a proxy would end up with, following references as a proxy does. */
@@ -39,6 +50,10 @@ export function summarize(translator: Translator, view: ProxyView, listenerNames
   const listeners = [...translator.translate(view, typeUrl.listener, wildcard).values()].map((r) => Listener.decode(r.body.value));
   const eds = new Set(clusters.flatMap((cluster) => (cluster.edsClusterConfig ? [cluster.edsClusterConfig.serviceName] : [])));
   const rds = new Set(listeners.flatMap(routeNames));
+  const sds = new Set(
+    [...clusters, ...listeners.flatMap(({ filterChains }) => filterChains)].flatMap(({ transportSocket }) => secretNames(transportSocket)),
+  );
+  const secrets = [...translator.translate(view, typeUrl.secret, { wildcard: false, names: sds }).values()];
   const endpoints = [...translator.translate(view, typeUrl.endpoint, { wildcard: false, names: eds }).values()];
   const routes = [...translator.translate(view, typeUrl.route, { wildcard: false, names: rds }).values()];
   return {
@@ -46,6 +61,7 @@ export function summarize(translator: Translator, view: ProxyView, listenerNames
     endpoints: Object.fromEntries(endpoints.map((r) => [r.name, endpointLines(ClusterLoadAssignment.decode(r.body.value))])),
     listeners: Object.fromEntries(listeners.map((listener) => [listener.name, listenerLines(listener)])),
     routes: Object.fromEntries(routes.map((r) => [r.name, routeLines(RouteConfiguration.decode(r.body.value))])),
+    ...(secrets.length > 0 && { secrets: Object.fromEntries(secrets.map((r) => [r.name, secretText(Secret.decode(r.body.value))])) }),
   };
 }
 
@@ -70,6 +86,7 @@ function clusterLine(cluster: Cluster): string {
     ...(cluster.loadAssignment ? [`at ${endpointLines(cluster.loadAssignment).join(', ')}`] : []),
     ...(istio?.['config'] ? [`by ${String(istio['config']).split('/').slice(-3).join('/')}`] : []),
     ...(istio?.['subset'] ? [`subset ${istio['subset']}`] : []),
+    ...tlsText(cluster.transportSocket),
     ...(Object.keys(cluster.typedExtensionProtocolOptions).length > 0 ? ['protocol options'] : []),
   ].join(' ');
 }
@@ -98,11 +115,11 @@ function listenerLines(listener: Listener): string[] {
   return [listener.apiListener ? 'api' : head.join(' '), ...chains, ...fallback];
 }
 
-function chainLine({ filterChainMatch, filters }: FilterChain): string {
+function chainLine({ filterChainMatch, filters, transportSocket }: FilterChain): string {
   const { destinationPort: port, serverNames = [], prefixRanges = [] } = filterChainMatch ?? {};
   const ranges = prefixRanges.map(({ addressPrefix, prefixLen }) => `${addressPrefix}/${prefixLen}`);
   const conditions = [...(port === undefined ? [] : [`port ${port}`]), ...ranges, ...serverNames];
-  return `${conditions.length === 0 ? '' : `${conditions.join(' ')}: `}${filters.map(filterText).join(', ')}`;
+  return `${conditions.length === 0 ? '' : `${conditions.join(' ')}: `}${[...tlsText(transportSocket), ...filters.map(filterText)].join(', ')}`;
 }
 
 function filterText(filter: Filter): string {
@@ -126,6 +143,53 @@ function filterText(filter: Filter): string {
   return `http [${manager.httpFilters.map(({ name }) => name.replace('envoy.filters.http.', '')).join(' ')}] ${upgrades}${manager.useRemoteAddress ? ' edge' : ''} ${routes}`;
 }
 
+function commonTls(socket: TransportSocket | undefined): { common: CommonTlsContext; more: string[] } | undefined {
+  const any = socket?.configType?.$case === 'typedConfig' ? socket.configType.value : undefined;
+  if (any === undefined) return undefined;
+  if (any.typeUrl.endsWith('DownstreamTlsContext')) {
+    const { commonTlsContext, requireClientCertificate } = DownstreamTlsContext.decode(any.value);
+    return { common: commonTlsContext!, more: requireClientCertificate ? ['client certificate required'] : [] };
+  }
+  const { commonTlsContext, sni } = UpstreamTlsContext.decode(any.value);
+  return { common: commonTlsContext!, more: [`sni ${sni || '-'}`] };
+}
+
+function secretNames(socket: TransportSocket | undefined): string[] {
+  const { tlsCertificateSdsSecretConfigs = [], validationContextType: type } = commonTls(socket)?.common ?? {};
+  const authority = type?.$case === 'combinedValidationContext' ? type.value.validationContextSdsSecretConfig : undefined;
+  return [...tlsCertificateSdsSecretConfigs, ...(authority ? [authority] : [])].map(({ name }) => name);
+}
+
+/** `tls{…}` */
+function tlsText(socket: TransportSocket | undefined): string[] {
+  const tls = commonTls(socket);
+  if (tls === undefined) return [];
+  const { tlsCertificates, tlsParams, alpnProtocols, validationContextType: type } = tls.common;
+  const validation = type?.$case === 'combinedValidationContext' ? type.value.defaultValidationContext : type?.value;
+  const own = validation as CertificateValidationContext | undefined;
+  const version = tlsParams?.tlsMinimumProtocolVersion;
+  const words = [
+    ...tls.more,
+    ...tlsCertificates.map(({ certificateChain }) => `certificate ${sourceText(certificateChain)}`),
+    ...secretNames(socket).map((name) => `secret ${name}`),
+    ...(own?.trustedCa ? [`trusts ${sourceText(own.trustedCa)}`] : own?.systemRootCerts ? ['trusts the system'] : []),
+    ...(own?.matchTypedSubjectAltNames ?? []).map(({ matcher }) => `wants ${stringText(matcher!)}`),
+    ...(alpnProtocols.length > 0 ? [`alpn ${alpnProtocols.join('+')}`] : []),
+    ...(version ? [TlsParameters_TlsProtocol[version]] : []),
+  ];
+  return [`tls{${words.join(', ')}}`];
+}
+
+function sourceText(source: DataSource | undefined): string {
+  return source?.specifier?.$case === 'filename' ? source.specifier.value : String(source?.specifier?.value ?? '-');
+}
+
+function secretText({ type }: Secret): string {
+  if (type?.$case === 'tlsCertificate')
+    return `certificate ${sourceText(type.value.certificateChain)}, key ${sourceText(type.value.privateKey)}`;
+  return type?.$case === 'validationContext' ? `authority ${sourceText(type.value.trustedCa)}` : '?';
+}
+
 function routeNames(listener: Listener): string[] {
   const api = listener.apiListener?.apiListener;
   const configs = [...listener.filterChains, listener.defaultFilterChain]
@@ -141,7 +205,10 @@ function routeNames(listener: Listener): string[] {
 
 function routeLines({ virtualHosts }: RouteConfiguration): Record<string, string[]> {
   return Object.fromEntries(
-    virtualHosts.map((host: VirtualHost) => [`${host.name} (${host.domains.join(' ')})`, host.routes.map(routeLine)]),
+    virtualHosts.map((host: VirtualHost) => [
+      `${host.name} (${host.domains.join(' ')})${host.requireTls ? ' https only' : ''}`,
+      host.routes.map(routeLine),
+    ]),
   );
 }
 

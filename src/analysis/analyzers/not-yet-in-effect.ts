@@ -22,7 +22,7 @@ const policies = [
 ];
 
 const inertOfPolicy: readonly (readonly [field: string, effect: string, unless?: readonly unknown[]])[] = [
-  ['tls.mode', 'requests to this host are sent in plain text', ['DISABLE']],
+  ['tls.mode', 'there are no certificates of the mesh yet: connections to this host fail', ['DISABLE', 'SIMPLE', 'MUTUAL']],
   ['outlierDetection', 'failing endpoints are not ejected'],
   ['loadBalancer.consistentHash', 'endpoints are chosen by least request instead'],
   ['loadBalancer.localityLbSetting', 'localities are not told apart'],
@@ -55,9 +55,12 @@ const table: readonly Inert[] = [
   { kind: 'VirtualService', field: 'spec.http.*.delegate', effect: 'this rule is left out' },
   { kind: 'VirtualService', field: 'spec.http.*.fault.abort.grpcStatus', effect: 'requests are not aborted' },
   { kind: 'VirtualService', field: 'spec.http.*.match.*.statPrefix', effect: 'metrics are not counted apart' },
-  { kind: 'VirtualService', field: 'spec.tls', effect: 'TLS connections are not routed by SNI' },
-  { kind: 'Gateway', field: 'spec.servers.*.tls.httpsRedirect', effect: 'plain requests are not redirected to https', unless: [false] },
-  { kind: 'Gateway', field: 'spec.servers.*.tls.mode', effect: 'this server is not opened: TLS is not terminated or passed through' },
+  {
+    kind: 'Gateway',
+    field: 'spec.servers.*.tls.mode',
+    effect: 'there are no certificates of the mesh yet: connections to this server are refused',
+    unless: ['PASSTHROUGH', 'AUTO_PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'OPTIONAL_MUTUAL'],
+  },
   { kind: 'ServiceEntry', field: 'spec.subjectAltNames', effect: "the endpoints' identities are not checked" },
   {
     kind: 'ServiceEntry',

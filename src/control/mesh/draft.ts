@@ -18,6 +18,7 @@ export class Draft {
     gateways: new Set(),
     sidecars: new Set(),
     workloads: new Set(),
+    secrets: new Set(),
   };
 
   constructor(readonly base: MeshSnapshot) {

@@ -8,14 +8,15 @@ import type { DestinationRule } from '#api/kinds/destination-rule';
 import type { EndpointSlice } from '#api/kinds/endpoint-slice';
 import type { Gateway } from '#api/kinds/gateway';
 import type { Pod } from '#api/kinds/pod';
+import type { Secret } from '#api/kinds/secret';
 import type { ServiceEntry } from '#api/kinds/service-entry';
 import type { Sidecar } from '#api/kinds/sidecar';
 import type { VirtualService } from '#api/kinds/virtual-service';
 import type { SourceEvent } from '#control/sources/event';
 import { Draft } from './draft.ts';
 import { serviceNameLabel } from './endpoint.ts';
-import { gatewayProblems } from './gateway-check.ts';
 import { Registry, refreshEndpoints, refreshService } from './registry.ts';
+import { tlsSecret } from './secret.ts';
 import type { MeshChanges, MeshSnapshot } from './snapshot.ts';
 import { missingSubset, missingSubsetProblem, SubsetIndex } from './subset-check.ts';
 import { meshDestinationRule, meshVirtualService, trafficResource } from './traffic-resource.ts';
@@ -27,6 +28,7 @@ const foldedKinds: readonly string[] = [
   'Endpoints',
   'EndpointSlice',
   'Pod',
+  'Secret',
   'VirtualService',
   'DestinationRule',
   'Gateway',
@@ -125,6 +127,11 @@ function mark(draft: Draft, marks: Marks, kind: string, key: string, before: Api
       if (draft.changed.workloads.has(key)) marks.pods.add(key);
       return;
     }
+    case 'Secret': {
+      const secret = after && tlsSecret(after as Secret);
+      draft.put('secrets', key, secret && ((stamp) => ({ stamp, ...secret })));
+      return;
+    }
     default:
       markTrafficResource(draft, marks, kind, key, after);
   }
@@ -144,7 +151,6 @@ function markTrafficResource(draft: Draft, marks: Marks, kind: string, key: stri
       return;
     case 'Gateway':
       draft.put('gateways', key, after && ((stamp) => trafficResource(after as Gateway, stamp)));
-      draft.write('problems', `Gateway ${key}`, after && gatewayProblems(after as Gateway));
       return;
     case 'Sidecar':
       draft.put('sidecars', key, after && ((stamp) => trafficResource(after as Sidecar, stamp)));

@@ -4,6 +4,7 @@ import type { ApiObject } from '#api/kind';
 import type { Problem } from '#foundation/problem';
 import type { MeshEndpoints } from './endpoint.ts';
 import { defaultMeshConfig, type MeshConfig } from './mesh-config.ts';
+import type { MeshSecret } from './secret.ts';
 import type { MeshService } from './service.ts';
 import type { MeshDestinationRule, MeshGateway, MeshSidecar, MeshVirtualService } from './traffic-resource.ts';
 import type { MeshWorkload } from './workload.ts';
@@ -32,6 +33,8 @@ export interface MeshSnapshot {
   readonly gateways: ByKey<MeshGateway>;
   readonly sidecars: ByKey<MeshSidecar>;
   readonly workloads: ByKey<MeshWorkload>;
+  /** Those that hold what TLS needs. */
+  readonly secrets: ByKey<MeshSecret>;
   /** By object: `VirtualService default/reviews`. */
   readonly problems: ByKey<readonly MeshProblem[]>;
 }
@@ -45,6 +48,7 @@ export interface MeshChanges {
   gateways: ReadonlySet<string>;
   sidecars: ReadonlySet<string>;
   workloads: ReadonlySet<string>;
+  secrets: ReadonlySet<string>;
 }
 
 export function emptySnapshot(config: Partial<MeshConfig> = {}): MeshSnapshot {
@@ -61,6 +65,7 @@ export function emptySnapshot(config: Partial<MeshConfig> = {}): MeshSnapshot {
     gateways: new Map(),
     sidecars: new Map(),
     workloads: new Map(),
+    secrets: new Map(),
     problems: new Map(),
   };
 }

@@ -16,6 +16,7 @@ const touchedBy: { readonly [S in keyof MeshChanges]: readonly TypeUrl[] } = {
   sidecars: all,
   // The ports of a proxy's own pod; the endpoints of others are counted by themselves.
   workloads: [typeUrl.cluster, typeUrl.listener, typeUrl.route],
+  secrets: [typeUrl.secret],
 };
 
 export interface Impact {

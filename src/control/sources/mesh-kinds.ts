@@ -6,6 +6,7 @@ import { endpointsKind } from '#api/kinds/endpoints';
 import { gatewayKind } from '#api/kinds/gateway';
 import { namespaceKind } from '#api/kinds/namespace';
 import { podKind } from '#api/kinds/pod';
+import { secretKind } from '#api/kinds/secret';
 import { serviceKind } from '#api/kinds/service';
 import { serviceEntryKind } from '#api/kinds/service-entry';
 import { sidecarKind } from '#api/kinds/sidecar';
@@ -18,6 +19,7 @@ export const meshKinds: readonly Kind[] = [
   endpointsKind,
   endpointSliceKind,
   podKind,
+  secretKind,
   serviceEntryKind,
   workloadEntryKind,
   destinationRuleKind,

@@ -21,6 +21,7 @@ import { loadAssignment } from './endpoint.ts';
 import { adsSource, bytesOf, durationOf, pack } from './message.ts';
 import type { Recipe } from './resource-cache.ts';
 import { type PortPolicy, portPolicy } from './traffic-policy.ts';
+import { clientTransportSocket } from './transport-socket.ts';
 
 export interface ClusterInput {
   service: MeshService;
@@ -70,8 +71,9 @@ function outboundCluster(input: ClusterInput): Partial<Cluster> {
     ...discovery(input, policy),
     connectTimeout: durationOf((timeout && durationMs(timeout)) || connectTimeoutMs),
     ...(grpcClient && { lbPolicy: Cluster_LbPolicy.ROUND_ROBIN }),
+    ...transport(input, policy),
     circuitBreakers: circuitBreakers(policy),
-    typedExtensionProtocolOptions: protocolOptions(input.http2 && (port.protocol === 'http2' || port.protocol === 'grpc'), policy),
+    typedExtensionProtocolOptions: protocolOptions(speaksHttp2(port, input.http2), policy),
     metadata: Metadata.fromPartial({ filterMetadata: { istio: istioMetadata(input) } }),
   };
 }
@@ -100,6 +102,17 @@ function discovery(input: ClusterInput, policy: PortPolicy): Partial<Cluster> {
     dnsRefreshRate: durationOf(60_000),
     respectDnsTtl: true,
   };
+}
+
+function transport({ service, port, http2 }: ClusterInput, policy: PortPolicy): Partial<Cluster> {
+  const applicationProtocols = speaksHttp2(port, http2) ? ['h2'] : [];
+  const transportSocket = clientTransportSocket(policy.tls, { hostname: service.hostname, applicationProtocols });
+  return transportSocket ? { transportSocket } : {};
+}
+
+/** `http2`: whether the proxy does. */
+function speaksHttp2({ protocol }: MeshPort, http2: boolean): boolean {
+  return http2 && (protocol === 'http2' || protocol === 'grpc');
 }
 
 /** Istio's default is least request. */

@@ -11,7 +11,7 @@ export interface GatewayServer {
   server: Server;
 }
 
-/** `tls`: passed through, told apart by server name. */
+/** `tls`: told apart by server name, whether TLS ends here or passes through. */
 type GatewayProtocol = 'http' | 'tcp' | 'tls';
 
 export interface GatewayPort {
@@ -23,15 +23,14 @@ export interface GatewayPort {
 }
 
 /**
- * A server's port is one of the gateway's Service, whose target port is listened at, or else that port itself. Servers that end TLS are
- * left out (fold reports them); where protocols clash, the older Gateway has the port.
+ * A server's port is one of the gateway's Service, whose target port is listened at, or else that port itself. Where protocols clash,
+ * the older Gateway has the port.
  */
 export function gatewayPorts(view: ProxyView): GatewayPort[] {
   const ports = new Map<number, { number: number; protocol: GatewayProtocol; servers: GatewayServer[] }>();
   for (const gateway of view.gateways) {
     for (const server of gateway.object.spec.servers ?? []) {
       const protocol = serverProtocol(server);
-      if (protocol === undefined) continue;
       const number = listenPort(view, server.port.number);
       let port = ports.get(number);
       if (!port) ports.set(number, (port = { number, protocol, servers: [] }));
@@ -41,12 +40,19 @@ export function gatewayPorts(view: ProxyView): GatewayPort[] {
   return [...ports.values()].sort((a, b) => a.number - b.number);
 }
 
-/** Undefined for what is not served yet. */
-function serverProtocol({ port, tls }: Server): GatewayProtocol | undefined {
+/** What a server does with the connections that are for it. */
+export function serverKind({ port, tls }: Server): 'http' | 'tcp' | 'https' | 'tls-terminated' | 'tls-passthrough' {
   const declared = declaredProtocol(port.protocol, port.name);
-  if (declared === 'https' || declared === 'tls') return tls?.mode === 'PASSTHROUGH' ? 'tls' : undefined;
-  if (tls) return undefined;
-  return isHttp(declared) ? 'http' : 'tcp';
+  if (declared !== 'https' && declared !== 'tls') return isHttp(declared) ? 'http' : 'tcp';
+  // Istio takes TLS without a mode for one that is passed through.
+  const mode = tls?.mode ?? 'PASSTHROUGH';
+  if (mode === 'PASSTHROUGH' || mode === 'AUTO_PASSTHROUGH') return 'tls-passthrough';
+  return declared === 'https' ? 'https' : 'tls-terminated';
+}
+
+function serverProtocol(server: Server): GatewayProtocol {
+  const kind = serverKind(server);
+  return kind === 'http' || kind === 'tcp' ? kind : 'tls';
 }
 
 function listenPort(view: ProxyView, number: number): number {
@@ -56,6 +62,11 @@ function listenPort(view: ProxyView, number: number): number {
     if (target !== undefined) return target;
   }
   return number;
+}
+
+/** The hosts of a server without the namespaces that may stand before them; lower case. */
+export function serverHosts({ hosts }: Server): string[] {
+  return (hosts ?? []).map((text) => text.slice(text.indexOf('/') + 1).toLowerCase());
 }
 
 /** Hosts at which `service` is reached through `server`; `namespace/host` in the server admits VirtualServices of that namespace alone. */

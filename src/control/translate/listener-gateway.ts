@@ -1,11 +1,11 @@
 // Listeners of a gateway: one per port of the Gateways that select it.
 import type { ProxyView } from '#control/view/proxy-view';
-import { gatewayPorts } from './gateway-server.ts';
+import { type GatewayPort, type GatewayServer, gatewayPorts, serverHosts, serverKind } from './gateway-server.ts';
 import { httpConnectionManager, type ListenerOptions } from './http-connection-manager.ts';
 import { direction, filterChain, type ListenerInput, listenerOptions, optionsKey } from './listener.ts';
 import { type ConnectionChain, connectionListener } from './listener-tcp.ts';
 import { socketAddress } from './message.ts';
-import { gatewayRouteName } from './route-gateway.ts';
+import { applicationProtocols, plainRouteName, secureRouteName } from './route-gateway.ts';
 import type { ClusterWeight } from './tcp-proxy.ts';
 import { gatewayTcpDestinations } from './tcp-route.ts';
 import { gatewayTlsChains } from './tls-route.ts';
@@ -14,13 +14,35 @@ export function gatewayListeners(view: ProxyView): ListenerInput[] {
   const options = listenerOptions(view);
   return gatewayPorts(view).flatMap((port) => {
     if (port.protocol === 'http') return [httpListener(port.number, options)];
-    const chains = port.protocol === 'tls' ? gatewayTlsChains(view, port) : tcpChains(gatewayTcpDestinations(view, port));
-    return chains.length > 0 ? [passingListener(port.number, chains, options)] : [];
+    const chains = port.protocol === 'tls' ? tlsChains(view, port) : tcpChains(gatewayTcpDestinations(view, port));
+    return chains.length > 0 ? [chainListener(port.number, chains, options)] : [];
   });
 }
 
 function tcpChains(clusters: readonly ClusterWeight[] | undefined): ConnectionChain[] {
-  return clusters?.length ? [{ serverNames: [], prefixRanges: [], clusters, metadata: undefined }] : [];
+  return clusters?.length ? [{ serverNames: [], prefixRanges: [], target: { kind: 'clusters', clusters }, metadata: undefined }] : [];
+}
+
+function tlsChains(view: ProxyView, port: GatewayPort): ConnectionChain[] {
+  return port.servers.flatMap((bound) => {
+    const alone = { ...port, servers: [bound] };
+    return serverKind(bound.server) === 'tls-passthrough' ? gatewayTlsChains(view, alone) : terminatedChains(view, alone, bound);
+  });
+}
+
+/** TLS ends here; `*` is every name, which a filter chain says by naming none. */
+function terminatedChains(view: ProxyView, port: GatewayPort, bound: GatewayServer): ConnectionChain[] {
+  const { server } = bound;
+  const hosts = serverHosts(server);
+  const common = {
+    serverNames: hosts.includes('*') ? [] : hosts,
+    prefixRanges: [],
+    tls: { server: server.tls ?? {}, applicationProtocols: applicationProtocols(server, view.proxy.http2) },
+    metadata: undefined,
+  };
+  if (serverKind(server) === 'https') return [{ ...common, target: { kind: 'http', routes: secureRouteName(bound) } }];
+  const clusters = gatewayTcpDestinations(view, port);
+  return clusters?.length ? [{ ...common, target: { kind: 'clusters', clusters } }] : [];
 }
 
 function httpListener(port: number, options: ListenerOptions): ListenerInput {
@@ -33,14 +55,14 @@ function httpListener(port: number, options: ListenerOptions): ListenerInput {
       trafficDirection: direction.outbound,
       filterChains: [
         filterChain(name, [
-          httpConnectionManager({ ...options, place: 'gateway', statPrefix: `outbound_${name}`, routes: gatewayRouteName(port) }),
+          httpConnectionManager({ ...options, place: 'gateway', statPrefix: `outbound_${name}`, routes: plainRouteName(port) }),
         ]),
       ],
     }),
   };
 }
 
-function passingListener(port: number, chains: readonly ConnectionChain[], options: ListenerOptions): ListenerInput {
+function chainListener(port: number, chains: readonly ConnectionChain[], options: ListenerOptions): ListenerInput {
   const address = '0.0.0.0';
   return connectionListener({ address, port, chains, chainName: `${address}_${port}`, bindToPort: true, otherwise: undefined }, options);
 }

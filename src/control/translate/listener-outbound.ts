@@ -89,7 +89,8 @@ function connectionListeners(view: ProxyView): ConnectionListener[] {
 
 function connectionChains(view: ProxyView, service: MeshService, port: MeshPort, address: string): ConnectionChain[] {
   if (port.protocol === 'tls' || port.protocol === 'https') return tlsChains(view, service, port, address !== anyAddress);
-  return [{ serverNames: [], prefixRanges: [], clusters: tcpDestinations(view, service, port), metadata: undefined }];
+  const clusters = tcpDestinations(view, service, port);
+  return [{ serverNames: [], prefixRanges: [], target: { kind: 'clusters', clusters }, metadata: undefined }];
 }
 
 /** Address ranges cannot be listened at; a service without addresses is expected anywhere. */

@@ -1,15 +1,17 @@
-// Listeners that pass connections on as they are: TCP, and TLS told apart by server name.
+// Listeners whose connections are told apart before they are served: TCP, and TLS by server name, which passes through or ends here.
 import type { Metadata } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import {
+  type Filter,
   type FilterChain,
   FilterChain as FilterChainMessage,
   type ListenerFilter,
 } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import { TlsInspector } from '#codec/protobuf/generated/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
-import type { ListenerOptions } from './http-connection-manager.ts';
+import { httpConnectionManager, type ListenerOptions } from './http-connection-manager.ts';
 import { direction, filterChain, type ListenerInput, optionsKey } from './listener.ts';
 import { pack, socketAddress } from './message.ts';
 import { type ClusterWeight, tcpProxy } from './tcp-proxy.ts';
+import { type ServerTls, serverTransportSocket } from './transport-socket.ts';
 
 /** Where the connections go that meet its conditions. */
 export interface ConnectionChain {
@@ -17,10 +19,15 @@ export interface ConnectionChain {
   serverNames: readonly string[];
   /** Of the destination address; none: any. */
   prefixRanges: readonly string[];
-  clusters: readonly ClusterWeight[];
+  target: ChainTarget;
+  /** TLS that ends here; otherwise what comes is passed on as it is. */
+  tls?: { server: ServerTls; applicationProtocols: readonly string[] };
   /** Of the rule that it was made from. */
   metadata: Metadata | undefined;
 }
+
+/** `routes`: the name of a route configuration. */
+type ChainTarget = { kind: 'clusters'; clusters: readonly ClusterWeight[] } | { kind: 'http'; routes: string };
 
 export interface ConnectionListener {
   address: string;
@@ -38,7 +45,7 @@ export function connectionListener(listener: ConnectionListener, options: Listen
   const { address, port, bindToPort, otherwise } = listener;
   const name = `${address}_${port}`;
   const chains = withoutTwins(listener.chains);
-  const bySni = chains.some(({ serverNames }) => serverNames.length > 0);
+  const bySni = chains.some(({ serverNames, tls }) => serverNames.length > 0 || tls);
   const takesAll = chains.some((chain) => conditionsKey(chain) === anything);
   return {
     name,
@@ -58,15 +65,21 @@ export function connectionListener(listener: ConnectionListener, options: Listen
 }
 
 function chainMessage(chain: ConnectionChain, { address, port, chainName }: ConnectionListener, options: ListenerOptions): FilterChain {
-  const { serverNames, prefixRanges, clusters, metadata } = chain;
-  const statPrefix = clusters.length === 1 && clusters[0] ? clusters[0].name : `outbound_${address}_${port}`;
+  const { serverNames, prefixRanges, target, tls, metadata } = chain;
   const match = { serverNames: [...serverNames], prefixRanges: prefixRanges.map(range) };
   return FilterChainMessage.fromPartial({
     name: chainName,
-    filters: [tcpProxy(statPrefix, clusters, options)],
+    filters: [targetFilter(target, `outbound_${address}_${port}`, options)],
+    ...(tls && { transportSocket: serverTransportSocket(tls.server, tls.applicationProtocols) }),
     ...(conditionsKey(chain) !== anything && { filterChainMatch: match }),
     ...(metadata && { metadata }),
   });
+}
+
+function targetFilter(target: ChainTarget, statPrefix: string, options: ListenerOptions): Filter {
+  if (target.kind === 'http') return httpConnectionManager({ ...options, place: 'gateway', statPrefix, routes: target.routes });
+  const [only, second] = target.clusters;
+  return tcpProxy(only && !second ? only.name : statPrefix, target.clusters, options);
 }
 
 /** `10.0.0.0/8`, or one address. */

@@ -19,7 +19,9 @@ export function tlsChains(view: ProxyView, service: MeshService, port: MeshPort,
   const routed = decides ? ruleChains(decides, meshGateway, port.number, view) : [];
   if (routed.length > 0) return routed;
   const clusters = [{ name: outboundClusterName(port.number, '', service.hostname), weight: 1 }];
-  return [{ serverNames: addressed ? [] : [service.hostname], prefixRanges: [], clusters, metadata: undefined }];
+  return [
+    { serverNames: addressed ? [] : [service.hostname], prefixRanges: [], target: { kind: 'clusters', clusters }, metadata: undefined },
+  ];
 }
 
 /** Of a gateway's port that passes TLS through. */
@@ -37,7 +39,12 @@ function ruleChains(service: MeshVirtualService, gateway: string, port: number, 
     if (!clusters) return [];
     return match
       .filter((condition) => holds(condition, service, gateway, port, view))
-      .map((condition) => ({ ...conditionsOf(condition), clusters, metadata: ruleMetadata(service, `spec.tls[${i}]`) }));
+
+      .map((condition) => ({
+        ...conditionsOf(condition),
+        target: { kind: 'clusters', clusters },
+        metadata: ruleMetadata(service, `spec.tls[${i}]`),
+      }));
   });
 }
 

@@ -6,7 +6,6 @@ import type { Interest } from '#xds/subscription';
 import { type ClusterInput, carriesEndpoints, clusterRecipe } from './cluster.ts';
 import { blackHoleCluster, inboundPassthroughCluster, parseOutboundClusterName, passthroughCluster } from './cluster-name.ts';
 import { type EndpointInput, endpointRecipe } from './endpoint.ts';
-import { gatewayPorts } from './gateway-server.ts';
 import { apiListener, apiRoutes } from './grpc-client.ts';
 import { fixedClusterRecipe, inboundClusterRecipe } from './inbound-cluster.ts';
 import { type ListenerInput, listenerRecipe } from './listener.ts';
@@ -14,9 +13,10 @@ import { gatewayListeners } from './listener-gateway.ts';
 import { inboundListeners } from './listener-inbound.ts';
 import { outboundListeners } from './listener-outbound.ts';
 import type { ResourceCache } from './resource-cache.ts';
-import { gatewayRouteName, gatewayRoutes } from './route-gateway.ts';
+import { gatewayRoutes } from './route-gateway.ts';
 import { httpProxyRouteConfiguration, httpProxyRoutes, outboundRoutes } from './route-outbound.ts';
 import { ScopeMemo } from './scope-memo.ts';
+import { secretInput, secretRecipe } from './secret.ts';
 
 export class Translator {
   private readonly shared = new ScopeMemo();
@@ -42,7 +42,7 @@ export class Translator {
       case typeUrl.route:
         return present([...interest.names].map((name) => this.routes(view, name)));
       case typeUrl.secret:
-        return [];
+        return present([...interest.names].map((name) => secretInput(view, name))).map((input) => this.cache.make(secretRecipe, input));
     }
   }
 
@@ -79,10 +79,7 @@ export class Translator {
 
   private routes(view: ProxyView, name: string): Resource | undefined {
     if (name.startsWith('outbound|')) return apiRoutes(this.cache, view, name);
-    if (view.proxy.type === 'router') {
-      const port = gatewayPorts(view).find((candidate) => candidate.protocol === 'http' && gatewayRouteName(candidate.number) === name);
-      return port && gatewayRoutes(this.cache, view, port);
-    }
+    if (view.proxy.type === 'router') return gatewayRoutes(this.cache, view, name);
     if (name !== httpProxyRoutes && !/^\d{1,5}$/.test(name)) return undefined;
     const labels = view.scope.bySourceLabels ? JSON.stringify(view.labels) : '';
     return this.shared.get(view.scope, `routes ${name} ${labels}`, () =>

@@ -1,5 +1,5 @@
 // One virtual host: its domains, and its routes from the rules of VirtualServices or straight to a service.
-import { Route, VirtualHost } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
+import { Route, VirtualHost, VirtualHost_TlsRequirementType } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import { typeUrl } from '#xds/resource-type';
 import { headerLists } from './header-operations.ts';
 import { bytesOf } from './message.ts';
@@ -26,6 +26,8 @@ export interface VirtualHostInput {
   name: string;
   domains: readonly string[];
   rules: readonly SelectedRule[];
+  /** Plain requests are sent to https. */
+  redirectsToHttps?: boolean;
   fallback: Fallback;
 }
 
@@ -33,13 +35,20 @@ export interface VirtualHostInput {
 export const virtualHostRecipe: Recipe<VirtualHostInput> = {
   type: typeUrl.route,
   name: ({ name }) => name,
-  key: ({ name, domains, rules, fallback }) => JSON.stringify([name, domains, rules.map(ruleKey), fallback]),
+  key: ({ name, domains, rules, redirectsToHttps, fallback }) =>
+    JSON.stringify([name, domains, rules.map(ruleKey), redirectsToHttps, fallback]),
   build: (input) => bytesOf(VirtualHost, virtualHost(input)),
 };
 
-export function virtualHost({ name, domains, rules, fallback }: VirtualHostInput): Partial<VirtualHost> {
+export function virtualHost({ name, domains, rules, redirectsToHttps, fallback }: VirtualHostInput): Partial<VirtualHost> {
   const routes = rules.flatMap(ruleRoutes);
-  return { name, domains: [...domains], routes: [...routes, ...fallbackRoutes(fallback)], includeRequestAttemptCount: true };
+  return {
+    name,
+    domains: [...domains],
+    routes: [...routes, ...fallbackRoutes(fallback)],
+    ...(redirectsToHttps && { requireTls: VirtualHost_TlsRequirementType.ALL }),
+    includeRequestAttemptCount: true,
+  };
 }
 
 function fallbackRoutes(fallback: Fallback): Route[] {

@@ -9,6 +9,7 @@ import type { StringMatcher } from '#codec/protobuf/generated/envoy/type/matcher
 import { type FractionalPercent, FractionalPercent_DenominatorType } from '#codec/protobuf/generated/envoy/type/v3/percent';
 import type { HeaderTest, QueryTest, RouteMatch } from '#proxy/route/route-match';
 import {
+  anything,
   compileRegex,
   contains,
   endsWith,
@@ -21,7 +22,6 @@ import {
 import type { Findings } from './findings.ts';
 
 const never = stringTest('nothing', () => false);
-const always = stringTest('anything', () => true);
 
 export function decodeStringMatcher(matcher: StringMatcher, field: string, findings: Findings): StringTest {
   const { matchPattern, ignoreCase } = matcher;
@@ -110,7 +110,7 @@ export function decodeRouteMatch(match: EnvoyRouteMatch | undefined, field: stri
 function decodePath(specifier: EnvoyRouteMatch['pathSpecifier'], ignoreCase: boolean, field: string, findings: Findings): StringTest {
   switch (specifier?.$case) {
     case 'prefix':
-      return specifier.value === '/' || specifier.value === '' ? always : startsWith(specifier.value, ignoreCase);
+      return specifier.value === '/' || specifier.value === '' ? anything : startsWith(specifier.value, ignoreCase);
     case 'path':
       return exactly(specifier.value, ignoreCase);
     case 'pathSeparatedPrefix': {
@@ -121,7 +121,7 @@ function decodePath(specifier: EnvoyRouteMatch['pathSpecifier'], ignoreCase: boo
     case 'safeRegex':
       return decodeRegex(specifier.value.regex, field, findings);
     case 'connectMatcher':
-      return always;
+      return anything;
     default:
       findings.report(field, `path specifier ${specifier?.$case ?? 'is missing'}${specifier ? ' is not supported' : ''}`);
       return never;

@@ -5,9 +5,11 @@ import type {
   Route as EnvoyRoute,
   VirtualHost as EnvoyVirtualHost,
 } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
+import { VirtualHost_TlsRequirementType as TlsRequirement } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import { HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/http/fault/v3/fault';
 import type { Route } from '#proxy/route/route';
-import { RouteTable, type VirtualHost } from '#proxy/route/route-table';
+import { type MatchedRoute, RouteTable, type VirtualHost } from '#proxy/route/route-table';
+import { anything, exactly } from '#proxy/route/string-matcher';
 import { decodeFault } from './decode-fault.ts';
 import { decodeHeaderMutations } from './decode-header-mutations.ts';
 import { decodeRouteMatch } from './decode-matcher.ts';
@@ -40,18 +42,36 @@ export function decodeRouteTable(config: RouteConfiguration, version: string, fi
 function decodeVirtualHost(host: EnvoyVirtualHost, table: RouteConfiguration, field: string, findings: Findings): VirtualHost {
   if (host.domains.length === 0) findings.report(`${field}.domains`, 'is empty');
   if (host.matcher !== undefined) findings.report(`${field}.matcher`, 'is not supported');
+  const routes = host.routes.map((route, i): MatchedRoute => {
+    const at = `${field}.routes[${i}]`;
+    return {
+      match: decodeRouteMatch(route.match, `${at}.match`, findings),
+      route: decodeRoute(route, host, table, at, findings),
+    };
+  });
+  if (host.requireTls !== TlsRequirement.NONE) routes.unshift(redirectToTls(host, field, findings));
+  return { name: host.name, domains: host.domains.map((domain) => domain.toLowerCase()), routes };
+}
+
+/** Envoy's `require_tls` is as good as a first route that takes every plain request. */
+function redirectToTls(host: EnvoyVirtualHost, field: string, findings: Findings): MatchedRoute {
+  if (host.requireTls !== TlsRequirement.ALL) findings.report(`${field}.require_tls`, 'is supported as ALL and NONE');
+  const plain = { name: ':scheme', test: exactly('https'), invert: true, missingAsEmpty: false };
   return {
-    name: host.name,
-    domains: host.domains.map((domain) => domain.toLowerCase()),
-    routes: host.routes.map((route, i) => {
-      const at = `${field}.routes[${i}]`;
-      return {
-        match: decodeRouteMatch(route.match, `${at}.match`, findings),
-        route: decodeRoute(route, host, table, at, findings),
-      };
-    }),
+    match: { path: anything, connect: false, headers: [plain], query: [], fraction: 1 },
+    route: {
+      name: 'https-redirect',
+      virtualHost: host.name,
+      action: { kind: 'redirect', status: 301, location: ({ authority, path }) => `https://${authority}${path}` },
+      requestHeaders: noMutations,
+      responseHeaders: noMutations,
+      fault: undefined,
+      origin: undefined,
+    },
   };
 }
+
+const noMutations = decodeHeaderMutations([], []);
 
 function decodeRoute(route: EnvoyRoute, host: EnvoyVirtualHost, table: RouteConfiguration, field: string, findings: Findings): Route {
   const levels: HeaderOptions[] = [route, host, table];

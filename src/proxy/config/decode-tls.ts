@@ -16,6 +16,7 @@ import {
   UpstreamTlsContext,
 } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/tls';
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
+import { type StringTest, stringTest } from '#proxy/route/string-matcher';
 import { decodeStringMatcher } from './decode-matcher.ts';
 import { type Findings, messageName, milliseconds } from './findings.ts';
 import type {
@@ -209,7 +210,19 @@ function decodeSubjectAltName({ sanType, matcher }: SubjectAltNameMatcher, field
     findings.report(field, type === undefined ? `type ${sanType} is not supported` : 'has no matcher');
     return [];
   }
-  return [{ type, test: decodeStringMatcher(matcher, field, findings) }];
+  const { matchPattern } = matcher;
+  // Of a certificate for `*.example.com` an exact `a.example.com` is content with: Envoy's rule for names of hosts.
+  const test =
+    type === 'DNS' && matchPattern?.$case === 'exact' ? hostNameTest(matchPattern.value) : decodeStringMatcher(matcher, field, findings);
+  return [{ type, test }];
+}
+
+function hostNameTest(name: string): StringTest {
+  const wanted = name.toLowerCase();
+  return stringTest(`exactly "${name}"`, (value) => {
+    const given = value.toLowerCase();
+    return given === wanted || (given.startsWith('*.') && wanted.slice(wanted.indexOf('.')) === given.slice(1));
+  });
 }
 
 function decodeSource(source: EnvoyDataSource | undefined, field: string, findings: Findings): DataSource | undefined {

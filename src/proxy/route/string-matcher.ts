@@ -11,6 +11,8 @@ export function stringTest(expects: string, test: (value: string) => boolean): S
   return Object.assign(test, { expects });
 }
 
+export const anything = stringTest('anything', () => true);
+
 const inAnyCase = (ignoreCase: boolean) => (ignoreCase ? ' in any case' : '');
 
 export function exactly(expected: string, ignoreCase = false): StringTest {
