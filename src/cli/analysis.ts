@@ -4,7 +4,7 @@ import picocolors from 'picocolors';
 import { analyze } from '#analysis/analyze';
 import type { Finding } from '#analysis/analyzer';
 import { allAnalyzers, defaultAnalyzers } from '#analysis/analyzers';
-import { atLeast, type Level, levelOf, nameOf } from '#analysis/code';
+import { atLeast, documentationUrlOf, type Level, levelOf, nameOf } from '#analysis/code';
 import { defaultIngressGateway } from '#analysis/default-ingress-gateway';
 import { type MeshConfig, parseMeshConfig } from '#analysis/mesh-config';
 import { Resources } from '#analysis/resources';
@@ -162,6 +162,7 @@ function line(finding: Finding, color: boolean): string {
 /** istioctl's fields, with the field and how to mend it. */
 function row(finding: Finding) {
   const { code, object, field, message, hint } = finding;
+  const documentationUrl = documentationUrlOf(code);
   return {
     code,
     name: nameOf(code),
@@ -171,7 +172,7 @@ function row(finding: Finding) {
     ...(field !== '' && { field }),
     message,
     ...(hint !== undefined && { hint }),
-    ...(code.startsWith('IST') && { documentationUrl: `https://istio.io/v1.30/docs/reference/config/analysis/${code.toLowerCase()}/` }),
+    ...(documentationUrl !== undefined && { documentationUrl }),
   };
 }
 

@@ -1,6 +1,8 @@
 // What the command line shows of a running mesh: its proxies, what they hold, and whether that is what they should hold.
 import { beforeAll, describe, expect, test } from 'vitest';
+import { virtualServiceKind } from '#api/kinds/virtual-service';
 import { useMesh, whyNotBuilt } from './mesh-fixture.ts';
+import { until } from './until.ts';
 
 const mesh = useMesh();
 
@@ -95,4 +97,27 @@ describe('proxy-config', () => {
     const unknown = await mesh.lateen(['pc', 'log', 'ratings-v1', '--level', 'http2:debug']);
     expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('400: logger http2 is not known')]);
   });
+});
+
+test('findings are kept on the resources, and go when they are mended; neither is an edit to the proxies', async () => {
+  const messages = async () => {
+    const object = (await mesh.store.get(virtualServiceKind, 'default', 'ratings')) as
+      | { status?: { validationMessages?: { level: string }[] } }
+      | undefined;
+    return object?.status?.validationMessages?.map(({ level }) => level);
+  };
+  const toHost = (host: string) =>
+    mesh.apply(
+      `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: ratings}\nspec: {hosts: [ratings], http: [{route: [{destination: {host: ${host}}}]}]}\n`,
+    );
+  await toHost('nowhere');
+  await mesh.untilSynced();
+  const routes = async () =>
+    (await mesh.admin('productpage-v1', '/config_dump?resource=dynamic_route_configs&mask=version_info,last_updated')).body;
+  const before = await routes();
+  await until('it is found', async () => (await messages())?.includes('ERROR') || (await messages()));
+  expect(await routes()).toBe(before);
+  await toHost('ratings');
+  await until('it is forgotten', async () => (await messages()) === undefined || (await messages()));
+  expect((await mesh.lateen(['apply', '-f', '-'], rules)).stdout).toMatch(/unchanged\n.*unchanged\n$/);
 });
