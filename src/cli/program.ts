@@ -5,6 +5,7 @@ import { addAnalyze } from './commands/analyze.ts';
 import { addApply } from './commands/apply.ts';
 import { addCrd } from './commands/crd.ts';
 import { addDelete } from './commands/delete.ts';
+import { addDescribe } from './commands/describe.ts';
 import { addGet } from './commands/get.ts';
 import { addProxyConfig } from './commands/proxy-config.ts';
 import { addProxyStatus } from './commands/proxy-status.ts';
@@ -39,7 +40,8 @@ Examples:
   $ lateen up --sample bookinfo              start a mesh with a sample
   $ lateen apply -f virtual-service.yaml     change its routes
   $ lateen get virtualservices -A            see what it holds
-  $ lateen proxy-status                      see whether all proxies have it`,
+  $ lateen proxy-status                      see whether all proxies have it
+  $ lateen describe pod reviews-v1           see what acts on a pod`,
     );
   const session = new Session(context, command);
   addApply(command, session);
@@ -47,6 +49,7 @@ Examples:
   addDelete(command, session);
   addProxyStatus(command, session);
   addProxyConfig(command, session);
+  addDescribe(command, session);
   addValidate(command, session);
   addAnalyze(command, session);
   addCrd(command, session);

@@ -99,6 +99,14 @@ describe('proxy-config', () => {
   });
 });
 
+test('describe knows which proxies are connected, and what leads to a pod', async () => {
+  const pod = await shown('describe', 'pod', 'reviews-v2');
+  expect(pod).not.toContain('not part of the mesh');
+  expect(pod).toContain('   Matching subsets: v2\n      Non-matching subsets: v1\n');
+  expect(pod).toContain('   Route to reviews subset v2 for end-user=jason (standard input:');
+  expect(await shown('x', 'describe', 'service', 'productpage')).toContain('Exposed on Gateway bookinfo-gateway: 80/HTTP for *\n');
+});
+
 test('findings are kept on the resources, and go when they are mended; neither is an edit to the proxies', async () => {
   const messages = async () => {
     const object = (await mesh.store.get(virtualServiceKind, 'default', 'ratings')) as

@@ -1,5 +1,5 @@
 // `lateen proxy-config`: what a proxy holds, ours or an Envoy whose config dump is in a file, as istioctl shows it.
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ProxyConfigOptions, SectionName } from '../proxy-config/run.ts';
 import type { Session } from '../session.ts';
 
@@ -64,12 +64,12 @@ Examples:
   $ lateen pc listener --file dump.json              of any Envoy: curl ADMIN/config_dump?include_eds > dump.json
   $ lateen pc log ratings-v1 --level debug`,
     );
-  for (const section of sectionCommands) group.addCommand(sectionCommand(section, session));
-  group.addCommand(logCommand(session));
+  for (const section of sectionCommands) addSection(group, section, session);
+  addLog(group, session);
 }
 
-function sectionCommand({ name, aliases, summary, filters }: SectionCommand, session: Session): Command {
-  const command = shared(new Command(name), session)
+function addSection(group: Command, { name, aliases, summary, filters }: SectionCommand, session: Session): void {
+  const command = ofPod(group.command(name))
     .aliases(aliases)
     .summary(summary)
     .argument('[pod]', 'POD[.NAMESPACE], or deployment/NAME')
@@ -83,14 +83,14 @@ function sectionCommand({ name, aliases, summary, filters }: SectionCommand, ses
     const [words, description]: Flag = flags[filter];
     command.option(words, description);
   }
-  return command.action(async (pod: string | undefined, options: ProxyConfigOptions) => {
+  command.action(async (pod: string | undefined, options: ProxyConfigOptions) => {
     const { showProxyConfig } = await import('../proxy-config/run.ts');
     await showProxyConfig(session, name, pod, options);
   });
 }
 
-function logCommand(session: Session): Command {
-  return shared(new Command('log'), session)
+function addLog(group: Command, session: Session): void {
+  ofPod(group.command('log'))
     .alias('o')
     .summary('the levels of its loggers; sets them')
     .argument('<pod>', 'POD[.NAMESPACE], or deployment/NAME')
@@ -102,13 +102,10 @@ function logCommand(session: Session): Command {
     });
 }
 
-function shared(command: Command, { context }: Session): Command {
+function ofPod(command: Command): Command {
   return command
     .option('-n, --namespace <name>', 'of the pod', 'default')
-    .option('--proxy-admin-port <port>', 'of its admin interface', port, 15_000)
-    .configureOutput({ writeOut: context.stdout, writeErr: context.stderr })
-    .showSuggestionAfterError()
-    .exitOverride();
+    .option('--proxy-admin-port <port>', 'of its admin interface', port, 15_000);
 }
 
 function port(text: string): number {
