@@ -12,6 +12,7 @@ import { conflictingServers } from './analyzers/conflicting-servers.ts';
 import { conflictingSubsets } from './analyzers/conflicting-subsets.ts';
 import { deprecation } from './analyzers/deprecation.ts';
 import { envoyPatch } from './analyzers/envoy-patch.ts';
+import { envoyValue } from './analyzers/envoy-value.ts';
 import { externalControlPlane } from './analyzers/external-control-plane.ts';
 import { gatewayApiCrdVersion } from './analyzers/gateway-api-crd-version.ts';
 import { gatewayApiSelector } from './analyzers/gateway-api-selector.ts';
@@ -53,6 +54,7 @@ export const defaultAnalyzers: readonly Analyzer[] = [
   conflictingSubsets,
   deprecation,
   envoyPatch,
+  envoyValue,
   externalControlPlane,
   gatewayApiCrdVersion,
   gatewayApiSelector,
