@@ -16,6 +16,7 @@ import { envoyValue } from './analyzers/envoy-value.ts';
 import { externalControlPlane } from './analyzers/external-control-plane.ts';
 import { gatewayApiCrdVersion } from './analyzers/gateway-api-crd-version.ts';
 import { gatewayApiSelector } from './analyzers/gateway-api-selector.ts';
+import { gatewayApiServedVersion } from './analyzers/gateway-api-served-version.ts';
 import { gatewayCertificate } from './analyzers/gateway-certificate.ts';
 import { gatewaySecret } from './analyzers/gateway-secret.ts';
 import { ingressGatewayPort } from './analyzers/ingress-gateway-port.ts';
@@ -88,3 +89,6 @@ export const defaultAnalyzers: readonly Analyzer[] = [
 
 /** With those that are run only when they are asked for: Alpha annotations are everywhere. */
 export const allAnalyzers: readonly Analyzer[] = [...defaultAnalyzers, alphaAnnotations];
+
+/** Of an installation or an upgrade, not of the resources: `precheck` runs them. */
+export const precheckAnalyzers: readonly Analyzer[] = [gatewayApiServedVersion];

@@ -6,6 +6,7 @@ import { addApply } from './commands/apply.ts';
 import { addCrd } from './commands/crd.ts';
 import { addDelete } from './commands/delete.ts';
 import { addDescribe } from './commands/describe.ts';
+import { addExperimental } from './commands/experimental.ts';
 import { addGet } from './commands/get.ts';
 import { addProxyConfig } from './commands/proxy-config.ts';
 import { addProxyStatus } from './commands/proxy-status.ts';
@@ -50,6 +51,7 @@ Examples:
   addProxyStatus(command, session);
   addProxyConfig(command, session);
   addDescribe(command, session);
+  addExperimental(command, session);
   addValidate(command, session);
   addAnalyze(command, session);
   addCrd(command, session);

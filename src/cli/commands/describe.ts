@@ -1,21 +1,11 @@
-// `lateen describe`: what acts on a pod or a service. Also as istioctl has it, below `experimental` or `x`.
+// `lateen describe`: what acts on a pod or a service.
 import type { Command } from 'commander';
 import type { DescribeOptions } from '../describe/run.ts';
 import type { Session } from '../session.ts';
 
 const collect = (value: string, all: string[]) => [...all, value];
 
-export function addDescribe(program: Command, session: Session): void {
-  describeCommand(program, session);
-  const experimental = program
-    .command('experimental', { hidden: true })
-    .alias('x')
-    .summary("istioctl's place for some commands")
-    .description('Commands that istioctl has below "experimental" or "x".');
-  describeCommand(experimental, session);
-}
-
-function describeCommand(parent: Command, session: Session): void {
+export function addDescribe(parent: Command, session: Session): void {
   const describe = parent
     .command('describe')
     .alias('des')
