@@ -30,3 +30,20 @@ export const dumpSections = {
 } as const satisfies Record<string, DumpSection>;
 
 export type DumpName = keyof typeof dumpSections;
+
+/** Fields of a Secret that nobody may read. */
+const secretFields = ['private_key', 'private_key_provider', 'password', 'session_ticket_keys', 'generic_secret', 'pkcs12'];
+const redactedText = '[redacted]';
+/** The same, as JSON writes bytes. */
+const redactedBytes = 'W3JlZGFjdGVkXQ==';
+
+/** A copy in which keys and passwords are as Envoy shows them: not at all. `hidden`: it is inside of one. */
+export function withoutSecrets<T>(value: T, hidden = false, name = ''): T {
+  if (Array.isArray(value)) return value.map((each) => withoutSecrets(each, hidden, name)) as T;
+  if (typeof value === 'object' && value !== null) {
+    const fields = Object.entries(value).map(([key, field]) => [key, withoutSecrets(field, hidden || secretFields.includes(key), key)]);
+    return Object.fromEntries(fields) as T;
+  }
+  if (!hidden || typeof value !== 'string' || name === 'filename') return value;
+  return (name === 'inline_bytes' ? redactedBytes : redactedText) as T;
+}

@@ -1,12 +1,13 @@
 // `proxy-config secret`: the certificates that a proxy holds, and until when they are good. Private keys are never shown. Pure.
 import { X509Certificate } from 'node:crypto';
+import { withoutSecrets } from '#xds/config-dump';
 import { at, type ConfigDump, textOf } from '../config-dump.ts';
 import type { Filters, Selection } from './section.ts';
 
 export function secrets(dump: ConfigDump, _: Filters, nowMs: number): Selection {
   const found = dump.resources('secret');
   return {
-    configs: found.map(({ config }) => withoutKeys(config)),
+    configs: found.map(({ config }) => withoutSecrets(config)),
     titles: ['RESOURCE NAME', 'TYPE', 'STATUS', 'VALID CERT', 'SERIAL NUMBER', 'NOT AFTER', 'NOT BEFORE'],
     rows: found.map(({ name, state, config }) => {
       const chain = at(config, 'tls_certificate', 'certificate_chain');
@@ -29,14 +30,4 @@ function certificateCells(source: unknown, nowMs: number): string[] {
   } catch {
     return ['false', '', '', '']; // there is none, or a file that only the proxy can read
   }
-}
-
-const secretFields = ['private_key', 'password', 'session_ticket_keys', 'generic_secret', 'private_key_provider'];
-
-function withoutKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutKeys);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, field]) => [key, secretFields.includes(key) ? '[redacted]' : withoutKeys(field)]),
-  );
 }

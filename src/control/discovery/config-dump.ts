@@ -2,7 +2,7 @@
 // laid beside each other. Secrets are never shown.
 import type { JsonValue } from '@bufbuild/protobuf';
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
-import { dumpSections } from '#xds/config-dump';
+import { dumpSections, withoutSecrets } from '#xds/config-dump';
 import type { Discovery } from './discovery.ts';
 
 type Section = { [key: string]: JsonValue };
@@ -18,7 +18,7 @@ export function dumpIntent(discovery: Discovery, proxyId: string, json: Canonica
     const subscription = subscriptions.get(typeUrl);
     const resources = subscription ? [...discovery.resources(proxy, typeUrl, subscription.interest).values()] : [];
     const entries = resources.map(({ name, version, body }): Section => {
-      const entry = { version_info: version, [item]: json.print(typeUrl, body.value) };
+      const entry = { version_info: version, [item]: withoutSecrets(json.print(typeUrl, body.value)) };
       return item === 'listener' ? { name, active_state: entry } : entry;
     });
     return { '@type': dumpType, [active]: entries };

@@ -1,9 +1,9 @@
-// `/config_dump` in Envoy's shape: what xDS gave, what of it is in force, what was refused and why. Pure.
+// `/config_dump` in Envoy's shape: what xDS gave, what of it is in force, what was refused and why; keys are left out. Pure.
 import type { JsonValue } from '@bufbuild/protobuf';
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
 import type { HeldResource, HeldResources, RejectedResource } from '#proxy/config/held-resources';
-import { bootstrapDumpType, type DumpName, type DumpSection, dumpSections } from '#xds/config-dump';
+import { bootstrapDumpType, type DumpName, type DumpSection, dumpSections, withoutSecrets } from '#xds/config-dump';
 import type { TypeUrl } from '#xds/resource-type';
 
 export interface DumpInput {
@@ -16,7 +16,7 @@ export interface DumpInput {
 export type Entry = { [key: string]: JsonValue };
 
 /** Envoy's order. Endpoints are large, and in the dump only when they are asked for. */
-const order: readonly DumpName[] = ['cluster', 'endpoint', 'listener', 'route'];
+const order: readonly DumpName[] = ['cluster', 'endpoint', 'listener', 'route', 'secret'];
 /** Where refused resources stand; listeners and routes have them beside what is in force. */
 const refusedLists: Partial<Record<DumpName, string>> = {
   cluster: 'dynamic_warming_clusters',
@@ -47,8 +47,9 @@ function dumpBootstrap({ bootstrap, startedWallMs }: DumpInput): Entry {
 function dumpSection(name: DumpName, { held }: DumpInput, json: CanonicalJson): Entry {
   const section = dumpSections[name];
   const resources = held.get(section.typeUrl);
-  // A listener is named beside its state.
-  const named = (resource: { name: string }, entry: Entry): Entry => (name === 'listener' ? { name: resource.name, ...entry } : entry);
+  // These are named beside their content.
+  const isNamed = name === 'listener' || name === 'secret';
+  const named = (resource: { name: string }, entry: Entry): Entry => (isNamed ? { name: resource.name, ...entry } : entry);
   const lists: Record<string, Entry[]> = { [section.active]: [] };
   for (const resource of resources?.all() ?? []) {
     const state = active(section, resource, json);
@@ -63,13 +64,13 @@ function dumpSection(name: DumpName, { held }: DumpInput, json: CanonicalJson): 
 }
 
 function active({ item, typeUrl }: DumpSection, { decoding, updatedWallMs }: HeldResource, json: CanonicalJson): Entry {
-  return { version_info: decoding.version, [item]: json.print(typeUrl, decoding.bytes), last_updated: time(updatedWallMs) };
+  return { version_info: decoding.version, [item]: withoutSecrets(json.print(typeUrl, decoding.bytes)), last_updated: time(updatedWallMs) };
 }
 
 function errorState({ item, typeUrl }: DumpSection, { decoding, rejectedWallMs, findings }: RejectedResource, json: CanonicalJson): Entry {
   return {
     error_state: {
-      failed_configuration: json.print(typeUrl, decoding.bytes),
+      failed_configuration: withoutSecrets(json.print(typeUrl, decoding.bytes)),
       last_update_attempt: time(rejectedWallMs),
       details: findings.join('\n'),
       version_info: decoding.version,
