@@ -82,6 +82,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   store: [...base, 'api', 'net'],
   apiserver: [...base, 'api', 'net', 'store'],
   analysis: [...base, 'api'],
+  diagnosis: [...base, 'api', 'store', 'analysis'],
   control: [...controlMay, ...controlStream],
   ...Object.fromEntries(controlStream.map((layer, i) => [layer, [...controlMay, ...controlStream.slice(0, i)]])),
   proxy: [...proxyMay, 'proxy/*'],

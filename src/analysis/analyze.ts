@@ -1,6 +1,7 @@
 // Runs analyzers over resources. Pure.
-import { keyOf } from '#api/kind';
-import type { Analyzer, Finding } from './analyzer.ts';
+import { type ApiObject, keyOf } from '#api/kind';
+import { messageOf } from '#foundation/mesh-error';
+import { type Analyzer, type Finding, finding } from './analyzer.ts';
 import { levelOf, levels } from './code.ts';
 import type { Resources } from './resources.ts';
 import { isSuppressedByAnnotation } from './suppression.ts';
@@ -8,17 +9,26 @@ import { isSuppressedByAnnotation } from './suppression.ts';
 /** What is wrong, the gravest first, then in the order of files and lines; the same thing is said once for each object. */
 export function analyze(resources: Resources, analyzers: readonly Analyzer[]): Finding[] {
   const found = new Map<string, Finding>();
-  for (const { kinds, check } of analyzers) {
-    for (const kind of kinds) {
+  for (const each of analyzers) {
+    for (const kind of each.kinds) {
       for (const object of resources.all(kind)) {
-        for (const finding of check(object, resources)) {
-          const key = `${finding.code} ${kind} ${keyOf(object.metadata)} ${finding.message}`;
-          if (!found.has(key) && !isSuppressedByAnnotation(finding)) found.set(key, finding);
+        for (const one of checked(each, object, resources)) {
+          const key = `${one.code} ${kind} ${keyOf(object.metadata)} ${one.message}`;
+          if (!found.has(key) && !isSuppressedByAnnotation(one)) found.set(key, one);
         }
       }
     }
   }
   return [...found.values()].sort(compare);
+}
+
+/** An analyzer that fails takes no other with it: it is a finding of its own. */
+function checked({ name, check }: Analyzer, object: ApiObject, resources: Resources): Finding[] {
+  try {
+    return [...check(object, resources)];
+  } catch (thrown) {
+    return [finding('IST0001', object, '', `${name} failed: ${messageOf(thrown)}`, 'this is a defect of Lateen: please report it')];
+  }
 }
 
 function compare(a: Finding, b: Finding): number {

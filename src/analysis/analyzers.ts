@@ -12,9 +12,11 @@ import { conflictingServers } from './analyzers/conflicting-servers.ts';
 import { conflictingSubsets } from './analyzers/conflicting-subsets.ts';
 import { deprecation } from './analyzers/deprecation.ts';
 import { envoyPatch } from './analyzers/envoy-patch.ts';
+import { envoyValue } from './analyzers/envoy-value.ts';
 import { externalControlPlane } from './analyzers/external-control-plane.ts';
 import { gatewayApiCrdVersion } from './analyzers/gateway-api-crd-version.ts';
 import { gatewayApiSelector } from './analyzers/gateway-api-selector.ts';
+import { gatewayApiServedVersion } from './analyzers/gateway-api-served-version.ts';
 import { gatewayCertificate } from './analyzers/gateway-certificate.ts';
 import { gatewaySecret } from './analyzers/gateway-secret.ts';
 import { ingressGatewayPort } from './analyzers/ingress-gateway-port.ts';
@@ -53,6 +55,7 @@ export const defaultAnalyzers: readonly Analyzer[] = [
   conflictingSubsets,
   deprecation,
   envoyPatch,
+  envoyValue,
   externalControlPlane,
   gatewayApiCrdVersion,
   gatewayApiSelector,
@@ -86,3 +89,6 @@ export const defaultAnalyzers: readonly Analyzer[] = [
 
 /** With those that are run only when they are asked for: Alpha annotations are everywhere. */
 export const allAnalyzers: readonly Analyzer[] = [...defaultAnalyzers, alphaAnnotations];
+
+/** Of an installation or an upgrade, not of the resources: `precheck` runs them. */
+export const precheckAnalyzers: readonly Analyzer[] = [gatewayApiServedVersion];

@@ -83,6 +83,9 @@ export type Code = keyof typeof table;
 export const codes = Object.keys(table) as Code[];
 export const levelOf = (code: Code): Level => table[code][1];
 export const nameOf = (code: Code): string => table[code][0];
+/** Istio's page about one of its codes; ours have none. */
+export const documentationUrlOf = (code: Code): string | undefined =>
+  code.startsWith('IST') ? `https://istio.io/v1.30/docs/reference/config/analysis/${code.toLowerCase()}/` : undefined;
 
 /** From the gravest down. */
 export const levels: readonly Level[] = ['Error', 'Warning', 'Info'];

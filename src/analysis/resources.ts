@@ -20,7 +20,11 @@ export interface ResourcesOptions {
   problems?: ReadonlyMap<ApiObject, readonly Problem[]>;
   /** Certificates are compared with it. */
   nowMs?: number;
+  /** Why a value is no JSON of one of Envoy's messages; undefined where it is, or where nobody here knows the message. */
+  envoyProblem?: EnvoyProblem;
 }
+
+export type EnvoyProblem = (messageName: string, value: unknown) => string | undefined;
 
 export class Resources {
   private readonly byKind = new Map<KindKey, ApiObject[]>();
@@ -28,10 +32,12 @@ export class Resources {
   private readonly derivations = new Map<(resources: Resources) => unknown, unknown>();
   readonly meshConfig: MeshConfig;
   readonly nowMs: number;
+  /** Without the descriptors of Envoy's messages, nothing is a problem. */
+  readonly envoyProblem: EnvoyProblem;
   private readonly problems: ReadonlyMap<ApiObject, readonly Problem[]> | undefined;
 
   /** Of two objects with one name the later counts, as it does where both are applied. */
-  constructor(objects: Iterable<ApiObject>, { meshConfig, problems, nowMs = 0 }: ResourcesOptions = {}) {
+  constructor(objects: Iterable<ApiObject>, { meshConfig, problems, nowMs = 0, envoyProblem }: ResourcesOptions = {}) {
     const latest = new Map<string, ApiObject>();
     for (const object of objects) {
       const key = `${kindKeyOf(object)} ${keyOf(object.metadata)}`;
@@ -47,6 +53,7 @@ export class Resources {
     this.meshConfig = meshConfig ?? meshConfigOf(this.find('/ConfigMap', 'istio-system', 'istio'));
     this.problems = problems;
     this.nowMs = nowMs;
+    this.envoyProblem = envoyProblem ?? (() => undefined);
   }
 
   all<T extends ApiObject>(kind: KindKey): readonly T[] {

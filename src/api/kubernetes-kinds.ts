@@ -2,7 +2,7 @@
 // not stored or served; their schemas take whatever Kubernetes takes, and name what is read.
 import { type Static, type TProperties, type TSchema, Type } from '@sinclair/typebox';
 import type { Kind } from './kind.ts';
-import { openMessage, stringMap, text, texts } from './schema/field.ts';
+import { bool, openMessage, stringMap, text, texts } from './schema/field.ts';
 import { metadataOf } from './schema/metadata.ts';
 import { podTemplateSchema } from './schema/pod-spec.ts';
 
@@ -31,7 +31,9 @@ const webhookSchema = openMessage(
 
 const webhookConfigurationSchema = tolerant({ webhooks: Type.Optional(Type.Array(webhookSchema)) });
 const customResourceDefinitionSchema = tolerant({
-  spec: Type.Optional(openMessage({ group: text, names: openMessage({ kind: text }) })),
+  spec: Type.Optional(
+    openMessage({ group: text, names: openMessage({ kind: text }), versions: Type.Array(openMessage({ name: text, served: bool })) }),
+  ),
 });
 const workloadSchema = tolerant({ spec: Type.Optional(openMessage({ template: podTemplateSchema })) });
 const kubernetesGatewaySchema = tolerant({

@@ -1,25 +1,26 @@
 // One run of `lateen analyze`: reads, analyzes, shows. Loaded when it is asked for: no other command needs the analyzers.
 import { readFile } from 'node:fs/promises';
-import picocolors from 'picocolors';
+import type { JsonValue } from '@bufbuild/protobuf';
 import { analyze } from '#analysis/analyze';
 import type { Finding } from '#analysis/analyzer';
 import { allAnalyzers, defaultAnalyzers } from '#analysis/analyzers';
-import { atLeast, type Level, levelOf, nameOf } from '#analysis/code';
+import { atLeast, type Level, levelOf } from '#analysis/code';
 import { defaultIngressGateway } from '#analysis/default-ingress-gateway';
 import { type MeshConfig, parseMeshConfig } from '#analysis/mesh-config';
-import { Resources } from '#analysis/resources';
-import { parseSuppression, resourceLabel } from '#analysis/suppression';
+import { type EnvoyProblem, Resources } from '#analysis/resources';
+import { parseSuppression } from '#analysis/suppression';
 import { durationMs } from '#api/duration';
 import type { ApiObject } from '#api/kind';
+import { envoyFilterKind } from '#api/kinds/envoy-filter';
 import { kubernetesKinds } from '#api/kubernetes-kinds';
 import { manifestItems } from '#api/manifest';
 import { kinds } from '#api/registry';
 import type { Timer } from '#foundation/clock';
 import { MeshError, messageOf } from '#foundation/mesh-error';
 import type { Problem } from '#foundation/problem';
+import { showFindings } from './findings.ts';
 import { textsOf } from './manifest-files.ts';
 import { writeProblems } from './message.ts';
-import { asJson, asYaml } from './output.ts';
 import type { Session } from './session.ts';
 
 interface AnalysisOptions {
@@ -40,7 +41,7 @@ interface AnalysisOptions {
 }
 
 /** As istioctl's. */
-const exitFound = 79;
+export const exitFound = 79;
 const exitUnreadable = 65;
 
 export async function runAnalysis(session: Session, paths: readonly string[], options: AnalysisOptions): Promise<void> {
@@ -58,7 +59,10 @@ export async function runAnalysis(session: Session, paths: readonly string[], op
   const live = options.useKube ? await running(session, durationMs(options.timeout) ?? 0) : [];
   const files = await readFiles(session, paths, options.recursive);
   const assumed = options.useKube ? [] : defaultIngressGateway;
-  const resources = new Resources([...assumed, ...live, ...files.objects], {
+  const objects = [...assumed, ...live, ...files.objects];
+  const envoyProblem = await envoyProblems(session, objects);
+  const resources = new Resources(objects, {
+    ...(envoyProblem && { envoyProblem }),
     meshConfig,
     problems: files.problems,
     nowMs: context.clock.wallMs(),
@@ -67,7 +71,7 @@ export async function runAnalysis(session: Session, paths: readonly string[], op
   const found = analyze(resources, analyzers).filter(
     (finding) => !assumed.includes(finding.object) && !suppressed.some((matches) => matches(finding)) && isAskedFor(finding, options),
   );
-  show(
+  showFindings(
     session,
     found.filter(({ code }) => atLeast(levelOf(code), options.outputThreshold)),
     options,
@@ -76,6 +80,13 @@ export async function runAnalysis(session: Session, paths: readonly string[], op
   const fails = found.some(({ code }) => atLeast(levelOf(code), options.failureThreshold));
   if (fails) session.fail(exitFound);
   else if (files.unreadable.length > 0) session.fail(exitUnreadable);
+}
+
+/** Slow to make: only where an EnvoyFilter has values to check. */
+async function envoyProblems({ context }: Session, objects: readonly ApiObject[]): Promise<EnvoyProblem | undefined> {
+  if (!context.canonicalJson || !objects.some(({ kind }) => kind === envoyFilterKind.kind)) return undefined;
+  const json = await context.canonicalJson();
+  return (messageName, value) => json.problemOf(messageName, value as JsonValue);
 }
 
 function chosen(names: readonly string[]) {
@@ -98,7 +109,7 @@ async function meshConfigFile(path: string): Promise<MeshConfig> {
   }
 }
 
-interface Files {
+export interface Files {
   objects: ApiObject[];
   problems: Map<ApiObject, Problem[]>;
   /** Of what did not come out as objects. */
@@ -106,7 +117,7 @@ interface Files {
 }
 
 /** What can be read is analyzed, with its errors; what cannot is named. Kinds that nobody here knows are left alone. */
-async function readFiles(session: Session, paths: readonly string[], recursive: boolean): Promise<Files> {
+export async function readFiles(session: Session, paths: readonly string[], recursive: boolean): Promise<Files> {
   const files: Files = { objects: [], problems: new Map(), unreadable: [] };
   for await (const { name, text } of textsOf(session.context, paths, recursive)) {
     for (const { object, problems } of manifestItems(text, name, { otherKinds: kubernetesKinds, mend: true })) {
@@ -140,41 +151,4 @@ async function running(session: Session, timeoutMs: number): Promise<ApiObject[]
 function isAskedFor({ object }: Finding, { namespace, allNamespaces }: AnalysisOptions): boolean {
   if (namespace === undefined || allNamespaces) return true;
   return object.metadata.namespace === namespace || (object.kind === 'Namespace' && object.metadata.name === namespace);
-}
-
-function show(session: Session, found: readonly Finding[], { output, color }: AnalysisOptions): void {
-  const { stdout } = session.context;
-  if (output === 'json') stdout(asJson(found.map(row)));
-  else if (output === 'yaml') stdout(asYaml(found.map(row)));
-  else stdout(found.length === 0 ? 'No issues found.\n' : found.map((finding) => line(finding, color)).join(''));
-}
-
-function line(finding: Finding, color: boolean): string {
-  const colors = picocolors.createColors(color);
-  const paint = { Error: colors.red, Warning: colors.yellow, Info: colors.blue };
-  const { code, object, message, hint } = finding;
-  const level = levelOf(code);
-  const reference = referenceOf(finding);
-  const place = `${resourceLabel(object)}${reference ? ` ${reference}` : ''}`;
-  return `${paint[level](`${level} [${code}]`)} (${place}) ${message}${hint ? `\n  hint: ${hint}` : ''}\n`;
-}
-
-/** istioctl's fields, with the field and how to mend it. */
-function row(finding: Finding) {
-  const { code, object, field, message, hint } = finding;
-  return {
-    code,
-    name: nameOf(code),
-    level: levelOf(code),
-    origin: resourceLabel(object),
-    reference: referenceOf(finding) ?? '',
-    ...(field !== '' && { field }),
-    message,
-    ...(hint !== undefined && { hint }),
-    ...(code.startsWith('IST') && { documentationUrl: `https://istio.io/v1.30/docs/reference/config/analysis/${code.toLowerCase()}/` }),
-  };
-}
-
-function referenceOf({ origin }: Finding): string | undefined {
-  return origin && `${origin.file}:${origin.line}`;
 }

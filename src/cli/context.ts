@@ -1,4 +1,5 @@
 // What the commands are given of the world; main/ makes it of the process, tests make it of themselves.
+import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { Clock } from '#foundation/clock';
 
 export interface CliContext {
@@ -14,6 +15,8 @@ export interface CliContext {
   /** Defaults of --api-url and --debug-url. */
   apiUrl: string;
   debugUrl: string;
+  /** To check values against Envoy's messages; without it they are not checked. */
+  canonicalJson?: () => Promise<CanonicalJson>;
 }
 
 export interface GlobalOptions {

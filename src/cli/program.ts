@@ -5,7 +5,10 @@ import { addAnalyze } from './commands/analyze.ts';
 import { addApply } from './commands/apply.ts';
 import { addCrd } from './commands/crd.ts';
 import { addDelete } from './commands/delete.ts';
+import { addDescribe } from './commands/describe.ts';
+import { addExperimental } from './commands/experimental.ts';
 import { addGet } from './commands/get.ts';
+import { addProxyConfig } from './commands/proxy-config.ts';
 import { addProxyStatus } from './commands/proxy-status.ts';
 import { addValidate } from './commands/validate.ts';
 import { addVersion } from './commands/version.ts';
@@ -38,13 +41,17 @@ Examples:
   $ lateen up --sample bookinfo              start a mesh with a sample
   $ lateen apply -f virtual-service.yaml     change its routes
   $ lateen get virtualservices -A            see what it holds
-  $ lateen proxy-status                      see whether all proxies have it`,
+  $ lateen proxy-status                      see whether all proxies have it
+  $ lateen describe pod reviews-v1           see what acts on a pod`,
     );
   const session = new Session(context, command);
   addApply(command, session);
   addGet(command, session);
   addDelete(command, session);
   addProxyStatus(command, session);
+  addProxyConfig(command, session);
+  addDescribe(command, session);
+  addExperimental(command, session);
   addValidate(command, session);
   addAnalyze(command, session);
   addCrd(command, session);
@@ -66,7 +73,7 @@ async function run(command: Command, session: Session, args: readonly string[]):
 
 /** A switch may be written `--NAME=true` or `--NAME=false`, as for istioctl; one that is off is left out. */
 function withSwitches(command: Command, args: readonly string[]): string[] {
-  const options = [command, ...command.commands].flatMap((each) => each.options);
+  const options = withSubcommands(command).flatMap((each) => each.options);
   const switches = new Set(options.filter((option) => option.isBoolean()).map((option) => option.long));
   const end = args.indexOf('--');
   return args.flatMap((arg, index) => {
@@ -76,6 +83,10 @@ function withSwitches(command: Command, args: readonly string[]): string[] {
     const off = `--no-${name.slice(2)}`;
     return options.some(({ long }) => long === off) ? [off] : [];
   });
+}
+
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
 }
 
 function httpUrl(text: string): string {

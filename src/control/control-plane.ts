@@ -1,5 +1,6 @@
 // The control plane, put together: source -> mesh -> view -> translate -> push -> discovery. main/ gives it its source,
 // its addresses and its clock.
+import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { AdsServer } from './discovery/ads-server.ts';
@@ -31,6 +32,8 @@ export interface ControlPlaneOptions {
   xdsAddress: SocketName;
   debugAddress: SocketName;
   meshConfig?: Partial<MeshConfig>;
+  /** For `/debug/config_dump`, which is not there without it. */
+  canonicalJson?: () => Promise<CanonicalJson>;
 }
 
 export class ControlPlane {
@@ -46,7 +49,7 @@ export class ControlPlane {
     this.snapshot = emptySnapshot(meshConfig);
     this.discovery = new Discovery(clock, logger);
     this.ads = new AdsServer(this.discovery, logger);
-    this.debug = new DebugServer(this.discovery);
+    this.debug = new DebugServer(this.discovery, options.canonicalJson);
     this.scheduler = new PushScheduler({
       clock,
       push: (impact) => {

@@ -1,5 +1,6 @@
 // The process of the control plane: reads objects from the API server, speaks xDS. Ends with its parent.
 import { parseArgs } from 'node:util';
+import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
 import { ControlPlane } from '#control/control-plane';
 import { meshKinds } from '#control/sources/mesh-kinds';
 import { StoreSource } from '#control/sources/store-source';
@@ -8,6 +9,7 @@ import { createLogger, type LogLevel } from '#foundation/logger';
 import { MeshError, messageOf } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
 import { RemoteStore } from '#store/remote-store';
+import { readDescriptors } from './package.ts';
 
 /** To the parent, over the message channel, if there is one. */
 export type ControlPlaneReport = { type: 'bound'; xdsPort: number; debugPort: number } | { type: 'failed'; message: string; hint?: string };
@@ -39,6 +41,7 @@ const controlPlane = new ControlPlane({
   logger,
   xdsAddress: { host: '127.0.0.1', port: Number(values['xds-port']) },
   debugAddress: { host: '127.0.0.1', port: Number(values['debug-port']) },
+  canonicalJson: sharedCanonicalJson(readDescriptors),
 });
 
 async function end(): Promise<void> {

@@ -9,7 +9,7 @@ import { createProgram } from '#cli/program';
 import { systemClock } from '#foundation/clock';
 import type { LogLevel } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
-import { version } from './package.ts';
+import { readDescriptors, version } from './package.ts';
 import type { UpOptions } from './up.ts';
 
 const { env } = process;
@@ -27,6 +27,10 @@ const context = {
   color: pc.isColorSupported,
   apiUrl: env['LATEEN_API_URL'] ?? 'http://127.0.0.1:6443',
   debugUrl: env['LATEEN_DEBUG_URL'] ?? 'http://127.0.0.1:15014',
+  canonicalJson: async () => {
+    const { CanonicalJson } = await import('#codec/protobuf/canonical-json');
+    return new CanonicalJson(await readDescriptors());
+  },
 };
 
 /** What children and the mesh's programs inherit. */

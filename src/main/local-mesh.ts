@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { advise } from '#analysis/advise';
 import type { ApiObject } from '#api/kind';
 import { ApiServer } from '#apiserver/api-server';
+import { FindingKeeper } from '#diagnosis/finding-keeper';
 import { systemClock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
@@ -57,6 +58,7 @@ export class LocalMesh {
   private readonly api: ApiServer;
   private readonly fleet: ProxyFleet;
   private readonly proxies: SupervisedProcess;
+  private readonly findings: FindingKeeper;
   private readonly logs: string;
   private controlPlane: SupervisedProcess | undefined;
   private host: Host | undefined;
@@ -65,6 +67,7 @@ export class LocalMesh {
     this.logs = path.join(options.runDirectory, 'logs');
     this.store = new MemoryStore({ clock: systemClock, random: systemRandom, admit: admitNamespace });
     this.api = new ApiServer({ store: this.store, clock: systemClock, logger: options.logger, version, advise: advise(this.store) });
+    this.findings = new FindingKeeper({ store: this.store, clock: systemClock, random: systemRandom, logger: options.logger });
     this.proxies = this.child('proxies', () => ['proxies.js'], {
       message: (message) => this.fleet.receive(message as FleetReport),
       ended: () => this.fleet.finishRemovals(),
@@ -98,11 +101,13 @@ export class LocalMesh {
       logDirectory: this.logs,
     });
     this.host.start();
+    this.findings.start();
     return { apiUrl: url, xds, debug: { address: loopback, port: debugPort }, gatewayHttp, gatewayHttps, logs: this.logs };
   }
 
   /** Pods first, then their proxies, then what told them. */
   async stop(): Promise<void> {
+    this.findings.stop();
     await this.host?.stop();
     await Promise.all([this.proxies.stop(), this.controlPlane?.stop()]);
     await this.api.close();

@@ -1,5 +1,6 @@
 // This package as it is installed: its version, and where its files are.
 import { existsSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 
 /** Above dist/main and dist/chunks when built, above src/main in tests. */
 const root = [new URL('../', import.meta.url), new URL('../../', import.meta.url)].find((folder) =>
@@ -10,5 +11,8 @@ export const version = (JSON.parse(readFileSync(new URL('package.json', root), '
 
 /** Programs that are processes of their own, and the descriptor set. */
 export const dist: URL = new URL('dist/', root);
+
+/** A serialized FileDescriptorSet of Envoy's messages. */
+export const readDescriptors = (): Promise<Uint8Array> => readFile(new URL('descriptors.binpb', dist));
 
 export const samples: URL = new URL('samples/', root);

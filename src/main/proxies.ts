@@ -1,6 +1,6 @@
 // The process that runs the proxies of many pods, told which by its parent over the message channel. Ends with its parent.
 
-import { readFile } from 'node:fs/promises';
+import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
 import { systemClock } from '#foundation/clock';
 import { createLogger, type LogLevel } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
@@ -8,9 +8,10 @@ import { systemRandom } from '#foundation/random';
 import type { FleetCommand, FleetReport } from '#host/proxy-fleet';
 import { DecodeCache } from '#proxy/config/decode-cache';
 import { ProxyInstance } from '#proxy/proxy-instance';
-import { dist, version } from './package.ts';
+import { readDescriptors, version } from './package.ts';
 
 const logger = createLogger({ level: (process.env['LATEEN_LOG_LEVEL'] as LogLevel | undefined) ?? 'info' });
+const canonicalJson = sharedCanonicalJson(readDescriptors);
 const proxies = new Map<string, ProxyInstance>();
 const decodings = new DecodeCache();
 
@@ -26,7 +27,7 @@ async function add(id: string, bootstrap: Extract<FleetCommand, { type: 'add' }>
     logger,
     version,
     decodings,
-    descriptors: () => readFile(new URL('descriptors.binpb', dist)),
+    canonicalJson,
   });
   proxies.set(id, proxy);
   try {

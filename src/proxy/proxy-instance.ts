@@ -1,6 +1,7 @@
 // One proxy: a node of the mesh with its tables, listeners, clusters, logs and admin interface. Driven by xDS alone.
 // Holds no state outside of itself: a process may run many.
 import { randomUUID } from 'node:crypto';
+import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
@@ -32,8 +33,8 @@ export interface ProxyInstanceOptions {
   version: string;
   /** Shared by the proxies of one process. */
   decodings: DecodeCache;
-  /** The descriptor set of Envoy's messages, for config dumps. */
-  descriptors: () => Promise<Uint8Array>;
+  /** For config dumps. */
+  canonicalJson: () => Promise<CanonicalJson>;
 }
 
 export class ProxyInstance implements AdminSubject {
@@ -132,8 +133,8 @@ export class ProxyInstance implements AdminSubject {
     return this.live ? 'LIVE' : 'INITIALIZING';
   }
 
-  descriptors(): Promise<Uint8Array> {
-    return this.options.descriptors();
+  canonicalJson(): Promise<CanonicalJson> {
+    return this.options.canonicalJson();
   }
 
   dumpInput(): DumpInput {

@@ -180,6 +180,9 @@ describe('version, help, proxy-status', () => {
         lds: 'STALE',
         eds: 'NOT SENT',
         rds: 'ERROR',
+        ecds: 'NOT SENT',
+        controlPlane: 'lateen',
+        errors: { 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration': 'http_proxy: no virtual hosts' },
       },
     ];
     debug = createServer((_, response) => response.end(JSON.stringify(proxies))).listen(0, '127.0.0.1');
@@ -202,14 +205,16 @@ describe('version, help, proxy-status', () => {
 
   test('proxy-status', async () => {
     const { stdout } = await lateen(['proxy-status'], { debugUrl });
+    expect(stdout.split('\n')[3]).toBe('reviews-v1.default refused its RouteConfiguration: http_proxy: no virtual hosts');
     expect(stdout.split('\n')[1]?.split(/ {3,}/)).toEqual([
       'reviews-v1.default',
-      'sidecar',
       'Kubernetes',
       'SYNCED',
       'STALE',
       'NOT SENT',
       'ERROR',
+      'NOT SENT',
+      'lateen',
       '1',
     ]);
     expect((await lateen(['proxy-status', 'ratings'], { debugUrl })).code).toBe(1);

@@ -212,6 +212,8 @@ test('a refusal is counted, shown with its reason, and does not stop later chang
       lds: 'NOT SENT',
       eds: 'NOT SENT',
       rds: 'NOT SENT',
+      ecds: 'NOT SENT',
+      controlPlane: 'lateen',
       errors: { [typeUrl.cluster]: 'lb_policy: not today' },
     },
   ]);

@@ -51,11 +51,11 @@ function samplesOf(text: string, metric: string): { labels: Record<string, strin
 }
 
 describe('configuration', () => {
-  test('/config_dump has bootstrap, clusters, listeners and routes in Envoy’s shape', async () => {
+  test('/config_dump has bootstrap, clusters, listeners, routes and secrets in Envoy’s shape', async () => {
     const { configs } = await json('productpage-v1', '/config_dump');
     const types = configs!.map((config) => config['@type']);
     expect(types).toEqual(
-      ['Bootstrap', 'Clusters', 'Listeners', 'Routes'].map((name) => `type.googleapis.com/envoy.admin.v3.${name}ConfigDump`),
+      ['Bootstrap', 'Clusters', 'Listeners', 'Routes', 'Secrets'].map((name) => `type.googleapis.com/envoy.admin.v3.${name}ConfigDump`),
     );
     const [bootstrap, clusters, listeners] = configs!;
     expect(bootstrap!['bootstrap']!['node']!['id']).toMatch(

@@ -91,14 +91,20 @@ function* check(object: ApiObject): Iterable<Finding> {
   yield finding('LTN0003', object, 'spec.hosts', 'not in effect yet: a delegate, to which no VirtualService delegates');
 }
 
-function fieldsAt(value: unknown, path: readonly string[], field: string): { field: string; value: unknown }[] {
-  const [key, ...rest] = path;
+/** Most fields are not there: a path is followed before any text is made of it. */
+function fieldsAt(value: unknown, path: readonly string[], field: string, depth = 0): readonly { field: string; value: unknown }[] {
+  const key = path[depth];
   if (key === undefined) return [{ field, value }];
-  if (typeof value !== 'object' || value === null) return [];
-  if (key === '*') return Array.isArray(value) ? value.flatMap((element, index) => fieldsAt(element, rest, `${field}[${index}]`)) : [];
+  if (typeof value !== 'object' || value === null) return nothing;
+  if (key === '*') {
+    if (!Array.isArray(value)) return nothing;
+    return value.flatMap((element, index) => fieldsAt(element, path, `${field}[${index}]`, depth + 1));
+  }
   const inner = (value as Record<string, unknown>)[key];
-  return inner === undefined ? [] : fieldsAt(inner, rest, field === '' ? key : `${field}.${key}`);
+  return inner === undefined ? nothing : fieldsAt(inner, path, field === '' ? key : `${field}.${key}`, depth + 1);
 }
+
+const nothing: readonly { field: string; value: unknown }[] = [];
 
 export const notYetInEffect = analyzer(
   'lateen.NotYetInEffectAnalyzer',

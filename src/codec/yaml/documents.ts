@@ -14,6 +14,7 @@ import {
   Parser,
   type YAMLError,
 } from 'yaml';
+import { type Place, type PlainDocument, readPlain } from './plain-reader.ts';
 
 /** Lines and columns count from 1. */
 interface Position {
@@ -42,6 +43,38 @@ const aliasesMax = 100;
 /** The documents of a text, empty ones left out. One that is broken says so itself; the others stand. */
 export function parseYaml(text: string): YamlDocument[] {
   if (text.length > yamlBytesMax) return [broken(`is larger than ${yamlBytesMax / 1024 / 1024} MB`)];
+  const plain = readPlain(text);
+  if (!plain) return parseAny(text);
+  const lines = new LineCounter();
+  for (let at = 0; ; ) {
+    lines.addNewLine(at);
+    at = text.indexOf('\n', at) + 1;
+    if (at === 0) break;
+  }
+  return plain.map((document) => placed(document, lines));
+}
+
+function placed({ value, place }: PlainDocument, lines: LineCounter): YamlDocument {
+  const positionOf = (path: readonly (string | number)[]) => position(lines, offsetIn(place, path) ?? place.offset);
+  return { ...position(lines, place.offset), value, problems: [], positionOf };
+}
+
+/** The same as `find`, of what was read as plain. */
+function offsetIn(place: Place, path: readonly (string | number)[]): number | undefined {
+  let at: Place = place;
+  let offset: number | undefined;
+  for (const segment of path) {
+    const index = at.keys?.indexOf(String(segment)) ?? -1;
+    const next = at.items ? at.items[segment as number] : at.values?.[index];
+    if (!next) break;
+    offset = at.items ? next.offset : at.keyOffsets?.[index];
+    at = next;
+  }
+  return offset;
+}
+
+/** The whole language. */
+export function parseAny(text: string): YamlDocument[] {
   const lines = new LineCounter();
   try {
     const documents = new Composer({ prettyErrors: false, uniqueKeys: true, merge: true, logLevel: 'silent' }).compose(tokens(text, lines));

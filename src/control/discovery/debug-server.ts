@@ -1,25 +1,44 @@
 // The control plane's own HTTP server, for people and for the command line: Istio's paths where Istio has them.
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { CanonicalJson } from '#codec/protobuf/canonical-json';
+import { messageOf } from '#foundation/mesh-error';
 import { listenFailure } from '#net/port-owner';
+import { dumpIntent } from './config-dump.ts';
 import type { Discovery } from './discovery.ts';
 import { proxyStatuses } from './proxy-status.ts';
 
-type Page = (discovery: Discovery) => { type: string; body: string; status?: number };
+interface Answer {
+  type: string;
+  body: string;
+  status?: number;
+}
 
-const json = (value: unknown) => ({ type: 'application/json', body: `${JSON.stringify(value, null, 2)}\n` });
+interface DebugSubject {
+  discovery: Discovery;
+  query: URLSearchParams;
+  canonicalJson: (() => Promise<CanonicalJson>) | undefined;
+}
+
+type Page = (subject: DebugSubject) => Answer | Promise<Answer>;
+
+const text = (status: number, body: string): Answer => ({ type: 'text/plain', body: `${body}\n`, status });
+const json = (value: unknown): Answer => ({ type: 'application/json', body: `${JSON.stringify(value, null, 2)}\n` });
 
 const pages: Readonly<Record<string, Page>> = {
-  '/ready': ({ ready }) => ({
-    type: 'text/plain',
-    body: ready ? 'ready\n' : 'waiting for the first list of objects\n',
-    status: ready ? 200 : 503,
-  }),
-  '/debug/syncz': ({ connections }) => json(proxyStatuses(connections)),
-  '/debug/configz': ({ snapshot }) =>
+  '/ready': ({ discovery: { ready } }) => (ready ? text(200, 'ready') : text(503, 'waiting for the first list of objects')),
+  '/debug/syncz': ({ discovery: { connections } }) => json(proxyStatuses(connections)),
+  '/debug/config_dump': async ({ discovery, query, canonicalJson }) => {
+    if (!canonicalJson) return text(501, 'this control plane was started without the descriptors of Envoy’s messages');
+    const proxyId = query.get('proxyID');
+    if (!proxyId) return text(400, 'which proxy? add ?proxyID=POD.NAMESPACE, as /debug/syncz lists them');
+    const dump = dumpIntent(discovery, proxyId, await canonicalJson());
+    return dump === undefined ? text(404, `no proxy "${proxyId}" is connected: /debug/syncz lists them`) : json(dump);
+  },
+  '/debug/configz': ({ discovery: { snapshot } }) =>
     json([...snapshot.objects.values()].flatMap((table) => [...table.values()]).filter((object) => object.apiVersion.includes('istio.io'))),
-  '/debug/problems': ({ snapshot }) => json([...snapshot.problems.values()].flat()),
-  '/metrics': ({ metrics, connections, snapshot }) => ({
+  '/debug/problems': ({ discovery: { snapshot } }) => json([...snapshot.problems.values()].flat()),
+  '/metrics': ({ discovery: { metrics, connections, snapshot } }) => ({
     type: 'text/plain; version=0.0.4',
     body: metrics.text({
       pilot_xds: connections.size,
@@ -32,17 +51,14 @@ const pages: Readonly<Record<string, Page>> = {
 export class DebugServer {
   private readonly server: http.Server;
 
-  constructor(discovery: Discovery) {
+  constructor(
+    private readonly discovery: Discovery,
+    private readonly canonicalJson: (() => Promise<CanonicalJson>) | undefined,
+  ) {
     this.server = http.createServer((request, response) => {
-      const page = pages[request.url?.split('?', 1)[0] ?? ''];
-      const {
-        status = 200,
-        type,
-        body,
-      } = request.method === 'GET' && page
-        ? page(discovery)
-        : { status: 404, type: 'text/plain', body: `try one of ${Object.keys(pages).join(' ')}\n` };
-      response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body);
+      void this.answer(request).then(({ status = 200, type, body }) =>
+        response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body),
+      );
     });
   }
 
@@ -59,5 +75,17 @@ export class DebugServer {
       this.server.close(() => resolve());
       this.server.closeAllConnections();
     });
+  }
+
+  private async answer(request: http.IncomingMessage): Promise<Answer> {
+    const [path = '', query = ''] = (request.url ?? '').split('?', 2);
+    const page = request.method === 'GET' ? pages[path] : undefined;
+    if (!page) return text(404, `try one of ${Object.keys(pages).join(' ')}`);
+    const { discovery, canonicalJson } = this;
+    try {
+      return await page({ discovery, canonicalJson, query: new URLSearchParams(query) });
+    } catch (error) {
+      return text(500, messageOf(error));
+    }
   }
 }

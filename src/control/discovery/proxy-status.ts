@@ -14,9 +14,15 @@ export interface ProxyStatus {
   lds: DeliveryStatus;
   eds: DeliveryStatus;
   rds: DeliveryStatus;
+  /** Extension configurations: Lateen sends none. */
+  ecds: DeliveryStatus;
+  /** Whom the proxy is connected to. */
+  controlPlane: string;
   /** Why the proxy refused what it was sent last, by type. */
   errors?: Record<string, string>;
 }
+
+const controlPlaneName = 'lateen';
 
 /** Sorted by proxy. Streams that have not said who they are do not count. */
 export function proxyStatuses(connections: Iterable<ProxyConnection>): ProxyStatus[] {
@@ -35,6 +41,8 @@ export function proxyStatuses(connections: Iterable<ProxyConnection>): ProxyStat
       lds: of(typeUrl.listener),
       eds: of(typeUrl.endpoint),
       rds: of(typeUrl.route),
+      ecds: 'NOT SENT',
+      controlPlane: controlPlaneName,
       ...(Object.keys(errors).length > 0 && { errors }),
     });
   }

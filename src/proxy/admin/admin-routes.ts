@@ -1,15 +1,18 @@
 // What each admin path of a proxy answers. Paths and shapes are Envoy's.
-import { CanonicalJson } from '#codec/protobuf/canonical-json';
+import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { Logger } from '#foundation/logger';
 import type { BoundAddress } from '#proxy/listen/listener-manager';
 import type { Cluster } from '#proxy/upstream/cluster';
 import type { MetricsRegistry } from '#telemetry/metrics';
+import { dumpSections } from '#xds/config-dump';
 import type { AdminRoute } from './admin-server.ts';
 import { jsonPage, textPage } from './admin-server.ts';
 import { describeClusters, formatClusters } from './cluster-status.ts';
 import { type DumpInput, dumpConfig } from './config-dump.ts';
+import { selectDump } from './dump-query.ts';
 import { formatPrometheus, formatStats, type ServerStats, statsJson } from './stats.ts';
 
+const loggerName = 'proxy';
 const logLevels = ['trace', 'debug', 'info', 'warning', 'error', 'critical', 'off'];
 /** Envoy's words to the logger's. */
 const levelNames: Readonly<Record<string, string>> = { warning: 'warn', critical: 'error', off: 'silent' };
@@ -23,7 +26,7 @@ export interface AdminSubject {
   readonly state: 'LIVE' | 'DRAINING' | 'INITIALIZING';
   healthFailed: boolean;
   drain(): Promise<void>;
-  descriptors(): Promise<Uint8Array>;
+  canonicalJson(): Promise<CanonicalJson>;
   dumpInput(): DumpInput;
   serverInfo(): object;
   serverStats(): ServerStats;
@@ -46,11 +49,14 @@ function clusterRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
 function configRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
   return {
     '/config_dump': {
-      help: 'the current configuration (resource=dynamic_listeners|..., include_eds)',
+      help: 'the current configuration (resource=dynamic_listeners|..., mask, name_regex, include_eds)',
       serve: async (query) => {
-        const json = new CanonicalJson(await proxy.descriptors());
-        const resource = query.get('resource');
-        return jsonPage(dumpConfig(proxy.dumpInput(), json, { ...(resource ? { resource } : {}), includeEds: query.has('include_eds') }));
+        const [resource, mask, nameRegex] = ['resource', 'mask', 'name_regex'].map((name) => query.get(name) || undefined);
+        const includeEds = query.has('include_eds') || resource === dumpSections.endpoint.active;
+        const dumps = dumpConfig(proxy.dumpInput(), await proxy.canonicalJson(), { includeEds });
+        return jsonPage({
+          configs: selectDump(dumps, { ...(resource && { resource }), ...(mask && { mask }), ...(nameRegex && { nameRegex }) }),
+        });
       },
     },
     '/listeners': {
@@ -88,15 +94,17 @@ function lifecycleRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
       proxy.healthFailed = false;
     }),
     '/logging': {
-      help: `the log level (level=${logLevels.join('|')})`,
+      help: `the log level (level=${logLevels.join('|')}, or ${loggerName}=…)`,
       mutates: true,
       serve: (query) => {
-        const level = query.get('level');
+        const unknown = [...query.keys()].find((key) => key !== 'level' && key !== loggerName);
+        if (unknown !== undefined) return textPage(`logger ${unknown} is not known: the only one is ${loggerName}\n`, 400);
+        const level = query.get('level') ?? query.get(loggerName);
         if (level !== null) {
           if (!logLevels.includes(level)) return textPage(`level ${level} is not known: one of ${logLevels.join(', ')}\n`, 400);
           proxy.logger.level = levelNames[level] ?? level;
         }
-        return textPage(`active loggers:\n  proxy: ${proxy.logger.level}\n`);
+        return textPage(`active loggers:\n  ${loggerName}: ${proxy.logger.level}\n`);
       },
     },
     '/ready': {

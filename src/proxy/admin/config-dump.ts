@@ -1,11 +1,10 @@
-// `/config_dump` in Envoy's shape: what xDS gave, what of it is in force, what was refused and why. Pure.
+// `/config_dump` in Envoy's shape: what xDS gave, what of it is in force, what was refused and why; keys are left out. Pure.
 import type { JsonValue } from '@bufbuild/protobuf';
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
 import type { HeldResource, HeldResources, RejectedResource } from '#proxy/config/held-resources';
-import { type TypeUrl, typeUrl } from '#xds/resource-type';
-
-const admin = 'type.googleapis.com/envoy.admin.v3.';
+import { bootstrapDumpType, type DumpName, type DumpSection, dumpSections, withoutSecrets } from '#xds/config-dump';
+import type { TypeUrl } from '#xds/resource-type';
 
 export interface DumpInput {
   bootstrap: ProxyBootstrap;
@@ -13,99 +12,70 @@ export interface DumpInput {
   held: ReadonlyMap<TypeUrl, HeldResources>;
 }
 
-/** `resource`, as Envoy's query parameter, keeps one kind of entries: `dynamic_listeners`; `includeEds` adds endpoints. */
-export function dumpConfig(input: DumpInput, json: CanonicalJson, options: { resource?: string; includeEds?: boolean } = {}): JsonValue {
-  const configs: { [key: string]: JsonValue }[] = [
-    dumpBootstrap(input),
-    dumpClusters(input, json),
-    ...(options.includeEds || options.resource === 'dynamic_endpoint_configs' ? [dumpEndpoints(input, json)] : []),
-    dumpListeners(input, json),
-    dumpRoutes(input, json),
-  ];
-  const { resource } = options;
-  if (resource === undefined) return { configs };
-  return { configs: configs.flatMap((config) => (Array.isArray(config[resource]) ? (config[resource] as JsonValue[]) : [])) };
+/** One dump, such as ClustersConfigDump, with its `@type`; or one entry of it. */
+export type Entry = { [key: string]: JsonValue };
+
+/** Envoy's order. Endpoints are large, and in the dump only when they are asked for. */
+const order: readonly DumpName[] = ['cluster', 'endpoint', 'listener', 'route', 'secret'];
+/** Where refused resources stand; listeners and routes have them beside what is in force. */
+const refusedLists: Partial<Record<DumpName, string>> = {
+  cluster: 'dynamic_warming_clusters',
+  listener: dumpSections.listener.active,
+  route: dumpSections.route.active,
+};
+
+export function dumpConfig(input: DumpInput, json: CanonicalJson, { includeEds = false } = {}): Entry[] {
+  const names = order.filter((name) => includeEds || name !== 'endpoint');
+  return [dumpBootstrap(input), ...names.map((name) => dumpSection(name, input, json))];
 }
 
-function dumpBootstrap({ bootstrap, startedWallMs }: DumpInput): { [key: string]: JsonValue } {
-  const { node, xds, admin: adminAddress } = bootstrap;
+function dumpBootstrap({ bootstrap, startedWallMs }: DumpInput): Entry {
+  const { node, xds, admin } = bootstrap;
   return {
-    '@type': `${admin}BootstrapConfigDump`,
+    '@type': bootstrapDumpType,
     bootstrap: {
       node: { id: node.id, cluster: node.cluster, metadata: node.metadata as JsonValue, locality: { ...node.locality } },
       dynamic_resources: {
         ads_config: { api_type: 'DELTA_GRPC', grpc_services: [{ google_grpc: { target_uri: `${xds.address}:${xds.port}` } }] },
       },
-      admin: { address: { socket_address: { address: adminAddress.address, port_value: adminAddress.port } } },
+      admin: { address: { socket_address: { address: admin.address, port_value: admin.port } } },
     },
     last_updated: time(startedWallMs),
   };
 }
 
-function dumpClusters({ held }: DumpInput, json: CanonicalJson): { [key: string]: JsonValue } {
-  return {
-    '@type': `${admin}ClustersConfigDump`,
-    dynamic_active_clusters: entries(held, typeUrl.cluster, (resource) => active('cluster', typeUrl.cluster, resource, json)),
-    dynamic_warming_clusters: refused(held, typeUrl.cluster, (resource) => errorState('cluster', typeUrl.cluster, resource, json)),
-  };
+function dumpSection(name: DumpName, { held }: DumpInput, json: CanonicalJson): Entry {
+  const section = dumpSections[name];
+  const resources = held.get(section.typeUrl);
+  // These are named beside their content.
+  const isNamed = name === 'listener' || name === 'secret';
+  const named = (resource: { name: string }, entry: Entry): Entry => (isNamed ? { name: resource.name, ...entry } : entry);
+  const lists: Record<string, Entry[]> = { [section.active]: [] };
+  for (const resource of resources?.all() ?? []) {
+    const state = active(section, resource, json);
+    lists[section.active]?.push(named(resource, name === 'listener' ? { active_state: state } : state));
+  }
+  const refused = refusedLists[name];
+  if (refused !== undefined) {
+    const list = (lists[refused] ??= []);
+    for (const resource of resources?.allRejected() ?? []) list.push(named(resource, errorState(section, resource, json)));
+  }
+  return { '@type': section.dumpType, ...lists };
 }
 
-function dumpEndpoints({ held }: DumpInput, json: CanonicalJson): { [key: string]: JsonValue } {
-  return {
-    '@type': `${admin}EndpointsConfigDump`,
-    dynamic_endpoint_configs: entries(held, typeUrl.endpoint, (resource) => active('endpoint_config', typeUrl.endpoint, resource, json)),
-  };
+function active({ item, typeUrl }: DumpSection, { decoding, updatedWallMs }: HeldResource, json: CanonicalJson): Entry {
+  return { version_info: decoding.version, [item]: withoutSecrets(json.print(typeUrl, decoding.bytes)), last_updated: time(updatedWallMs) };
 }
 
-function dumpListeners({ held }: DumpInput, json: CanonicalJson): { [key: string]: JsonValue } {
-  return {
-    '@type': `${admin}ListenersConfigDump`,
-    dynamic_listeners: [
-      ...entries(held, typeUrl.listener, (resource) => ({
-        name: resource.name,
-        active_state: active('listener', typeUrl.listener, resource, json),
-      })),
-      ...refused(held, typeUrl.listener, (resource) => ({
-        name: resource.name,
-        ...errorState('listener', typeUrl.listener, resource, json),
-      })),
-    ],
-  };
-}
-
-function dumpRoutes({ held }: DumpInput, json: CanonicalJson): { [key: string]: JsonValue } {
-  return {
-    '@type': `${admin}RoutesConfigDump`,
-    dynamic_route_configs: [
-      ...entries(held, typeUrl.route, (resource) => active('route_config', typeUrl.route, resource, json)),
-      ...refused(held, typeUrl.route, (resource) => errorState('route_config', typeUrl.route, resource, json)),
-    ],
-  };
-}
-
-type Entry = { [key: string]: JsonValue };
-
-function entries(held: DumpInput['held'], type: TypeUrl, show: (resource: HeldResource) => Entry): Entry[] {
-  return [...(held.get(type)?.all() ?? [])].map(show);
-}
-
-function refused(held: DumpInput['held'], type: TypeUrl, show: (resource: RejectedResource) => Entry): Entry[] {
-  return [...(held.get(type)?.allRejected() ?? [])].map(show);
-}
-
-function active(field: string, type: TypeUrl, { decoding, updatedWallMs }: HeldResource, json: CanonicalJson): Entry {
-  return { version_info: decoding.version, [field]: json.print(type, decoding.bytes), last_updated: time(updatedWallMs) };
-}
-
-function errorState(field: string, type: TypeUrl, { decoding, rejectedWallMs, findings }: RejectedResource, json: CanonicalJson): Entry {
+function errorState({ item, typeUrl }: DumpSection, { decoding, rejectedWallMs, findings }: RejectedResource, json: CanonicalJson): Entry {
   return {
     error_state: {
-      failed_configuration: json.print(type, decoding.bytes),
+      failed_configuration: withoutSecrets(json.print(typeUrl, decoding.bytes)),
       last_update_attempt: time(rejectedWallMs),
       details: findings.join('\n'),
       version_info: decoding.version,
     },
-    kind: field,
+    kind: item,
   };
 }
 
