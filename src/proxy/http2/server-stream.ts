@@ -5,13 +5,17 @@ import type { MessageHead } from '#codec/http2/message';
 import type { Http2Stream, StreamEvents } from '#codec/http2/stream';
 import type { ConnectionManager, DownstreamConnection } from '#proxy/http/connection-manager';
 import type { FieldList, ResponseHead } from '#proxy/http/head';
-import { type ResetReason, type ResponsePort, remoteReset } from '#proxy/http/port';
+import { noBytes, type ResetReason, type ResponsePort, remoteReset } from '#proxy/http/port';
+import { RequestBody } from '#proxy/http/request-body';
 import { HttpStream } from '#proxy/http/stream';
+import { addWebSocketKey } from '#proxy/http/websocket-handshake';
 import { responseFlag } from '#telemetry/response-flags';
 import { encodeFields, ListedRequestHead } from './listed-head.ts';
 
 export class ServerStream implements ResponsePort, StreamEvents {
   readonly http: HttpStream;
+  /** What came behind a request for a tunnel that is not agreed to yet. To an upstream that refuses, it would look like another request. */
+  private early: RequestBody | undefined;
 
   constructor(
     private readonly stream: Http2Stream,
@@ -25,7 +29,12 @@ export class ServerStream implements ResponsePort, StreamEvents {
   request(head: MessageHead, fin: boolean): void {
     const request = new ListedRequestHead(head);
     this.stream.bodiless = request.method === 'HEAD';
+    if (request.upgrade !== '') {
+      this.early = new RequestBody(Number.POSITIVE_INFINITY);
+      addWebSocketKey(request, this.http.manager.runtime.newRequestId());
+    }
     this.http.head(request, fin);
+    this.http.flush();
   }
 
   /** A head beyond the limits: nothing of it is kept. */
@@ -41,7 +50,13 @@ export class ServerStream implements ResponsePort, StreamEvents {
   }
 
   onBody(buffer: Buffer, start: number, end: number, fin: boolean): void {
-    const { http, stream } = this;
+    const { http, stream, early } = this;
+    if (early !== undefined) {
+      // Bounded by the stream's window, as nothing of it is consumed.
+      early.add(buffer, start, end);
+      early.ended = fin;
+      return;
+    }
     if (http.ended) stream.consume(end - start);
     else stream.consume(http.body(buffer, start, end, fin));
     http.flush();
@@ -71,6 +86,18 @@ export class ServerStream implements ResponsePort, StreamEvents {
     encodeFields(encoder, head);
     stream.endHead(fin);
     if (fin) this.finish();
+    else if (this.early !== undefined && (head.status === 101 || head.status >= 200)) this.sendEarly(head, this.early);
+  }
+
+  private sendEarly(head: ResponseHead, early: RequestBody): void {
+    const { http, stream } = this;
+    this.early = undefined;
+    const bytes = stream.unconsumed;
+    const agreed = head.status < 300;
+    stream.consume(bytes - (agreed ? early.replay(http) : 0));
+    if (!agreed) return;
+    if (early.ended && early.empty) http.body(noBytes, 0, 0, true);
+    http.flush();
   }
 
   body(buffer: Buffer, start: number, end: number, fin: boolean): number {

@@ -8,6 +8,7 @@ import type { Http2Stream, StreamEvents } from '#codec/http2/stream';
 import type { FieldList, RequestHead } from '#proxy/http/head';
 import { type ResetReason, type ResponsePort, refusedStream, remoteReset } from '#proxy/http/port';
 import { RawRequestHead } from '#proxy/http/raw-head';
+import { addWebSocketAccept } from '#proxy/http/websocket-handshake';
 import { encodeFields, ListedResponseHead } from '#proxy/http2/listed-head';
 import type { UpstreamRequest } from './http-pool.ts';
 import type { Http2ClientConnection } from './http2-client-connection.ts';
@@ -16,6 +17,7 @@ export class Http2ClientStream implements UpstreamRequest, StreamEvents {
   readonly reused: boolean;
   private port: ResponsePort | undefined;
   private upgrade = '';
+  private webSocketKey: string | undefined;
   /** An extended CONNECT waits for the server to say that it knows them: RFC 8441 section 3. */
   private deferred: RequestHead | undefined;
 
@@ -39,6 +41,7 @@ export class Http2ClientStream implements UpstreamRequest, StreamEvents {
 
   head(head: RequestHead, fin: boolean): void {
     this.upgrade = head.upgrade;
+    if (head.upgrade === 'websocket') this.webSocketKey = head.header('sec-websocket-key');
     if (head.upgrade !== '' && !this.connection.codec.peer.connectProtocol) {
       if (this.connection.codec.settled) this.refuseUpgrade();
       else this.deferred = head;
@@ -96,7 +99,10 @@ export class Http2ClientStream implements UpstreamRequest, StreamEvents {
 
   onHead(head: MessageHead, fin: boolean): void {
     const agreed = this.upgrade !== '' && head.status >= 200 && head.status < 300;
-    this.port?.head(new ListedResponseHead(head.fields, agreed ? 101 : head.status, agreed ? this.upgrade : ''), fin);
+    const response = new ListedResponseHead(head.fields, agreed ? 101 : head.status, agreed ? this.upgrade : '');
+    if (agreed && this.webSocketKey !== undefined) addWebSocketAccept(response, this.webSocketKey);
+    this.port?.head(response, fin);
+    this.port?.flush();
   }
 
   onBody(buffer: Buffer, start: number, end: number, fin: boolean): void {
