@@ -45,11 +45,10 @@ export class Http2ClientConnection implements ConnectionEvents {
     const { sockets, stats, timers, config, clock } = endpoint.context;
     this.idleSinceMs = clock.now();
     this.reader = new SocketReader(sockets.buffers, (buffer, length) => this.onData(buffer, length));
-    this.socket = openSocket(endpoint, this.reader.options(), false);
+    this.socket = openSocket(endpoint, this.reader.options(), false, () => this.onConnect());
     const limits = { ...config.http2, ...headLimits };
     this.codec = new Http2Connection({ role: 'client', limits, events: this, buffers: sockets.outputs, nowMs: () => clock.now() });
     this.writer = new FrameWriter(this.socket, this.codec, sockets);
-    this.socket.on('connect', () => this.onConnect());
     this.socket.on('error', (error) => {
       this.failure = (error as NodeJS.ErrnoException).code ?? error.message;
     });
