@@ -6,6 +6,7 @@ import { createLogger } from '#foundation/logger';
 import { systemRandom } from '#foundation/random';
 import type { ClusterConfig } from '#proxy/config/cluster';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
+import { http2Defaults } from '#proxy/config/http2-options';
 import type { ListenerConfig } from '#proxy/config/listener';
 import { identityPlacement } from '#proxy/config/socket-address';
 import { ListenerManager } from '#proxy/listen/listener-manager';
@@ -61,6 +62,8 @@ function cluster(subset: string): ClusterConfig {
     loadBalancer: 'least_request',
     leastRequestChoices: 2,
     connectTimeoutMs: 10_000,
+    protocol: 'http1',
+    http2: http2Defaults,
     circuitBreaker: { connectionsMax: 4096, pendingRequestsMax: 4096, requestsMax: 4096, retriesMax: 3 },
     idleTimeoutMs: 3_600_000,
     maxRequestsPerConnection: 0,
@@ -137,6 +140,8 @@ function connectionManager(): HttpConnectionManagerConfig {
   const table = new RouteTable('80', '1', [...hosts, virtualHost('127.0.0.1', port)]);
   return {
     statPrefix: 'outbound_0.0.0.0_80',
+    codec: 'auto',
+    http2: http2Defaults,
     routes: { kind: 'inline', table },
     httpFilters: [
       { kind: 'peer_metadata', name: 'peer_metadata', discover: true, propagate: true },

@@ -1,11 +1,13 @@
 // What the data path of one proxy instance is given: time, chance, tables, addresses, listeners of its exchanges. Made by
 // proxy.ts, read by listen/, filters/ and upstream/. One process hosts many: nothing here is shared between two proxies.
+import { OutputBuffers } from '#codec/http2/output';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import type { TcpProxyConfig, TrafficDirection } from '#proxy/config/listener';
 import type { Placement } from '#proxy/config/socket-address';
+import { Http2Stats } from '#proxy/http2/http2-stats';
 import type { RouteTable } from '#proxy/route/route-table';
 import { FlushQueue } from '#proxy/socket/flush-queue';
 import { ReadBuffers } from '#proxy/socket/read-buffers';
@@ -66,13 +68,16 @@ export interface ProxyRuntime extends RuntimeOptions {
   readonly clusters: ClusterManager;
   /** What SDS has given. */
   readonly secrets: SecretStore;
+  /** Of all downstream connections: Envoy's `http2.*`. */
+  readonly http2Stats: Http2Stats;
 }
 
 export function createRuntime(options: RuntimeOptions): ProxyRuntime {
   const timers = new TimerWheel(options.clock);
-  const sockets = { buffers: new ReadBuffers(), flushes: new FlushQueue() };
+  const sockets = { buffers: new ReadBuffers(), flushes: new FlushQueue(), outputs: new OutputBuffers() };
   const secrets = new SecretStore();
-  return { ...options, timers, sockets, secrets, clusters: new ClusterManager({ ...options, timers, sockets, secrets }) };
+  const clusters = new ClusterManager({ ...options, timers, sockets, secrets });
+  return { ...options, timers, sockets, secrets, clusters, http2Stats: new Http2Stats() };
 }
 
 /** Ends what would keep the process alive: timers, DNS refreshes and every upstream connection. */

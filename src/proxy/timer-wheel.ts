@@ -107,6 +107,11 @@ export class TimerWheel {
   }
 }
 
+/** When a limit counted from `sinceMs` is reached; a limit of 0 never is. */
+export function after(sinceMs: number, limitMs: number): number {
+  return limitMs > 0 ? sinceMs + limitMs : Number.POSITIVE_INFINITY;
+}
+
 function emptySlot(): Timeout {
   const slot = new Timeout(() => {});
   slot.next = slot;

@@ -6,6 +6,7 @@ import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
 import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
+import { http2Defaults } from '#proxy/config/http2-options';
 import type { ListenerConfig, TcpProxyConfig } from '#proxy/config/listener';
 import { identityPlacement, type SocketAddress } from '#proxy/config/socket-address';
 import { ListenerManager } from '#proxy/listen/listener-manager';
@@ -25,6 +26,8 @@ export function cluster(name: string, ports: readonly number[], changes: Partial
     loadBalancer: 'round_robin',
     leastRequestChoices: 2,
     connectTimeoutMs: 2000,
+    protocol: 'http1',
+    http2: http2Defaults,
     circuitBreaker: { connectionsMax: 1024, pendingRequestsMax: 1024, requestsMax: 1024, retriesMax: 3 },
     idleTimeoutMs: 3_600_000,
     maxRequestsPerConnection: 0,
@@ -107,6 +110,8 @@ export function routeTable(routes: Record<string, Route> | ((request: RoutedRequ
 export function httpConfig(table: RouteTable, changes: Partial<HttpConnectionManagerConfig> = {}): HttpConnectionManagerConfig {
   return {
     statPrefix: 'test',
+    codec: 'auto',
+    http2: http2Defaults,
     routes: { kind: 'inline', table },
     httpFilters: [
       { kind: 'peer_metadata', name: 'peer', discover: true, propagate: true },

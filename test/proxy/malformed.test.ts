@@ -69,7 +69,6 @@ const heads: [name: string, bytes: string, status: number][] = [
   ['space in the target', 'GET /a b HTTP/1.1\r\nhost: a\r\n\r\n', 400],
   ['HTTP/0.9', 'GET /\r\n\r\n', 400],
   ['HTTP/1.2', 'GET / HTTP/1.2\r\nhost: a\r\n\r\n', 400],
-  ['HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
   ['HTTP/1.0, which is not served here', 'GET / HTTP/1.0\r\nhost: a\r\n\r\n', 426],
   ['transfer-encoding in HTTP/1.0', 'POST / HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n', 400],
   ['method too long', `${'A'.repeat(40)} / HTTP/1.1\r\nhost: a\r\n\r\n`, 400],

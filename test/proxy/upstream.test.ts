@@ -1,5 +1,6 @@
 // Clusters at run time: load balancing by a seed, updates in place, circuit breakers, DNS, original destinations.
 import { afterEach, describe, expect, test } from 'vitest';
+import { OutputBuffers } from '#codec/http2/output';
 import { ManualClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
@@ -43,7 +44,7 @@ function options(resolver = noNames, clock = new ManualClock()) {
     logger: silentLogger,
     placement: identityPlacement,
     timers: new TimerWheel(clock),
-    sockets: { buffers: new ReadBuffers(), flushes: new FlushQueue() },
+    sockets: { buffers: new ReadBuffers(), flushes: new FlushQueue(), outputs: new OutputBuffers() },
     resolver,
     secrets: new SecretStore(),
   };

@@ -23,9 +23,14 @@ export function statsJson(clusters: Iterable<Cluster>, server: ServerStats, filt
 
 function* samples(clusters: Iterable<Cluster>, server: ServerStats): Iterable<readonly [string, number]> {
   for (const cluster of clusters) {
-    for (const [key, value] of Object.entries(cluster.stats)) yield [`cluster.${cluster.name}.${key}`, value as number];
+    for (const [key, value] of clusterSamples(cluster)) yield [`cluster.${cluster.name}.${key}`, value];
   }
   yield* Object.entries(server);
+}
+
+function* clusterSamples({ stats, http2Stats }: Cluster): Iterable<readonly [string, number]> {
+  for (const [key, value] of Object.entries(stats)) yield [key, value as number];
+  for (const [key, value] of Object.entries(http2Stats)) yield [`http2.${key}`, value as number];
 }
 
 /** Gauges by Envoy's naming; the rest are counters. */
@@ -34,13 +39,13 @@ const gauge = /_(active|healthy|total_hosts)$|^membership_|(^|_)(uptime|memory|s
 /** `istio`: the registry's own text, which stands first. */
 export function formatPrometheus(clusters: readonly Cluster[], server: ServerStats, istio: string): string {
   let text = istio;
-  const keys = clusters[0] === undefined ? [] : Object.keys(clusters[0].stats);
+  const keys = clusters[0] === undefined ? [] : [...clusterSamples(clusters[0])].map(([key]) => key);
+  const values = clusters.map((cluster) => new Map(clusterSamples(cluster)));
   for (const key of keys) {
-    const name = `envoy_cluster_${key}`;
+    const name = `envoy_cluster_${key.replace('.', '_')}`;
     text += `# TYPE ${name} ${gauge.test(key) ? 'gauge' : 'counter'}\n`;
-    for (const cluster of clusters) {
-      const value = (cluster.stats as unknown as Record<string, number>)[key] ?? 0;
-      text += formatSample(name, `cluster_name="${escapeLabel(cluster.name)}"`, value);
+    for (const [i, cluster] of clusters.entries()) {
+      text += formatSample(name, `cluster_name="${escapeLabel(cluster.name)}"`, values[i]!.get(key)!);
     }
   }
   for (const [key, value] of Object.entries(server)) {

@@ -1,4 +1,5 @@
 // Clusters and endpoints as the data plane runs them: decoded from Envoy's Cluster and ClusterLoadAssignment.
+import type { Http2Options } from '#proxy/config/http2-options';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import type { UpstreamTlsConfig } from '#proxy/config/tls';
 
@@ -17,6 +18,9 @@ export interface ClusterConfig {
   loadBalancer: LoadBalancerPolicy;
   leastRequestChoices: number;
   connectTimeoutMs: number;
+  /** What is spoken to the endpoints; `downstream`: what the request came by. */
+  protocol: 'http1' | 'http2' | 'downstream';
+  http2: Http2Options;
   circuitBreaker: { connectionsMax: number; pendingRequestsMax: number; requestsMax: number; retriesMax: number };
   /** Of a pooled connection without a request; 0: none. Envoy's default is an hour. */
   idleTimeoutMs: number;

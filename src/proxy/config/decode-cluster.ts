@@ -6,6 +6,7 @@ import {
 } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
 import type { Locality } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import { HealthStatus } from '#codec/protobuf/generated/envoy/config/core/v3/health_check';
+import type { Http2ProtocolOptions } from '#codec/protobuf/generated/envoy/config/core/v3/protocol';
 import type { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
 import type { LbEndpoint } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint_components';
 import { HttpProtocolOptions } from '#codec/protobuf/generated/envoy/extensions/upstreams/http/v3/http_protocol_options';
@@ -14,13 +15,13 @@ import { decodeAddress } from './decode-address.ts';
 import { bufferBytesDefault } from './decode-listener.ts';
 import { decodeUpstreamTls } from './decode-tls.ts';
 import { type Findings, milliseconds } from './findings.ts';
+import { decodeHttp2Options } from './http2-options.ts';
 
 /** Envoy's default of every circuit breaker but the one of retries. */
 const thresholdDefault = 1024;
 
 export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConfig {
   if (cluster.name === '') findings.report('name', 'is empty');
-  if (cluster.http2ProtocolOptions !== undefined) findings.report('http2_protocol_options', 'is not supported yet');
   const threshold = cluster.circuitBreakers?.thresholds.find(({ priority }) => priority === 0);
   const protocol = decodeProtocolOptions(cluster, findings);
   return {
@@ -36,7 +37,7 @@ export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConf
       requestsMax: threshold?.maxRequests ?? thresholdDefault,
       retriesMax: threshold?.maxRetries ?? 3,
     },
-    idleTimeoutMs: protocol.idleTimeoutMs,
+    ...protocol,
     maxRequestsPerConnection: cluster.maxRequestsPerConnection ?? protocol.maxRequestsPerConnection,
     bindAddress: cluster.upstreamBindConfig?.sourceAddress?.address,
     bufferBytesMax: cluster.perConnectionBufferLimitBytes ?? bufferBytesDefault,
@@ -88,19 +89,42 @@ function decodePolicy(cluster: Cluster, findings: Findings): LoadBalancerPolicy 
 
 const protocolOptionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
-function decodeProtocolOptions(cluster: Cluster, findings: Findings): { idleTimeoutMs: number; maxRequestsPerConnection: number } {
+type ProtocolConfig = Pick<ClusterConfig, 'protocol' | 'http2' | 'idleTimeoutMs' | 'maxRequestsPerConnection'>;
+
+function decodeProtocolOptions(cluster: Cluster, findings: Findings): ProtocolConfig {
   const any = cluster.typedExtensionProtocolOptions[protocolOptionsKey];
   const field = `typed_extension_protocol_options[${protocolOptionsKey}]`;
   const options = any === undefined ? undefined : findings.attempt(field, () => HttpProtocolOptions.decode(any.value));
-  const explicit = options?.upstreamProtocolOptions;
-  if (explicit?.$case === 'explicitHttpConfig' && explicit.value.protocolConfig?.$case !== 'httpProtocolOptions') {
-    findings.report(field, `${explicit.value.protocolConfig?.$case} is not supported yet`);
-  }
+  const { protocol, http2 } =
+    options === undefined
+      ? ({ protocol: cluster.http2ProtocolOptions === undefined ? 'http1' : 'http2', http2: cluster.http2ProtocolOptions } as const)
+      : decodeUpstreamProtocol(options, field, findings);
   const common = options?.commonHttpProtocolOptions ?? cluster.commonHttpProtocolOptions;
   return {
+    protocol,
+    http2: decodeHttp2Options(http2, `${field}.http2_protocol_options`, findings),
     idleTimeoutMs: milliseconds(common?.idleTimeout, 3_600_000),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
   };
+}
+
+type UpstreamProtocol = { protocol: ClusterConfig['protocol']; http2: Http2ProtocolOptions | undefined };
+
+function decodeUpstreamProtocol(options: HttpProtocolOptions, field: string, findings: Findings): UpstreamProtocol {
+  const choice = options.upstreamProtocolOptions;
+  switch (choice?.$case) {
+    case 'useDownstreamProtocolConfig':
+      return { protocol: 'downstream', http2: choice.value.http2ProtocolOptions };
+    case 'autoConfig':
+      findings.report(`${field}.auto_config`, 'is not supported yet: it needs TLS, whose ALPN tells the protocol');
+      return { protocol: 'http1', http2: undefined };
+    default: {
+      const explicit = choice?.value.protocolConfig;
+      if (explicit?.$case === 'http2ProtocolOptions') return { protocol: 'http2', http2: explicit.value };
+      if (explicit?.$case === 'http3ProtocolOptions') findings.report(field, 'HTTP/3 is not supported');
+      return { protocol: 'http1', http2: undefined };
+    }
+  }
 }
 
 /** Istio names the services that a cluster stands for in its metadata. */

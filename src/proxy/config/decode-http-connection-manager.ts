@@ -9,6 +9,7 @@ import { decodeHttpFilters } from './decode-http-filter.ts';
 import { decodeRouteTable } from './decode-route.ts';
 import { type Findings, milliseconds } from './findings.ts';
 import type { HttpConnectionManagerConfig } from './http-connection-manager.ts';
+import { decodeHttp2Options } from './http2-options.ts';
 
 const hour = 3_600_000;
 
@@ -23,12 +24,12 @@ const defaults = {
 } as const;
 
 export function decodeHttpConnectionManager(hcm: HttpConnectionManager, field: string, findings: Findings): HttpConnectionManagerConfig {
-  if (hcm.codecType === CodecType.HTTP2 || hcm.codecType === CodecType.HTTP3) {
-    findings.report(`${field}.codec_type`, 'only AUTO and HTTP1 are supported');
-  }
+  if (hcm.codecType === CodecType.HTTP3) findings.report(`${field}.codec_type`, 'HTTP3 is not supported');
   const common = hcm.commonHttpProtocolOptions;
   return {
     statPrefix: hcm.statPrefix,
+    codec: hcm.codecType === CodecType.HTTP1 ? 'http1' : hcm.codecType === CodecType.HTTP2 ? 'http2' : 'auto',
+    http2: decodeHttp2Options(hcm.http2ProtocolOptions, `${field}.http2_protocol_options`, findings),
     routes: decodeRouteSpecifier(hcm, field, findings),
     httpFilters: decodeHttpFilters(hcm.httpFilters, `${field}.http_filters`, findings),
     accessLogs: decodeAccessLogs(hcm.accessLog, `${field}.access_log`, findings),

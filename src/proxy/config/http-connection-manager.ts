@@ -1,10 +1,14 @@
 // Envoy's HttpConnectionManager as the data plane runs it: decoded, defaults filled in, immutable.
 import type { AccessLogConfig } from '#proxy/config/access-log';
+import type { Http2Options } from '#proxy/config/http2-options';
 import type { FaultConfig } from '#proxy/route/fault';
 import type { RouteTable } from '#proxy/route/route-table';
 
 export interface HttpConnectionManagerConfig {
   statPrefix: string;
+  /** `auto`: by what a connection begins with. */
+  codec: 'auto' | 'http1' | 'http2';
+  http2: Http2Options;
   /** `rds`: looked up by name in RouteTables, where it may not have come yet. */
   routes: { kind: 'rds'; name: string } | { kind: 'inline'; table: RouteTable };
   /** In order; the last one is the router. */

@@ -4,6 +4,10 @@
 export class DownstreamStats {
   downstream_cx_total = 0;
   downstream_cx_active = 0;
+  downstream_cx_http1_total = 0;
+  downstream_cx_http1_active = 0;
+  downstream_cx_http2_total = 0;
+  downstream_cx_http2_active = 0;
   downstream_cx_destroy = 0;
   downstream_cx_idle_timeout = 0;
   downstream_cx_overflow = 0;
@@ -13,6 +17,8 @@ export class DownstreamStats {
   downstream_cx_rx_bytes_total = 0;
   downstream_cx_tx_bytes_total = 0;
   downstream_rq_total = 0;
+  downstream_rq_http1_total = 0;
+  downstream_rq_http2_total = 0;
   downstream_rq_active = 0;
   downstream_rq_completed = 0;
   downstream_rq_1xx = 0;

@@ -1,5 +1,6 @@
 // Writes neutral heads as HTTP/1.1 text, with the framing that the hop needs. Pure; used by both connections.
 import { STATUS_CODES } from 'node:http';
+import { ListedHead } from '#proxy/http2/listed-head';
 import type { FieldList, Head, RequestHead, ResponseHead } from './head.ts';
 import { RawRequestHead, RawResponseHead } from './raw-head.ts';
 
@@ -68,6 +69,7 @@ function rawResponse(head: RawResponseHead): string {
 }
 
 function encodeFields(head: Head): string {
+  if (head instanceof ListedHead) return head.lines();
   let out = '';
   head.forEach((name, value) => {
     out += `${name}: ${value}\r\n`;

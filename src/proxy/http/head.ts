@@ -29,6 +29,8 @@ export interface RequestHead extends Head {
 
 export interface ResponseHead extends Head {
   readonly status: number;
+  /** Of a 101: what was switched to, as sent; else empty. */
+  readonly upgrade: string;
 }
 
 /** Trailers, or any other plain sequence. */
@@ -36,6 +38,7 @@ export type FieldList = readonly (readonly [name: string, value: string])[];
 
 /** A response made here. */
 export class FieldHead implements ResponseHead {
+  readonly upgrade = '';
   private fields: [string, string][];
 
   constructor(

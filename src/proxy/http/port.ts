@@ -32,12 +32,18 @@ export type ResetReason =
   /** The connection ended under the stream. */
   | { readonly kind: 'connection-termination' }
   | { readonly kind: 'protocol-error'; readonly detail: string }
+  /** The peer reset the stream alone. */
+  | { readonly kind: 'remote-reset' }
+  /** It did so before it looked at the request, which may safely be sent again. */
+  | { readonly kind: 'refused-stream' }
   | { readonly kind: 'overflow' }
   /** The other end of the exchange went away, or the proxy gave up on it. */
   | { readonly kind: 'local-reset' };
 
 export const connectTimeout: ResetReason = { kind: 'connect-timeout' };
 export const connectionTermination: ResetReason = { kind: 'connection-termination' };
+export const remoteReset: ResetReason = { kind: 'remote-reset' };
+export const refusedStream: ResetReason = { kind: 'refused-stream' };
 export const overflow: ResetReason = { kind: 'overflow' };
 export const localReset: ResetReason = { kind: 'local-reset' };
 

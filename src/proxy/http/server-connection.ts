@@ -4,10 +4,10 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { requestFraming } from '#codec/http1/framing';
 import { describeHeadError, headError, parseRequestHead } from '#codec/http1/parse-head';
-import { reopen } from '#proxy/socket/accepted-socket';
-import { SocketReader } from '#proxy/socket/read-buffers';
+import type { AcceptedSocket } from '#proxy/socket/accepted-socket';
+import type { SocketReader } from '#proxy/socket/read-buffers';
 import { SocketWriter } from '#proxy/socket/socket-writer';
-import { Timeout } from '#proxy/timer-wheel';
+import { after, Timeout } from '#proxy/timer-wheel';
 import { responseFlag } from '#telemetry/response-flags';
 import { acceptRequest, type ConnectionIntent } from './accept-request.ts';
 import { BodyReader } from './body-reader.ts';
@@ -16,7 +16,7 @@ import type { ConnectionManager, DownstreamConnection } from './connection-manag
 import { encodeResponse, responseCoding } from './encode-http1.ts';
 import type { FieldList, ResponseHead } from './head.ts';
 import { connectionTermination, noBytes, type ResetReason, type ResponsePort } from './port.ts';
-import { clearRequestHead, RawRequestHead, RawResponseHead } from './raw-head.ts';
+import { clearRequestHead, RawRequestHead } from './raw-head.ts';
 import { HttpStream } from './stream.ts';
 
 /**
@@ -54,23 +54,24 @@ export class ServerConnection implements ResponsePort {
 
   /** `onClose` is called once, when the socket is closed. */
   constructor(
-    accepted: Socket,
+    accepted: AcceptedSocket,
     readonly manager: ConnectionManager,
     private readonly connection: DownstreamConnection,
     private readonly onClose: (connection: ServerConnection) => void,
   ) {
     const { sockets, clock } = manager.runtime;
     this.sinceMs = clock.now();
-    this.reader = new SocketReader(sockets.buffers, (buffer, length) => this.onData(buffer, length));
-    this.socket = reopen(accepted, { onread: this.reader.options(), allowHalfOpen: true });
+    this.reader = accepted.reader;
+    this.reader.onData = (buffer, length) => this.onData(buffer, length);
+    this.socket = accepted.socket;
     this.writer = new SocketWriter(this.socket, sockets);
     this.bodyWriter = new BodyWriter(this.writer);
     this.socket.on('error', () => {});
     this.socket.on('end', () => this.onEnd());
     this.socket.on('drain', () => this.onDrain());
     this.socket.on('close', () => this.onSocketClose());
-    manager.stats.downstream_cx_total++;
-    manager.stats.downstream_cx_active++;
+    manager.stats.downstream_cx_http1_total++;
+    manager.stats.downstream_cx_http1_active++;
     this.arm();
   }
 
@@ -94,7 +95,7 @@ export class ServerConnection implements ResponsePort {
 
   // --- Reading.
 
-  private onData(buffer: Buffer, length: number): void {
+  onData(buffer: Buffer, length: number): void {
     this.manager.stats.downstream_cx_rx_bytes_total += length;
     if (this.held === undefined) {
       this.consume(buffer, 0, length);
@@ -257,8 +258,7 @@ export class ServerConnection implements ResponsePort {
     manager.runtime.timers.cancel(this.timeout);
     stream?.abort(connectionTermination);
     this.reader.release();
-    manager.stats.downstream_cx_active--;
-    manager.stats.downstream_cx_destroy++;
+    manager.stats.downstream_cx_http1_active--;
     this.onClose(this);
   }
 
@@ -276,8 +276,7 @@ export class ServerConnection implements ResponsePort {
     }
     if (coding === 'close' || (this.state === 'body' && fin) || this.mustClose()) this.intent.keepAlive = false;
     const connection = !this.intent.keepAlive ? 'close' : spans.minor === 0 ? 'keep-alive' : '';
-    const upgrade = head.status === 101 && head instanceof RawResponseHead ? head.upgrade : '';
-    this.writer.write(encodeResponse(head, coding, method, coding === 'tunnel' ? '' : connection, upgrade));
+    this.writer.write(encodeResponse(head, coding, method, coding === 'tunnel' ? '' : connection, head.upgrade));
     this.bodyWriter.begin(coding);
     if (coding === 'tunnel') this.beginTunnel();
     if (fin) this.finishResponse();
@@ -434,9 +433,4 @@ export class ServerConnection implements ResponsePort {
       }
     }
   }
-}
-
-/** `sinceMs + limitMs`, where 0 means that there is no limit. */
-function after(sinceMs: number, limitMs: number): number {
-  return limitMs > 0 ? sinceMs + limitMs : Number.POSITIVE_INFINITY;
 }

@@ -5,6 +5,7 @@ import type { RouteTable } from '#proxy/route/route-table';
 import type { PeerMetadata, ProxiedExchange } from '#proxy/runtime';
 import { type ResponseFlag, responseFlag } from '#telemetry/response-flags';
 import type { ConnectionManager, DownstreamConnection } from './connection-manager.ts';
+import { grpcReply, isGrpc } from './grpc.ts';
 import { FieldHead, type FieldList, type RequestHead, type ResponseHead } from './head.ts';
 import { localReset, noBytes, type RequestPort, type ResetReason, type ResponsePort } from './port.ts';
 import { prepareRequest, prepareResponse } from './prepare.ts';
@@ -30,9 +31,10 @@ export interface LocalReply {
 }
 
 export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
-  readonly requestProtocol = 'http';
+  requestProtocol: 'http' | 'grpc' = 'http';
   request!: RequestHead;
   response: ResponseHead | undefined;
+  private responseTrailers: FieldList = [];
   originalPath = '';
   route: Route | undefined;
   /** The version of the routes that this stream began with; it keeps it to its end. */
@@ -107,6 +109,12 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
     else this.requestBody = new RequestBody(keptBodyBytesMax);
     manager.stats.downstream_rq_total++;
     manager.stats.downstream_rq_active++;
+    if (this.protocol === 'HTTP/2') {
+      manager.stats.downstream_rq_http2_total++;
+      if (isGrpc(request)) this.requestProtocol = 'grpc';
+    } else {
+      manager.stats.downstream_rq_http1_total++;
+    }
     const refusal = prepareRequest(this);
     if (refusal !== undefined) {
       this.reply(refusal);
@@ -269,6 +277,7 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
   }
 
   respondTrailers(trailers: FieldList): void {
+    this.responseTrailers = trailers;
     this.endResponse();
     this.downstream.trailers(trailers);
   }
@@ -282,6 +291,11 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
       return;
     }
     this.details = reply.details;
+    if (this.requestProtocol === 'grpc') {
+      this.respond(grpcReply(reply.status, reply.body ?? '', reply.headers), true);
+      this.downstream.flush();
+      return;
+    }
     const text = reply.body ?? '';
     const body = this.request.method === 'HEAD' ? noBytes : Buffer.from(text);
     const head = new FieldHead(reply.status, reply.headers);
@@ -408,6 +422,7 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
   }
 
   responseHeader(name: string): string | undefined {
-    return name === ':status' ? String(this.status) : this.response?.header(name);
+    if (name === ':status') return String(this.status);
+    return this.response?.header(name) ?? this.responseTrailers.find((trailer) => trailer[0] === name)?.[1];
   }
 }

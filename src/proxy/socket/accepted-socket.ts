@@ -3,6 +3,7 @@
 // A TLS connection cannot move: it gives what it decrypts as it comes.
 import { type OnReadOpts, Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { type ReadBuffers, SocketReader } from './read-buffers.ts';
 
 /** `_handle` is what `net.Socket` takes as its option `handle`: not in the types, stable since Node 0.x. */
 interface Handled {
@@ -38,4 +39,17 @@ export function reopen(accepted: Socket, options: OpenOptions): Socket {
 function deliverTo(socket: Socket, { callback }: OnReadOpts): Socket {
   socket.on('data', (chunk: Buffer) => void callback(chunk.length, chunk));
   return socket;
+}
+
+/** A socket of ours, and who hears of its bytes: that may change while nothing is being read. */
+export interface AcceptedSocket {
+  readonly socket: Socket;
+  readonly reader: SocketReader;
+}
+
+/** For HTTP, whose connections end each direction by themselves. */
+export function openAccepted(accepted: Socket, buffers: ReadBuffers): AcceptedSocket {
+  // Reading begins in a later turn of the event loop: by then somebody listens.
+  const reader = new SocketReader(buffers, () => {});
+  return { reader, socket: reopen(accepted, { onread: reader.options(), allowHalfOpen: true }) };
 }

@@ -61,7 +61,7 @@ export class SocketReader {
   /** `onData` must not keep the buffer: after it returns, the bytes change. */
   constructor(
     private readonly buffers: ReadBuffers,
-    private readonly onData: (buffer: Buffer, length: number) => void,
+    public onData: (buffer: Buffer, length: number) => void,
   ) {}
 
   /** For `net.connect` and `new net.Socket`. */

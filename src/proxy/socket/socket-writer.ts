@@ -2,6 +2,7 @@
 // tells when more is queued than should be. Used by both HTTP/1 connections and by the TCP proxy.
 import type { Socket } from 'node:net';
 import { latin1 } from '#codec/http1/latin1';
+import type { OutputBuffers } from '#codec/http2/output';
 import type { Flushable, FlushQueue } from './flush-queue.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 
@@ -14,6 +15,8 @@ const backlogBytesMax = 262_144;
 export interface SocketResources {
   readonly buffers: ReadBuffers;
   readonly flushes: FlushQueue;
+  /** Of HTTP/2 connections. */
+  readonly outputs: OutputBuffers;
 }
 
 export class SocketWriter implements Flushable {

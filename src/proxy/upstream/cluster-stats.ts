@@ -5,6 +5,7 @@ export class ClusterStats {
   upstream_cx_total = 0;
   upstream_cx_active = 0;
   upstream_cx_http1_total = 0;
+  upstream_cx_http2_total = 0;
   upstream_cx_connect_fail = 0;
   upstream_cx_connect_timeout = 0;
   upstream_cx_connect_attempts_exceeded = 0;

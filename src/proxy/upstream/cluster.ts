@@ -1,6 +1,7 @@
 // A cluster at run time: its endpoints with their pools, its load balancer, its counters. Updated in place by ClusterManager.
 import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
 import { formatAddress, type SocketAddress } from '#proxy/config/socket-address';
+import { Http2Stats } from '#proxy/http2/http2-stats';
 import { ClusterStats } from './cluster-stats.ts';
 import { Endpoint } from './endpoint.ts';
 import { createLoadBalancer, type LoadBalancer } from './load-balancer.ts';
@@ -12,6 +13,7 @@ const destinationsMax = 4096;
 
 export class Cluster {
   readonly stats = new ClusterStats();
+  readonly http2Stats = new Http2Stats();
   /** Requests that are at a second try or later: bounded by the circuit breaker. */
   activeRetries = 0;
   private readonly context: UpstreamContext;
@@ -27,7 +29,7 @@ export class Cluster {
     public config: ClusterConfig,
   ) {
     this.tls = new ClusterTls(config, options);
-    this.context = { ...options, config, stats: this.stats, tlsFor: (endpoint) => this.tls.for(endpoint) };
+    this.context = { ...options, config, stats: this.stats, http2Stats: this.http2Stats, tlsFor: (endpoint) => this.tls.for(endpoint) };
     this.balance = createLoadBalancer(config.loadBalancer, config.leastRequestChoices, options.random);
   }
 
@@ -81,7 +83,7 @@ export class Cluster {
   }
 
   close(): void {
-    for (const endpoint of this.endpoints.values()) endpoint.pool.close();
+    for (const endpoint of this.endpoints.values()) endpoint.close();
   }
 
   private removeEndpoint(name: string): void {

@@ -1,16 +1,11 @@
-// The HTTP connections to one endpoint. Last in, first out: the connection used last is the warmest, and those not needed any more
+// The HTTP/1 connections to one endpoint. Last in, first out: the connection used last is the warmest, and those not needed any more
 // fall idle and end. Bounded by the cluster's circuit breaker; who finds no connection waits in line, and that is bounded too.
-import { overflow, type ResetReason } from '#proxy/http/port';
+import { overflow } from '#proxy/http/port';
 import { ClientConnection } from './client-connection.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { HttpPool, PoolWaiter } from './http-pool.ts';
 
-/** Who wants a connection. Exactly one of the two is called, perhaps at once. */
-export interface PoolWaiter {
-  onConnection(connection: ClientConnection): void;
-  onPoolFailure(reason: ResetReason): void;
-}
-
-export class ConnectionPool {
+export class ConnectionPool implements HttpPool {
   private readonly idle: ClientConnection[] = [];
   private readonly open = new Set<ClientConnection>();
   private readonly waiters: PoolWaiter[] = [];
@@ -41,7 +36,6 @@ export class ConnectionPool {
     this.waiters.push(waiter);
   }
 
-  /** The waiter wants none any more. */
   cancel(waiter: PoolWaiter): void {
     const index = this.waiters.indexOf(waiter);
     if (index < 0) return;

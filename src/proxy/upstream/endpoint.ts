@@ -3,11 +3,14 @@ import type { EndpointConfig } from '#proxy/config/cluster';
 import { formatAddress, place, type SocketAddress } from '#proxy/config/socket-address';
 import { EndpointStats } from './cluster-stats.ts';
 import { ConnectionPool } from './connection-pool.ts';
+import type { HttpPool } from './http-pool.ts';
+import { Http2Pool } from './http2-pool.ts';
 import type { UpstreamContext } from './upstream-context.ts';
 
 export class Endpoint {
   readonly stats = new EndpointStats();
-  readonly pool: ConnectionPool;
+  private http1: ConnectionPool | undefined;
+  private http2: Http2Pool | undefined;
   /** As xDS names it. */
   readonly name: string;
   /** Where it is on this machine. */
@@ -23,12 +26,25 @@ export class Endpoint {
   ) {
     this.name = formatAddress(config.address);
     this.target = { address: place(context.placement, config.address.address), port: config.address.port };
-    this.pool = new ConnectionPool(this);
+  }
+
+  /** The connections that speak what the cluster wants, or what the request itself came by. */
+  pool(downstreamHttp2: boolean): HttpPool {
+    const { protocol } = this.context.config;
+    if (protocol === 'http2' || (protocol === 'downstream' && downstreamHttp2)) return (this.http2 ??= new Http2Pool(this));
+    return (this.http1 ??= new ConnectionPool(this));
   }
 
   /** Takes no new requests; connections end as they fall idle. */
   drain(): void {
     this.removed = true;
-    this.pool.drain();
+    this.http1?.drain();
+    this.http2?.drain();
+  }
+
+  /** Ends every connection, at once. */
+  close(): void {
+    this.http1?.close();
+    this.http2?.close();
   }
 }

@@ -4,6 +4,7 @@ import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
 import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
 import type { Placement } from '#proxy/config/socket-address';
+import type { Http2Stats } from '#proxy/http2/http2-stats';
 import type { SocketResources } from '#proxy/socket/socket-writer';
 import type { TimerWheel } from '#proxy/timer-wheel';
 import type { SecretStore } from '#proxy/tls/secret-store';
@@ -26,6 +27,8 @@ export interface UpstreamOptions {
 export interface UpstreamContext extends UpstreamOptions {
   config: ClusterConfig;
   readonly stats: ClusterStats;
+  /** Envoy's `cluster.<name>.http2.*`. */
+  readonly http2Stats: Http2Stats;
   /** How connections to `endpoint` are secured; undefined: they are plain. */
   tlsFor(endpoint: EndpointConfig): TlsClient | undefined;
 }

@@ -6,21 +6,21 @@ import { localReset, overflow, type ResetReason, type ResponsePort } from '#prox
 import type { HttpStream, Pending } from '#proxy/http/stream';
 import type { ForwardAction, RetryPolicy } from '#proxy/route/route';
 import { Timeout } from '#proxy/timer-wheel';
-import type { ClientConnection } from '#proxy/upstream/client-connection';
 import type { Cluster } from '#proxy/upstream/cluster';
-import type { PoolWaiter } from '#proxy/upstream/connection-pool';
 import type { Endpoint } from '#proxy/upstream/endpoint';
+import type { HttpPool, PoolWaiter, UpstreamRequest } from '#proxy/upstream/http-pool';
 import { TunnelConnection } from '#proxy/upstream/tunnel-connection';
 import { responseFlag } from '#telemetry/response-flags';
 import { describeReset, idempotent } from './reset-reply.ts';
 import { noRetry, type RetryDecision, RetryState, retriesReset, retriesStatus } from './retry-state.ts';
 
-type Upstream = ClientConnection | TunnelConnection;
+type Upstream = UpstreamRequest | TunnelConnection;
 
 export class Forwarding implements ResponsePort, PoolWaiter, Pending {
   private connection: Upstream | undefined;
   private endpoint: Endpoint | undefined;
-  private waiting = false;
+  /** Where a connection is waited for. */
+  private waiting: HttpPool | undefined;
   /** There when the route allows retries, of this kind of request. */
   private readonly policy: RetryPolicy | undefined;
   private retry: RetryState | undefined;
@@ -101,18 +101,18 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
       this.attach(new TunnelConnection(endpoint, this));
       return;
     }
-    this.waiting = true;
-    endpoint.pool.acquire(this);
+    this.waiting = endpoint.pool(stream.protocol === 'HTTP/2');
+    this.waiting.acquire(this);
   }
 
-  onConnection(connection: ClientConnection): void {
-    this.waiting = false;
+  onConnection(connection: UpstreamRequest): void {
+    this.waiting = undefined;
     connection.begin(this);
     this.attach(connection);
   }
 
   onPoolFailure(reason: ResetReason): void {
-    this.waiting = false;
+    this.waiting = undefined;
     this.fail(reason, false);
   }
 
@@ -150,9 +150,9 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
 
   private giveUpTry(): void {
     const { connection } = this;
-    if (this.waiting) this.endpoint!.pool.cancel(this);
-    if (this.waiting || connection !== undefined) this.cluster.stats.upstream_rq_cancelled++;
-    this.waiting = false;
+    this.waiting?.cancel(this);
+    if (this.waiting !== undefined || connection !== undefined) this.cluster.stats.upstream_rq_cancelled++;
+    this.waiting = undefined;
     if (connection === undefined) return;
     this.cluster.stats.upstream_rq_tx_reset++;
     this.endTry();
@@ -212,12 +212,14 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
     if (sent) cluster.stats.upstream_rq_rx_reset++;
     else cluster.stats.upstream_rq_pending_failure_eject++;
     if (stream.responseStarted) {
-      stream.flags |= responseFlag.upstreamConnectionTermination;
-      stream.breakOff('upstream_reset_after_response_started{connection_termination}');
+      const { flags, word } = describeReset(reason);
+      stream.flags |= flags;
+      stream.breakOff(`upstream_reset_after_response_started{${word}}`);
       return;
     }
-    // A kept connection may have been closed by the upstream just before the request came.
-    if (reason.kind === 'connection-termination' && reused && !this.replacedDead && this.mayRepeat && idempotent(stream.method)) {
+    // A kept connection may have been closed by the upstream just before the request came; or it says that it did not look at it.
+    const dead = reason.kind === 'connection-termination' && reused && idempotent(stream.method);
+    if ((dead || reason.kind === 'refused-stream') && !this.replacedDead && this.mayRepeat) {
       this.replacedDead = true;
       this.try();
       return;

@@ -8,6 +8,8 @@ const words: Record<ResetReason['kind'], string> = {
   'connect-timeout': 'connection timeout',
   'connection-termination': 'connection termination',
   'protocol-error': 'protocol error',
+  'remote-reset': 'remote reset',
+  'refused-stream': 'remote refused stream reset',
   overflow: 'overflow',
   'local-reset': 'local reset',
 };
@@ -17,6 +19,8 @@ const flags: Record<ResetReason['kind'], ResponseFlag> = {
   'connect-timeout': responseFlag.upstreamConnectionFailure,
   'connection-termination': responseFlag.upstreamConnectionTermination,
   'protocol-error': responseFlag.upstreamProtocolError,
+  'remote-reset': responseFlag.upstreamRemoteReset,
+  'refused-stream': responseFlag.upstreamRemoteReset,
   overflow: responseFlag.upstreamOverflow,
   'local-reset': responseFlag.localReset,
 };
@@ -29,8 +33,8 @@ const systemReasons = new Map([
   ['ECONNRESET', 'Connection reset by peer'],
 ]);
 
-/** `transportFailure`: for `%UPSTREAM_TRANSPORT_FAILURE_REASON%`. */
-export function describeReset(reason: ResetReason): LocalReply & { transportFailure: string } {
+/** `word`: as `response_code_details` has it; `transportFailure`: for `%UPSTREAM_TRANSPORT_FAILURE_REASON%`. */
+export function describeReset(reason: ResetReason): LocalReply & { word: string; transportFailure: string } {
   const word = words[reason.kind];
   const transportFailure =
     reason.kind === 'connect-failure' ? `delayed connect error: ${systemReasons.get(reason.detail) ?? reason.detail}` : '';
@@ -41,6 +45,7 @@ export function describeReset(reason: ResetReason): LocalReply & { transportFail
     flags: flags[reason.kind],
     details: `upstream_reset_before_response_started{${detail}}`,
     body: `upstream connect error or disconnect/reset before headers. reset reason: ${word}${because}`,
+    word: detail,
     transportFailure,
   };
 }

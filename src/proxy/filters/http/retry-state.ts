@@ -78,5 +78,6 @@ export function retriesReset({ on }: RetryPolicy, reason: ResetReason, sent: boo
   if (reason.kind === 'overflow') return false;
   if (on.has('5xx') || on.has('gateway-error') || on.has('reset')) return true;
   if (!sent && on.has('reset-before-request')) return true;
+  if (reason.kind === 'refused-stream' && on.has('refused-stream')) return true;
   return (reason.kind === 'connect-failure' || reason.kind === 'connect-timeout') && on.has('connect-failure');
 }

@@ -7,7 +7,10 @@ import { routerFilter } from '#proxy/filters/http/router';
 import type { ConnectionManager, HttpFilter } from '#proxy/http/connection-manager';
 import type { DownstreamStats } from '#proxy/http/downstream-stats';
 import { ServerConnection } from '#proxy/http/server-connection';
+import { CodecDetection } from '#proxy/http2/codec-detection';
+import { Http2ServerConnection } from '#proxy/http2/server-connection';
 import type { ProxyRuntime } from '#proxy/runtime';
+import { openAccepted } from '#proxy/socket/accepted-socket';
 import type { NetworkFilter } from './network-filter.ts';
 
 export function httpConnectionManager(
@@ -24,7 +27,18 @@ export function httpConnectionManager(
     filters: config.httpFilters.flatMap((filter) => httpFilter(filter, direction, runtime) ?? []),
     listeners: runtime.exchangeListeners.http(config, direction),
   };
-  return { accept: (socket, connection, onClose) => new ServerConnection(socket, manager, connection, onClose) };
+  const Connection = config.codec === 'auto' ? CodecDetection : config.codec === 'http2' ? Http2ServerConnection : ServerConnection;
+  return {
+    accept(socket, connection, onClose) {
+      stats.downstream_cx_total++;
+      stats.downstream_cx_active++;
+      return new Connection(openAccepted(socket, runtime.sockets.buffers), manager, connection, (ended) => {
+        stats.downstream_cx_active--;
+        stats.downstream_cx_destroy++;
+        onClose(ended);
+      });
+    },
+  };
 }
 
 function httpFilter(filter: HttpFilterConfig, direction: TrafficDirection, runtime: ProxyRuntime): HttpFilter | undefined {

@@ -1,0 +1,42 @@
+// What the proxy knows of gRPC: which requests are, and how it answers them in the upstream's place. Pure. gRPC's mapping of HTTP/2, and
+// Envoy's of statuses.
+import { FieldHead, type FieldList, type RequestHead } from './head.ts';
+
+/** `application/grpc`, perhaps with the format behind a plus; gRPC-web is another protocol. */
+const grpcType = /^application\/grpc(?:$|[+;])/i;
+
+export function isGrpc(request: RequestHead): boolean {
+  return grpcType.test(request.header('content-type') ?? '');
+}
+
+const unknown = '2';
+const grpcStatuses: ReadonlyMap<number, string> = new Map([
+  [400, '13'],
+  [401, '16'],
+  [403, '7'],
+  [404, '12'],
+  [429, '14'],
+  [502, '14'],
+  [503, '14'],
+  [504, '14'],
+]);
+
+/** A local reply as a gRPC client reads it: an answer of trailers alone, the reason in `grpc-message`. */
+export function grpcReply(status: number, message: string, headers: FieldList = []): FieldHead {
+  const head = new FieldHead(200, headers);
+  head.set('content-type', 'application/grpc');
+  head.set('grpc-status', grpcStatuses.get(status) ?? unknown);
+  if (message !== '') head.set('grpc-message', percentEncoded(message));
+  return head;
+}
+
+/** Printable ASCII but the percent sign stays as it is. */
+function percentEncoded(message: string): string {
+  return [...Buffer.from(message)]
+    .map((byte) => (byte >= 0x20 && byte <= 0x7e && byte !== 0x25 ? String.fromCharCode(byte) : `%${hex(byte)}`))
+    .join('');
+}
+
+function hex(byte: number): string {
+  return byte.toString(16).toUpperCase().padStart(2, '0');
+}
