@@ -6,22 +6,20 @@ import { type MeshProxy, proxyOf } from '#control/view/proxy';
 import { MeshError } from '#foundation/mesh-error';
 import type { RoutedRequest } from '#proxy/route/route';
 import { formatNodeId } from '#xds/node-id';
+import type { Call } from './explanation.ts';
 import type { World } from './world.ts';
-
-export interface Call {
-  /** The workload that calls: an `app` label, a Deployment, or a Pod, with `.namespace` where it is not the default one. Undefined: the ingress gateway. */
-  from: string | undefined;
-  url: string;
-  method: string;
-  /** Names in lower case. */
-  headers: Readonly<Record<string, string>>;
-}
 
 export interface ParsedCall {
   request: RoutedRequest;
+  /** Without the port, in lower case: where the caller connects to, and whom it names in TLS. */
+  host: string;
   /** That the URL names, or its scheme's. */
   port: number;
+  /** What the caller speaks: HTTP; TLS of its own, of which a proxy sees the server name alone; or anything. */
+  protocol: 'http' | 'tls' | 'tcp';
 }
+
+const portsByScheme: Readonly<Record<string, number>> = { http: 80, https: 443, tls: 443 };
 
 /** Throws MeshError USAGE where the URL is none. */
 export function parseCall({ url, method, headers }: Call): ParsedCall {
@@ -29,12 +27,21 @@ export function parseCall({ url, method, headers }: Call): ParsedCall {
   if (!URL.canParse(withScheme)) throw new MeshError('USAGE', `"${url}" is no URL`, { hint: 'such as http://reviews:9080/reviews/0' });
   const parsed = new URL(withScheme);
   const scheme = parsed.protocol.replace(':', '');
-  const port = Number(parsed.port) || (scheme === 'https' ? 443 : 80);
+  const port = Number(parsed.port) || portsByScheme[scheme];
+  if (port === undefined) {
+    const known = scheme === 'tcp' ? 'it names no port' : 'known are http, https, tls and tcp';
+    throw new MeshError('USAGE', `"${url}" cannot be asked for: ${known}`, { hint: 'such as http://reviews:9080/ or tcp://mongo:27017' });
+  }
   const path = method === 'CONNECT' ? '' : parsed.pathname + parsed.search;
   const authority = headers['host'] ?? parsed.host;
   // The connection manager adds this one before it looks for a route.
   const known: Readonly<Record<string, string>> = { 'x-forwarded-proto': scheme, ...headers };
-  return { request: { method, path, authority, scheme, header: (name) => known[name] }, port };
+  return {
+    request: { method, path, authority, scheme, header: (name) => known[name] },
+    host: parsed.hostname.toLowerCase(),
+    port,
+    protocol: scheme === 'tcp' ? 'tcp' : scheme === 'tls' || scheme === 'https' ? 'tls' : 'http',
+  };
 }
 
 /** Throws MeshError NO_SOURCE where nobody of that name is known. */

@@ -1,11 +1,11 @@
 // An explanation for people. Pure.
 import pc from 'picocolors';
-import type { Candidate, Explanation } from './explain.ts';
-import type { Destination, Outcome, Policies } from './outcome.ts';
+import type { Candidate, Destination, Explanation, Headers, Mismatch, NearestMiss, Outcome, Policies } from './explanation.ts';
 
 type Colors = ReturnType<typeof pc.createColors>;
 
 const candidatesShown = 40;
+const endpointsShown = 10;
 
 export function formatExplanation(explanation: Explanation, color: boolean): string {
   const colors = pc.createColors(color);
@@ -19,14 +19,30 @@ export function formatExplanation(explanation: Explanation, color: boolean): str
   const tried = candidates.slice(0, candidatesShown).flatMap((candidate) => formatCandidate(candidate, colors));
   const more = candidates.length > candidatesShown ? [colors.dim(`  … and ${candidates.length - candidatesShown} more`)] : [];
   const title = `${colors.bold(`${call.method} ${call.url}`)}  from ${call.from}`;
-  return `${[title, ...facts, '', ...tried, ...more, ...(tried.length > 0 ? [''] : []), ...formatOutcome(outcome, colors)].join('\n')}\n`;
+  const ways = [...formatOutcome(outcome, colors), ...formatNearest(explanation, colors)];
+  return `${[title, ...facts, '', ...tried, ...more, ...(tried.length > 0 ? [''] : []), ...ways].join('\n')}\n`;
 }
 
 function formatCandidate({ origin, name, matched, mismatch }: Candidate, colors: Colors): string[] {
   const title = `${matched ? colors.green('✓') : colors.red('✗')} ${origin}${name && name !== 'default' ? colors.dim(` "${name}"`) : ''}`;
-  if (mismatch === undefined) return [title];
-  const { condition, expects, found } = mismatch;
-  return [title, colors.dim(`    ${condition}: wants ${expects}, the request has ${found === undefined ? 'none' : `"${found}"`}`)];
+  return mismatch === undefined ? [title] : [title, colors.dim(`    ${formatMismatch(mismatch)}`)];
+}
+
+function formatMismatch({ condition, expects, found }: Mismatch): string {
+  return `${condition}: wants ${expects}, the request has ${found === undefined ? 'none' : `"${found}"`}`;
+}
+
+function formatNearest({ nearest, nearestHosts }: Explanation, colors: Colors): string[] {
+  return [
+    ...(nearestHosts.length === 0 ? [] : ['', `Did you mean ${nearestHosts.join(', or ')}?`]),
+    ...(nearest.length === 0 ? [] : ['', nearest.length === 1 ? 'The nearest route:' : 'The nearest routes:']),
+    ...nearest.flatMap((miss) => formatMiss(miss, colors)),
+  ];
+}
+
+function formatMiss({ origin, name, remedies }: NearestMiss, colors: Colors): string[] {
+  const title = `  ${origin}${name && name !== 'default' ? colors.dim(` "${name}"`) : ''}`;
+  return [title, ...remedies.map((remedy) => `    ${remedy}`)];
 }
 
 function formatOutcome(outcome: Outcome, colors: Colors): string[] {
@@ -45,21 +61,33 @@ function formatOutcome(outcome: Outcome, colors: Colors): string[] {
   }
 }
 
-function formatDestination({ cluster, host, subset, port, share, known, endpoints }: Destination, colors: Colors): string[] {
-  const percent = `${(share * 100).toFixed(share === 1 || (share * 100) % 1 === 0 ? 0 : 1)}%`.padStart(5);
-  const name = host === undefined ? cluster : `${host}:${port}${subset === undefined ? '' : ` subset ${subset}`}`;
-  const title = `→ ${percent}  ${colors.bold(name)}`;
-  if (!known) return [title, colors.red('         503: this subset or port is not defined')];
-  if (endpoints.length === 0) return [title, host === undefined ? '' : colors.red('         503: no endpoint')].filter(Boolean);
+function formatDestination(destination: Destination, colors: Colors): string[] {
+  const { host, share, known, endpoints, headers } = destination;
+  const title = `→ ${percent(share).padStart(5)}  ${colors.bold(nameOf(destination))}`;
   return [
     title,
-    ...endpoints
-      .slice(0, 10)
-      .map(({ address, workload, healthy }) => colors.dim(`         ${address} ${workload}${healthy ? '' : ' (unhealthy)'}`)),
+    ...formatEndpoints(known, host, endpoints, colors),
+    ...formatHeaders(headers).map((line) => colors.dim(`         ${line}`)),
   ];
 }
 
-function formatPolicies({ timeoutMs, retries, fault, path, authority }: Policies, colors: Colors): string[] {
+function nameOf({ cluster, host, port, subset }: Destination): string {
+  return host === undefined ? cluster : `${host}:${port}${subset === undefined ? '' : ` subset ${subset}`}`;
+}
+
+function percent(share: number): string {
+  return `${Number((share * 100).toFixed(1))}%`;
+}
+
+function formatEndpoints(known: boolean, host: string | undefined, endpoints: Destination['endpoints'], colors: Colors): string[] {
+  if (!known) return [colors.red('         503: this subset or port is not defined')];
+  if (endpoints.length === 0) return host === undefined ? [] : [colors.red('         503: no endpoint')];
+  return endpoints
+    .slice(0, endpointsShown)
+    .map(({ address, workload, healthy }) => colors.dim(`         ${address} ${workload}${healthy ? '' : ' (unhealthy)'}`));
+}
+
+function formatPolicies({ timeoutMs, retries, fault, path, authority, mirrors = [], headers }: Policies, colors: Colors): string[] {
   const lines = [
     ...(path === undefined ? [] : [`path rewritten to ${path}`]),
     ...(authority === undefined ? [] : [`authority rewritten to ${authority}`]),
@@ -67,6 +95,16 @@ function formatPolicies({ timeoutMs, retries, fault, path, authority }: Policies
     ...(fault?.delay ? [`fault: ${fault.delay.fixedMs} ms late for ${fault.delay.fraction * 100}% of requests`] : []),
     ...(timeoutMs === undefined ? [] : [`timeout ${timeoutMs} ms`]),
     ...(retries === undefined ? [] : [`retries ${retries.attempts} on ${retries.on}`]),
+    ...mirrors.map(
+      (mirror) => `mirror ${percent(mirror.share)} to ${nameOf(mirror)}${mirror.known ? '' : ' (not defined: no copy is sent)'}`,
+    ),
+    ...formatHeaders(headers),
   ];
   return lines.map((line) => colors.dim(`         ${line}`));
+}
+
+function formatHeaders(headers: Headers | undefined): string[] {
+  return Object.entries(headers ?? {}).flatMap(([side, operations]) =>
+    Object.entries(operations ?? {}).map(([name, value]) => `${side} header ${name} ${value === null ? 'removed' : `= ${value}`}`),
+  );
 }

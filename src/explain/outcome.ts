@@ -4,38 +4,9 @@
 import { parseOutboundClusterName } from '#control/translate/cluster-name';
 import type { TcpProxyConfig } from '#proxy/config/listener';
 import { formatAddress } from '#proxy/config/socket-address';
-import type { FaultConfig } from '#proxy/route/fault';
-import type { ForwardAction, Route, RoutedRequest } from '#proxy/route/route';
+import type { ForwardAction, HeaderMutations, Route, RoutedRequest } from '#proxy/route/route';
+import type { Destination, Headers, Outcome, Policies } from './explanation.ts';
 import type { ProxyTables } from './tables.ts';
-
-export type Outcome =
-  | { kind: 'forward'; protocol: 'http' | 'tcp'; destinations: readonly Destination[]; policies: Policies }
-  | { kind: 'redirect'; status: number; location: string }
-  | { kind: 'direct'; status: number; body: string }
-  /** `status`: what the client gets; undefined: no connection. */
-  | { kind: 'none'; status: number | undefined; message: string };
-
-export interface Destination {
-  cluster: string;
-  /** Undefined for clusters that are no service's. */
-  host: string | undefined;
-  subset: string | undefined;
-  port: number | undefined;
-  /** In [0, 1]. */
-  share: number;
-  /** The cluster is there, and what its endpoints are. */
-  known: boolean;
-  endpoints: readonly { address: string; workload: string; healthy: boolean }[];
-}
-
-export interface Policies {
-  timeoutMs?: number;
-  retries?: { attempts: number; on: string; perTryTimeoutMs?: number };
-  fault?: FaultConfig;
-  /** As the upstream sees them, where they differ. */
-  path?: string;
-  authority?: string;
-}
 
 export const describeOutcome = {
   http(route: Route, request: RoutedRequest, tables: ProxyTables): Outcome {
@@ -47,8 +18,11 @@ export const describeOutcome = {
       protocol: 'http',
       destinations: action.clusters
         .filter(({ weight }) => weight > 0)
-        .map(({ name, weight }) => destination(name, weight / action.weightTotal, tables)),
-      policies: policiesOf(route, action, request),
+        .map(({ name, weight, requestHeaders, responseHeaders }) => ({
+          ...destination(name, weight / action.weightTotal, tables),
+          ...headersOf(requestHeaders, responseHeaders),
+        })),
+      policies: policiesOf(route, action, request, tables),
     };
   },
 
@@ -77,8 +51,8 @@ function destination(name: string, share: number, tables: ProxyTables): Destinat
   };
 }
 
-function policiesOf(route: Route, action: ForwardAction, request: RoutedRequest): Policies {
-  const { retry, timeoutMs } = action;
+function policiesOf(route: Route, action: ForwardAction, request: RoutedRequest, tables: ProxyTables): Policies {
+  const { retry, timeoutMs, mirrors } = action;
   const path = action.path?.(request.path);
   return {
     ...(timeoutMs > 0 ? { timeoutMs } : {}),
@@ -94,5 +68,18 @@ function policiesOf(route: Route, action: ForwardAction, request: RoutedRequest)
     ...(route.fault === undefined ? {} : { fault: route.fault }),
     ...(path === undefined || path === request.path ? {} : { path }),
     ...(action.authority === undefined ? {} : { authority: action.authority }),
+    ...(mirrors.length === 0 ? {} : { mirrors: mirrors.map(({ cluster, fraction }) => destination(cluster, fraction, tables)) }),
+    ...headersOf(route.requestHeaders, route.responseHeaders),
   };
+}
+
+function headersOf(request: HeaderMutations, response: HeaderMutations): { headers?: Headers } {
+  const headers = { ...operations('request', request), ...operations('response', response) };
+  return Object.keys(headers).length === 0 ? {} : { headers };
+}
+
+function operations(name: keyof Headers, { remove, addIfAbsent, append, set }: HeaderMutations): Headers {
+  const added = [...addIfAbsent, ...append, ...set].map((pair) => [pair.name, pair.value] as const);
+  const entries = [...remove.map((removed) => [removed, null] as const), ...added];
+  return entries.length === 0 ? {} : { [name]: Object.fromEntries(entries) };
 }

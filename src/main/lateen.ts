@@ -10,6 +10,7 @@ import { systemClock } from '#foundation/clock';
 import type { LogLevel } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import { readDescriptors, version } from './package.ts';
+import { addExplain, addTest } from './route-commands.ts';
 import type { UpOptions } from './up.ts';
 
 const { env } = process;
@@ -75,58 +76,8 @@ Examples:
     await up({ ...options, logLevel: options.logLevel as LogLevel }, { screen, errors, inherited, ended: endAsked() });
   });
 
-const outputs = (...words: string[]) => new Option('-o, --output <format>', words.join(', ')).choices(words).default('text');
-
-command
-  .command('explain <url>')
-  .description('say why a call goes where it goes: every route that was tried, the resource, file and line it came from')
-  .option(
-    '--from <workload>',
-    'who calls: an app label, Deployment or Pod, with .NAMESPACE (default: from outside, through the ingress gateway)',
-  )
-  .option('-X, --method <method>', 'of the request', 'GET')
-  .option('-H, --header <header>', 'of the request: "name: value" (repeatable)', collect, [])
-  .option('-f, --filename <path>', 'resources of a file or folder (repeatable); without it, those of the running mesh', collect, [])
-  .option('-n, --namespace <namespace>', 'of resources that name none')
-  .addOption(outputs('text', 'json'))
-  .addHelpText(
-    'after',
-    `
-Examples:
-  $ lateen explain --from productpage -H 'end-user: jason' http://reviews:9080/reviews/0
-  $ lateen explain -f manifests/ http://shop.example.com/cart`,
-  )
-  .action(async (url: string, options) => {
-    const { runExplain } = await import('#explain/run');
-    if ((await runExplain(url, { ...options, apiUrl: session.options().apiUrl }, context)) !== 0) session.fail();
-  });
-
-command
-  .command('test <file...>')
-  .description('check route expectations: which calls must go where')
-  .option('-f, --filename <path>', 'resources of a file or folder (repeatable); without it, those of the running mesh', collect, [])
-  .option('-n, --namespace <namespace>', 'of resources that name none')
-  .option('--coverage', 'list the rules that no test reached', false)
-  .addOption(outputs('text', 'json', 'junit'))
-  .addHelpText(
-    'after',
-    `
-A file of tests:
-  tests:
-    - name: jason sees v2
-      from: productpage
-      call: GET http://reviews:9080/reviews/0
-      headers: {end-user: jason}
-      expect: {reaches: reviews, subset: v2}
-
-Examples:
-  $ lateen test -f manifests/ routes.test.yaml
-  $ lateen test routes.test.yaml                      against the running mesh`,
-  )
-  .action(async (files: string[], options) => {
-    const { runTests } = await import('#explain/run');
-    if ((await runTests(files, { ...options, apiUrl: session.options().apiUrl }, context)) !== 0) session.fail();
-  });
+addExplain(command, session, context);
+addTest(command, session, context);
 
 /** Ctrl-C, a closed terminal, or whoever ends this process; a second Ctrl-C does not wait. */
 function endAsked(): Promise<void> {

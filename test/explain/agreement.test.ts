@@ -5,7 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApiObject } from '#api/kind';
 import { readManifest } from '#api/manifest';
 import { proxyOfCall } from '#explain/call';
-import { Explainer, type Explanation } from '#explain/explain';
+import { Explainer } from '#explain/explain';
+import type { Explanation } from '#explain/explanation';
 import { TableMaker } from '#explain/tables';
 import { buildWorld } from '#explain/world';
 import { type Random, SeededRandom } from '#foundation/random';
@@ -93,6 +94,7 @@ function rule(random: Random): object {
         : { route: route(), ...(chance(random, 0.3) ? { rewrite: { uri: pick(random, ['/', '/r']) } } : {}) }),
     ...(end >= 0.3 && chance(random, 0.15) ? { fault: { abort: { httpStatus: 418, percentage: { value: 100 } } } } : {}),
     ...(end >= 0.3 ? { retries: { attempts: 0 } } : {}),
+    ...(end >= 0.3 && chance(random, 0.15) ? { mirror: { host: 'ratings' }, mirrorPercentage: { value: pick(random, [0, 100]) } } : {}),
   };
 }
 

@@ -3,10 +3,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { readManifest } from '#api/manifest';
-import { judge, readTests } from '#explain/expectation';
-import { Explainer, type Explanation } from '#explain/explain';
+import { Explainer } from '#explain/explain';
+import type { Explanation } from '#explain/explanation';
 import { formatExplanation } from '#explain/format';
+import { judge } from '#explain/judge';
 import { formatJunit } from '#explain/junit';
+import { readTests } from '#explain/route-test';
 import { buildWorld } from '#explain/world';
 
 const sample = fileURLToPath(new URL('../../samples/bookinfo', import.meta.url));
@@ -154,7 +156,12 @@ describe('route tests', () => {
     ['a dead end', { status: 200 }, ask('http://reviews:9080/'), /status: expected 200, got 503/],
     ['a timeout', { timeout: '1s' }, ask('http://reviews:9080/v1/'), /timeout: expected 1000, got 2000/],
     ['retries', { retries: 3 }, ask('http://reviews:9080/v1/'), /retries: expected 3, got 0/],
-    ['a fault', { fault: { abort: 500 } }, ask('http://reviews:9080/', { 'end-user': 'jason' }), /fault\.abort: expected 500, got 418/],
+    [
+      'a fault',
+      { fault: { abort: 500 } },
+      ask('http://reviews:9080/', { 'end-user': 'jason' }),
+      /fault\.abort: expected 500 for 100%, got 418 for 100%/,
+    ],
   ])('fail on %s', (_what, expected, explanation, message) => {
     expect(judge(expected, explanation).join('\n')).toMatch(message);
   });

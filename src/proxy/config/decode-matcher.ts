@@ -74,7 +74,7 @@ export function decodeHeaderMatcher(matcher: HeaderMatcher, field: string, findi
     case 'rangeMatch': {
       const { start, end } = specifier.value;
       const within = (value: string) => /^-?\d+$/.test(value) && Number(value) >= start && Number(value) < end;
-      return { ...base, test: stringTest(`a number from ${start} to below ${end}`, within) };
+      return { ...base, test: stringTest(`a number from ${start} to below ${end}`, within, String(start)) };
     }
   }
 }
@@ -116,7 +116,7 @@ function decodePath(specifier: EnvoyRouteMatch['pathSpecifier'], ignoreCase: boo
     case 'pathSeparatedPrefix': {
       const whole = exactly(specifier.value, ignoreCase);
       const below = startsWith(`${specifier.value}/`, ignoreCase);
-      return stringTest(`path prefix "${specifier.value}"`, (path) => whole(path) || below(path));
+      return stringTest(`path prefix "${specifier.value}"`, (path) => whole(path) || below(path), specifier.value);
     }
     case 'safeRegex':
       return decodeRegex(specifier.value.regex, field, findings);

@@ -50,22 +50,49 @@ export interface Mismatch {
 
 /** The first condition that does not hold, in the order in which they are tested; undefined when all do. Chance is left out. */
 export function findMismatch(match: RouteMatch, request: RoutedRequest, pathname: string): Mismatch | undefined {
-  if (match.connect !== (request.method === 'CONNECT')) {
-    return { condition: 'method', expects: match.connect ? 'CONNECT' : 'any but CONNECT', found: request.method };
+  for (const { condition, expects, found } of unmetConditions(match, request, pathname)) return { condition, expects, found };
+  return undefined;
+}
+
+/** A condition that does not hold, and what would make it hold. */
+export interface UnmetCondition extends Mismatch {
+  /** `:method`, `:path`, `?` before the name of a query parameter, or a header's name; undefined: nothing of the request. */
+  subject: string | undefined;
+  /** A value that it takes; `present`: any; `absent`: none; `other`: any but the one that was found. */
+  wants: { kind: 'value'; sample: string | RegExp | undefined } | { kind: 'present' } | { kind: 'absent' } | { kind: 'other' };
+}
+
+/** Every condition that does not hold, in the order in which they are tested. */
+export function* unmetConditions(match: RouteMatch, request: RoutedRequest, pathname: string): Iterable<UnmetCondition> {
+  const { method } = request;
+  if (match.connect !== (method === 'CONNECT')) {
+    const wants = match.connect ? ({ kind: 'value', sample: 'CONNECT' } as const) : ({ kind: 'other' } as const);
+    yield { subject: ':method', condition: 'method', expects: match.connect ? 'CONNECT' : 'any but CONNECT', found: method, wants };
   }
-  if (!match.connect && !match.path(pathname)) return { condition: 'path', expects: match.path.expects, found: pathname };
-  const header = match.headers.find((test) => !headerMatches(test, request));
-  if (header !== undefined) {
-    const { name, test, invert } = header;
-    const expects = test === undefined ? (invert ? 'absent' : 'present') : `${invert ? 'not ' : ''}${test.expects}`;
-    return { condition: name.startsWith(':') ? name.slice(1) : `header ${name}`, expects, found: headerValue(request, name) };
+  if (!match.connect && !match.path(pathname)) {
+    const { expects, sample } = match.path;
+    yield { subject: ':path', condition: 'path', expects, found: pathname, wants: { kind: 'value', sample } };
   }
-  const query = match.query.find((test) => !queryMatches([test], request.path));
-  if (query !== undefined) {
-    const found = queryParameters(request.path).get(query.name);
-    return { condition: `query parameter ${query.name}`, expects: query.test?.expects ?? 'present', found };
+  for (const header of match.headers) if (!headerMatches(header, request)) yield unmetHeader(header, request);
+  for (const query of match.query) {
+    if (queryMatches([query], request.path)) continue;
+    const { name, test } = query;
+    const found = queryParameters(request.path).get(name);
+    const wants = test === undefined ? ({ kind: 'present' } as const) : ({ kind: 'value', sample: test.sample } as const);
+    yield { subject: `?${name}`, condition: `query parameter ${name}`, expects: test?.expects ?? 'present', found, wants };
   }
-  return match.fraction <= 0 ? { condition: 'fraction', expects: 'a part of the requests', found: 'none' } : undefined;
+  if (match.fraction <= 0) {
+    const wants = { kind: 'other' } as const;
+    yield { subject: undefined, condition: 'fraction', expects: 'a part of the requests', found: 'none', wants };
+  }
+}
+
+function unmetHeader({ name, test, invert }: HeaderTest, request: RoutedRequest): UnmetCondition {
+  const condition = name.startsWith(':') ? name.slice(1) : `header ${name}`;
+  const base = { subject: name, condition, found: headerValue(request, name) };
+  if (test === undefined) return { ...base, expects: invert ? 'absent' : 'present', wants: { kind: invert ? 'absent' : 'present' } };
+  if (invert) return { ...base, expects: `not ${test.expects}`, wants: { kind: 'other' } };
+  return { ...base, expects: test.expects, wants: { kind: 'value', sample: test.sample } };
 }
 
 export function headerMatches(header: HeaderTest, request: RoutedRequest): boolean {

@@ -1,0 +1,51 @@
+// The mesh that a command asks about: files, or what the running mesh's API holds.
+import { readFile } from 'node:fs/promises';
+import type { ApiObject } from '#api/kind';
+import { kinds } from '#api/registry';
+import type { CliContext } from '#cli/context';
+import { readManifests } from '#cli/manifest-files';
+import { writeProblems } from '#cli/message';
+import { MeshError, messageOf } from '#foundation/mesh-error';
+import { RemoteStore } from '#store/remote-store';
+import { buildWorld, type World } from './world.ts';
+
+export interface SourceOptions {
+  /** Files and folders; none: the running mesh. */
+  filename: readonly string[];
+  namespace: string | undefined;
+  apiUrl: string;
+}
+
+export async function loadWorld(options: SourceOptions, context: CliContext): Promise<World> {
+  return buildWorld(await loadObjects(options, context));
+}
+
+/** Objects that are refused are left out, and said. */
+export async function loadObjects({ filename, namespace, apiUrl }: SourceOptions, context: CliContext): Promise<ApiObject[]> {
+  if (filename.length === 0) return readMesh(apiUrl, context);
+  const { objects, problems } = await readManifests(context, filename, namespace);
+  writeProblems(context, problems);
+  return objects;
+}
+
+/** Throws MeshError NO_MESH where none answers. */
+export async function readMesh(url: string, { clock }: Pick<CliContext, 'clock'>): Promise<ApiObject[]> {
+  const store = new RemoteStore({ url, clock });
+  try {
+    return (await Promise.all(kinds.map((kind) => store.list(kind)))).flatMap(({ items }) => items);
+  } catch (thrown) {
+    throw new MeshError('NO_MESH', `there is no mesh at ${url}: ${messageOf(thrown)}`, {
+      hint: 'name files with -f, or start one with lateen up',
+      cause: thrown,
+    });
+  } finally {
+    store.close();
+  }
+}
+
+/** Throws MeshError UNREADABLE. */
+export async function textOf(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error) => {
+    throw new MeshError('UNREADABLE', `${file} cannot be read: ${messageOf(error)}`);
+  });
+}

@@ -1,0 +1,71 @@
+// The commands that know both halves, the control plane's output and the proxy's routing: explain, test, diff. Their work is loaded
+// when they are asked for.
+import { type Command, Option } from 'commander';
+import type { CliContext } from '#cli/context';
+import type { Session } from '#cli/session';
+
+const collect = (value: string, all: string[]) => [...all, value];
+const outputs = (...words: string[]) => new Option('-o, --output <format>', words.join(', ')).choices(words).default('text');
+
+export function addExplain(program: Command, session: Session, context: CliContext): void {
+  program
+    .command('explain <url>')
+    .description('say why a call goes where it goes: every route that was tried, the resource, file and line it came from')
+    .option(
+      '--from <workload>',
+      'who calls: an app label, Deployment or Pod, with .NAMESPACE (default: from outside, through the ingress gateway)',
+    )
+    .option('-X, --method <method>', 'of the request', 'GET')
+    .option('-H, --header <header>', 'of the request: "name: value" (repeatable)', collect, [])
+    .option('-f, --filename <path>', 'resources of a file or folder (repeatable); without it, those of the running mesh', collect, [])
+    .option('-n, --namespace <namespace>', 'of resources that name none')
+    .addOption(outputs('text', 'json'))
+    .addHelpText(
+      'after',
+      `
+Where nothing takes the call, it says which routes miss it by the least, and what would have made them take it.
+
+Examples:
+  $ lateen explain --from productpage -H 'end-user: jason' http://reviews:9080/reviews/0
+  $ lateen explain -f manifests/ http://shop.example.com/cart
+  $ lateen explain --from shop tls://bank.example:443        TLS of the program's own, by its server name`,
+    )
+    .action(async (url: string, options) => {
+      const { runExplain } = await import('#explain/run-explain');
+      if ((await runExplain(url, { ...options, apiUrl: session.options().apiUrl }, context)) !== 0) session.fail();
+    });
+}
+
+export function addTest(program: Command, session: Session, context: CliContext): void {
+  program
+    .command('test <file...>')
+    .description('check route expectations: which calls must go where')
+    .option('-f, --filename <path>', 'resources of a file or folder (repeatable); without it, those of the running mesh', collect, [])
+    .option('-n, --namespace <namespace>', 'of resources that name none')
+    .option('--coverage', 'list the rules that no test reached', false)
+    .addOption(outputs('text', 'json', 'junit'))
+    .addHelpText(
+      'after',
+      `
+A file of tests:
+  tests:
+    - name: jason sees v2
+      from: productpage
+      call: GET http://reviews:9080/reviews/0
+      headers: {end-user: jason}
+      expect: {reaches: reviews, subset: v2, timeout: 2s}
+
+What may be expected: reaches, subset, port, weights {v1: 90, v2: 10}, status, redirect, body, path, authority,
+requestHeaders and responseHeaders {name: value, or null where it is removed}, timeout, retries 3 or {attempts,
+perTryTimeout, on}, fault {delay: 7s, abort: 500, or {status: 500, percent: 10}}, mirror shadow or {shadow/v2: 10};
+timeout, fault, mirror and headers may be none.
+
+Examples:
+  $ lateen test -f manifests/ routes.test.yaml
+  $ lateen test routes.test.yaml                      against the running mesh`,
+    )
+    .action(async (files: string[], options) => {
+      const { runTests } = await import('#explain/run-test');
+      if ((await runTests(files, { ...options, apiUrl: session.options().apiUrl }, context)) !== 0) session.fail();
+    });
+}
