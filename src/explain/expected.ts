@@ -9,6 +9,8 @@ export interface Expected {
   port?: number;
   /** Percent by subset, or by host where there is none. What is not named gets nothing. */
   weights?: Readonly<Record<string, number>>;
+  /** Those that endpoints are of, of all destinations together: `[reviews-v1, reviews-v2]`. */
+  workloads?: readonly string[];
   /** What the client gets: of a redirect, a direct response, a fault of all requests, or 404 and 503. */
   status?: number;
   /** The whole location. */

@@ -38,7 +38,7 @@ class Failures {
 }
 
 function judgeWay(expect: Expected, outcome: Outcome, destinations: readonly Destination[], failures: Failures): void {
-  const { reaches, subset, port, weights } = expect;
+  const { reaches, subset, port, weights, workloads } = expect;
   const got = () => destinations.map(nameOf).join(', ') || describe(outcome);
   if (reaches !== undefined && !destinations.some((destination) => isHost(destination, reaches))) failures.add('reaches', reaches, got());
   if (subset !== undefined && !(destinations.length === 1 && destinations[0]?.subset === subset)) {
@@ -46,8 +46,14 @@ function judgeWay(expect: Expected, outcome: Outcome, destinations: readonly Des
     failures.add('subset', `${subset} alone`, subsets || describe(outcome));
   }
   failures.compare('port', port, destinations[0]?.port);
+  if (workloads !== undefined) {
+    const found = new Set(destinations.flatMap(({ endpoints }) => endpoints.map(({ workload }) => workload)));
+    failures.compare('workloads', [...workloads].sort().join(', ') || 'none', [...found].sort().join(', ') || 'none');
+  }
   if (weights !== undefined) {
-    const shares = destinations.map(({ subset: name, host, share }) => [name ?? shortName(host), share] as const);
+    // A destination without a subset is called by its host, as the test calls it.
+    const called = (destination: Destination) => Object.keys(weights).find((name) => isHost(destination, name)) ?? nameOf(destination);
+    const shares = destinations.map((destination) => [destination.subset ?? called(destination), destination.share] as const);
     judgeShares('weights', weights, shares, failures);
   }
 }

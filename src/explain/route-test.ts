@@ -29,6 +29,7 @@ const expectSchema = Type.Object(
     subset: Type.Optional(Type.String()),
     port: Type.Optional(Type.Integer()),
     weights: Type.Optional(Type.Record(Type.String(), percent)),
+    workloads: Type.Optional(Type.Array(Type.String())),
     status: Type.Optional(status),
     redirect: Type.Optional(Type.String()),
     body: Type.Optional(Type.String()),

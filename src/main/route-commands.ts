@@ -55,7 +55,7 @@ A file of tests:
       headers: {end-user: jason}
       expect: {reaches: reviews, subset: v2, timeout: 2s}
 
-What may be expected: reaches, subset, port, weights {v1: 90, v2: 10}, status, redirect, body, path, authority,
+What may be expected: reaches, subset, port, weights {v1: 90, v2: 10}, workloads [reviews-v1], status, redirect, body, path, authority,
 requestHeaders and responseHeaders {name: value, or null where it is removed}, timeout, retries 3 or {attempts,
 perTryTimeout, on}, fault {delay: 7s, abort: 500, or {status: 500, percent: 10}}, mirror shadow or {shadow/v2: 10};
 timeout, fault, mirror and headers may be none.
