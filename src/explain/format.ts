@@ -50,7 +50,7 @@ function formatOutcome(outcome: Outcome, colors: Colors): string[] {
     case 'forward':
       return [
         ...outcome.destinations.flatMap((destination) => formatDestination(destination, colors)),
-        ...formatPolicies(outcome.policies, colors),
+        ...formatPolicies(outcome.policies).map((line) => colors.dim(`         ${line}`)),
       ];
     case 'redirect':
       return [`→ ${outcome.status} redirect to ${outcome.location}`];
@@ -59,6 +59,19 @@ function formatOutcome(outcome: Outcome, colors: Colors): string[] {
     case 'none':
       return [`→ ${outcome.status === undefined ? 'no connection' : outcome.status}: ${outcome.message}`];
   }
+}
+
+/** What becomes of a call, without endpoints: a line per destination, and one with what is done on the way. */
+export function formatHeadline(outcome: Outcome, color: boolean): string[] {
+  const colors = pc.createColors(color);
+  if (outcome.kind !== 'forward') return formatOutcome(outcome, colors);
+  const ways = outcome.destinations.map((destination) => {
+    const { share, known, headers } = destination;
+    const dead = known ? '' : ' (503: not defined)';
+    return [`→ ${percent(share)} ${colors.bold(nameOf(destination))}${dead}`, ...formatHeaders(headers)].join(', ');
+  });
+  const policies = formatPolicies(outcome.policies);
+  return [...ways, ...(policies.length > 0 ? [policies.join(', ')] : [])];
 }
 
 function formatDestination(destination: Destination, colors: Colors): string[] {
@@ -87,7 +100,7 @@ function formatEndpoints(known: boolean, host: string | undefined, endpoints: De
     .map(({ address, workload, healthy }) => colors.dim(`         ${address} ${workload}${healthy ? '' : ' (unhealthy)'}`));
 }
 
-function formatPolicies({ timeoutMs, retries, fault, path, authority, mirrors = [], headers }: Policies, colors: Colors): string[] {
+function formatPolicies({ timeoutMs, retries, fault, path, authority, mirrors = [], headers }: Policies): string[] {
   const lines = [
     ...(path === undefined ? [] : [`path rewritten to ${path}`]),
     ...(authority === undefined ? [] : [`authority rewritten to ${authority}`]),
@@ -100,7 +113,7 @@ function formatPolicies({ timeoutMs, retries, fault, path, authority, mirrors = 
     ),
     ...formatHeaders(headers),
   ];
-  return lines.map((line) => colors.dim(`         ${line}`));
+  return lines;
 }
 
 function formatHeaders(headers: Headers | undefined): string[] {

@@ -33,14 +33,16 @@ export const describeOutcome = {
   },
 };
 
+/** What Istio's name of a cluster says. */
+export function describeCluster(name: string): Pick<Destination, 'cluster' | 'host' | 'subset' | 'port'> {
+  const parsed = parseOutboundClusterName(name);
+  return { cluster: name, host: parsed?.host, subset: parsed?.subset || undefined, port: parsed?.port };
+}
+
 function destination(name: string, share: number, tables: ProxyTables): Destination {
   const cluster = tables.cluster(name);
-  const parsed = parseOutboundClusterName(name);
   return {
-    cluster: name,
-    host: parsed?.host,
-    subset: parsed?.subset || undefined,
-    port: parsed?.port,
+    ...describeCluster(name),
     share,
     known: cluster !== undefined,
     endpoints: (cluster === undefined ? [] : tables.endpoints(cluster)).map(({ address, workload, healthy }) => ({

@@ -78,7 +78,15 @@ const testSchema = Type.Object(
   },
   strict,
 );
-const fileSchema = Type.Object({ tests: Type.Array(testSchema, { maxItems: testsMax }) }, strict);
+const callSchema = Type.Omit(testSchema, ['expect'], strict);
+const fileSchema = Type.Object(
+  {
+    tests: Type.Optional(Type.Array(testSchema, { maxItems: testsMax })),
+    /** Without expectations: for `lateen diff`. */
+    calls: Type.Optional(Type.Array(callSchema, { maxItems: testsMax })),
+  },
+  { ...strict, minProperties: 1 },
+);
 
 export interface RouteTest {
   name: string;
@@ -89,9 +97,10 @@ export interface RouteTest {
 
 const isTestFile = new Ajv({ allErrors: true }).compile<Static<typeof fileSchema>>(fileSchema);
 
-/** Every test of a file, or what is wrong with it. */
-export function readTests(text: string, file: string): { tests: RouteTest[]; problems: Problem[] } {
+/** Every test of a file, and every call that is there without one, or what is wrong with it. */
+export function readTests(text: string, file: string): { tests: RouteTest[]; calls: Call[]; problems: Problem[] } {
   const tests: RouteTest[] = [];
+  const calls: Call[] = [];
   const problems: Problem[] = [];
   for (const document of parseYaml(text)) {
     for (const { message, line, column } of document.problems) {
@@ -114,17 +123,31 @@ export function readTests(text: string, file: string): { tests: RouteTest[]; pro
       }
       continue;
     }
-    value.tests.forEach((test, i) => {
+    calls.push(...(value.calls ?? []).map(callOf));
+    value.tests?.forEach((test, i) => {
       const { line } = document.positionOf(['tests', i]);
       tests.push({ ...routeTest(test), origin: { file, line } });
     });
   }
-  return { tests, problems };
+  return { tests, calls, problems };
 }
 
-function routeTest({ name, from, call, headers, expect }: Static<typeof testSchema>): Omit<RouteTest, 'origin'> {
+function routeTest(test: Static<typeof testSchema>): Omit<RouteTest, 'origin'> {
+  const { name, from, call, expect } = test;
+  return { name: name ?? `${from ?? 'outside'}: ${call}`, call: callOf(test), expect };
+}
+
+function callOf({ from, call, headers }: Static<typeof callSchema>): Call {
+  return { from, ...parseCallLine(call), headers: lowerCased(headers) };
+}
+
+/** `METHOD URL`, or a URL alone. */
+export function parseCallLine(call: string): Pick<Call, 'method' | 'url'> {
   const [first = '', second] = call.trim().split(/\s+/, 2);
-  const method = second === undefined ? 'GET' : first.toUpperCase();
-  const lower = Object.fromEntries(Object.entries(headers ?? {}).map(([key, value]) => [key.toLowerCase(), value]));
-  return { name: name ?? `${from ?? 'outside'}: ${call}`, call: { from, url: second ?? first, method, headers: lower }, expect };
+  return second === undefined ? { method: 'GET', url: first } : { method: first.toUpperCase(), url: second };
+}
+
+/** Names of headers as calls have them. */
+export function lowerCased(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }

@@ -10,7 +10,7 @@ import { systemClock } from '#foundation/clock';
 import type { LogLevel } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import { readDescriptors, version } from './package.ts';
-import { addExplain, addTest } from './route-commands.ts';
+import { addDiff, addExplain, addTest } from './route-commands.ts';
 import type { UpOptions } from './up.ts';
 
 const { env } = process;
@@ -78,6 +78,7 @@ Examples:
 
 addExplain(command, session, context);
 addTest(command, session, context);
+addDiff(command, session, context);
 
 /** Ctrl-C, a closed terminal, or whoever ends this process; a second Ctrl-C does not wait. */
 function endAsked(): Promise<void> {

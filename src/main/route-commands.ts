@@ -2,6 +2,7 @@
 // when they are asked for.
 import { type Command, Option } from 'commander';
 import type { CliContext } from '#cli/context';
+import { writeFailure } from '#cli/message';
 import type { Session } from '#cli/session';
 
 const collect = (value: string, all: string[]) => [...all, value];
@@ -67,5 +68,48 @@ Examples:
     .action(async (files: string[], options) => {
       const { runTests } = await import('#explain/run-test');
       if ((await runTests(files, { ...options, apiUrl: session.options().apiUrl }, context)) !== 0) session.fail();
+    });
+}
+
+export function addDiff(program: Command, session: Session, context: CliContext): void {
+  program
+    .command('diff')
+    .description('say which calls a change of the configuration would send elsewhere')
+    .option('-f, --filename <path>', 'the changed resources: a file or folder, laid over the base (repeatable)', collect, [])
+    .option('--base <path>', 'what is there before: a file or folder (repeatable); without it, the running mesh', collect, [])
+    .option('--live', 'the running mesh is the base, as it is without --base', false)
+    .option('--whole', 'the changed files are all there is: what is not in them is gone', false)
+    .option('--calls <file>', 'ask for these calls (repeatable); without it, calls are made of the routes', collect, [])
+    .option('--from <workload>', 'who wrote the access logs given as --calls (default: the ingress gateway)')
+    .option('-n, --namespace <namespace>', 'of resources that name none')
+    .addOption(outputs('text', 'json'))
+    .addHelpText(
+      'after',
+      `
+Every call is explained twice, before and after the change, and only those are listed that are decided otherwise: another
+destination, share, status, header, timeout, fault or mirror; with the rule, file and line on either side.
+
+Calls that are made of the routes: for each workload that the rules tell apart, each host and port, one that every route
+takes, and those that break each of its conditions in turn. Calls of your own: a file of route tests, an access log in
+Istio's format, or
+  calls:
+    - {from: productpage, call: GET http://reviews:9080/reviews/0, headers: {end-user: jason}}
+
+It ends with 0 where nothing changes, 1 where something does, 2 in trouble.
+
+Examples:
+  $ lateen diff -f reviews.yaml                                   what would this do to the running mesh?
+  $ lateen diff --base mesh/ -f reviews.yaml                      the same, without a mesh
+  $ lateen diff --base old/ -f new/ --whole                       two folders against each other
+  $ lateen diff -f reviews.yaml --calls routes.test.yaml -o json`,
+    )
+    .action(async (options) => {
+      const { runDiff } = await import('#explain/run-diff');
+      try {
+        session.fail(await runDiff({ ...options, apiUrl: session.options().apiUrl }, context));
+      } catch (thrown) {
+        writeFailure(context, thrown);
+        session.fail(2);
+      }
     });
 }
