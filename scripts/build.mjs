@@ -1,9 +1,10 @@
 // Builds dist/: every program as one module graph with its dependencies inside (a Node process that loads one file instead
 // of a thousand starts in half the time and keeps 20 MB less), and the descriptor set beside them. Types are checked
-// apart, by `npm run typecheck`. With --if-stale it does nothing where dist/ is newer than everything it is made of.
+// apart, by `npm run typecheck`; of `lateen/test` there are declarations. With --if-stale it does nothing where dist/ is newer than everything it is made of.
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { writeDeclarations } from './declarations.mjs';
 import { generateProtos } from './generate-protos.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -16,7 +17,14 @@ async function buildAll() {
   const { build } = await import('rolldown');
   // A build that is under way disturbs nobody who runs the last one.
   const fresh = path.join(root, `dist.${process.pid}`);
-  const programs = ['src/main/lateen', 'src/main/control-plane', 'src/main/proxies', ...modulesBelow('samples'), ...modulesBelow('bench')];
+  const programs = [
+    'src/main/lateen',
+    'src/main/control-plane',
+    'src/main/proxies',
+    'src/main/test',
+    ...modulesBelow('samples'),
+    ...modulesBelow('bench'),
+  ];
   try {
     await build({
       cwd: root,
@@ -28,6 +36,7 @@ async function buildAll() {
       output: { dir: fresh, format: 'esm', chunkFileNames: 'chunks/[name]-[hash].js', sourcemap: true },
     });
     fs.copyFileSync(path.join(root, 'src/codec/protobuf/generated/descriptors.binpb'), path.join(fresh, 'descriptors.binpb'));
+    writeDeclarations(path.join(root, 'src'), 'main/test', path.join(fresh, 'types'));
     fs.chmodSync(path.join(fresh, 'main/lateen.js'), 0o755);
     fs.rmSync(dist, { recursive: true, force: true });
     fs.renameSync(fresh, dist);

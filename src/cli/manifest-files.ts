@@ -16,7 +16,11 @@ export interface Manifests {
 const manifestName = /\.(ya?ml|json)$/i;
 
 /** Throws MeshError where a path cannot be read; what is wrong inside of files comes as problems. */
-export async function readManifests(context: CliContext, paths: readonly string[], namespace: string | undefined): Promise<Manifests> {
+export async function readManifests(
+  context: Pick<CliContext, 'readStdin'>,
+  paths: readonly string[],
+  namespace: string | undefined,
+): Promise<Manifests> {
   const all: Manifests = { objects: [], problems: [] };
   for await (const { name, text } of textsOf(context, paths)) {
     const { objects, problems } = readManifest(text, name, namespace === undefined ? {} : { namespace });
@@ -32,7 +36,7 @@ export async function readManifests(context: CliContext, paths: readonly string[
 
 /** The files at these paths, one after the other; `-` is standard input. Throws MeshError where a path cannot be read. */
 export async function* textsOf(
-  context: CliContext,
+  context: Pick<CliContext, 'readStdin'>,
   paths: readonly string[],
   recursive = false,
 ): AsyncIterable<{ name: string; text: string }> {
