@@ -28,7 +28,7 @@ export class Explainer {
     return explainOn(this.tablesOf(proxy), call, proxy, this.world);
   }
 
-  /** What the control plane would give to a proxy. */
+  /** What the control plane would give to a proxy, decoded. */
   tablesOf(proxy: MeshProxy): ProxyTables {
     let tables = this.tables.get(proxy.id);
     if (tables === undefined) this.tables.set(proxy.id, (tables = this.maker.tablesOf(proxy)));

@@ -25,6 +25,8 @@ export interface Explanation {
   nearest: readonly NearestMiss[];
   /** Where nobody of that name is known: hosts that are called nearly so. */
   nearestHosts: readonly string[];
+  /** Where a running proxy was asked: what it holds otherwise than the control plane would give it, such as `RDS http_proxy`. */
+  differences?: readonly string[];
 }
 
 export interface Candidate {

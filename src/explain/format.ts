@@ -6,6 +6,7 @@ type Colors = ReturnType<typeof pc.createColors>;
 
 const candidatesShown = 40;
 const endpointsShown = 10;
+const differencesShown = 10;
 
 export function formatExplanation(explanation: Explanation, color: boolean): string {
   const colors = pc.createColors(color);
@@ -19,7 +20,7 @@ export function formatExplanation(explanation: Explanation, color: boolean): str
   const tried = candidates.slice(0, candidatesShown).flatMap((candidate) => formatCandidate(candidate, colors));
   const more = candidates.length > candidatesShown ? [colors.dim(`  … and ${candidates.length - candidatesShown} more`)] : [];
   const title = `${colors.bold(`${call.method} ${call.url}`)}  from ${call.from}`;
-  const ways = [...formatOutcome(outcome, colors), ...formatNearest(explanation, colors)];
+  const ways = [...formatOutcome(outcome, colors), ...formatNearest(explanation, colors), ...formatDifferences(explanation, colors)];
   return `${[title, ...facts, '', ...tried, ...more, ...(tried.length > 0 ? [''] : []), ...ways].join('\n')}\n`;
 }
 
@@ -38,6 +39,14 @@ function formatNearest({ nearest, nearestHosts }: Explanation, colors: Colors): 
     ...(nearest.length === 0 ? [] : ['', nearest.length === 1 ? 'The nearest route:' : 'The nearest routes:']),
     ...nearest.flatMap((miss) => formatMiss(miss, colors)),
   ];
+}
+
+function formatDifferences({ differences }: Explanation, colors: Colors): string[] {
+  if (differences === undefined) return [];
+  if (differences.length === 0) return ['', colors.dim('This is what the proxy holds, and what the control plane would give it.')];
+  const shown = differences.slice(0, differencesShown).join(', ');
+  const more = differences.length > differencesShown ? ` and ${differences.length - differencesShown} more` : '';
+  return ['', colors.yellow(`This is what the proxy holds. The control plane would give it otherwise: ${shown}${more}.`)];
 }
 
 function formatMiss({ origin, name, remedies }: NearestMiss, colors: Colors): string[] {

@@ -3,6 +3,33 @@ import { durationMs } from '#api/duration';
 import type { Expected } from './expected.ts';
 import type { Destination, Explanation, Headers, Outcome, Policies } from './explanation.ts';
 
+/** What came back of a call that was sent, and which clusters the proxy asked meanwhile. */
+interface Answer {
+  status: number;
+  location: string | undefined;
+  body: string;
+  asked: ReadonlySet<string>;
+}
+
+/**
+ * The same of a call that was sent: the answer must be the expected one, and the one explained; the rest is judged by what the proxy
+ * held (`explanation`).
+ */
+export function judgeAnswer(expect: Expected, explanation: Explanation, answer: Answer): string[] {
+  const { status, redirect, body, ...held } = expect;
+  const { outcome } = explanation;
+  const failures = new Failures();
+  failures.compare('status', status ?? statusOf(outcome), answer.status);
+  failures.compare('redirect', redirect ?? (outcome.kind === 'redirect' ? outcome.location : undefined), answer.location);
+  failures.compare('body', body ?? (outcome.kind === 'direct' ? outcome.body : undefined), answer.body);
+  const clusters = outcome.kind === 'forward' && statusOf(outcome) === undefined ? outcome.destinations.map(({ cluster }) => cluster) : [];
+  const aborted = outcome.kind === 'forward' && outcome.policies.fault?.abort?.httpStatus === answer.status;
+  if (clusters.length > 0 && !aborted && !clusters.some((cluster) => answer.asked.has(cluster))) {
+    failures.add('the proxy', `to ask ${clusters.join(' or ')}`, [...answer.asked].join(', ') || 'no request to any cluster');
+  }
+  return [...failures.list, ...judge(held, explanation)];
+}
+
 /** What differs, in sentences; none: the test passes. */
 export function judge(expect: Expected, { call, outcome }: Explanation): string[] {
   const destinations = outcome.kind === 'forward' ? outcome.destinations : [];

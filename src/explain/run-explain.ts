@@ -1,25 +1,42 @@
 // The command `explain`: reads resources (files, or the running mesh), asks, prints. Loaded only when asked for.
 import type { CliContext } from '#cli/context';
+import { CanonicalJson } from '#codec/protobuf/canonical-json';
 import { MeshError } from '#foundation/mesh-error';
-import { Explainer } from './explain.ts';
-import type { Call } from './explanation.ts';
+import { Explainer, explainOn } from './explain.ts';
+import type { Call, Explanation } from './explanation.ts';
 import { formatExplanation } from './format.ts';
+import { podOfProxy, readLiveProxy } from './live-proxy.ts';
 import { loadWorld, type SourceOptions } from './load-world.ts';
+import type { World } from './world.ts';
 
 export interface ExplainOptions extends SourceOptions {
   from: string | undefined;
+  /** `pod.namespace`, or the beginning of it: explained on what this proxy of the running mesh holds. */
+  proxy: string | undefined;
   method: string;
   /** `name: value` */
   header: readonly string[];
   output: 'text' | 'json';
+  /** The serialized FileDescriptorSet of Envoy's messages. */
+  descriptors: () => Promise<Uint8Array>;
 }
 
 /** Resolves to the exit code. */
 export async function runExplain(url: string, options: ExplainOptions, context: CliContext): Promise<number> {
-  const call: Call = { from: options.from, url, method: options.method.toUpperCase(), headers: parseHeaders(options.header) };
-  const explanation = new Explainer(await loadWorld(options, context)).explain(call);
+  const { from, proxy, filename } = options;
+  if (proxy !== undefined && (from !== undefined || filename.length > 0)) {
+    throw new MeshError('USAGE', '--proxy asks a running proxy about its own calls: leave --from and -f out');
+  }
+  const call: Call = { from, url, method: options.method.toUpperCase(), headers: parseHeaders(options.header) };
+  const world = await loadWorld(options, context);
+  const explanation = proxy === undefined ? new Explainer(world).explain(call) : await explainLive(proxy, call, world, options);
   context.stdout(options.output === 'json' ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation, context.color));
   return 0;
+}
+
+async function explainLive(name: string, call: Call, world: World, { descriptors }: ExplainOptions): Promise<Explanation> {
+  const { proxy, tables, differences } = await readLiveProxy(podOfProxy(name, world), world, new CanonicalJson(await descriptors()));
+  return { ...explainOn(tables, { ...call, from: proxy.name }, proxy, world), differences };
 }
 
 function parseHeaders(headers: readonly string[]): Record<string, string> {

@@ -8,11 +8,12 @@ import { ResourceCache } from '#control/translate/resource-cache';
 import { Translator } from '#control/translate/translator';
 import type { MeshProxy } from '#control/view/proxy';
 import { ViewFactory } from '#control/view/proxy-view';
+import { MeshError } from '#foundation/mesh-error';
 import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
 import { decodeCluster, decodeEndpoints } from '#proxy/config/decode-cluster';
 import { decodeListener } from '#proxy/config/decode-listener';
 import { decodeRouteTable } from '#proxy/config/decode-route';
-import { type Decoded, decoding, type Findings } from '#proxy/config/findings';
+import { decoding, type Findings } from '#proxy/config/findings';
 import type { ListenerConfig } from '#proxy/config/listener';
 import type { RouteTable } from '#proxy/route/route-table';
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
@@ -25,6 +26,13 @@ export interface ProxyTables {
   endpoints(cluster: ClusterConfig): readonly EndpointConfig[];
 }
 
+/** Where serialized resources come from: a translator, or what a running proxy says that it holds. */
+export interface ResourceSource {
+  listeners(): Iterable<Uint8Array>;
+  /** Undefined: there is none of this name. */
+  bytesOf(type: TypeUrl, name: string): Uint8Array | undefined;
+}
+
 /** Shares what proxies of one snapshot share. */
 export class TableMaker {
   private readonly translator = new Translator(new ResourceCache());
@@ -35,43 +43,54 @@ export class TableMaker {
   }
 
   tablesOf(proxy: MeshProxy): ProxyTables {
+    return proxyTables(this.sourceOf(proxy));
+  }
+
+  /** What the control plane would send. Clusters and listeners are always sent whole. */
+  sourceOf(proxy: MeshProxy): ResourceSource & { all(type: TypeUrl): ReadonlyMap<string, Uint8Array> } {
     const view = this.views.view(proxy);
-    const all = { wildcard: true, names: new Set<string>() };
-    const named = (type: TypeUrl, name: string) =>
-      this.translator.translate(view, type, { wildcard: false, names: new Set([name]) }).get(name)?.body.value;
-    const clusters = once(() => this.translator.translate(view, typeUrl.cluster, all));
-    const listeners = [...this.translator.translate(view, typeUrl.listener, all).values()].map(({ body }) =>
-      decodedValue(decoding((findings) => decodeListener(Listener.decode(body.value), findings))),
-    );
+    const whole = memo((type) => {
+      const sent = this.translator.translate(view, type as TypeUrl, { wildcard: true, names: new Set() });
+      return new Map([...sent].map(([name, { body }]) => [name, body.value]));
+    });
     return {
-      listeners,
-      routeTable: memo((name) =>
-        decode(named(typeUrl.route, name), (bytes, f) => decodeRouteTable(RouteConfiguration.decode(bytes), '', f)),
-      ),
-      cluster: memo((name) => decode(clusters().get(name)?.body.value, (bytes, f) => decodeCluster(Cluster.decode(bytes), f))),
-      endpoints: ({ name, discovery, endpoints }) =>
-        discovery.kind === 'eds'
-          ? (decode(named(typeUrl.endpoint, discovery.serviceName || name), (bytes, f) =>
-              decodeEndpoints(ClusterLoadAssignment.decode(bytes), f),
-            ) ?? [])
-          : endpoints,
+      all: whole,
+      listeners: () => whole(typeUrl.listener).values(),
+      bytesOf: (type, name) =>
+        type === typeUrl.cluster || type === typeUrl.listener
+          ? whole(type).get(name)
+          : this.translator.translate(view, type, { wildcard: false, names: new Set([name]) }).get(name)?.body.value,
     };
   }
 }
 
-function decode<T>(bytes: Buffer | undefined, decoder: (bytes: Buffer, findings: Findings) => T): T | undefined {
-  return bytes === undefined ? undefined : decodedValue(decoding((findings) => decoder(bytes, findings)));
+/** Decodes by the proxy's own decoders. Throws MeshError UNDECODABLE where they refuse: what our control plane makes, our proxy takes. */
+export function proxyTables({ listeners, bytesOf }: ResourceSource): ProxyTables {
+  return {
+    listeners: [...listeners()].map((bytes) => decode(bytes, (some, f) => decodeListener(Listener.decode(some), f))),
+    routeTable: memo((name) =>
+      decodeIfAny(bytesOf(typeUrl.route, name), (bytes, f) => decodeRouteTable(RouteConfiguration.decode(bytes), '', f)),
+    ),
+    cluster: memo((name) => decodeIfAny(bytesOf(typeUrl.cluster, name), (bytes, f) => decodeCluster(Cluster.decode(bytes), f))),
+    endpoints: ({ name, discovery, endpoints }) =>
+      discovery.kind === 'eds'
+        ? (decodeIfAny(bytesOf(typeUrl.endpoint, discovery.serviceName || name), (bytes, f) =>
+            decodeEndpoints(ClusterLoadAssignment.decode(bytes), f),
+          ) ?? [])
+        : endpoints,
+  };
 }
 
-/** What our control plane makes, our proxy takes: anything else is a bug. */
-function decodedValue<T>(decoded: Decoded<T>): T {
+type Decoder<T> = (bytes: Uint8Array, findings: Findings) => T;
+
+function decodeIfAny<T>(bytes: Uint8Array | undefined, decoder: Decoder<T>): T | undefined {
+  return bytes === undefined ? undefined : decode(bytes, decoder);
+}
+
+function decode<T>(bytes: Uint8Array, decoder: Decoder<T>): T {
+  const decoded = decoding((findings) => decoder(bytes, findings));
   if (decoded.ok) return decoded.value;
-  throw new Error(`bug: the proxy refuses its configuration: ${decoded.findings.join('; ')}`);
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
+  throw new MeshError('UNDECODABLE', `Lateen's proxy would refuse this configuration: ${decoded.findings.join('; ')}`);
 }
 
 function memo<T>(make: (name: string) => T): (name: string) => T {

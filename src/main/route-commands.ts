@@ -1,9 +1,14 @@
 // The commands that know both halves, the control plane's output and the proxy's routing: explain, test, diff. Their work is loaded
 // when they are asked for.
+import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { CliContext } from '#cli/context';
 import { writeFailure } from '#cli/message';
 import type { Session } from '#cli/session';
+import { dist } from './package.ts';
+
+/** Of Envoy's messages, for what running proxies say. */
+const descriptors = () => readFile(new URL('descriptors.binpb', dist));
 
 const collect = (value: string, all: string[]) => [...all, value];
 const outputs = (...words: string[]) => new Option('-o, --output <format>', words.join(', ')).choices(words).default('text');
@@ -16,6 +21,7 @@ export function addExplain(program: Command, session: Session, context: CliConte
       '--from <workload>',
       'who calls: an app label, Deployment or Pod, with .NAMESPACE (default: from outside, through the ingress gateway)',
     )
+    .option('--proxy <name>', 'a running proxy, as POD.NAMESPACE or the beginning of it: what it holds at this moment decides')
     .option('-X, --method <method>', 'of the request', 'GET')
     .option('-H, --header <header>', 'of the request: "name: value" (repeatable)', collect, [])
     .option('-f, --filename <path>', 'resources of a file or folder (repeatable); without it, those of the running mesh', collect, [])
@@ -29,11 +35,12 @@ Where nothing takes the call, it says which routes miss it by the least, and wha
 Examples:
   $ lateen explain --from productpage -H 'end-user: jason' http://reviews:9080/reviews/0
   $ lateen explain -f manifests/ http://shop.example.com/cart
-  $ lateen explain --from shop tls://bank.example:443        TLS of the program's own, by its server name`,
+  $ lateen explain --from shop tls://bank.example:443        TLS of the program's own, by its server name
+  $ lateen explain --proxy productpage-v1 http://reviews:9080/   what this proxy would do now, and whether it should`,
     )
     .action(async (url: string, options) => {
       const { runExplain } = await import('#explain/run-explain');
-      if ((await runExplain(url, { ...options, apiUrl: session.options().apiUrl }, context)) !== 0) session.fail();
+      if ((await runExplain(url, { ...options, descriptors, apiUrl: session.options().apiUrl }, context)) !== 0) session.fail();
     });
 }
 
@@ -43,6 +50,7 @@ export function addTest(program: Command, session: Session, context: CliContext)
     .description('check route expectations: which calls must go where')
     .option('-f, --filename <path>', 'resources of a file or folder (repeatable); without it, those of the running mesh', collect, [])
     .option('-n, --namespace <namespace>', 'of resources that name none')
+    .option('--live', 'send the calls through the proxies of the running mesh, and judge by what comes back as well', false)
     .option('--coverage', 'list the rules that no test reached', false)
     .addOption(outputs('text', 'json', 'junit'))
     .addHelpText(
@@ -63,11 +71,12 @@ timeout, fault, mirror and headers may be none.
 
 Examples:
   $ lateen test -f manifests/ routes.test.yaml
-  $ lateen test routes.test.yaml                      against the running mesh`,
+  $ lateen test routes.test.yaml                      against the running mesh's resources
+  $ lateen test --live routes.test.yaml               for real`,
     )
     .action(async (files: string[], options) => {
       const { runTests } = await import('#explain/run-test');
-      if ((await runTests(files, { ...options, apiUrl: session.options().apiUrl }, context)) !== 0) session.fail();
+      if ((await runTests(files, { ...options, descriptors, apiUrl: session.options().apiUrl }, context)) !== 0) session.fail();
     });
 }
 

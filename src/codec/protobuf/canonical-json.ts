@@ -1,6 +1,16 @@
 // Canonical JSON of Envoy's messages by name, with what `Any` carries opened. ts-proto's own JSON is not canonical.
 // Slow and large (0.1 s, 15 MB): made when a config dump is first asked for.
-import { createFileRegistry, type DescMessage, fromBinary, fromJson, type JsonValue, type Registry, toJson } from '@bufbuild/protobuf';
+import {
+  createFileRegistry,
+  type DescMessage,
+  fromBinary,
+  fromJson,
+  type JsonObject,
+  type JsonValue,
+  type Registry,
+  toBinary,
+  toJson,
+} from '@bufbuild/protobuf';
 import { EmptySchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 
 export class CanonicalJson {
@@ -30,6 +40,15 @@ export class CanonicalJson {
     } catch (thrown) {
       return unopened(typeUrl, bytes, thrown instanceof Error ? thrown.message : String(thrown));
     }
+  }
+
+  /** What `print` wrote, as bytes again. Throws where the JSON is not of this type. */
+  parse(typeUrl: string, json: JsonObject): Uint8Array {
+    const name = typeUrl.slice(typeUrl.lastIndexOf('/') + 1);
+    const schema = this.registry.getMessage(name);
+    if (schema === undefined) throw new Error(`type ${name} is not known`);
+    const { '@type': _, ...fields } = json;
+    return toBinary(schema, fromJson(schema, fields, { registry: this.lenient, ignoreUnknownFields: true }));
   }
 
   /**
