@@ -130,10 +130,10 @@ function differencesOf(proxy: MeshProxy, held: Held, { snapshot }: World, json: 
     .flatMap(({ type, short }) => {
       const holds = held.get(type) ?? new Map<string, JsonObject>();
       // Routes and endpoints are sent for the asking: what the proxy did not ask for is no difference.
-      const whole = type === typeUrl.cluster || type === typeUrl.listener ? source.all(type).keys() : [];
-      return [...new Set([...holds.keys(), ...whole])]
+      const whole = type === typeUrl.cluster || type === typeUrl.listener ? source.all(type) : undefined;
+      return [...new Set([...holds.keys(), ...(whole?.keys() ?? [])])]
         .filter((name) => {
-          const sent = source.bytesOf(type, name);
+          const sent = whole ? whole.get(name) : source.bytesOf(type, name);
           return !isDeepStrictEqual(holds.get(name), sent && json.print(type, sent));
         })
         .map((name) => `${short} ${name}`);

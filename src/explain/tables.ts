@@ -3,6 +3,7 @@ import { Cluster } from '#codec/protobuf/generated/envoy/config/cluster/v3/clust
 import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
 import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
 import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
+import { VirtualHost as EnvoyVirtualHost } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import type { MeshSnapshot } from '#control/mesh/snapshot';
 import { ResourceCache } from '#control/translate/resource-cache';
 import { Translator } from '#control/translate/translator';
@@ -12,10 +13,10 @@ import { MeshError } from '#foundation/mesh-error';
 import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
 import { decodeCluster, decodeEndpoints } from '#proxy/config/decode-cluster';
 import { decodeListener } from '#proxy/config/decode-listener';
-import { decodeRouteTable } from '#proxy/config/decode-route';
+import { decodeRouteTable, decodeVirtualHost } from '#proxy/config/decode-route';
 import { decoding, type Findings } from '#proxy/config/findings';
 import type { ListenerConfig } from '#proxy/config/listener';
-import type { RouteTable } from '#proxy/route/route-table';
+import { RouteTable, type VirtualHost } from '#proxy/route/route-table';
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
 
 /** Looked up by name, made when first asked for. */
@@ -31,6 +32,8 @@ export interface ResourceSource {
   listeners(): Iterable<Uint8Array>;
   /** Undefined: there is none of this name. */
   bytesOf(type: TypeUrl, name: string): Uint8Array | undefined;
+  /** Of a route configuration, where they can be had one by one; else `bytesOf` has them all. */
+  virtualHosts?(name: string): readonly { name: string; domains: readonly string[]; bytes(): Uint8Array }[] | undefined;
 }
 
 /** Shares what proxies of one snapshot share. */
@@ -46,31 +49,30 @@ export class TableMaker {
     return proxyTables(this.sourceOf(proxy));
   }
 
-  /** What the control plane would send. Clusters and listeners are always sent whole. */
+  /** What the control plane would send. `all`: of clusters and listeners, which are sent whole. */
   sourceOf(proxy: MeshProxy): ResourceSource & { all(type: TypeUrl): ReadonlyMap<string, Uint8Array> } {
     const view = this.views.view(proxy);
-    const whole = memo((type) => {
-      const sent = this.translator.translate(view, type as TypeUrl, { wildcard: true, names: new Set() });
-      return new Map([...sent].map(([name, { body }]) => [name, body.value]));
-    });
+    const translated = (type: TypeUrl, names?: string) =>
+      this.translator.translate(view, type, { wildcard: names === undefined, names: new Set(names === undefined ? [] : [names]) });
+    const all = (type: TypeUrl) => new Map([...translated(type)].map(([name, { body }]) => [name, body.value]));
     return {
-      all: whole,
-      listeners: () => whole(typeUrl.listener).values(),
-      bytesOf: (type, name) =>
-        type === typeUrl.cluster || type === typeUrl.listener
-          ? whole(type).get(name)
-          : this.translator.translate(view, type, { wildcard: false, names: new Set([name]) }).get(name)?.body.value,
+      all,
+      listeners: () => all(typeUrl.listener).values(),
+      bytesOf: (type, name) => (type === typeUrl.listener ? translated(type) : translated(type, name)).get(name)?.body.value,
+      virtualHosts: (name) => this.translator.virtualHosts(view, name),
     };
   }
 }
 
 /** Decodes by the proxy's own decoders. Throws MeshError UNDECODABLE where they refuse: what our control plane makes, our proxy takes. */
-export function proxyTables({ listeners, bytesOf }: ResourceSource): ProxyTables {
+export function proxyTables({ listeners, bytesOf, virtualHosts }: ResourceSource): ProxyTables {
+  const wholeTable = (name: string) =>
+    decodeIfAny(bytesOf(typeUrl.route, name), (bytes, f) => decodeRouteTable(RouteConfiguration.decode(bytes), '', f));
+  const tableOfHosts = (name: string, hosts: ReturnType<NonNullable<ResourceSource['virtualHosts']>>) =>
+    hosts && new RouteTable(name, '', hosts.map(lazyHost));
   return {
     listeners: [...listeners()].map((bytes) => decode(bytes, (some, f) => decodeListener(Listener.decode(some), f))),
-    routeTable: memo((name) =>
-      decodeIfAny(bytesOf(typeUrl.route, name), (bytes, f) => decodeRouteTable(RouteConfiguration.decode(bytes), '', f)),
-    ),
+    routeTable: memo((name) => (virtualHosts === undefined ? wholeTable(name) : tableOfHosts(name, virtualHosts(name)))),
     cluster: memo((name) => decodeIfAny(bytesOf(typeUrl.cluster, name), (bytes, f) => decodeCluster(Cluster.decode(bytes), f))),
     endpoints: ({ name, discovery, endpoints }) =>
       discovery.kind === 'eds'
@@ -78,6 +80,20 @@ export function proxyTables({ listeners, bytesOf }: ResourceSource): ProxyTables
             decodeEndpoints(ClusterLoadAssignment.decode(bytes), f),
           ) ?? [])
         : endpoints,
+  };
+}
+
+const noTable = RouteConfiguration.fromPartial({});
+
+/** The host that takes a call is decoded, the thousand others are not. */
+function lazyHost({ name, domains, bytes }: { name: string; domains: readonly string[]; bytes(): Uint8Array }): VirtualHost {
+  let routes: VirtualHost['routes'] | undefined;
+  return {
+    name,
+    domains: domains.map((domain) => domain.toLowerCase()),
+    get routes() {
+      return (routes ??= decode(bytes(), (some, f) => decodeVirtualHost(EnvoyVirtualHost.decode(some), noTable, name, f)).routes);
+    },
   };
 }
 

@@ -30,15 +30,18 @@ const assemblyRecipe: Recipe<AssemblyInput> = {
   },
 };
 
+/** `hosts`: no domain twice (`distinctHosts`). */
+export function routeConfiguration(cache: ResourceCache, name: string, hosts: readonly VirtualHostInput[]): Resource {
+  return cache.make(assemblyRecipe, { name, hosts: hosts.map((host) => cache.make(virtualHostRecipe, host)) });
+}
+
 /** Envoy refuses a configuration in which two hosts claim one domain: the first one has it. */
-export function routeConfiguration(cache: ResourceCache, name: string, inputs: readonly VirtualHostInput[]): Resource {
+export function distinctHosts(inputs: readonly VirtualHostInput[]): VirtualHostInput[] {
   const taken = new Set<string>();
-  const hosts: Resource[] = [];
-  for (const input of inputs) {
+  return inputs.flatMap((input) => {
     const domains = input.domains.filter((domain) => !taken.has(domain));
-    if (domains.length === 0) continue;
     for (const domain of domains) taken.add(domain);
-    hosts.push(cache.make(virtualHostRecipe, domains.length === input.domains.length ? input : { ...input, domains }));
-  }
-  return cache.make(assemblyRecipe, { name, hosts });
+    if (domains.length === 0) return [];
+    return [domains.length === input.domains.length ? input : { ...input, domains }];
+  });
 }

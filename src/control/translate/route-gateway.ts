@@ -2,11 +2,8 @@
 // plain servers of a port, and one for each server that ends TLS.
 import type { Server } from '#api/kinds/gateway';
 import type { ProxyView } from '#control/view/proxy-view';
-import type { Resource } from '#xds/resource';
 import { portForms } from './domain.ts';
 import { boundHosts, type GatewayPort, type GatewayServer, gatewayPorts, serverHosts, serverKind } from './gateway-server.ts';
-import type { ResourceCache } from './resource-cache.ts';
-import { routeConfiguration } from './route-configuration.ts';
 import { type SelectedRule, selectRules } from './selected-rule.ts';
 import type { VirtualHostInput } from './virtual-host.ts';
 
@@ -21,11 +18,11 @@ export function secureRouteName({ gateway, server }: GatewayServer): string {
 }
 
 /** Undefined when the gateway has no configuration of that name. */
-export function gatewayRoutes(cache: ResourceCache, view: ProxyView, name: string): Resource | undefined {
+export function gatewayHosts(view: ProxyView, name: string): VirtualHostInput[] | undefined {
   for (const port of gatewayPorts(view)) {
-    if (port.protocol === 'http' && plainRouteName(port.number) === name) return routes(cache, view, port, name, port.servers);
+    if (port.protocol === 'http' && plainRouteName(port.number) === name) return hostsOf(view, port, port.servers);
     const own = port.protocol === 'tls' ? port.servers.find((bound) => isHttps(bound) && secureRouteName(bound) === name) : undefined;
-    if (own) return routes(cache, view, port, name, [own]);
+    if (own) return hostsOf(view, port, [own]);
   }
   return undefined;
 }
@@ -37,7 +34,7 @@ interface GatewayHost {
   redirectsToHttps: boolean;
 }
 
-function routes(cache: ResourceCache, view: ProxyView, port: GatewayPort, name: string, servers: readonly GatewayServer[]): Resource {
+function hostsOf(view: ProxyView, port: GatewayPort, servers: readonly GatewayServer[]): VirtualHostInput[] {
   const byHost = new Map<string, GatewayHost>();
   for (const bound of servers) {
     const redirectsToHttps = bound.server.tls?.httpsRedirect ?? false;
@@ -49,7 +46,7 @@ function routes(cache: ResourceCache, view: ProxyView, port: GatewayPort, name: 
   hosts.push(...misdirected(port, servers, byHost));
   // Nothing is bound yet: every request finds no route.
   if (hosts.length === 0) hosts.push({ name: `blackhole:${port.number}`, domains: ['*'], rules: [], fallback: { kind: 'none' } });
-  return routeConfiguration(cache, name, hosts);
+  return hosts;
 }
 
 function* boundRules(view: ProxyView, bound: GatewayServer): Iterable<[host: string, rules: SelectedRule[]]> {

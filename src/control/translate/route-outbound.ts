@@ -4,35 +4,26 @@ import { isHttp } from '#control/mesh/protocol';
 import type { MeshPort, MeshService } from '#control/mesh/service';
 import { type MeshVirtualService, meshGateway } from '#control/mesh/traffic-resource';
 import type { ProxyView } from '#control/view/proxy-view';
-import type { Resource } from '#xds/resource';
 import { outboundClusterName, passthroughCluster } from './cluster-name.ts';
 import { type PortForms, portForms, serviceDomains } from './domain.ts';
-import type { ResourceCache } from './resource-cache.ts';
-import { routeConfiguration } from './route-configuration.ts';
 import { type RuleContext, selectRules } from './selected-rule.ts';
 import type { VirtualHostInput } from './virtual-host.ts';
 
 export const httpProxyRoutes = 'http_proxy';
 
-/** `name`: a port number, as outbound listeners refer to it. */
-export function outboundRoutes(cache: ResourceCache, view: ProxyView, port: number): Resource {
+/** Of the route configuration that is named for a port, as outbound listeners refer to it. */
+export function outboundHosts(view: ProxyView, port: number): VirtualHostInput[] {
   const hosts = serviceHosts(view, (candidate) => candidate.number === port && isHttp(candidate.protocol), 'with and without port');
   if (port === 80) hosts.push(...serviceLessHosts(view));
-  return routeConfiguration(cache, String(port), [...hosts, fallbackHost(view, false)]);
+  return [...hosts, fallbackHost(view, false)];
 }
 
 /** Every port, told apart by the port in the authority; plain names mean port 80. TCP services are reached by CONNECT. */
-export function httpProxyRouteConfiguration(cache: ResourceCache, view: ProxyView): Resource {
+export function httpProxyHosts(view: ProxyView): VirtualHostInput[] {
   const plain = (port: MeshPort) => isHttp(port.protocol) || port.protocol === 'auto';
   const on80 = serviceHosts(view, (port) => port.number === 80 && plain(port), 'with and without port');
   const others = serviceHosts(view, (port) => port.number !== 80 && plain(port), 'with port');
-  return routeConfiguration(cache, httpProxyRoutes, [
-    ...on80,
-    ...others,
-    ...serviceLessHosts(view),
-    ...tunnelHosts(view),
-    fallbackHost(view, true),
-  ]);
+  return [...on80, ...others, ...serviceLessHosts(view), ...tunnelHosts(view), fallbackHost(view, true)];
 }
 
 function serviceHosts(view: ProxyView, wanted: (port: MeshPort) => boolean, forms: PortForms): VirtualHostInput[] {

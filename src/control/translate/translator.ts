@@ -1,4 +1,6 @@
 // From what a proxy may see to the resources that it gets: the face of this folder. Pure but for the cache of what was made.
+import type { Subset } from '#api/kinds/destination-rule';
+import type { MeshPort, MeshService } from '#control/mesh/service';
 import type { ProxyView } from '#control/view/proxy-view';
 import type { Resource, ResourceSet } from '#xds/resource';
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
@@ -13,10 +15,12 @@ import { gatewayListeners } from './listener-gateway.ts';
 import { inboundListeners } from './listener-inbound.ts';
 import { outboundListeners } from './listener-outbound.ts';
 import type { ResourceCache } from './resource-cache.ts';
-import { gatewayRoutes } from './route-gateway.ts';
-import { httpProxyRouteConfiguration, httpProxyRoutes, outboundRoutes } from './route-outbound.ts';
+import { distinctHosts, routeConfiguration } from './route-configuration.ts';
+import { gatewayHosts } from './route-gateway.ts';
+import { httpProxyHosts, httpProxyRoutes, outboundHosts } from './route-outbound.ts';
 import { ScopeMemo } from './scope-memo.ts';
-import { secretInput, secretRecipe } from './secret.ts';
+import { secretInput, secretInput, secretRecipe, secretRecipe } from './secret.ts';
+import { type VirtualHostInput, virtualHostRecipe } from './virtual-host.ts';
 
 export class Translator {
   private readonly shared = new ScopeMemo();
@@ -34,7 +38,7 @@ export class Translator {
   private resources(view: ProxyView, type: TypeUrl, interest: Interest): Iterable<Resource> {
     switch (type) {
       case typeUrl.cluster:
-        return this.clusters(view);
+        return this.clusters(view, interest);
       case typeUrl.endpoint:
         return present([...interest.names].map((name) => this.endpoints(view, name)));
       case typeUrl.listener:
@@ -46,13 +50,15 @@ export class Translator {
     }
   }
 
-  private clusters(view: ProxyView): Resource[] {
+  /** Outbound clusters alone are many: of them, those asked for by name are made, or all. */
+  private clusters(view: ProxyView, { wildcard, names }: Interest): Resource[] {
     const { proxy, snapshot, inbound } = view;
     const { connectTimeoutMs } = snapshot.config;
+    const make = (input: ClusterInput) => this.cache.make(clusterRecipe, input);
     const sharedKey = `clusters ${snapshot.revision} ${proxy.type === 'grpc'} ${proxy.http2}`;
-    const outbound = this.shared.get(view.scope, sharedKey, () =>
-      outboundClusters(view).map((input) => this.cache.make(clusterRecipe, input)),
-    );
+    const outbound = wildcard
+      ? this.shared.get(view.scope, sharedKey, () => outboundClusters(view).map(make))
+      : [...names].flatMap((name) => clusterInput(view, name) ?? []).map(make);
     const resources = [...outbound];
     if (proxy.type === 'grpc') return resources;
     for (const port of inbound) resources.push(this.cache.make(inboundClusterRecipe, { port, captured: proxy.captured, connectTimeoutMs }));
@@ -79,46 +85,82 @@ export class Translator {
 
   private routes(view: ProxyView, name: string): Resource | undefined {
     if (name.startsWith('outbound|')) return apiRoutes(this.cache, view, name);
-    if (view.proxy.type === 'router') return gatewayRoutes(this.cache, view, name);
-    if (name !== httpProxyRoutes && !/^\d{1,5}$/.test(name)) return undefined;
+    const make = () => {
+      const hosts = routeHosts(view, name);
+      return hosts && routeConfiguration(this.cache, name, hosts);
+    };
+    if (view.proxy.type === 'router') return make();
     const labels = view.scope.bySourceLabels ? JSON.stringify(view.labels) : '';
-    return this.shared.get(view.scope, `routes ${name} ${labels}`, () =>
-      name === httpProxyRoutes ? httpProxyRouteConfiguration(this.cache, view) : outboundRoutes(this.cache, view, Number(name)),
-    );
+    return this.shared.get(view.scope, `routes ${name} ${labels}`, make);
   }
+
+  /** The parts of a route configuration, each made when it is asked for: for who wants one host of a thousand. */
+  virtualHosts(view: ProxyView, name: string): { name: string; domains: readonly string[]; bytes(): Uint8Array }[] | undefined {
+    return routeHosts(view, name)?.map((host) => ({
+      name: host.name,
+      domains: host.domains,
+      bytes: () => this.cache.make(virtualHostRecipe, host).body.value,
+    }));
+  }
+}
+
+/** Undefined where the proxy has no such route configuration. */
+function routeHosts(view: ProxyView, name: string): VirtualHostInput[] | undefined {
+  if (view.proxy.type === 'router') {
+    const hosts = gatewayHosts(view, name);
+    return hosts && distinctHosts(hosts);
+  }
+  if (name === httpProxyRoutes) return distinctHosts(httpProxyHosts(view));
+  return /^\d{1,5}$/.test(name) ? distinctHosts(outboundHosts(view, Number(name))) : undefined;
 }
 
 function outboundClusters(view: ProxyView): ClusterInput[] {
-  const { scope, snapshot, proxy } = view;
-  const inputs: ClusterInput[] = [];
-  for (const service of scope.services) {
-    const rule = scope.destinationRules.for(service);
-    const common = {
-      service,
-      rule,
-      endpoints: carriesEndpoints(service) ? snapshot.endpoints.get(service.hostname) : undefined,
-      grpcClient: proxy.type === 'grpc',
-      http2: proxy.http2,
-      connectTimeoutMs: snapshot.config.connectTimeoutMs,
-    };
-    for (const port of service.ports) {
-      if (port.protocol === 'udp') continue;
-      inputs.push({ ...common, port, subset: undefined });
-      for (const subset of rule?.subsets ?? []) inputs.push({ ...common, port, subset });
-    }
-  }
-  return inputs;
+  return view.scope.services.flatMap((service) =>
+    service.ports.flatMap((port) => {
+      if (port.protocol === 'udp') return [];
+      const whole = clusterOf(view, service, port, undefined);
+      return [whole, ...(whole.rule?.subsets ?? []).map((subset) => ({ ...whole, subset }))];
+    }),
+  );
 }
 
-function endpointInput({ scope, snapshot }: ProxyView, clusterName: string): EndpointInput | undefined {
+function clusterInput(view: ProxyView, clusterName: string): ClusterInput | undefined {
+  const found = findCluster(view, clusterName);
+  return found && found.port.protocol !== 'udp' ? clusterOf(view, found.service, found.port, found.subset) : undefined;
+}
+
+function clusterOf({ scope, snapshot, proxy }: ProxyView, service: MeshService, port: MeshPort, subset: Subset | undefined): ClusterInput {
+  return {
+    service,
+    port,
+    subset,
+    rule: scope.destinationRules.for(service),
+    endpoints: carriesEndpoints(service) ? snapshot.endpoints.get(service.hostname) : undefined,
+    grpcClient: proxy.type === 'grpc',
+    http2: proxy.http2,
+    connectTimeoutMs: snapshot.config.connectTimeoutMs,
+  };
+}
+
+/** What the name of an outbound cluster stands for; undefined where there is no such service, port or subset. */
+function findCluster(
+  { scope }: ProxyView,
+  clusterName: string,
+): { service: MeshService; port: MeshPort; subset: Subset | undefined } | undefined {
   const parsed = parseOutboundClusterName(clusterName);
   const service = parsed && scope.serviceByHost.get(parsed.host);
   const port = service?.ports.find((candidate) => candidate.number === parsed?.port);
   if (!parsed || !service || !port) return undefined;
-  const endpoints = snapshot.endpoints.get(service.hostname);
-  if (parsed.subset === '') return { clusterName, port, labels: undefined, endpoints };
+  if (parsed.subset === '') return { service, port, subset: undefined };
   const subset = scope.destinationRules.for(service)?.subsets.find((candidate) => candidate.name === parsed.subset);
-  return subset && { clusterName, port, labels: subset.labels ?? {}, endpoints };
+  return subset && { service, port, subset };
+}
+
+function endpointInput(view: ProxyView, clusterName: string): EndpointInput | undefined {
+  const found = findCluster(view, clusterName);
+  if (!found) return undefined;
+  const { service, port, subset } = found;
+  return { clusterName, port, labels: subset && (subset.labels ?? {}), endpoints: view.snapshot.endpoints.get(service.hostname) };
 }
 
 function present<T>(values: readonly (T | undefined)[]): T[] {

@@ -39,7 +39,8 @@ export function decodeRouteTable(config: RouteConfiguration, version: string, fi
   return new RouteTable(config.name, version, hosts);
 }
 
-function decodeVirtualHost(host: EnvoyVirtualHost, table: RouteConfiguration, field: string, findings: Findings): VirtualHost {
+/** `table`: that the host is of, which may change headers as well. */
+export function decodeVirtualHost(host: EnvoyVirtualHost, table: RouteConfiguration, field: string, findings: Findings): VirtualHost {
   if (host.domains.length === 0) findings.report(`${field}.domains`, 'is empty');
   if (host.matcher !== undefined) findings.report(`${field}.matcher`, 'is not supported');
   const routes = host.routes.map((route, i): MatchedRoute => {
