@@ -25,8 +25,13 @@ export interface ManifestItem extends Examined {
 
 /** Reads every document, also those inside of `kind: List`. `file` is how the file is called in messages and origins. */
 export function readManifest(text: string, file: string, options: DecodeOptions = {}): Manifest {
+  return readItems(unreadItems(text, file), options);
+}
+
+export function readItems(items: Iterable<UnreadItem>, options: DecodeOptions = {}): Manifest {
   const manifest: Manifest = { objects: [], problems: [], refused: [] };
-  for (const { object, subject, problems } of manifestItems(text, file, options)) {
+  for (const { read } of items) {
+    const { object, subject, problems } = read(options);
     manifest.problems.push(...problems);
     const sound = options.mend || !problems.some(({ level }) => level === 'error');
     if (object && sound) manifest.objects.push(object);
@@ -37,13 +42,29 @@ export function readManifest(text: string, file: string, options: DecodeOptions 
 
 /** One by one, in the order of the text. */
 export function* manifestItems(text: string, file: string, options: DecodeOptions = {}): Iterable<ManifestItem> {
+  for (const { read } of unreadItems(text, file)) yield read(options);
+}
+
+/** An item that was parsed and not looked at. */
+export interface UnreadItem {
+  /** Undefined: a document that is no YAML. */
+  value: unknown;
+  /** Checks and decodes it. */
+  read(options?: DecodeOptions): ManifestItem;
+}
+
+/** The same, for who does not want all of them: reading costs several times as much as parsing. */
+export function* unreadItems(text: string, file: string): Iterable<UnreadItem> {
   for (const document of parseYaml(text)) {
     const problems = document.problems.map(
       ({ line, column, message }): Problem => ({ level: 'error', code: 'YAML_SYNTAX', message, origin: { file, line, column } }),
     );
     const { line, column } = document;
-    if (problems.length > 0) yield { origin: { file, line, column }, problems };
-    else for (const item of itemsOf(document.value)) yield readItem(document, item, file, options);
+    if (problems.length > 0) yield { value: undefined, read: () => ({ origin: { file, line, column }, problems }) };
+    else {
+      for (const item of itemsOf(document.value))
+        yield { value: item.value, read: (options = {}) => readItem(document, item, file, options) };
+    }
   }
 }
 

@@ -2,7 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ApiObject } from '#api/kind';
-import { readManifest } from '#api/manifest';
+import { readItems, type UnreadItem, unreadItems } from '#api/manifest';
 import { kindOf } from '#api/registry';
 import { MeshError, messageOf } from '#foundation/mesh-error';
 import type { Problem } from '#foundation/problem';
@@ -15,15 +15,23 @@ export interface Manifests {
 
 const manifestName = /\.(ya?ml|json)$/i;
 
+/** Of all resources that were parsed, those that are to be read. */
+export type Choice = (resources: readonly unknown[]) => (resource: unknown) => boolean;
+
 /** Throws MeshError where a path cannot be read; what is wrong inside of files comes as problems. */
 export async function readManifests(
   context: Pick<CliContext, 'readStdin'>,
   paths: readonly string[],
   namespace: string | undefined,
+  choice?: Choice,
 ): Promise<Manifests> {
+  const files: { name: string; items: UnreadItem[] }[] = [];
+  for await (const { name, text } of textsOf(context, paths)) files.push({ name, items: [...unreadItems(text, name)] });
+  const isChosen = choice?.(files.flatMap(({ items }) => items.map(({ value }) => value))) ?? (() => true);
   const all: Manifests = { objects: [], problems: [] };
-  for await (const { name, text } of textsOf(context, paths)) {
-    const { objects, problems } = readManifest(text, name, namespace === undefined ? {} : { namespace });
+  for (const { name, items } of files) {
+    const chosen = items.filter(({ value }) => value === undefined || isChosen(value));
+    const { objects, problems } = readItems(chosen, namespace === undefined ? {} : { namespace });
     all.problems.push(...problems);
     for (const object of objects) {
       const astray = namespace !== undefined && isNamespaced(object) && object.metadata.namespace !== namespace;

@@ -38,7 +38,7 @@ export function parseCall({ url, method, headers }: Call): ParsedCall {
   const known: Readonly<Record<string, string>> = { 'x-forwarded-proto': scheme, ...headers };
   return {
     request: { method, path, authority, scheme, header: (name) => known[name] },
-    host: parsed.hostname.toLowerCase(),
+    host: parsed.hostname.toLowerCase().replace(/^\[(.*)\]$/, '$1'),
     port,
     protocol: scheme === 'tcp' ? 'tcp' : scheme === 'tls' || scheme === 'https' ? 'tls' : 'http',
   };

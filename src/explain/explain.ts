@@ -1,6 +1,7 @@
 // Why a call goes where it goes: the proxy's own routing code on the control plane's own output, each decision written down.
 // It cannot drift from what happens, because it is what happens.
 import type { MeshProxy } from '#control/view/proxy';
+import { formatAddress } from '#proxy/config/socket-address';
 import { type NormalPath, normalizePath } from '#proxy/http/path-normalization';
 import type { Route, RoutedRequest } from '#proxy/route/route';
 import { findMismatch, pathnameOf } from '#proxy/route/route-match';
@@ -61,7 +62,7 @@ export function explainOn(tables: ProxyTables, call: Call, proxy: MeshProxy, wor
   const tunnelled = parsed.protocol !== 'http' && proxy.type === 'sidecar';
   if (tunnelled && !filter.http.upgradeTypes.has('connect')) return { ...base, outcome: notHttp(connection, parsed) };
   const request = tunnelled
-    ? { ...parsed.request, method: 'CONNECT', path: '', authority: `${parsed.host}:${parsed.port}` }
+    ? { ...parsed.request, method: 'CONNECT', path: '', authority: formatAddress({ address: parsed.host, port: parsed.port }) }
     : parsed.request;
   const { routes } = filter.http;
   const table = routes.kind === 'inline' ? routes.table : tables.routeTable(routes.name);

@@ -1,13 +1,16 @@
 // The command `explain`: reads resources (files, or the running mesh), asks, prints. Loaded only when asked for.
 import type { CliContext } from '#cli/context';
+import { readManifests } from '#cli/manifest-files';
+import { writeProblems } from '#cli/message';
 import { CanonicalJson } from '#codec/protobuf/canonical-json';
 import { MeshError } from '#foundation/mesh-error';
+import { concernOf } from './concern.ts';
 import { Explainer, explainOn } from './explain.ts';
 import type { Call, Explanation } from './explanation.ts';
 import { formatExplanation } from './format.ts';
 import { podOfProxy, readLiveProxy } from './live-proxy.ts';
 import { loadWorld, type SourceOptions } from './load-world.ts';
-import type { World } from './world.ts';
+import { buildWorld, type World } from './world.ts';
 
 export interface ExplainOptions extends SourceOptions {
   from: string | undefined;
@@ -28,10 +31,32 @@ export async function runExplain(url: string, options: ExplainOptions, context: 
     throw new MeshError('USAGE', '--proxy asks a running proxy about its own calls: leave --from and -f out');
   }
   const call: Call = { from, url, method: options.method.toUpperCase(), headers: parseHeaders(options.header) };
-  const world = await loadWorld(options, context);
-  const explanation = proxy === undefined ? new Explainer(world).explain(call) : await explainLive(proxy, call, world, options);
+  const explanation =
+    proxy === undefined
+      ? await explainHeld(call, options, context)
+      : await explainLive(proxy, call, await loadWorld(options, context), options);
   context.stdout(options.output === 'json' ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation, context.color));
   return 0;
+}
+
+/** Of files, what has a say in the call is read first; where that gives no sure answer, all of them. */
+async function explainHeld(call: Call, options: ExplainOptions, context: CliContext): Promise<Explanation> {
+  const { filename, namespace } = options;
+  const concern = filename.includes('-') ? undefined : concernOf(call);
+  if (filename.length > 0 && concern !== undefined) {
+    const { objects, problems } = await readManifests(context, filename, namespace, concern);
+    const explanation = new Explainer(buildWorld(objects)).explain(call);
+    if (isSure(explanation)) {
+      writeProblems(context, problems);
+      return explanation;
+    }
+  }
+  return new Explainer(await loadWorld(options, context)).explain(call);
+}
+
+/** A rule of the host itself decided: what other hosts' rules say cannot matter. */
+function isSure({ outcome, virtualHost }: Explanation): boolean {
+  return outcome.kind !== 'none' && virtualHost !== undefined && !virtualHost.domains.includes('*');
 }
 
 async function explainLive(name: string, call: Call, world: World, { descriptors }: ExplainOptions): Promise<Explanation> {
