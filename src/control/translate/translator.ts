@@ -19,7 +19,7 @@ import { distinctHosts, routeConfiguration } from './route-configuration.ts';
 import { gatewayHosts } from './route-gateway.ts';
 import { httpProxyHosts, httpProxyRoutes, outboundHosts } from './route-outbound.ts';
 import { ScopeMemo } from './scope-memo.ts';
-import { secretInput, secretInput, secretRecipe, secretRecipe } from './secret.ts';
+import { secretInput, secretRecipe } from './secret.ts';
 import { type VirtualHostInput, virtualHostRecipe } from './virtual-host.ts';
 
 export class Translator {
