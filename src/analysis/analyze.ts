@@ -8,6 +8,15 @@ import { isSuppressedByAnnotation } from './suppression.ts';
 
 /** What is wrong, the gravest first, then in the order of files and lines; the same thing is said once for each object. */
 export function analyze(resources: Resources, analyzers: readonly Analyzer[]): Finding[] {
+  const steps = analysis(resources, analyzers);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** The same, one object after the other, for who has something else to do in between. */
+export function* analysis(resources: Resources, analyzers: readonly Analyzer[]): Generator<void, Finding[]> {
   const found = new Map<string, Finding>();
   for (const each of analyzers) {
     for (const kind of each.kinds) {
@@ -16,6 +25,7 @@ export function analyze(resources: Resources, analyzers: readonly Analyzer[]): F
           const key = `${one.code} ${kind} ${keyOf(object.metadata)} ${one.message}`;
           if (!found.has(key) && !isSuppressedByAnnotation(one)) found.set(key, one);
         }
+        yield;
       }
     }
   }

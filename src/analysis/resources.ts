@@ -17,12 +17,14 @@ export interface ResourcesOptions {
   /** Of the mesh; else that of the ConfigMap `istio` among the objects. */
   meshConfig?: MeshConfig | undefined;
   /** What was wrong with each object when it was read; else it is looked at again. */
-  problems?: ReadonlyMap<ApiObject, readonly Problem[]>;
+  problems?: ProblemsByObject;
   /** Certificates are compared with it. */
   nowMs?: number;
   /** Why a value is no JSON of one of Envoy's messages; undefined where it is, or where nobody here knows the message. */
   envoyProblem?: EnvoyProblem;
 }
+
+export type ProblemsByObject = Pick<ReadonlyMap<ApiObject, readonly Problem[]>, 'get'>;
 
 export type EnvoyProblem = (messageName: string, value: unknown) => string | undefined;
 
@@ -34,7 +36,7 @@ export class Resources {
   readonly nowMs: number;
   /** Without the descriptors of Envoy's messages, nothing is a problem. */
   readonly envoyProblem: EnvoyProblem;
-  private readonly problems: ReadonlyMap<ApiObject, readonly Problem[]> | undefined;
+  private readonly problems: ProblemsByObject | undefined;
 
   /** Of two objects with one name the later counts, as it does where both are applied. */
   constructor(objects: Iterable<ApiObject>, { meshConfig, problems, nowMs = 0, envoyProblem }: ResourcesOptions = {}) {

@@ -1,15 +1,17 @@
 // Keeps what analyzers find on Istio's resources in a store, as their status, and takes it away when it is mended. Works
-// behind the edits: only when a store has been quiet for a while, one analyzer in a turn of the loop.
-import { analyze } from '#analysis/analyze';
+// behind the edits: only when a store has been quiet for a while, and a few milliseconds at a time.
+import { analysis } from '#analysis/analyze';
 import type { Finding } from '#analysis/analyzer';
 import { defaultAnalyzers } from '#analysis/analyzers';
-import { kindKeyOf, Resources } from '#analysis/resources';
+import { grouped, kindKeyOf, Resources } from '#analysis/resources';
+import { examineObject } from '#api/decode';
 import { type ApiObject, type Kind, keyOf } from '#api/kind';
 import { kinds } from '#api/registry';
 import { Backoff } from '#foundation/backoff';
 import type { Clock, Timer } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
+import type { Problem } from '#foundation/problem';
 import type { Random } from '#foundation/random';
 import { Informer } from '#store/informer';
 import type { Store } from '#store/store';
@@ -28,6 +30,8 @@ const quietMs = 500;
 const waitMsMax = 10_000;
 /** More than these are not analyzed: it would hold up the API server's process. */
 const objectsMax = 20_000;
+/** Then whoever writes or reads has a turn. */
+const turnMsMax = 3;
 const retryMsMin = 100;
 const retryMsMax = 5_000;
 
@@ -39,6 +43,8 @@ export class FindingKeeper {
   private readonly touched = new Map<string, ApiObject | undefined>();
   /** As they were analyzed. */
   private readonly analyzed = new Map<string, ApiObject>();
+  /** What each object's own schema and rules say of it: looked at once for each version. */
+  private readonly problems = new WeakMap<ApiObject, readonly Problem[]>();
   private timer: Timer | undefined;
   private firstTouchAt = 0;
   private running = false;
@@ -120,19 +126,35 @@ export class FindingKeeper {
       logger.warn({ objects: objects.length, objectsMax }, 'too many objects: findings are not kept on them');
       return;
     }
-    const resources = new Resources(objects, { nowMs: clock.wallMs() });
-    const findings = new Map<string, Finding[]>();
-    for (const analyzer of defaultAnalyzers) {
-      for (const finding of analyze(resources, [analyzer])) {
-        const id = idOf(finding.object);
-        findings.set(id, [...(findings.get(id) ?? []), finding]);
-      }
-      await turn();
-      if (this.stopped) return;
-    }
+    await this.inTurns(this.examine(objects));
+    const resources = new Resources(objects, { nowMs: clock.wallMs(), problems: this.problems });
+    const findings = await this.inTurns(analysis(resources, defaultAnalyzers));
+    if (findings === undefined) return;
+    const byObject = grouped(findings.map((finding) => [idOf(finding.object), finding] as const));
     for (const [index, kind] of kinds.entries()) {
       if (!isIstios(kind)) continue;
-      for (const object of [...(this.informers[index]?.objects.values() ?? [])]) await this.keep(object, findings.get(idOf(object)) ?? []);
+      for (const object of [...(this.informers[index]?.objects.values() ?? [])]) await this.keep(object, byObject.get(idOf(object)) ?? []);
+    }
+  }
+
+  private *examine(objects: readonly ApiObject[]): Generator<void, void> {
+    for (const object of objects) {
+      if (!this.problems.has(object)) this.problems.set(object, examineObject(object).problems);
+      yield;
+    }
+  }
+
+  /** Goes through the steps a few milliseconds at a time; undefined where it was stopped. */
+  private async inTurns<T>(steps: Generator<void, T>): Promise<T | undefined> {
+    const { clock } = this.options;
+    let since = clock.now();
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) return value;
+      if (clock.now() - since < turnMsMax) continue;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      if (this.stopped) return undefined;
+      since = clock.now();
     }
   }
 
@@ -154,5 +176,3 @@ export class FindingKeeper {
 }
 
 const idOf = (object: ApiObject): string => `${kindKeyOf(object)} ${keyOf(object.metadata)}`;
-
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
