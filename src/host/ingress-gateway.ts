@@ -12,10 +12,10 @@ const labels = { app: name, istio: 'ingressgateway' };
 /** Says where this machine publishes a Service's ports: `80=127.0.0.1:8080,443=127.0.0.1:8443`. */
 export const publishAnnotation = 'lateen.dev/publish';
 
-/** Istio's ports of the gateway's Service; port 80 is called `http` and not `http2` as long as the proxy speaks HTTP/1.1 alone. */
+/** Istio's ports of the gateway's Service. */
 const ports = [
   { name: 'status-port', port: 15021, targetPort: 15021 },
-  { name: 'http', port: 80, targetPort: 8080 },
+  { name: 'http2', port: 80, targetPort: 8080 },
   { name: 'https', port: 443, targetPort: 8443 },
   { name: 'tcp', port: 31400, targetPort: 31400 },
   { name: 'tls', port: 15443, targetPort: 15443 },

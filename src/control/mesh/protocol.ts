@@ -34,6 +34,11 @@ export function declaredProtocol(word: string | undefined, name: string | undefi
   return (word && byWord[word.toLowerCase()]) || protocolOf({ name });
 }
 
+/** Spoken over HTTP/2 and nothing else. */
+export function isHttp2(protocol: Protocol): boolean {
+  return protocol === 'http2' || protocol === 'grpc';
+}
+
 export function isHttp(protocol: Protocol): boolean {
   return protocol === 'http' || protocol === 'http2' || protocol === 'grpc';
 }

@@ -10,15 +10,16 @@ import {
   Cluster_LbPolicy,
 } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
 import { Metadata } from '#codec/protobuf/generated/envoy/config/core/v3/base';
-import { HttpProtocolOptions } from '#codec/protobuf/generated/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
 import type { MeshEndpoints } from '#control/mesh/endpoint';
+import { isHttp, isHttp2 } from '#control/mesh/protocol';
 import type { MeshPort, MeshService } from '#control/mesh/service';
 import type { MergedDestinationRule } from '#control/view/destination-rule';
 import { typeUrl } from '#xds/resource-type';
 import { outboundClusterName } from './cluster-name.ts';
 import { loadAssignment } from './endpoint.ts';
-import { adsSource, bytesOf, durationOf, pack } from './message.ts';
+import { httpProtocolOptions, type UpstreamProtocol } from './http-protocol-options.ts';
+import { adsSource, bytesOf, durationOf } from './message.ts';
 import type { Recipe } from './resource-cache.ts';
 import { type PortPolicy, portPolicy } from './traffic-policy.ts';
 import { clientTransportSocket } from './transport-socket.ts';
@@ -73,7 +74,7 @@ function outboundCluster(input: ClusterInput): Partial<Cluster> {
     ...(grpcClient && { lbPolicy: Cluster_LbPolicy.ROUND_ROBIN }),
     ...transport(input, policy),
     circuitBreakers: circuitBreakers(policy),
-    typedExtensionProtocolOptions: protocolOptions(speaksHttp2(port, input.http2), policy),
+    typedExtensionProtocolOptions: protocolOptions(input, policy),
     metadata: Metadata.fromPartial({ filterMetadata: { istio: istioMetadata(input) } }),
   };
 }
@@ -105,14 +106,9 @@ function discovery(input: ClusterInput, policy: PortPolicy): Partial<Cluster> {
 }
 
 function transport({ service, port, http2 }: ClusterInput, policy: PortPolicy): Partial<Cluster> {
-  const applicationProtocols = speaksHttp2(port, http2) ? ['h2'] : [];
+  const applicationProtocols = upstreamProtocol(port, http2, policy.connectionPool) === 'http2' ? ['h2'] : [];
   const transportSocket = clientTransportSocket(policy.tls, { hostname: service.hostname, applicationProtocols });
   return transportSocket ? { transportSocket } : {};
-}
-
-/** `http2`: whether the proxy does. */
-function speaksHttp2({ protocol }: MeshPort, http2: boolean): boolean {
-  return http2 && (protocol === 'http2' || protocol === 'grpc');
 }
 
 /** Istio's default is least request. */
@@ -138,23 +134,23 @@ export function circuitBreakers({ connectionPool }: Pick<PortPolicy, 'connection
   return { thresholds: [threshold], perHostThresholds: [] };
 }
 
-const protocolOptionsName = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
-
-function protocolOptions(http2: boolean, { connectionPool }: PortPolicy): Record<string, Any> {
+function protocolOptions({ port, http2 }: ClusterInput, { connectionPool }: PortPolicy): Record<string, Any> {
   const { idleTimeout, maxRequestsPerConnection } = connectionPool?.http ?? {};
-  if (!http2 && !idleTimeout && !maxRequestsPerConnection) return {};
+  const upstream = upstreamProtocol(port, http2, connectionPool);
+  if (upstream === 'http1' && !idleTimeout && !maxRequestsPerConnection) return {};
   const idleMs = idleTimeout === undefined ? undefined : durationMs(idleTimeout);
-  const options = pack(protocolOptionsName, HttpProtocolOptions, {
-    commonHttpProtocolOptions: {
-      ...(idleMs !== undefined && { idleTimeout: durationOf(idleMs) }),
-      ...(maxRequestsPerConnection && { maxRequestsPerConnection }),
-    },
-    upstreamProtocolOptions: {
-      $case: 'explicitHttpConfig',
-      value: { protocolConfig: http2 ? { $case: 'http2ProtocolOptions', value: {} } : { $case: 'httpProtocolOptions', value: {} } },
-    },
+  return httpProtocolOptions(upstream, {
+    ...(idleMs !== undefined && { idleTimeout: durationOf(idleMs) }),
+    ...(maxRequestsPerConnection && { maxRequestsPerConnection }),
   });
-  return { [protocolOptionsName]: options };
+}
+
+/** `http2`: whether the proxy speaks it. The client's own where the rule keeps it; else HTTP/2 where the port says so, or the rule upgrades plain HTTP to it. */
+function upstreamProtocol({ protocol }: MeshPort, http2: boolean, pool: PortPolicy['connectionPool']): UpstreamProtocol {
+  if (!http2) return 'http1';
+  if (pool?.http?.useClientProtocol && isHttp(protocol)) return 'downstream';
+  const upgraded = protocol === 'http' && pool?.http?.h2UpgradePolicy === 'UPGRADE';
+  return upgraded || isHttp2(protocol) ? 'http2' : 'http1';
 }
 
 function istioMetadata({ service, subset, rule }: ClusterInput): Record<string, unknown> {

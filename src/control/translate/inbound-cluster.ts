@@ -2,10 +2,12 @@
 import { Cluster, Cluster_DiscoveryType, Cluster_LbPolicy } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
 import { Metadata } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
+import { isHttp2 } from '#control/mesh/protocol';
 import type { InboundPort } from '#control/view/proxy-view';
 import { typeUrl } from '#xds/resource-type';
 import { circuitBreakers } from './cluster.ts';
 import { blackHoleCluster, inboundClusterName, inboundPassthroughCluster, type passthroughCluster } from './cluster-name.ts';
+import { httpProtocolOptions } from './http-protocol-options.ts';
 import { bytesOf, durationOf, socketAddress } from './message.ts';
 import type { Recipe } from './resource-cache.ts';
 
@@ -13,6 +15,8 @@ export interface InboundClusterInput {
   port: InboundPort;
   /** Traffic is redirected here: it goes on to where it was going. Else to the pod's own loopback. */
   captured: boolean;
+  /** The proxy speaks HTTP/2 to upstreams. */
+  http2: boolean;
   connectTimeoutMs: number;
 }
 
@@ -22,11 +26,12 @@ const inboundSource = '127.0.0.6';
 export const inboundClusterRecipe: Recipe<InboundClusterInput> = {
   type: typeUrl.cluster,
   name: ({ port }) => inboundClusterName(port.number),
-  key: ({ port, captured, connectTimeoutMs }) => ['inbound', port.number, port.service?.stamp ?? 0, captured, connectTimeoutMs].join(' '),
+  key: ({ port, captured, http2, connectTimeoutMs }) =>
+    ['inbound', port.number, port.protocol, port.service?.stamp ?? 0, captured, http2, connectTimeoutMs].join(' '),
   build: (input) => bytesOf(Cluster, inboundCluster(input)),
 };
 
-function inboundCluster({ port, captured, connectTimeoutMs }: InboundClusterInput): Partial<Cluster> {
+function inboundCluster({ port, captured, http2, connectTimeoutMs }: InboundClusterInput): Partial<Cluster> {
   const name = inboundClusterName(port.number);
   const { service } = port;
   const services = service ? [{ host: service.hostname, name: service.name, namespace: service.namespace }] : [];
@@ -34,6 +39,7 @@ function inboundCluster({ port, captured, connectTimeoutMs }: InboundClusterInpu
     name,
     connectTimeout: durationOf(connectTimeoutMs),
     circuitBreakers: circuitBreakers({ connectionPool: undefined }),
+    ...(http2 && isHttp2(port.protocol) && { typedExtensionProtocolOptions: httpProtocolOptions('http2') }),
     metadata: Metadata.fromPartial({ filterMetadata: { istio: { services } } }),
     ...(captured ? originalDestination(inboundSource) : loopback(name, port.number)),
   };

@@ -61,7 +61,8 @@ export class Translator {
       : [...names].flatMap((name) => clusterInput(view, name) ?? []).map(make);
     const resources = [...outbound];
     if (proxy.type === 'grpc') return resources;
-    for (const port of inbound) resources.push(this.cache.make(inboundClusterRecipe, { port, captured: proxy.captured, connectTimeoutMs }));
+    const { captured, http2 } = proxy;
+    for (const port of inbound) resources.push(this.cache.make(inboundClusterRecipe, { port, captured, http2, connectTimeoutMs }));
     const fixed = [
       blackHoleCluster,
       passthroughCluster,

@@ -129,6 +129,13 @@ export class AdsClient {
 
   private describeNode(): Node {
     const { id, cluster, metadata, locality } = this.options.node;
-    return Node.fromPartial({ id, cluster, metadata: { ...metadata }, locality, userAgentName: 'lateen' });
+    return Node.fromPartial({
+      id,
+      cluster,
+      metadata: { ...metadata },
+      locality,
+      userAgentName: 'lateen',
+      clientFeatures: ['lateen.http2'],
+    });
   }
 }
