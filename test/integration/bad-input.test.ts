@@ -132,6 +132,11 @@ describe('taken with a warning', () => {
   });
 
   test('two VirtualServices of one host: both are named, the older serves', async () => {
+    const older = JSON.parse((await mesh.lateen(['get', 'virtualservice', 'reviews', '-o', 'json'])).stdout);
+    await until(
+      'the next is younger by the second that timestamps count',
+      async () => Date.now() >= Date.parse(older.metadata.creationTimestamp) + 1000,
+    );
     const { code, stderr } = await applyFile('clash.yaml', toSubset('v2', 'a-younger-one'));
     expect(code).toBe(0);
     expect(stderr).toMatch(/warning: .*clash\.yaml:7.* VirtualService default\/a-younger-one spec\.hosts\[0\]: /);

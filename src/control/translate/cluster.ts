@@ -33,8 +33,6 @@ export interface ClusterInput {
   endpoints: MeshEndpoints | undefined;
   /** For a gRPC client, which balances by round robin or a ring. */
   grpcClient: boolean;
-  /** The proxy speaks HTTP/2 to upstreams; otherwise it makes do with HTTP/1.1. */
-  http2: boolean;
   connectTimeoutMs: number;
 }
 
@@ -48,7 +46,6 @@ export const clusterRecipe: Recipe<ClusterInput> = {
       input.rule?.key ?? '',
       input.endpoints?.stamp ?? '',
       input.grpcClient,
-      input.http2,
       input.connectTimeoutMs,
     ].join(' '),
   build: (input) => bytesOf(Cluster, outboundCluster(input)),
@@ -105,8 +102,8 @@ function discovery(input: ClusterInput, policy: PortPolicy): Partial<Cluster> {
   };
 }
 
-function transport({ service, port, http2 }: ClusterInput, policy: PortPolicy): Partial<Cluster> {
-  const applicationProtocols = upstreamProtocol(port, http2, policy.connectionPool) === 'http2' ? ['h2'] : [];
+function transport({ service, port }: ClusterInput, policy: PortPolicy): Partial<Cluster> {
+  const applicationProtocols = upstreamProtocol(port, policy.connectionPool) === 'http2' ? ['h2'] : [];
   const transportSocket = clientTransportSocket(policy.tls, { hostname: service.hostname, applicationProtocols });
   return transportSocket ? { transportSocket } : {};
 }
@@ -134,9 +131,9 @@ export function circuitBreakers({ connectionPool }: Pick<PortPolicy, 'connection
   return { thresholds: [threshold], perHostThresholds: [] };
 }
 
-function protocolOptions({ port, http2 }: ClusterInput, { connectionPool }: PortPolicy): Record<string, Any> {
+function protocolOptions({ port }: ClusterInput, { connectionPool }: PortPolicy): Record<string, Any> {
   const { idleTimeout, maxRequestsPerConnection } = connectionPool?.http ?? {};
-  const upstream = upstreamProtocol(port, http2, connectionPool);
+  const upstream = upstreamProtocol(port, connectionPool);
   if (upstream === 'http1' && !idleTimeout && !maxRequestsPerConnection) return {};
   const idleMs = idleTimeout === undefined ? undefined : durationMs(idleTimeout);
   return httpProtocolOptions(upstream, {
@@ -145,9 +142,8 @@ function protocolOptions({ port, http2 }: ClusterInput, { connectionPool }: Port
   });
 }
 
-/** `http2`: whether the proxy speaks it. The client's own where the rule keeps it; else HTTP/2 where the port says so, or the rule upgrades plain HTTP to it. */
-function upstreamProtocol({ protocol }: MeshPort, http2: boolean, pool: PortPolicy['connectionPool']): UpstreamProtocol {
-  if (!http2) return 'http1';
+/** The client's own where the rule keeps it; else HTTP/2 where the port says so, or the rule upgrades plain HTTP to it. */
+function upstreamProtocol({ protocol }: MeshPort, pool: PortPolicy['connectionPool']): UpstreamProtocol {
   if (pool?.http?.useClientProtocol && isHttp(protocol)) return 'downstream';
   const upgraded = protocol === 'http' && pool?.http?.h2UpgradePolicy === 'UPGRADE';
   return upgraded || isHttp2(protocol) ? 'http2' : 'http1';

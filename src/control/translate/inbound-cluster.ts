@@ -15,8 +15,6 @@ export interface InboundClusterInput {
   port: InboundPort;
   /** Traffic is redirected here: it goes on to where it was going. Else to the pod's own loopback. */
   captured: boolean;
-  /** The proxy speaks HTTP/2 to upstreams. */
-  http2: boolean;
   connectTimeoutMs: number;
 }
 
@@ -26,12 +24,12 @@ const inboundSource = '127.0.0.6';
 export const inboundClusterRecipe: Recipe<InboundClusterInput> = {
   type: typeUrl.cluster,
   name: ({ port }) => inboundClusterName(port.number),
-  key: ({ port, captured, http2, connectTimeoutMs }) =>
-    ['inbound', port.number, port.protocol, port.service?.stamp ?? 0, captured, http2, connectTimeoutMs].join(' '),
+  key: ({ port, captured, connectTimeoutMs }) =>
+    ['inbound', port.number, port.protocol, port.service?.stamp ?? 0, captured, connectTimeoutMs].join(' '),
   build: (input) => bytesOf(Cluster, inboundCluster(input)),
 };
 
-function inboundCluster({ port, captured, http2, connectTimeoutMs }: InboundClusterInput): Partial<Cluster> {
+function inboundCluster({ port, captured, connectTimeoutMs }: InboundClusterInput): Partial<Cluster> {
   const name = inboundClusterName(port.number);
   const { service } = port;
   const services = service ? [{ host: service.hostname, name: service.name, namespace: service.namespace }] : [];
@@ -39,7 +37,7 @@ function inboundCluster({ port, captured, http2, connectTimeoutMs }: InboundClus
     name,
     connectTimeout: durationOf(connectTimeoutMs),
     circuitBreakers: circuitBreakers({ connectionPool: undefined }),
-    ...(http2 && isHttp2(port.protocol) && { typedExtensionProtocolOptions: httpProtocolOptions('http2') }),
+    ...(isHttp2(port.protocol) && { typedExtensionProtocolOptions: httpProtocolOptions('http2') }),
     metadata: Metadata.fromPartial({ filterMetadata: { istio: { services } } }),
     ...(captured ? originalDestination(inboundSource) : loopback(name, port.number)),
   };

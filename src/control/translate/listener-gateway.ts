@@ -37,7 +37,7 @@ function terminatedChains(view: ProxyView, port: GatewayPort, bound: GatewayServ
   const common = {
     serverNames: hosts.includes('*') ? [] : hosts,
     prefixRanges: [],
-    tls: { server: server.tls ?? {}, applicationProtocols: applicationProtocols(server, view.proxy.http2) },
+    tls: { server: server.tls ?? {}, applicationProtocols: applicationProtocols(server) },
     metadata: undefined,
   };
   if (serverKind(server) === 'https') return [{ ...common, target: { kind: 'http', routes: secureRouteName(bound) } }];

@@ -104,7 +104,6 @@ function domainsOf(host: string, port: number): string[] {
 }
 
 /** What a server that ends TLS offers by ALPN. */
-export function applicationProtocols(server: Server, http2: boolean): string[] {
-  if (serverKind(server) !== 'https') return [];
-  return http2 ? ['h2', 'http/1.1'] : ['http/1.1'];
+export function applicationProtocols(server: Server): string[] {
+  return serverKind(server) === 'https' ? ['h2', 'http/1.1'] : [];
 }

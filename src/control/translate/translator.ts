@@ -55,14 +55,14 @@ export class Translator {
     const { proxy, snapshot, inbound } = view;
     const { connectTimeoutMs } = snapshot.config;
     const make = (input: ClusterInput) => this.cache.make(clusterRecipe, input);
-    const sharedKey = `clusters ${snapshot.revision} ${proxy.type === 'grpc'} ${proxy.http2}`;
+    const sharedKey = `clusters ${snapshot.revision} ${proxy.type === 'grpc'}`;
     const outbound = wildcard
       ? this.shared.get(view.scope, sharedKey, () => outboundClusters(view).map(make))
       : [...names].flatMap((name) => clusterInput(view, name) ?? []).map(make);
     const resources = [...outbound];
     if (proxy.type === 'grpc') return resources;
-    const { captured, http2 } = proxy;
-    for (const port of inbound) resources.push(this.cache.make(inboundClusterRecipe, { port, captured, http2, connectTimeoutMs }));
+    const { captured } = proxy;
+    for (const port of inbound) resources.push(this.cache.make(inboundClusterRecipe, { port, captured, connectTimeoutMs }));
     const fixed = [
       blackHoleCluster,
       passthroughCluster,
@@ -138,7 +138,6 @@ function clusterOf({ scope, snapshot, proxy }: ProxyView, service: MeshService, 
     rule: scope.destinationRules.for(service),
     endpoints: carriesEndpoints(service) ? snapshot.endpoints.get(service.hostname) : undefined,
     grpcClient: proxy.type === 'grpc',
-    http2: proxy.http2,
     connectTimeoutMs: snapshot.config.connectTimeoutMs,
   };
 }

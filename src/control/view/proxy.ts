@@ -18,8 +18,6 @@ export interface MeshProxy {
   readonly clusterId: string;
   /** Undefined for proxies that do not have Istio's filters. */
   readonly istioVersion: string | undefined;
-  /** Speaks HTTP/2 to upstreams. Lateen's own proxy says so among its client features when it does; others all do. */
-  readonly http2: boolean;
   /** Traffic is redirected to it; else it listens where the traffic goes. */
   readonly captured: boolean;
   /** Where it serves as an explicit HTTP proxy to its own pod. */
@@ -45,7 +43,6 @@ export function proxyOf(node: Node | undefined): MeshProxy | undefined {
     labels: labelsOf(metadata['LABELS']),
     clusterId: word('CLUSTER_ID') ?? 'Kubernetes',
     istioVersion: word('ISTIO_VERSION'),
-    http2: node.userAgentName !== 'lateen' || node.clientFeatures.includes('lateen.http2'),
     captured: word('INTERCEPTION_MODE') !== 'NONE',
     httpProxyPort: Number.isInteger(port) && port > 0 && port < 65_536 ? port : undefined,
   };

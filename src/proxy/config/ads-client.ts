@@ -129,13 +129,6 @@ export class AdsClient {
 
   private describeNode(): Node {
     const { id, cluster, metadata, locality } = this.options.node;
-    return Node.fromPartial({
-      id,
-      cluster,
-      metadata: { ...metadata },
-      locality,
-      userAgentName: 'lateen',
-      clientFeatures: ['lateen.http2'],
-    });
+    return Node.fromPartial({ id, cluster, metadata: { ...metadata }, locality, userAgentName: 'lateen' });
   }
 }
