@@ -3,8 +3,9 @@ import picocolors from 'picocolors';
 import type { Finding } from '#analysis/analyzer';
 import { documentationUrlOf, levelOf, nameOf } from '#analysis/code';
 import { resourceLabel } from '#analysis/suppression';
-import { asJson, asYaml } from './output.ts';
+import { asJson } from './output.ts';
 import type { Session } from './session.ts';
+import { asYaml } from './yaml-output.ts';
 
 export interface FindingFormat {
   output: 'log' | 'json' | 'yaml';

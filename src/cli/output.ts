@@ -1,5 +1,4 @@
-// What commands print for programs and for people: JSON, YAML, and columns as kubectl prints them.
-import { stringify } from 'yaml';
+// What commands print for programs and for people: JSON, and columns as kubectl prints them.
 import type { ApiObject } from '#api/kind';
 import { originAnnotation } from '#api/origin';
 
@@ -17,10 +16,6 @@ export function columns(titles: readonly string[], rows: readonly (readonly stri
 
 export function asJson(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
-}
-
-export function asYaml(value: unknown): string {
-  return stringify(value, { lineWidth: 0 });
 }
 
 /** Without the note of where it was read from: as kubectl hides managedFields. */

@@ -1,6 +1,6 @@
 // One run of the program: what it was given, the store that it talks to, and whether it succeeded.
 import type { Command } from 'commander';
-import { RemoteStore } from '#store/remote-store';
+import type { RemoteStore } from '#store/remote-store';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { writeWarning } from './message.ts';
 
@@ -24,6 +24,7 @@ export class Session {
 
   /** Warnings of the API server are written as they come. */
   async withStore<T>(use: (store: RemoteStore) => Promise<T>): Promise<T> {
+    const { RemoteStore } = await import('#store/remote-store');
     const { clock } = this.context;
     const warning = (message: string) => writeWarning(this.context, message);
     const store = new RemoteStore({ url: this.options().apiUrl, clock, warning });

@@ -1,7 +1,7 @@
 // `lateen crd`: prints the CustomResourceDefinitions of Istio's kinds.
 import { type Command, Option } from 'commander';
 import { MeshError } from '#foundation/mesh-error';
-import { asJson, asYaml } from '../output.ts';
+import { asJson } from '../output.ts';
 import type { Session } from '../session.ts';
 
 export function addCrd(program: Command, session: Session): void {
@@ -15,6 +15,7 @@ export function addCrd(program: Command, session: Session): void {
     .action(async (words: string[], options: { output: 'yaml' | 'json' }) => {
       const { customResourceDefinition, istioKinds } = await import('#api/custom-resource-definition');
       const { kindArgument } = await import('../kind-argument.ts');
+      const { asYaml } = await import('../yaml-output.ts');
       const kinds = words.length === 0 ? istioKinds : words.map(kindArgument);
       const foreign = kinds.find((kind) => !istioKinds.includes(kind));
       if (foreign) throw new MeshError('USAGE', `${foreign.kind} is a kind of Kubernetes itself`, { hint: 'name one of Istio’s kinds' });

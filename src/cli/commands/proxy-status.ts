@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { MeshError } from '#foundation/mesh-error';
 import { getJson } from '../http-json.ts';
-import { asJson, asYaml, columns } from '../output.ts';
+import { asJson, columns } from '../output.ts';
 import type { Session } from '../session.ts';
 
 type SyncState = 'SYNCED' | 'STALE' | 'NOT SENT' | 'ERROR';
@@ -75,7 +75,8 @@ async function connected(session: Session, word: string | undefined): Promise<Pr
   throw new MeshError('NOT_FOUND', `no proxy "${word}" is connected`, { hint: 'list them: lateen proxy-status' });
 }
 
-function showAll({ context }: Session, proxies: readonly ProxySync[], { output }: StatusOptions): void {
+async function showAll({ context }: Session, proxies: readonly ProxySync[], { output }: StatusOptions): Promise<void> {
+  const { asYaml } = await import('../yaml-output.ts');
   if (output === 'json') context.stdout(asJson(proxies));
   else if (output === 'yaml') context.stdout(asYaml(proxies));
   else if (proxies.length === 0) context.stderr('No proxies are connected.\n');
@@ -114,6 +115,7 @@ async function showOne(session: Session, sync: ProxySync, options: StatusOptions
   };
   const comparison = compareDumps(intended, options.file === undefined ? await ownDump() : await readDumpFile(session, options.file));
   if (options.output === undefined) return context.stdout(formatComparison(comparison) + refusals(sync));
+  const { asYaml } = await import('../yaml-output.ts');
   const shown = { ...sync, comparison };
   context.stdout(options.output === 'json' ? asJson(shown) : asYaml(shown));
 }

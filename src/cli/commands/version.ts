@@ -1,7 +1,7 @@
 // `lateen version`: ours, and that of the mesh that answers.
 import { type Command, Option } from 'commander';
 import { getJson } from '../http-json.ts';
-import { asJson, asYaml } from '../output.ts';
+import { asJson } from '../output.ts';
 import type { Session } from '../session.ts';
 
 export function addVersion(program: Command, session: Session): void {
@@ -15,7 +15,7 @@ export function addVersion(program: Command, session: Session): void {
       const { gitVersion } = (server ?? {}) as { gitVersion?: string };
       const versions = { clientVersion: context.version, ...(gitVersion !== undefined && { serverVersion: gitVersion }) };
       if (options.output === 'json') context.stdout(asJson(versions));
-      else if (options.output === 'yaml') context.stdout(asYaml(versions));
+      else if (options.output === 'yaml') context.stdout((await import('../yaml-output.ts')).asYaml(versions));
       else
         context.stdout(
           `client version: ${context.version}\nserver version: ${gitVersion ?? `none: no mesh answers at ${session.options().apiUrl}`}\n`,
