@@ -70,6 +70,7 @@ const none: MeshChanges = {
   sidecars: new Set(),
   workloads: new Set(),
   secrets: new Set(),
+  config: new Set(),
 };
 
 test.each([

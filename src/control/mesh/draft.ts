@@ -3,14 +3,15 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ApiObject } from '#api/kind';
 import type { ByKey, MeshChanges, MeshSnapshot } from './snapshot.ts';
 
-export type Section = keyof MeshChanges;
+/** Tables of a snapshot. */
+export type Section = Exclude<keyof MeshChanges, 'config'>;
 
 type Stamped = { readonly stamp: number };
 
 export class Draft {
   private serial: number;
   private readonly copies = new Map<string, Map<string, unknown>>();
-  readonly changed: { readonly [S in Section]: Set<string> } = {
+  readonly changed: { readonly [S in keyof MeshChanges]: Set<string> } = {
     services: new Set(),
     endpoints: new Set(),
     virtualServices: new Set(),
@@ -19,6 +20,7 @@ export class Draft {
     sidecars: new Set(),
     workloads: new Set(),
     secrets: new Set(),
+    config: new Set(),
   };
 
   constructor(readonly base: MeshSnapshot) {

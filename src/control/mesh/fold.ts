@@ -4,6 +4,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ApiObject } from '#api/kind';
 import { keyOf } from '#api/kind';
+import type { ConfigMap } from '#api/kinds/config-map';
 import type { DestinationRule } from '#api/kinds/destination-rule';
 import type { EndpointSlice } from '#api/kinds/endpoint-slice';
 import type { Gateway } from '#api/kinds/gateway';
@@ -15,6 +16,7 @@ import type { VirtualService } from '#api/kinds/virtual-service';
 import type { SourceEvent } from '#control/sources/event';
 import { Draft } from './draft.ts';
 import { serviceNameLabel } from './endpoint.ts';
+import { readMeshConfig } from './mesh-config.ts';
 import { Registry, refreshEndpoints, refreshService } from './registry.ts';
 import { tlsSecret } from './secret.ts';
 import type { MeshChanges, MeshSnapshot } from './snapshot.ts';
@@ -37,8 +39,8 @@ const foldedKinds: readonly string[] = [
   'Sidecar',
 ];
 
-export function fold(base: MeshSnapshot, events: readonly SourceEvent[]): { snapshot: MeshSnapshot; changes: MeshChanges } {
-  const draft = new Draft(base);
+export function fold(base: MeshSnapshot, reported: readonly SourceEvent[]): { snapshot: MeshSnapshot; changes: MeshChanges } {
+  const { draft, events } = reconfigured(base, reported);
   const objects = new ObjectTables(draft);
   const marks: Marks = { services: new Set(), endpoints: new Set(), virtualServices: new Set(), pods: new Set(), entrySelectors: false };
   for (const event of events) {
@@ -56,6 +58,29 @@ export function fold(base: MeshSnapshot, events: readonly SourceEvent[]): { snap
   for (const hostname of marks.endpoints) refreshEndpoints(draft, registry, hostname);
   refreshVirtualServices(draft, marks.virtualServices);
   return { snapshot: draft.finish(), changes: draft.changed };
+}
+
+/** When the mesh's configuration changes, every object is looked at again: there is little that does not depend on it, and it is rare. */
+function reconfigured(base: MeshSnapshot, events: readonly SourceEvent[]): { draft: Draft; events: readonly SourceEvent[] } {
+  const name = 'istio';
+  const { rootNamespace } = base.installed;
+  const isConfig = (kind: string, object: { namespace?: string; name: string }) =>
+    kind === 'ConfigMap' && object.name === name && object.namespace === rootNamespace;
+  const event = events.findLast((each) =>
+    each.type === 'set' ? isConfig(each.object.kind, each.object.metadata) : isConfig(each.kind, each),
+  );
+  if (!event) return { draft: new Draft(base), events };
+  const text = event.type === 'set' ? (event.object as ConfigMap).data?.['mesh'] : undefined;
+  const read = readMeshConfig(base.installed, text ?? '');
+  const config = read.ok ? read.value : base.config;
+  const changed = !isDeepStrictEqual(config, base.config);
+  const draft = new Draft(changed ? { ...base, config } : base);
+  const object = `ConfigMap ${rootNamespace}/${name}`;
+  draft.write('problems', object, read.ok ? undefined : read.problems.map((problem) => ({ ...problem, object })));
+  if (!changed) return { draft, events };
+  draft.changed.config.add('mesh');
+  const all = [...base.objects.values()].flatMap((table) => [...table.values()]);
+  return { draft, events: [...all.map((each) => ({ type: 'set' as const, object: each })), ...events] };
 }
 
 /** The raw objects, two maps deep: the inner maps are copied once per fold as well. */
@@ -143,11 +168,7 @@ function markTrafficResource(draft: Draft, marks: Marks, kind: string, key: stri
       marks.virtualServices.add(key);
       return;
     case 'DestinationRule':
-      draft.put(
-        'destinationRules',
-        key,
-        after && ((stamp) => meshDestinationRule(after as DestinationRule, stamp, draft.base.config.domainSuffix)),
-      );
+      draft.put('destinationRules', key, after && ((stamp) => meshDestinationRule(after as DestinationRule, stamp, draft.base.config)));
       return;
     case 'Gateway':
       draft.put('gateways', key, after && ((stamp) => trafficResource(after as Gateway, stamp)));
@@ -181,7 +202,7 @@ function refreshVirtualServices(draft: Draft, marked: ReadonlySet<string>): void
       continue;
     }
     const serving = draft.read('virtualServices').get(key);
-    const make = (stamp: number) => meshVirtualService(object, stamp, domainSuffix);
+    const make = (stamp: number) => meshVirtualService(object, stamp, draft.base.config);
     const newest = make(0);
     const missing = missingSubset(newest, subsets, domainSuffix);
     const keep = missing && serving && !isDeepStrictEqual(make(serving.stamp), serving) && !missingSubset(serving, subsets, domainSuffix);

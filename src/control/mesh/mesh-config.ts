@@ -1,15 +1,39 @@
-// What holds for the whole mesh: the part of Istio's MeshConfig that Lateen reads, with Istio's defaults.
+// What holds for the whole mesh: the part of Istio's MeshConfig that Lateen acts on, with Istio's defaults. It comes from the
+// key `mesh` of the ConfigMap `istio` in the root namespace, and may change at any time.
+import { durationMs } from '#api/duration';
+import { isPlainObject } from '#api/json';
+import type { HttpRoute } from '#api/kinds/virtual-service';
+import { parseYaml } from '#codec/yaml/documents';
+import { messageOf } from '#foundation/mesh-error';
+import type { Problem, Result } from '#foundation/problem';
+
+const normalizations = ['NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const;
+
+/** A text for lines, or a structure for JSON; undefined: Istio's own text. */
+export type AccessLogFormat = string | Readonly<Record<string, unknown>> | undefined;
 
 export interface MeshConfig {
-  /** Of Kubernetes' DNS: services are `name.namespace.svc.<suffix>`. */
+  /** Of Kubernetes' DNS: services are `name.namespace.svc.<suffix>`. Given at the start; no field of MeshConfig. */
   domainSuffix: string;
+  /** Given at the start; no field of MeshConfig. */
   clusterId: string;
   /** Whose resources apply to every namespace. */
   rootNamespace: string;
   /** Empty: no access log. */
   accessLogFile: string;
+  accessLogFormat: AccessLogFormat;
   outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
   connectTimeoutMs: number;
+  /** Of routes that say nothing of retries; undefined: Istio's own. */
+  defaultHttpRetryPolicy: HttpRoute['retries'];
+  defaultServiceExportTo: readonly string[];
+  defaultVirtualServiceExportTo: readonly string[];
+  defaultDestinationRuleExportTo: readonly string[];
+  pathNormalization: (typeof normalizations)[number];
+  /** How long the first bytes are waited for where a port's protocol is not known; 0: for ever. */
+  protocolDetectionTimeoutMs: number;
+  /** Plain HTTP to services is sent as HTTP/2, where their rules do not say otherwise. */
+  h2Upgrade: boolean;
 }
 
 export const defaultMeshConfig: MeshConfig = {
@@ -17,6 +41,139 @@ export const defaultMeshConfig: MeshConfig = {
   clusterId: 'Kubernetes',
   rootNamespace: 'istio-system',
   accessLogFile: '/dev/stdout',
+  accessLogFormat: undefined,
   outboundTrafficPolicy: 'ALLOW_ANY',
   connectTimeoutMs: 10_000,
+  defaultHttpRetryPolicy: undefined,
+  defaultServiceExportTo: ['*'],
+  defaultVirtualServiceExportTo: ['*'],
+  defaultDestinationRuleExportTo: ['*'],
+  pathNormalization: 'BASE',
+  protocolDetectionTimeoutMs: 0,
+  h2Upgrade: false,
 };
+
+/** `text`, a MeshConfig in YAML, laid over `base`; or everything that is wrong with it. Fields that do not concern traffic are passed over. */
+export function readMeshConfig(base: MeshConfig, text: string): Result<MeshConfig> {
+  const [document] = parseYaml(text);
+  const broken = document?.problems[0];
+  if (broken) return { ok: false, problems: [problem('', broken.message)] };
+  const value = document?.value ?? {};
+  if (!isPlainObject(value)) return { ok: false, problems: [problem('', 'must be an object')] };
+  const config = { ...base };
+  const problems: Problem[] = [];
+  for (const [field, read] of Object.entries(readers)) {
+    const given = value[field];
+    if (given === undefined || given === null) continue;
+    try {
+      Object.assign(config, read(given, value));
+    } catch (thrown) {
+      problems.push(problem(field, messageOf(thrown)));
+    }
+  }
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, value: config };
+}
+
+function problem(field: string, message: string): Problem {
+  const hint = 'what served before serves on; see MeshConfig in Istio’s reference';
+  return { level: 'error', code: 'INVALID_MESH_CONFIG', field: field === '' ? 'data.mesh' : `data.mesh: ${field}`, message, hint };
+}
+
+type Reader = (value: unknown, all: Readonly<Record<string, unknown>>) => Partial<MeshConfig>;
+
+/** By field of MeshConfig. Throws what is wrong with the value. */
+const readers: Readonly<Record<string, Reader>> = {
+  rootNamespace: (value) => ({ rootNamespace: text(value) }),
+  accessLogFile: (value) => ({ accessLogFile: text(value) }),
+  accessLogFormat: (value, { accessLogEncoding }) => ({ accessLogFormat: accessLogFormat(text(value), accessLogEncoding) }),
+  accessLogEncoding: (value, { accessLogFormat: format }) => {
+    const json = oneOf(value, ['TEXT', 'JSON']) === 'JSON';
+    return json && !format ? { accessLogFormat: jsonAccessLog } : {};
+  },
+  outboundTrafficPolicy: (value) => ({
+    outboundTrafficPolicy: oneOf(member(value, 'mode') ?? 'ALLOW_ANY', ['ALLOW_ANY', 'REGISTRY_ONLY']),
+  }),
+  connectTimeout: (value) => ({ connectTimeoutMs: duration(value) }),
+  defaultHttpRetryPolicy: (value) => ({ defaultHttpRetryPolicy: retries(value) }),
+  defaultServiceExportTo: (value) => ({ defaultServiceExportTo: texts(value) }),
+  defaultVirtualServiceExportTo: (value) => ({ defaultVirtualServiceExportTo: texts(value) }),
+  defaultDestinationRuleExportTo: (value) => ({ defaultDestinationRuleExportTo: texts(value) }),
+  pathNormalization: (value) => {
+    const word = oneOf(member(value, 'normalization') ?? 'DEFAULT', ['DEFAULT', ...normalizations]);
+    return { pathNormalization: word === 'DEFAULT' ? 'BASE' : word };
+  },
+  protocolDetectionTimeout: (value) => ({ protocolDetectionTimeoutMs: duration(value) }),
+  h2UpgradePolicy: (value) => ({ h2Upgrade: oneOf(value, ['DO_NOT_UPGRADE', 'UPGRADE']) === 'UPGRADE' }),
+};
+
+/** The fields of Istio's default text, by its names for them. */
+const jsonAccessLog: Readonly<Record<string, unknown>> = {
+  start_time: '%START_TIME%',
+  method: '%REQ(:METHOD)%',
+  path: '%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%',
+  protocol: '%PROTOCOL%',
+  response_code: '%RESPONSE_CODE%',
+  response_flags: '%RESPONSE_FLAGS%',
+  response_code_details: '%RESPONSE_CODE_DETAILS%',
+  connection_termination_details: '%CONNECTION_TERMINATION_DETAILS%',
+  upstream_transport_failure_reason: '%UPSTREAM_TRANSPORT_FAILURE_REASON%',
+  bytes_received: '%BYTES_RECEIVED%',
+  bytes_sent: '%BYTES_SENT%',
+  duration: '%DURATION%',
+  upstream_service_time: '%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%',
+  x_forwarded_for: '%REQ(X-FORWARDED-FOR)%',
+  user_agent: '%REQ(USER-AGENT)%',
+  request_id: '%REQ(X-REQUEST-ID)%',
+  authority: '%REQ(:AUTHORITY)%',
+  upstream_host: '%UPSTREAM_HOST%',
+  upstream_cluster: '%UPSTREAM_CLUSTER%',
+  upstream_local_address: '%UPSTREAM_LOCAL_ADDRESS%',
+  downstream_local_address: '%DOWNSTREAM_LOCAL_ADDRESS%',
+  downstream_remote_address: '%DOWNSTREAM_REMOTE_ADDRESS%',
+  requested_server_name: '%REQUESTED_SERVER_NAME%',
+  route_name: '%ROUTE_NAME%',
+};
+
+function accessLogFormat(format: string, encoding: unknown): AccessLogFormat {
+  if (encoding !== 'JSON') return format === '' ? undefined : `${format}${format.endsWith('\n') ? '' : '\n'}`;
+  if (format === '') return jsonAccessLog;
+  const [document] = parseYaml(format);
+  if (!isPlainObject(document?.value)) throw new Error('must be a JSON object, since accessLogEncoding is JSON');
+  return document.value;
+}
+
+function retries(value: unknown): HttpRoute['retries'] {
+  if (!isPlainObject(value)) throw new Error('must be an object');
+  const { attempts, perTryTimeout, retryOn, backoff } = value;
+  if (attempts !== undefined && !(Number.isInteger(attempts) && Number(attempts) >= 0)) throw new Error('attempts must be 0 or more');
+  if (retryOn !== undefined) text(retryOn);
+  for (const each of [perTryTimeout, backoff]) if (each !== undefined) duration(each);
+  return value as HttpRoute['retries'];
+}
+
+function text(value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new Error(`must be a text, not ${JSON.stringify(value)}`);
+}
+
+function texts(value: unknown): readonly string[] {
+  if (Array.isArray(value) && value.length > 0) return value.map(text);
+  throw new Error('must be a list of texts');
+}
+
+function duration(value: unknown): number {
+  const ms = typeof value === 'string' ? durationMs(value) : undefined;
+  if (ms === undefined) throw new Error(`${JSON.stringify(value)} is no duration, such as 10s`);
+  return ms;
+}
+
+function oneOf<const T extends string>(value: unknown, words: readonly T[]): T {
+  const found = words.find((word) => word === value);
+  if (found === undefined) throw new Error(`${JSON.stringify(value)} is none of ${words.join(', ')}`);
+  return found;
+}
+
+function member(value: unknown, name: string): unknown {
+  if (!isPlainObject(value)) throw new Error('must be an object');
+  return value[name];
+}

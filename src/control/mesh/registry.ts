@@ -108,8 +108,8 @@ export function refreshService(draft: Draft, registry: Registry, hostname: strin
   const service = registry.service(hostname);
   const entry = service ? undefined : registry.entry(hostname);
   const facts: ServiceFacts | undefined = service
-    ? serviceFacts(service, draft.base.config.domainSuffix)
-    : entry && serviceEntryFacts(entry).find((candidate) => candidate.hostname === hostname);
+    ? serviceFacts(service, draft.base.config)
+    : entry && serviceEntryFacts(entry, draft.base.config).find((candidate) => candidate.hostname === hostname);
   draft.put('services', hostname, facts && ((stamp) => ({ stamp, ...facts })));
 }
 

@@ -1,6 +1,7 @@
 // A service of the mesh, whichever registry it came from: a Kubernetes Service or a host of a ServiceEntry.
 import type { Service } from '#api/kinds/service';
 import type { ServiceEntry } from '#api/kinds/service-entry';
+import type { MeshConfig } from './mesh-config.ts';
 import { declaredProtocol, type Protocol, protocolOf } from './protocol.ts';
 
 export interface MeshPort {
@@ -39,13 +40,13 @@ export type ServiceFacts = Omit<MeshService, 'stamp'>;
 
 const exportToAnnotation = 'networking.istio.io/exportTo';
 
-export function serviceFacts(service: Service, domainSuffix: string): ServiceFacts {
+export function serviceFacts(service: Service, config: MeshConfig): ServiceFacts {
   const { metadata, spec } = service;
   const namespace = metadata.namespace ?? 'default';
   const headless = spec.clusterIP === 'None';
   const addresses = headless ? [] : (spec.clusterIPs ?? [spec.clusterIP ?? '']).filter((address) => address !== '');
   return {
-    hostname: `${metadata.name}.${namespace}.svc.${domainSuffix}`,
+    hostname: `${metadata.name}.${namespace}.svc.${config.domainSuffix}`,
     name: metadata.name,
     namespace,
     kind: 'Service',
@@ -59,13 +60,16 @@ export function serviceFacts(service: Service, domainSuffix: string): ServiceFac
     })),
     resolution: headless ? 'passthrough' : 'eds',
     selector: spec.selector && Object.keys(spec.selector).length > 0 ? spec.selector : undefined,
-    exportTo: exportToOf(metadata.annotations?.[exportToAnnotation]?.split(',').map((name) => name.trim())),
+    exportTo: exportToOf(
+      metadata.annotations?.[exportToAnnotation]?.split(',').map((name) => name.trim()),
+      config,
+    ),
     createdAt: metadata.creationTimestamp ?? '',
   };
 }
 
 /** One service per host. */
-export function serviceEntryFacts(entry: ServiceEntry): ServiceFacts[] {
+export function serviceEntryFacts(entry: ServiceEntry, config: MeshConfig): ServiceFacts[] {
   const { metadata, spec } = entry;
   const resolutions: Record<string, Resolution> = {
     STATIC: 'eds',
@@ -87,13 +91,13 @@ export function serviceEntryFacts(entry: ServiceEntry): ServiceFacts[] {
     })),
     resolution: resolutions[spec.resolution ?? 'NONE'] ?? 'passthrough',
     selector: spec.workloadSelector?.labels,
-    exportTo: exportToOf(spec.exportTo),
+    exportTo: exportToOf(spec.exportTo, config),
     createdAt: metadata.creationTimestamp ?? '',
   }));
 }
 
-function exportToOf(list: readonly string[] | undefined): readonly string[] {
-  return list && list.length > 0 ? list : ['*'];
+function exportToOf(list: readonly string[] | undefined, { defaultServiceExportTo }: MeshConfig): readonly string[] {
+  return list && list.length > 0 ? list : defaultServiceExportTo;
 }
 
 /** Whether an object of `owner` that is exported to `exportTo` may be seen from `viewer`. */

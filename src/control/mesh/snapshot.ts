@@ -21,6 +21,8 @@ export interface MeshSnapshot {
   readonly configRevision: number;
   /** The last stamp given out. */
   readonly serial: number;
+  /** As it was before any ConfigMap `istio`. */
+  readonly installed: MeshConfig;
   readonly config: MeshConfig;
   /** As the source gave them, by kind and `namespace/name`. */
   readonly objects: ByKey<ByKey<ApiObject>>;
@@ -49,14 +51,18 @@ export interface MeshChanges {
   sidecars: ReadonlySet<string>;
   workloads: ReadonlySet<string>;
   secrets: ReadonlySet<string>;
+  /** `mesh`, where the mesh's configuration itself changed. */
+  config: ReadonlySet<string>;
 }
 
 export function emptySnapshot(config: Partial<MeshConfig> = {}): MeshSnapshot {
+  const installed = { ...defaultMeshConfig, ...config };
   return {
     revision: 0,
     configRevision: 0,
     serial: 0,
-    config: { ...defaultMeshConfig, ...config },
+    installed,
+    config: installed,
     objects: new Map(),
     services: new Map(),
     endpoints: new Map(),

@@ -7,6 +7,7 @@ import type { Sidecar } from '#api/kinds/sidecar';
 import type { VirtualService } from '#api/kinds/virtual-service';
 import { originAnnotation } from '#api/origin';
 import { resolveHost } from './hostname.ts';
+import type { MeshConfig } from './mesh-config.ts';
 
 export interface TrafficResource<T> {
   /** Changes whenever the object's spec or origin does; no two values of one control plane share it. */
@@ -34,24 +35,25 @@ export type MeshSidecar = TrafficResource<Sidecar>;
 
 export const meshGateway = 'mesh';
 
-export function meshVirtualService(object: VirtualService, stamp: number, domainSuffix: string): MeshVirtualService {
-  const resource = trafficResource(object, stamp);
+export function meshVirtualService(object: VirtualService, stamp: number, config: MeshConfig): MeshVirtualService {
+  const resource = trafficResource(object, stamp, config.defaultVirtualServiceExportTo);
   const { hosts, gateways } = object.spec;
   return {
     ...resource,
-    hosts: (hosts ?? []).map((host) => resolveHost(host, resource.namespace, domainSuffix)),
+    hosts: (hosts ?? []).map((host) => resolveHost(host, resource.namespace, config.domainSuffix)),
     gateways: gateways && gateways.length > 0 ? gateways.map((name) => resolveGateway(name, resource.namespace)) : [meshGateway],
   };
 }
 
-export function meshDestinationRule(object: DestinationRule, stamp: number, domainSuffix: string): MeshDestinationRule {
-  const resource = trafficResource(object, stamp);
-  return { ...resource, host: resolveHost(object.spec.host, resource.namespace, domainSuffix) };
+export function meshDestinationRule(object: DestinationRule, stamp: number, config: MeshConfig): MeshDestinationRule {
+  const resource = trafficResource(object, stamp, config.defaultDestinationRuleExportTo);
+  return { ...resource, host: resolveHost(object.spec.host, resource.namespace, config.domainSuffix) };
 }
 
 export function trafficResource<T extends VirtualService | DestinationRule | Gateway | Sidecar>(
   object: T,
   stamp: number,
+  exportToDefault: readonly string[] = ['*'],
 ): TrafficResource<T> {
   const { metadata, spec } = object;
   const exportTo = 'exportTo' in spec ? spec.exportTo : undefined;
@@ -60,7 +62,7 @@ export function trafficResource<T extends VirtualService | DestinationRule | Gat
     name: metadata.name,
     namespace: metadata.namespace ?? 'default',
     createdAt: metadata.creationTimestamp ?? '',
-    exportTo: exportTo && exportTo.length > 0 ? exportTo : ['*'],
+    exportTo: exportTo && exportTo.length > 0 ? exportTo : exportToDefault,
     object: contentOf(object),
   };
 }

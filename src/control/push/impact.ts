@@ -17,6 +17,7 @@ const touchedBy: { readonly [S in keyof MeshChanges]: readonly TypeUrl[] } = {
   // The ports of a proxy's own pod; the endpoints of others are counted by themselves.
   workloads: [typeUrl.cluster, typeUrl.listener, typeUrl.route],
   secrets: [typeUrl.secret],
+  config: all,
 };
 
 export interface Impact {

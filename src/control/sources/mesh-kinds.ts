@@ -1,5 +1,6 @@
 // The kinds that the mesh is made of; what else a store holds does not concern the control plane.
 import type { Kind } from '#api/kind';
+import { configMapKind } from '#api/kinds/config-map';
 import { destinationRuleKind } from '#api/kinds/destination-rule';
 import { endpointSliceKind } from '#api/kinds/endpoint-slice';
 import { endpointsKind } from '#api/kinds/endpoints';
@@ -19,6 +20,7 @@ export const meshKinds: readonly Kind[] = [
   endpointsKind,
   endpointSliceKind,
   podKind,
+  configMapKind,
   secretKind,
   serviceEntryKind,
   workloadEntryKind,

@@ -1,6 +1,7 @@
-// Access logs of listeners: to a file, in Istio's default text format.
+// Access logs of listeners: to a file, in Istio's default text format or in the mesh's own.
 import type { AccessLog } from '#codec/protobuf/generated/envoy/config/accesslog/v3/accesslog';
 import { FileAccessLog } from '#codec/protobuf/generated/envoy/extensions/access_loggers/file/v3/file';
+import type { AccessLogFormat } from '#control/mesh/mesh-config';
 import { pack } from './message.ts';
 
 /** Istio's `accessLogFormat` when nothing else is configured. */
@@ -13,14 +14,24 @@ const defaultFormat = `${[
   '%DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%',
 ].join(' ')}\n`;
 
-/** None for an empty path. */
-export function accessLogs(path: string): AccessLog[] {
-  if (path === '') return [];
+export interface AccessLogOptions {
+  /** Empty: no log. */
+  file: string;
+  format: AccessLogFormat;
+}
+
+export function accessLogs({ file, format }: AccessLogOptions): AccessLog[] {
+  if (file === '') return [];
   const config = pack('envoy.extensions.access_loggers.file.v3.FileAccessLog', FileAccessLog, {
-    path,
+    path: file,
     accessLogFormat: {
       $case: 'logFormat',
-      value: { format: { $case: 'textFormatSource', value: { specifier: { $case: 'inlineString', value: defaultFormat } } } },
+      value: {
+        format:
+          typeof format === 'object'
+            ? { $case: 'jsonFormat', value: format }
+            : { $case: 'textFormatSource', value: { specifier: { $case: 'inlineString', value: format ?? defaultFormat } } },
+      },
     },
   });
   return [{ name: 'envoy.access_loggers.file', filter: undefined, configType: { $case: 'typedConfig', value: config } }];

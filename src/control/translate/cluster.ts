@@ -34,6 +34,8 @@ export interface ClusterInput {
   /** For a gRPC client, which balances by round robin or a ring. */
   grpcClient: boolean;
   connectTimeoutMs: number;
+  /** The mesh upgrades plain HTTP to HTTP/2 where the rule does not say. */
+  h2Upgrade: boolean;
 }
 
 export const clusterRecipe: Recipe<ClusterInput> = {
@@ -47,6 +49,7 @@ export const clusterRecipe: Recipe<ClusterInput> = {
       input.endpoints?.stamp ?? '',
       input.grpcClient,
       input.connectTimeoutMs,
+      input.h2Upgrade,
     ].join(' '),
   build: (input) => bytesOf(Cluster, outboundCluster(input)),
 };
@@ -102,9 +105,9 @@ function discovery(input: ClusterInput, policy: PortPolicy): Partial<Cluster> {
   };
 }
 
-function transport({ service, port }: ClusterInput, policy: PortPolicy): Partial<Cluster> {
-  const applicationProtocols = upstreamProtocol(port, policy.connectionPool) === 'http2' ? ['h2'] : [];
-  const transportSocket = clientTransportSocket(policy.tls, { hostname: service.hostname, applicationProtocols });
+function transport(input: ClusterInput, policy: PortPolicy): Partial<Cluster> {
+  const applicationProtocols = upstreamProtocol(input, policy.connectionPool) === 'http2' ? ['h2'] : [];
+  const transportSocket = clientTransportSocket(policy.tls, { hostname: input.service.hostname, applicationProtocols });
   return transportSocket ? { transportSocket } : {};
 }
 
@@ -131,9 +134,9 @@ export function circuitBreakers({ connectionPool }: Pick<PortPolicy, 'connection
   return { thresholds: [threshold], perHostThresholds: [] };
 }
 
-function protocolOptions({ port }: ClusterInput, { connectionPool }: PortPolicy): Record<string, Any> {
+function protocolOptions(input: ClusterInput, { connectionPool }: PortPolicy): Record<string, Any> {
   const { idleTimeout, maxRequestsPerConnection } = connectionPool?.http ?? {};
-  const upstream = upstreamProtocol(port, connectionPool);
+  const upstream = upstreamProtocol(input, connectionPool);
   if (upstream === 'http1' && !idleTimeout && !maxRequestsPerConnection) return {};
   const idleMs = idleTimeout === undefined ? undefined : durationMs(idleTimeout);
   return httpProtocolOptions(upstream, {
@@ -142,10 +145,11 @@ function protocolOptions({ port }: ClusterInput, { connectionPool }: PortPolicy)
   });
 }
 
-/** The client's own where the rule keeps it; else HTTP/2 where the port says so, or the rule upgrades plain HTTP to it. */
-function upstreamProtocol({ protocol }: MeshPort, pool: PortPolicy['connectionPool']): UpstreamProtocol {
+/** The client's own where the rule keeps it; else HTTP/2 where the port says so, or plain HTTP is upgraded to it. */
+function upstreamProtocol({ port: { protocol }, h2Upgrade }: ClusterInput, pool: PortPolicy['connectionPool']): UpstreamProtocol {
   if (pool?.http?.useClientProtocol && isHttp(protocol)) return 'downstream';
-  const upgraded = protocol === 'http' && pool?.http?.h2UpgradePolicy === 'UPGRADE';
+  const policy = pool?.http?.h2UpgradePolicy ?? 'DEFAULT';
+  const upgraded = protocol === 'http' && (policy === 'DEFAULT' ? h2Upgrade : policy === 'UPGRADE');
   return upgraded || isHttp2(protocol) ? 'http2' : 'http1';
 }
 

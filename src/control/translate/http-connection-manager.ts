@@ -2,11 +2,13 @@
 import type { Filter } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import type { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
 import {
+  HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
   HttpConnectionManager,
 } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
-import { accessLogs } from './access-log.ts';
+import type { MeshConfig } from '#control/mesh/mesh-config';
+import { type AccessLogOptions, accessLogs } from './access-log.ts';
 import { httpFilters, type ListenerClass, router } from './http-filter.ts';
 import { adsSource, durationOf, pack } from './message.ts';
 
@@ -15,7 +17,10 @@ const typeName = 'envoy.extensions.filters.network.http_connection_manager.v3.Ht
 /** What of a proxy its listeners depend on. */
 export interface ListenerOptions {
   istio: boolean;
-  accessLogFile: string;
+  accessLog: AccessLogOptions;
+  pathNormalization: MeshConfig['pathNormalization'];
+  /** Of all the others. */
+  key: string;
 }
 
 export interface HttpConnectionManagerInput extends ListenerOptions {
@@ -28,7 +33,7 @@ export interface HttpConnectionManagerInput extends ListenerOptions {
 }
 
 export function httpConnectionManager(input: HttpConnectionManagerInput): Filter {
-  const { place, statPrefix, routes, istio, accessLogFile, connect } = input;
+  const { place, statPrefix, routes, istio, accessLog, pathNormalization, connect } = input;
   const edge = place === 'gateway';
   const value = pack(typeName, HttpConnectionManager, {
     statPrefix,
@@ -39,14 +44,26 @@ export function httpConnectionManager(input: HttpConnectionManagerInput): Filter
     httpFilters: httpFilters(place, istio),
     serverName: 'istio-envoy',
     streamIdleTimeout: durationOf(0),
-    accessLog: accessLogs(accessLogFile),
+    accessLog: accessLogs(accessLog),
     useRemoteAddress: edge,
     forwardClientCertDetails: forwardClientCert(place),
     ...(place !== 'sidecar-outbound' && { setCurrentClientCertDetails: { subject: true, dns: true, uri: true, cert: edge } }),
     upgradeConfigs: [{ upgradeType: 'websocket' }, ...(connect ? [{ upgradeType: 'CONNECT' }] : [])],
-    normalizePath: true,
+    ...normalization(pathNormalization),
   });
   return { name: 'envoy.filters.network.http_connection_manager', configType: { $case: 'typedConfig', value } };
+}
+
+/** Istio's words for what is done to a path before it is routed. */
+function normalization(word: MeshConfig['pathNormalization']): Partial<HttpConnectionManager> {
+  if (word === 'NONE') return { normalizePath: false };
+  const mergeSlashes = word !== 'BASE';
+  const decoded = word === 'DECODE_AND_MERGE_SLASHES';
+  return {
+    normalizePath: true,
+    mergeSlashes,
+    ...(decoded && { pathWithEscapedSlashesAction: EscapedSlashes.UNESCAPE_AND_FORWARD }),
+  };
 }
 
 function forwardClientCert(place: ListenerClass): ForwardClientCert {

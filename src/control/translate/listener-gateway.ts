@@ -2,7 +2,7 @@
 import type { ProxyView } from '#control/view/proxy-view';
 import { type GatewayPort, type GatewayServer, gatewayPorts, serverHosts, serverKind } from './gateway-server.ts';
 import { httpConnectionManager, type ListenerOptions } from './http-connection-manager.ts';
-import { direction, filterChain, type ListenerInput, listenerOptions, optionsKey } from './listener.ts';
+import { direction, filterChain, type ListenerInput, listenerOptions } from './listener.ts';
 import { type ConnectionChain, connectionListener } from './listener-tcp.ts';
 import { socketAddress } from './message.ts';
 import { applicationProtocols, plainRouteName, secureRouteName } from './route-gateway.ts';
@@ -49,7 +49,7 @@ function httpListener(port: number, options: ListenerOptions): ListenerInput {
   const name = `0.0.0.0_${port}`;
   return {
     name,
-    key: `gateway http ${optionsKey(options)}`,
+    key: `gateway http ${options.key}`,
     make: () => ({
       address: socketAddress('0.0.0.0', port),
       trafficDirection: direction.outbound,

@@ -5,7 +5,7 @@ import { isHttp } from '#control/mesh/protocol';
 import type { InboundPort, ProxyView } from '#control/view/proxy-view';
 import { blackHoleCluster, inboundClusterName, inboundPassthroughCluster } from './cluster-name.ts';
 import { httpConnectionManager, type ListenerOptions } from './http-connection-manager.ts';
-import { direction, filterChain, type ListenerInput, listenerOptions, optionsKey } from './listener.ts';
+import { direction, filterChain, type ListenerInput, listenerOptions } from './listener.ts';
 import { socketAddress } from './message.ts';
 import { tcpProxy } from './tcp-proxy.ts';
 import { virtualHost } from './virtual-host.ts';
@@ -20,7 +20,7 @@ export function inboundListeners(view: ProxyView): ListenerInput[] {
 function virtualInbound(view: ProxyView, options: ListenerOptions): ListenerInput {
   return {
     name: 'virtualInbound',
-    key: `${view.inbound.map(({ number, protocol }) => `${number}/${protocol}`).join(',')} ${optionsKey(options)}`,
+    key: `${view.inbound.map(({ number, protocol }) => `${number}/${protocol}`).join(',')} ${options.key}`,
     make: () => ({
       address: socketAddress('0.0.0.0', virtualInboundPort),
       trafficDirection: direction.inbound,
@@ -45,7 +45,7 @@ function virtualInbound(view: ProxyView, options: ListenerOptions): ListenerInpu
 function boundInbound(port: InboundPort, options: ListenerOptions): ListenerInput {
   return {
     name: `inbound_0.0.0.0_${port.number}`,
-    key: `${port.protocol} ${optionsKey(options)}`,
+    key: `${port.protocol} ${options.key}`,
     make: () => ({
       address: socketAddress('0.0.0.0', port.number),
       trafficDirection: direction.inbound,

@@ -4,7 +4,7 @@ import type { MeshPort, MeshService } from '#control/mesh/service';
 import type { ProxyView } from '#control/view/proxy-view';
 import { blackHoleCluster, passthroughCluster } from './cluster-name.ts';
 import { httpConnectionManager, type ListenerOptions } from './http-connection-manager.ts';
-import { direction, filterChain, type ListenerInput, listenerOptions, optionsKey } from './listener.ts';
+import { direction, filterChain, type ListenerInput, listenerOptions } from './listener.ts';
 import { type ConnectionChain, type ConnectionListener, connectionListener } from './listener-tcp.ts';
 import { socketAddress } from './message.ts';
 import { httpProxyRoutes } from './route-outbound.ts';
@@ -28,7 +28,7 @@ function virtualOutbound({ scope }: ProxyView, options: ListenerOptions): Listen
   const cluster = scope.allowAny ? passthroughCluster : blackHoleCluster;
   return {
     name: 'virtualOutbound',
-    key: `${cluster} ${optionsKey(options)}`,
+    key: `${cluster} ${options.key}`,
     make: () => ({
       address: socketAddress('0.0.0.0', virtualOutboundPort),
       trafficDirection: direction.outbound,
@@ -102,7 +102,7 @@ function listenAddresses({ addresses }: MeshService): readonly string[] {
 function httpListener(name: string, port: number, options: ListenerOptions): ListenerInput {
   return {
     name,
-    key: `http ${optionsKey(options)}`,
+    key: `http ${options.key}`,
     make: () => ({
       address: socketAddress('0.0.0.0', port),
       bindToPort: false,
@@ -120,7 +120,7 @@ function httpListener(name: string, port: number, options: ListenerOptions): Lis
 function httpProxy(port: number, options: ListenerOptions): ListenerInput {
   return {
     name: `127.0.0.1_${port}`,
-    key: `http_proxy ${optionsKey(options)}`,
+    key: `http_proxy ${options.key}`,
     make: () => ({
       address: socketAddress('127.0.0.1', port),
       trafficDirection: direction.outbound,

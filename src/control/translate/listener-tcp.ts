@@ -8,7 +8,7 @@ import {
 } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import { TlsInspector } from '#codec/protobuf/generated/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { httpConnectionManager, type ListenerOptions } from './http-connection-manager.ts';
-import { direction, filterChain, type ListenerInput, optionsKey } from './listener.ts';
+import { direction, filterChain, type ListenerInput } from './listener.ts';
 import { pack, socketAddress } from './message.ts';
 import { type ClusterWeight, tcpProxy } from './tcp-proxy.ts';
 import { type ServerTls, serverTransportSocket } from './transport-socket.ts';
@@ -49,7 +49,7 @@ export function connectionListener(listener: ConnectionListener, options: Listen
   const takesAll = chains.some((chain) => conditionsKey(chain) === anything);
   return {
     name,
-    key: JSON.stringify(['connections', listener, optionsKey(options)]),
+    key: JSON.stringify(['connections', listener, options.key]),
     make: () => ({
       address: socketAddress(address, port),
       ...(!bindToPort && { bindToPort }),

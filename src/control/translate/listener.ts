@@ -27,11 +27,13 @@ export const listenerRecipe: Recipe<ListenerInput> = {
 export const direction = { inbound: TrafficDirection.INBOUND, outbound: TrafficDirection.OUTBOUND };
 
 export function listenerOptions({ proxy, snapshot }: ProxyView): ListenerOptions {
-  return { istio: proxy.istioVersion !== undefined, accessLogFile: snapshot.config.accessLogFile };
-}
-
-export function optionsKey({ istio, accessLogFile }: ListenerOptions): string {
-  return `${istio} ${accessLogFile}`;
+  const { accessLogFile, accessLogFormat, pathNormalization } = snapshot.config;
+  const options = {
+    istio: proxy.istioVersion !== undefined,
+    accessLog: { file: accessLogFile, format: accessLogFormat },
+    pathNormalization,
+  };
+  return { ...options, key: JSON.stringify(options) };
 }
 
 export function filterChain(name: string, filters: Filter[], destinationPort?: number): FilterChain {

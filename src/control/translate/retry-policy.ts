@@ -8,8 +8,9 @@ const defaultConditions = 'connect-failure,refused-stream,unavailable,cancelled,
 const defaultStatuses = [503];
 const defaultAttempts = 2;
 
-/** Undefined: the rule asks for no retries. */
-export function retryPolicy(retries: HttpRoute['retries']): RetryPolicy | undefined {
+/** Undefined: the rule, or else the mesh's default, asks for no retries. */
+export function retryPolicy(own: HttpRoute['retries'], meshDefault: HttpRoute['retries']): RetryPolicy | undefined {
+  const retries = own ?? meshDefault;
   const attempts = retries?.attempts ?? defaultAttempts;
   if (attempts <= 0) return undefined;
   const { conditions, statuses } = retries?.retryOn

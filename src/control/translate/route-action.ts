@@ -18,21 +18,26 @@ import { mirrorPolicies } from './route-mirror.ts';
 type Action = NonNullable<Route['action']>;
 type ActionPartial = Parameters<typeof RouteAction.fromPartial>[0];
 
-/** `clusters`: of each entry of `rule.route`; `mirrorClusters`: of each mirror. */
-export function ruleAction(rule: HttpRoute, clusters: readonly string[], mirrorClusters: readonly string[]): Action {
+/** `clusters`: of each entry of `rule.route`; `mirrorClusters`: of each mirror; `retries`: of rules that say nothing. */
+export function ruleAction(
+  rule: HttpRoute,
+  clusters: readonly string[],
+  mirrorClusters: readonly string[],
+  retries: HttpRoute['retries'],
+): Action {
   if (rule.redirect) return { $case: 'redirect', value: redirect(rule.redirect) };
   if (rule.directResponse) return { $case: 'directResponse', value: directResponse(rule.directResponse) };
-  return { $case: 'route', value: forward(rule, clusters, mirrorClusters) };
+  return { $case: 'route', value: forward(rule, clusters, mirrorClusters, retries) };
 }
 
-/** To a service for which no rule is written: no timeout, Istio's default retries. */
-export function plainAction(cluster: string): Action {
+/** To a service for which no rule is written: no timeout, the mesh's default retries. */
+export function plainAction(cluster: string, retries: HttpRoute['retries']): Action {
   return {
     $case: 'route',
     value: RouteAction.fromPartial({
       clusterSpecifier: { $case: 'cluster', value: cluster },
       ...limits(undefined),
-      retryPolicy: retryPolicy(undefined),
+      retryPolicy: retryPolicy(undefined, retries),
     }),
   };
 }
@@ -67,13 +72,18 @@ export function statusAction(status: number): Action {
   return { $case: 'directResponse', value: DirectResponseAction.fromPartial({ status }) };
 }
 
-function forward(rule: HttpRoute, clusters: readonly string[], mirrorClusters: readonly string[]): RouteAction {
+function forward(
+  rule: HttpRoute,
+  clusters: readonly string[],
+  mirrorClusters: readonly string[],
+  retries: HttpRoute['retries'],
+): RouteAction {
   const { rewrite } = rule;
   const host = rewrite?.authority || hostHeader(rule.headers);
   return RouteAction.fromPartial({
     clusterSpecifier: clusterSpecifier(rule, clusters),
     ...limits(rule.timeout),
-    retryPolicy: retryPolicy(rule.retries),
+    retryPolicy: retryPolicy(rule.retries, retries),
     requestMirrorPolicies: mirrorPolicies(rule, mirrorClusters),
     ...(host && { hostRewriteSpecifier: { $case: 'hostRewriteLiteral', value: host } }),
     // Envoy swaps what was matched: a prefix, or a path as a whole.

@@ -42,7 +42,16 @@ function hostsOf(view: ProxyView, port: GatewayPort, servers: readonly GatewaySe
     // A redirect needs no route behind it.
     if (redirectsToHttps) for (const host of serverHosts(bound.server)) add(byHost, host, [], true);
   }
-  const hosts = [...byHost].map(([host, { rules, redirectsToHttps }]) => virtualHost(host, port.number, rules, redirectsToHttps));
+  const hosts = [...byHost].map(
+    ([host, { rules, redirectsToHttps }]): VirtualHostInput => ({
+      name: `${host}:${port.number}`,
+      domains: domainsOf(host, port.number),
+      rules,
+      redirectsToHttps,
+      retries: view.snapshot.config.defaultHttpRetryPolicy,
+      fallback: { kind: 'none' },
+    }),
+  );
   hosts.push(...misdirected(port, servers, byHost));
   // Nothing is bound yet: every request finds no route.
   if (hosts.length === 0) hosts.push({ name: `blackhole:${port.number}`, domains: ['*'], rules: [], fallback: { kind: 'none' } });
@@ -92,10 +101,6 @@ function misdirected(port: GatewayPort, servers: readonly GatewayServer[], own: 
     rules: [],
     fallback: { kind: 'status', name: 'misdirected', status: 421 },
   }));
-}
-
-function virtualHost(host: string, port: number, rules: readonly SelectedRule[], redirectsToHttps: boolean): VirtualHostInput {
-  return { name: `${host}:${port}`, domains: domainsOf(host, port), rules, redirectsToHttps, fallback: { kind: 'none' } };
 }
 
 /** Behind a published port, clients name a port that the gateway does not know. */

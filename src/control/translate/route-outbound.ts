@@ -43,6 +43,7 @@ export function serviceHost(view: ProxyView, service: MeshService, port: MeshPor
     name: `${service.hostname}:${port.number}`,
     domains: serviceDomains(service, port.number, view.proxy.namespace, view.snapshot.config.domainSuffix, forms),
     rules,
+    retries: view.snapshot.config.defaultHttpRetryPolicy,
     // Once rules are written for a host, a request that none of them takes finds nothing: 404.
     fallback: rules.length > 0 ? { kind: 'none' } : { kind: 'service', cluster: outboundClusterName(port.number, '', service.hostname) },
   };
@@ -51,13 +52,14 @@ export function serviceHost(view: ProxyView, service: MeshService, port: MeshPor
 /** Hosts that VirtualServices name and no service has: they stand at port 80. */
 function serviceLessHosts(view: ProxyView): VirtualHostInput[] {
   const { meshVirtualServices, serviceByHost, services } = view.scope;
+  const retries = view.snapshot.config.defaultHttpRetryPolicy;
   const known = (host: string) => serviceByHost.has(host) || services.some((service) => hostCovers(host, service.hostname));
   return meshVirtualServices.flatMap((service: MeshVirtualService) =>
     service.hosts
       .filter((host) => !known(host))
       .map((host): VirtualHostInput => {
         const rules = selectRules(service, meshContext(view, 80));
-        return { name: `${host}:80`, domains: portForms(host, 80, 'with and without port'), rules, fallback: { kind: 'none' } };
+        return { name: `${host}:80`, domains: portForms(host, 80, 'with and without port'), rules, retries, fallback: { kind: 'none' } };
       })
       .filter(({ rules }) => rules.length > 0),
   );

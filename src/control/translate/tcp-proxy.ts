@@ -11,7 +11,7 @@ export interface ClusterWeight {
 }
 
 /** `clusters`: at least one. */
-export function tcpProxy(statPrefix: string, clusters: readonly ClusterWeight[], { accessLogFile }: ListenerOptions): Filter {
+export function tcpProxy(statPrefix: string, clusters: readonly ClusterWeight[], { accessLog }: ListenerOptions): Filter {
   const [only] = clusters;
   const value = pack('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', TcpProxy, {
     statPrefix,
@@ -19,7 +19,7 @@ export function tcpProxy(statPrefix: string, clusters: readonly ClusterWeight[],
       clusters.length === 1 && only
         ? { $case: 'cluster', value: only.name }
         : { $case: 'weightedClusters', value: { clusters: [...clusters] } },
-    accessLog: accessLogs(accessLogFile),
+    accessLog: accessLogs(accessLog),
   });
   return { name: 'envoy.filters.network.tcp_proxy', configType: { $case: 'typedConfig', value } };
 }

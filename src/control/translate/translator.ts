@@ -139,6 +139,7 @@ function clusterOf({ scope, snapshot, proxy }: ProxyView, service: MeshService, 
     endpoints: carriesEndpoints(service) ? snapshot.endpoints.get(service.hostname) : undefined,
     grpcClient: proxy.type === 'grpc',
     connectTimeoutMs: snapshot.config.connectTimeoutMs,
+    h2Upgrade: snapshot.config.h2Upgrade,
   };
 }
 

@@ -1,4 +1,5 @@
 // One virtual host: its domains, and its routes from the rules of VirtualServices or straight to a service.
+import type { HttpRoute } from '#api/kinds/virtual-service';
 import { Route, VirtualHost, VirtualHost_TlsRequirementType } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import { typeUrl } from '#xds/resource-type';
 import { headerLists } from './header-operations.ts';
@@ -28,6 +29,8 @@ export interface VirtualHostInput {
   rules: readonly SelectedRule[];
   /** Plain requests are sent to https. */
   redirectsToHttps?: boolean;
+  /** Where a rule says nothing of retries; undefined: Istio's. */
+  retries?: HttpRoute['retries'];
   fallback: Fallback;
 }
 
@@ -35,27 +38,27 @@ export interface VirtualHostInput {
 export const virtualHostRecipe: Recipe<VirtualHostInput> = {
   type: typeUrl.route,
   name: ({ name }) => name,
-  key: ({ name, domains, rules, redirectsToHttps, fallback }) =>
-    JSON.stringify([name, domains, rules.map(ruleKey), redirectsToHttps, fallback]),
+  key: ({ name, domains, rules, redirectsToHttps, retries, fallback }) =>
+    JSON.stringify([name, domains, rules.map(ruleKey), redirectsToHttps, retries, fallback]),
   build: (input) => bytesOf(VirtualHost, virtualHost(input)),
 };
 
-export function virtualHost({ name, domains, rules, redirectsToHttps, fallback }: VirtualHostInput): Partial<VirtualHost> {
-  const routes = rules.flatMap(ruleRoutes);
+export function virtualHost({ name, domains, rules, redirectsToHttps, retries, fallback }: VirtualHostInput): Partial<VirtualHost> {
+  const routes = rules.flatMap((rule) => ruleRoutes(rule, retries));
   return {
     name,
     domains: [...domains],
-    routes: [...routes, ...fallbackRoutes(fallback)],
+    routes: [...routes, ...fallbackRoutes(fallback, retries)],
     ...(redirectsToHttps && { requireTls: VirtualHost_TlsRequirementType.ALL }),
     includeRequestAttemptCount: true,
   };
 }
 
-function fallbackRoutes(fallback: Fallback): Route[] {
+function fallbackRoutes(fallback: Fallback, retries: HttpRoute['retries']): Route[] {
   const always = { match: routeMatch(undefined) };
   switch (fallback.kind) {
     case 'service':
-      return [Route.fromPartial({ ...always, name: 'default', action: plainAction(fallback.cluster) })];
+      return [Route.fromPartial({ ...always, name: 'default', action: plainAction(fallback.cluster, retries) })];
     case 'untouched':
       return [
         ...(fallback.tunnel ? [tunnelRoute(fallback.cluster)] : []),
@@ -81,7 +84,7 @@ function tunnelRoute(cluster: string): Route {
 }
 
 /** One route for each of the rule's matches; they differ in nothing else. */
-function ruleRoutes(selected: SelectedRule): Route[] {
+function ruleRoutes(selected: SelectedRule, retries: HttpRoute['retries']): Route[] {
   const rule = ruleOf(selected);
   const [only] = rule.route ?? [];
   const extra = rule.route?.length === 1 ? headerLists(only?.headers) : headerLists(undefined);
@@ -100,7 +103,7 @@ function ruleRoutes(selected: SelectedRule): Route[] {
       ...shared,
       name: [rule.name, match?.name].filter(Boolean).join('.'),
       match: routeMatch(match),
-      action: ruleAction(rule, selected.clusters, selected.mirrorClusters),
+      action: ruleAction(rule, selected.clusters, selected.mirrorClusters, retries),
     });
   });
 }

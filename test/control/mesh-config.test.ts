@@ -1,0 +1,264 @@
+// The ConfigMap `istio`: what each field of MeshConfig does to what proxies are sent, and what becomes of one that is wrong.
+import { describe, expect, test } from 'vitest';
+import { Cluster } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
+import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
+import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
+import { FileAccessLog } from '#codec/protobuf/generated/envoy/extensions/access_loggers/file/v3/file';
+import { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { HttpProtocolOptions } from '#codec/protobuf/generated/envoy/extensions/upstreams/http/v3/http_protocol_options';
+import { fold } from '#control/mesh/fold';
+import { emptySnapshot, type MeshSnapshot } from '#control/mesh/snapshot';
+import { ResourceCache } from '#control/translate/resource-cache';
+import { Translator } from '#control/translate/translator';
+import { ViewFactory } from '#control/view/proxy-view';
+import { typeUrl } from '#xds/resource-type';
+import { setsOf, testProxy } from './fixture.ts';
+
+const services = `
+apiVersion: v1
+kind: Service
+metadata: {name: reviews, namespace: default}
+spec:
+  selector: {app: reviews}
+  ports: [{name: http, port: 9080}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: far, namespace: other}
+spec:
+  ports: [{name: http, port: 9080}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: ratings, namespace: other}
+spec:
+  hosts: [ratings.example.com]
+  http: [{route: [{destination: {host: far.other.svc.cluster.local}}]}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews, namespace: elsewhere}
+spec:
+  host: reviews.default.svc.cluster.local
+  subsets: [{name: v1, labels: {version: v1}}]
+`;
+
+function configMap(mesh: string) {
+  return setsOf(
+    JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'istio', namespace: 'istio-system' }, data: { mesh } }),
+  );
+}
+
+const withConfig = (mesh: string): MeshSnapshot => fold(fold(emptySnapshot(), setsOf(services)).snapshot, configMap(mesh)).snapshot;
+
+/** What a client in `default` is sent. */
+function sent(snapshot: MeshSnapshot) {
+  const view = new ViewFactory(snapshot).view(
+    testProxy('sidecar~10.0.0.1~client.default~default.svc.cluster.local', { LABELS: { app: 'client' } }),
+  );
+  const translator = new Translator(new ResourceCache());
+  const all = { wildcard: true, names: new Set<string>() };
+  const clusters = [...translator.translate(view, typeUrl.cluster, all).values()].map((each) => Cluster.decode(each.body.value));
+  const listeners = [...translator.translate(view, typeUrl.listener, all).values()].map((each) => Listener.decode(each.body.value));
+  const filter = listeners.find(({ name }) => name === '0.0.0.0_9080')?.filterChains[0]?.filters[0]?.configType;
+  const manager = filter?.$case === 'typedConfig' ? HttpConnectionManager.decode(filter.value.value) : undefined;
+  const routesOf = (name: string) => {
+    const resource = translator.translate(view, typeUrl.route, { wildcard: false, names: new Set([name]) }).get(name);
+    return resource ? RouteConfiguration.decode(resource.body.value).virtualHosts : [];
+  };
+  return { clusters, listeners, manager, routesOf };
+}
+
+type Sent = ReturnType<typeof sent>;
+
+const logOf = ({ manager }: Sent) => {
+  const [log] = manager?.accessLog ?? [];
+  if (!log) return 'none';
+  const file = FileAccessLog.decode(log.configType?.value.value ?? new Uint8Array());
+  const { format } = file.accessLogFormat?.$case === 'logFormat' ? file.accessLogFormat.value : {};
+  const shown =
+    format?.$case === 'jsonFormat'
+      ? Object.keys(format.value ?? {}).slice(0, 2)
+      : format?.$case === 'textFormatSource' && format.value.specifier?.value;
+  return `${file.path} ${shown}`.slice(0, 40);
+};
+
+const reviewsCluster = ({ clusters }: Sent) => clusters.find(({ name }) => name === 'outbound|9080||reviews.default.svc.cluster.local');
+const reviewsRoute = ({ routesOf }: Sent) => {
+  const [route] = routesOf('9080').find(({ name }) => name.startsWith('reviews'))?.routes ?? [];
+  return route?.action?.$case === 'route' ? route.action.value : undefined;
+};
+
+interface Row {
+  field: string;
+  mesh: string;
+  shows: (sent: Sent) => unknown;
+  before: unknown;
+  after: unknown;
+}
+
+const rows: Row[] = [
+  { field: 'accessLogFile', mesh: 'accessLogFile: ""', shows: logOf, before: '/dev/stdout [%START_TIME%] "%REQ(:METHOD', after: 'none' },
+  {
+    field: 'accessLogFormat',
+    mesh: 'accessLogFormat: "%PROTOCOL%"',
+    shows: logOf,
+    before: '/dev/stdout [%START_TIME%] "%REQ(:METHOD',
+    after: '/dev/stdout %PROTOCOL%\n',
+  },
+  {
+    field: 'accessLogFormat as JSON',
+    mesh: `accessLogEncoding: JSON\naccessLogFormat: '{"p": "%PROTOCOL%"}'`,
+    shows: logOf,
+    before: '/dev/stdout [%START_TIME%] "%REQ(:METHOD',
+    after: '/dev/stdout p',
+  },
+  {
+    field: 'accessLogEncoding',
+    mesh: 'accessLogEncoding: JSON',
+    shows: logOf,
+    before: '/dev/stdout [%START_TIME%] "%REQ(:METHOD',
+    after: '/dev/stdout start_time,method',
+  },
+  {
+    field: 'outboundTrafficPolicy',
+    mesh: 'outboundTrafficPolicy: {mode: REGISTRY_ONLY}',
+    shows: ({ routesOf }) => routesOf('9080').at(-1)?.name,
+    before: 'allow_any',
+    after: 'block_all',
+  },
+  {
+    field: 'connectTimeout',
+    mesh: 'connectTimeout: 3s',
+    shows: (sent) => reviewsCluster(sent)?.connectTimeout?.seconds,
+    before: 10,
+    after: 3,
+  },
+  {
+    field: 'defaultHttpRetryPolicy',
+    mesh: 'defaultHttpRetryPolicy: {attempts: 5, retryOn: 5xx}',
+    shows: (sent) => [reviewsRoute(sent)?.retryPolicy?.numRetries, reviewsRoute(sent)?.retryPolicy?.retryOn.slice(0, 5)],
+    before: [2, 'conne'],
+    after: [5, '5xx'],
+  },
+  {
+    field: 'defaultHttpRetryPolicy of none',
+    mesh: 'defaultHttpRetryPolicy: {attempts: 0}',
+    shows: (sent) => reviewsRoute(sent)?.retryPolicy?.numRetries,
+    before: 2,
+    after: undefined,
+  },
+  {
+    field: 'defaultServiceExportTo',
+    mesh: 'defaultServiceExportTo: ["."]',
+    shows: ({ clusters }) => clusters.some(({ name }) => name.includes('far.other')),
+    before: true,
+    after: false,
+  },
+  {
+    field: 'defaultVirtualServiceExportTo',
+    mesh: 'defaultVirtualServiceExportTo: ["."]',
+    shows: ({ routesOf }) => routesOf('80').some(({ name }) => name.startsWith('ratings')),
+    before: true,
+    after: false,
+  },
+  {
+    field: 'defaultDestinationRuleExportTo, with rootNamespace',
+    mesh: 'rootNamespace: elsewhere\ndefaultDestinationRuleExportTo: ["."]',
+    shows: ({ clusters }) => clusters.some(({ name }) => name.includes('|v1|')),
+    before: false,
+    after: false,
+  },
+  {
+    field: 'rootNamespace',
+    mesh: 'rootNamespace: elsewhere',
+    shows: ({ clusters }) => clusters.some(({ name }) => name.includes('|v1|')),
+    before: false,
+    after: true,
+  },
+  {
+    field: 'pathNormalization',
+    mesh: 'pathNormalization: {normalization: DECODE_AND_MERGE_SLASHES}',
+    shows: ({ manager }) => [manager?.normalizePath, manager?.mergeSlashes, manager?.pathWithEscapedSlashesAction],
+    before: [true, false, 0],
+    after: [true, true, 4],
+  },
+  {
+    field: 'pathNormalization of none',
+    mesh: 'pathNormalization: {normalization: NONE}',
+    shows: ({ manager }) => manager?.normalizePath,
+    before: true,
+    after: false,
+  },
+  {
+    field: 'h2UpgradePolicy',
+    mesh: 'h2UpgradePolicy: UPGRADE',
+    shows: (sent) => {
+      const [options] = Object.values(reviewsCluster(sent)?.typedExtensionProtocolOptions ?? {});
+      const upstream = options && HttpProtocolOptions.decode(options.value).upstreamProtocolOptions;
+      return upstream?.$case === 'explicitHttpConfig' ? upstream.value.protocolConfig?.$case : 'http1';
+    },
+    before: 'http1',
+    after: 'http2ProtocolOptions',
+  },
+];
+
+describe('the mesh is configured anew while it runs', () => {
+  test.each(rows)('$field', ({ mesh, shows, before, after }) => {
+    const plain = fold(emptySnapshot(), setsOf(services)).snapshot;
+    expect(shows(sent(plain))).toEqual(before);
+    const changed = withConfig(mesh);
+    expect(changed.problems.get('ConfigMap istio-system/istio')).toBeUndefined();
+    expect(shows(sent(changed))).toEqual(after);
+    const { snapshot } = fold(changed, [{ type: 'delete', kind: 'ConfigMap', namespace: 'istio-system', name: 'istio' }]);
+    expect(shows(sent(snapshot))).toEqual(before);
+  });
+
+  test('what the configuration does not touch keeps its stamp', () => {
+    const before = fold(emptySnapshot(), setsOf(services)).snapshot;
+    const { snapshot, changes } = fold(before, configMap('connectTimeout: 3s'));
+    expect(snapshot.services.get('reviews.default.svc.cluster.local')).toBe(before.services.get('reviews.default.svc.cluster.local'));
+    expect(changes).toMatchObject({ services: new Set(), virtualServices: new Set(), config: new Set(['mesh']) });
+    expect(snapshot.configRevision).toBe(before.configRevision + 1);
+  });
+
+  test('another ConfigMap, and the same configuration once more, change nothing', () => {
+    const before = withConfig('connectTimeout: 3s');
+    expect(fold(before, configMap('connectTimeout: 3000ms')).snapshot.revision).toBe(before.revision);
+    const other = setsOf(
+      '{apiVersion: v1, kind: ConfigMap, metadata: {name: istio, namespace: default}, data: {mesh: "connectTimeout: 9s"}}',
+    );
+    expect(fold(before, other).snapshot.revision).toBe(before.revision);
+  });
+});
+
+describe('wrong', () => {
+  test.each([
+    ['connectTimeout: soon', 'data.mesh: connectTimeout', '"soon" is no duration, such as 10s'],
+    ['outboundTrafficPolicy: {mode: SOME}', 'data.mesh: outboundTrafficPolicy', '"SOME" is none of ALLOW_ANY, REGISTRY_ONLY'],
+    ['outboundTrafficPolicy: SOME', 'data.mesh: outboundTrafficPolicy', 'must be an object'],
+    ['accessLogFile: 3', 'data.mesh: accessLogFile', 'must be a text, not 3'],
+    [
+      'accessLogEncoding: JSON\naccessLogFormat: "%PROTOCOL%"',
+      'data.mesh: accessLogFormat',
+      'must be a JSON object, since accessLogEncoding is JSON',
+    ],
+    ['defaultServiceExportTo: .', 'data.mesh: defaultServiceExportTo', 'must be a list of texts'],
+    ['defaultHttpRetryPolicy: {attempts: -1}', 'data.mesh: defaultHttpRetryPolicy', 'attempts must be 0 or more'],
+    ['[1, 2]', 'data.mesh', 'must be an object'],
+  ])('%s: is named, and nothing changes', (mesh, field, message) => {
+    const snapshot = withConfig(mesh.startsWith('[') ? mesh : `${mesh}\nh2UpgradePolicy: UPGRADE`);
+    expect(snapshot.problems.get('ConfigMap istio-system/istio')).toMatchObject([{ code: 'INVALID_MESH_CONFIG', field, message }]);
+    expect(snapshot.config).toEqual(snapshot.installed);
+  });
+
+  test('no YAML: what served before serves on, and the problem goes when it is mended', () => {
+    const good = withConfig('connectTimeout: 3s');
+    const bad = fold(good, configMap('connectTimeout: [')).snapshot;
+    expect(bad.config.connectTimeoutMs).toBe(3000);
+    expect(bad.problems.get('ConfigMap istio-system/istio')).toHaveLength(1);
+    const mended = fold(bad, configMap('connectTimeout: 4s')).snapshot;
+    expect(mended.config.connectTimeoutMs).toBe(4000);
+    expect(mended.problems.size).toBe(0);
+  });
+});
