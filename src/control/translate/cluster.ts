@@ -145,9 +145,9 @@ function protocolOptions(input: ClusterInput, { connectionPool }: PortPolicy): R
   });
 }
 
-/** The client's own where the rule keeps it; else HTTP/2 where the port says so, or plain HTTP is upgraded to it. */
+/** The client's own where the rule keeps it or the port does not say; else HTTP/2 where the port says so, or plain HTTP is upgraded to it. */
 function upstreamProtocol({ port: { protocol }, h2Upgrade }: ClusterInput, pool: PortPolicy['connectionPool']): UpstreamProtocol {
-  if (pool?.http?.useClientProtocol && isHttp(protocol)) return 'downstream';
+  if (protocol === 'auto' || (pool?.http?.useClientProtocol && isHttp(protocol))) return 'downstream';
   const policy = pool?.http?.h2UpgradePolicy ?? 'DEFAULT';
   const upgraded = protocol === 'http' && (policy === 'DEFAULT' ? h2Upgrade : policy === 'UPGRADE');
   return upgraded || isHttp2(protocol) ? 'http2' : 'http1';

@@ -19,6 +19,8 @@ export interface ListenerOptions {
   istio: boolean;
   accessLog: AccessLogOptions;
   pathNormalization: MeshConfig['pathNormalization'];
+  /** How long a connection's first bytes are waited for where they decide; 0: for ever. */
+  detectionTimeoutMs: number;
   /** Of all the others. */
   key: string;
 }

@@ -38,6 +38,7 @@ function inboundCluster({ port, captured, connectTimeoutMs }: InboundClusterInpu
     connectTimeout: durationOf(connectTimeoutMs),
     circuitBreakers: circuitBreakers({ connectionPool: undefined }),
     ...(isHttp2(port.protocol) && { typedExtensionProtocolOptions: httpProtocolOptions('http2') }),
+    ...(port.protocol === 'auto' && { typedExtensionProtocolOptions: httpProtocolOptions('downstream') }),
     metadata: Metadata.fromPartial({ filterMetadata: { istio: { services } } }),
     ...(captured ? originalDestination(inboundSource) : loopback(name, port.number)),
   };

@@ -40,7 +40,7 @@ function terminatedChains(view: ProxyView, port: GatewayPort, bound: GatewayServ
     tls: { server: server.tls ?? {}, applicationProtocols: applicationProtocols(server) },
     metadata: undefined,
   };
-  if (serverKind(server) === 'https') return [{ ...common, target: { kind: 'http', routes: secureRouteName(bound) } }];
+  if (serverKind(server) === 'https') return [{ ...common, target: { kind: 'http', place: 'gateway', routes: secureRouteName(bound) } }];
   const clusters = gatewayTcpDestinations(view, port);
   return clusters?.length ? [{ ...common, target: { kind: 'clusters', clusters } }] : [];
 }

@@ -5,6 +5,7 @@ import { isHttp } from '#control/mesh/protocol';
 import type { InboundPort, ProxyView } from '#control/view/proxy-view';
 import { blackHoleCluster, inboundClusterName, inboundPassthroughCluster } from './cluster-name.ts';
 import { httpConnectionManager, type ListenerOptions } from './http-connection-manager.ts';
+import { inspections, plainHttp } from './inspection.ts';
 import { direction, filterChain, type ListenerInput, listenerOptions } from './listener.ts';
 import { socketAddress } from './message.ts';
 import { tcpProxy } from './tcp-proxy.ts';
@@ -25,14 +26,17 @@ function virtualInbound(view: ProxyView, options: ListenerOptions): ListenerInpu
       address: socketAddress('0.0.0.0', virtualInboundPort),
       trafficDirection: direction.inbound,
       useOriginalDst: true,
+      ...inspections({
+        sni: false,
+        httpPorts: view.inbound.filter(({ protocol }) => protocol === 'auto').map(({ number }) => number),
+        timeoutMs: options.detectionTimeoutMs,
+      }),
       filterChains: [
         // Traffic for the port itself was never redirected: it would come back for ever.
-        filterChain(
-          'virtualInbound-blackhole',
-          [tcpProxy(blackHoleCluster, [{ name: blackHoleCluster, weight: 1 }], options)],
-          virtualInboundPort,
-        ),
-        ...view.inbound.map((port) => inboundChain(port, options, port.number)),
+        filterChain('virtualInbound-blackhole', [tcpProxy(blackHoleCluster, [{ name: blackHoleCluster, weight: 1 }], options)], {
+          destinationPort: virtualInboundPort,
+        }),
+        ...view.inbound.flatMap((port) => inboundChains(port, options, port.number)),
       ],
       defaultFilterChain: filterChain('virtualInbound-catchall', [
         tcpProxy(inboundPassthroughCluster, [{ name: inboundPassthroughCluster, weight: 1 }], options),
@@ -49,18 +53,21 @@ function boundInbound(port: InboundPort, options: ListenerOptions): ListenerInpu
     make: () => ({
       address: socketAddress('0.0.0.0', port.number),
       trafficDirection: direction.inbound,
-      filterChains: [inboundChain(port, options, undefined)],
+      ...inspections({ sni: false, httpPorts: port.protocol === 'auto' ? 'any' : [], timeoutMs: options.detectionTimeoutMs }),
+      filterChains: inboundChains(port, options, undefined),
     }),
   };
 }
 
-function inboundChain({ number, protocol }: InboundPort, options: ListenerOptions, match: number | undefined): FilterChain {
+/** Where the protocol is not known, a connection's first bytes tell it. */
+function inboundChains({ number, protocol }: InboundPort, options: ListenerOptions, destinationPort: number | undefined): FilterChain[] {
   const cluster = inboundClusterName(number);
-  const statPrefix = `inbound_0.0.0.0_${number}`;
-  const filter = isHttp(protocol)
-    ? httpConnectionManager({ ...options, place: 'sidecar-inbound', statPrefix, routes: inboundRoutes(number) })
-    : tcpProxy(cluster, [{ name: cluster, weight: 1 }], options);
-  return filterChain(`0.0.0.0_${number}`, [filter], match);
+  const name = `0.0.0.0_${number}`;
+  const statPrefix = `inbound_${name}`;
+  const http = () => httpConnectionManager({ ...options, place: 'sidecar-inbound', statPrefix, routes: inboundRoutes(number) });
+  if (isHttp(protocol)) return [filterChain(name, [http()], { destinationPort })];
+  const tcp = filterChain(name, [tcpProxy(cluster, [{ name: cluster, weight: 1 }], options)], { destinationPort });
+  return protocol === 'auto' ? [filterChain(name, [http()], { destinationPort, applicationProtocols: plainHttp }), tcp] : [tcp];
 }
 
 function inboundRoutes(port: number): RouteConfiguration {

@@ -7,7 +7,7 @@ import { httpConnectionManager, type ListenerOptions } from './http-connection-m
 import { direction, filterChain, type ListenerInput, listenerOptions } from './listener.ts';
 import { type ConnectionChain, type ConnectionListener, connectionListener } from './listener-tcp.ts';
 import { socketAddress } from './message.ts';
-import { httpProxyRoutes } from './route-outbound.ts';
+import { httpProxyRoutes, serviceRoutes } from './route-outbound.ts';
 import { tcpProxy } from './tcp-proxy.ts';
 import { tcpDestinations } from './tcp-route.ts';
 import { tlsChains } from './tls-route.ts';
@@ -35,11 +35,9 @@ function virtualOutbound({ scope }: ProxyView, options: ListenerOptions): Listen
       useOriginalDst: true,
       filterChains: [
         // Traffic for the port itself was never redirected: it would come back for ever.
-        filterChain(
-          'virtualOutbound-trafficloop',
-          [tcpProxy(blackHoleCluster, [{ name: blackHoleCluster, weight: 1 }], options)],
-          virtualOutboundPort,
-        ),
+        filterChain('virtualOutbound-trafficloop', [tcpProxy(blackHoleCluster, [{ name: blackHoleCluster, weight: 1 }], options)], {
+          destinationPort: virtualOutboundPort,
+        }),
       ],
       defaultFilterChain: filterChain('virtualOutbound-catchall-tcp', [tcpProxy(cluster, [{ name: cluster, weight: 1 }], options)]),
     }),
@@ -89,8 +87,11 @@ function connectionListeners(view: ProxyView): ConnectionListener[] {
 
 function connectionChains(view: ProxyView, service: MeshService, port: MeshPort, address: string): ConnectionChain[] {
   if (port.protocol === 'tls' || port.protocol === 'https') return tlsChains(view, service, port, address !== anyAddress);
-  const clusters = tcpDestinations(view, service, port);
-  return [{ serverNames: [], prefixRanges: [], target: { kind: 'clusters', clusters }, metadata: undefined }];
+  const any = { serverNames: [], prefixRanges: [], metadata: undefined };
+  const tcp: ConnectionChain = { ...any, target: { kind: 'clusters', clusters: tcpDestinations(view, service, port) } };
+  if (port.protocol !== 'auto') return [tcp];
+  const routes = address === anyAddress ? String(port.number) : serviceRoutes(service, port.number);
+  return [{ ...any, plainHttp: true, target: { kind: 'http', place: 'sidecar-outbound', routes } }, tcp];
 }
 
 /** Address ranges cannot be listened at; a service without addresses is expected anywhere. */

@@ -1,15 +1,16 @@
-// Listeners whose connections are told apart before they are served: TCP, and TLS by server name, which passes through or ends here.
+// Listeners whose connections are told apart before they are served: TCP, plain HTTP where the protocol is not known beforehand, and TLS by
+// server name, which passes through or ends here.
 import type { Metadata } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import {
   type Filter,
   type FilterChain,
   FilterChain as FilterChainMessage,
-  type ListenerFilter,
 } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
-import { TlsInspector } from '#codec/protobuf/generated/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { httpConnectionManager, type ListenerOptions } from './http-connection-manager.ts';
+import type { ListenerClass } from './http-filter.ts';
+import { inspections, plainHttp } from './inspection.ts';
 import { direction, filterChain, type ListenerInput } from './listener.ts';
-import { pack, socketAddress } from './message.ts';
+import { socketAddress } from './message.ts';
 import { type ClusterWeight, tcpProxy } from './tcp-proxy.ts';
 import { type ServerTls, serverTransportSocket } from './transport-socket.ts';
 
@@ -19,6 +20,8 @@ export interface ConnectionChain {
   serverNames: readonly string[];
   /** Of the destination address; none: any. */
   prefixRanges: readonly string[];
+  /** It is plain HTTP, by its first bytes. */
+  plainHttp?: boolean;
   target: ChainTarget;
   /** TLS that ends here; otherwise what comes is passed on as it is. */
   tls?: { server: ServerTls; applicationProtocols: readonly string[] };
@@ -27,7 +30,7 @@ export interface ConnectionChain {
 }
 
 /** `routes`: the name of a route configuration. */
-type ChainTarget = { kind: 'clusters'; clusters: readonly ClusterWeight[] } | { kind: 'http'; routes: string };
+type ChainTarget = { kind: 'clusters'; clusters: readonly ClusterWeight[] } | { kind: 'http'; place: ListenerClass; routes: string };
 
 export interface ConnectionListener {
   address: string;
@@ -54,7 +57,11 @@ export function connectionListener(listener: ConnectionListener, options: Listen
       address: socketAddress(address, port),
       ...(!bindToPort && { bindToPort }),
       trafficDirection: direction.outbound,
-      ...(bySni && { listenerFilters: [tlsInspector()] }),
+      ...inspections({
+        sni: bySni,
+        httpPorts: chains.some((chain) => chain.plainHttp) ? 'any' : [],
+        timeoutMs: options.detectionTimeoutMs,
+      }),
       filterChains: chains.map((chain) => chainMessage(chain, listener, options)),
       ...(otherwise !== undefined &&
         !takesAll && {
@@ -66,7 +73,8 @@ export function connectionListener(listener: ConnectionListener, options: Listen
 
 function chainMessage(chain: ConnectionChain, { address, port, chainName }: ConnectionListener, options: ListenerOptions): FilterChain {
   const { serverNames, prefixRanges, target, tls, metadata } = chain;
-  const match = { serverNames: [...serverNames], prefixRanges: prefixRanges.map(range) };
+  const applicationProtocols = chain.plainHttp ? [...plainHttp] : [];
+  const match = { serverNames: [...serverNames], prefixRanges: prefixRanges.map(range), applicationProtocols };
   return FilterChainMessage.fromPartial({
     name: chainName,
     filters: [targetFilter(target, `outbound_${address}_${port}`, options)],
@@ -77,7 +85,7 @@ function chainMessage(chain: ConnectionChain, { address, port, chainName }: Conn
 }
 
 function targetFilter(target: ChainTarget, statPrefix: string, options: ListenerOptions): Filter {
-  if (target.kind === 'http') return httpConnectionManager({ ...options, place: 'gateway', statPrefix, routes: target.routes });
+  if (target.kind === 'http') return httpConnectionManager({ ...options, place: target.place, statPrefix, routes: target.routes });
   const [only, second] = target.clusters;
   return tcpProxy(only && !second ? only.name : statPrefix, target.clusters, options);
 }
@@ -88,15 +96,10 @@ function range(text: string): { addressPrefix: string; prefixLen: number } {
   return { addressPrefix, prefixLen: bits === undefined ? (addressPrefix.includes(':') ? 128 : 32) : Number(bits) };
 }
 
-function tlsInspector(): Partial<ListenerFilter> {
-  const value = pack('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', TlsInspector, {});
-  return { name: 'envoy.filters.listener.tls_inspector', configType: { $case: 'typedConfig', value } };
-}
-
 const anything = '|';
 
-function conditionsKey({ serverNames, prefixRanges }: ConnectionChain): string {
-  return `${[...serverNames].sort().join(',')}|${[...prefixRanges].sort().join(',')}`;
+function conditionsKey({ serverNames, prefixRanges, plainHttp }: ConnectionChain): string {
+  return `${[...serverNames].sort().join(',')}|${[...prefixRanges].sort().join(',')}${plainHttp ? '|http' : ''}`;
 }
 
 /** Envoy refuses a listener in which a server name stands twice under the same addresses: the first chain keeps it. */
@@ -106,7 +109,7 @@ function withoutTwins(chains: readonly ConnectionChain[]): ConnectionChain[] {
   return chains.flatMap((chain) => {
     const { serverNames, prefixRanges } = chain;
     const ranges = [...prefixRanges].sort().join(',');
-    if (serverNames.length === 0) return unseen(`|${ranges}`) ? [chain] : [];
+    if (serverNames.length === 0) return unseen(conditionsKey(chain)) ? [chain] : [];
     const own = serverNames.filter((name) => unseen(`${name}|${ranges}`));
     return own.length > 0 ? [{ ...chain, serverNames: own }] : [];
   });

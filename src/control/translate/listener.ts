@@ -27,15 +27,25 @@ export const listenerRecipe: Recipe<ListenerInput> = {
 export const direction = { inbound: TrafficDirection.INBOUND, outbound: TrafficDirection.OUTBOUND };
 
 export function listenerOptions({ proxy, snapshot }: ProxyView): ListenerOptions {
-  const { accessLogFile, accessLogFormat, pathNormalization } = snapshot.config;
+  const { accessLogFile, accessLogFormat, pathNormalization, protocolDetectionTimeoutMs } = snapshot.config;
   const options = {
     istio: proxy.istioVersion !== undefined,
     accessLog: { file: accessLogFile, format: accessLogFormat },
     pathNormalization,
+    detectionTimeoutMs: protocolDetectionTimeoutMs,
   };
   return { ...options, key: JSON.stringify(options) };
 }
 
-export function filterChain(name: string, filters: Filter[], destinationPort?: number): FilterChain {
-  return FilterChainMessage.fromPartial({ name, filters, ...(destinationPort !== undefined && { filterChainMatch: { destinationPort } }) });
+/** What a filter chain asks of a connection; nothing: it takes any. */
+interface ChainConditions {
+  destinationPort?: number | undefined;
+  applicationProtocols?: readonly string[];
+}
+
+export function filterChain(name: string, filters: Filter[], conditions: ChainConditions = {}): FilterChain {
+  const { destinationPort, applicationProtocols = [] } = conditions;
+  const filterChainMatch = { ...(destinationPort !== undefined && { destinationPort }), applicationProtocols: [...applicationProtocols] };
+  const any = destinationPort === undefined && applicationProtocols.length === 0;
+  return FilterChainMessage.fromPartial({ name, filters, ...(!any && { filterChainMatch }) });
 }

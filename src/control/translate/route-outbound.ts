@@ -13,18 +13,33 @@ export const httpProxyRoutes = 'http_proxy';
 
 /** Of the route configuration that is named for a port, as outbound listeners refer to it. */
 export function outboundHosts(view: ProxyView, port: number): VirtualHostInput[] {
-  const hosts = serviceHosts(view, (candidate) => candidate.number === port && isHttp(candidate.protocol), 'with and without port');
+  const hosts = serviceHosts(view, (candidate) => candidate.number === port && isPlain(candidate), 'with and without port');
   if (port === 80) hosts.push(...serviceLessHosts(view));
   return [...hosts, fallbackHost(view, false)];
 }
 
 /** Every port, told apart by the port in the authority; plain names mean port 80. TCP services are reached by CONNECT. */
 export function httpProxyHosts(view: ProxyView): VirtualHostInput[] {
-  const plain = (port: MeshPort) => isHttp(port.protocol) || port.protocol === 'auto';
-  const on80 = serviceHosts(view, (port) => port.number === 80 && plain(port), 'with and without port');
-  const others = serviceHosts(view, (port) => port.number !== 80 && plain(port), 'with port');
+  const on80 = serviceHosts(view, (port) => port.number === 80 && isPlain(port), 'with and without port');
+  const others = serviceHosts(view, (port) => port.number !== 80 && isPlain(port), 'with port');
   return [...on80, ...others, ...serviceLessHosts(view), ...tunnelHosts(view), fallbackHost(view, true)];
 }
+
+/** The route configuration of one service's port whose connections are found by address, and to be HTTP by their first bytes. */
+export function serviceRoutes(service: MeshService, port: number): string {
+  return `${service.hostname}:${port}`;
+}
+
+/** Whatever host a request names, its connection was for this service. Undefined: the name is of no such route configuration. */
+export function singleServiceHosts(view: ProxyView, name: string): VirtualHostInput[] | undefined {
+  const [, hostname = '', number] = /^(.+):(\d{1,5})$/.exec(name) ?? [];
+  const service = view.scope.serviceByHost.get(hostname);
+  const port = service?.ports.find((each) => each.number === Number(number) && each.protocol === 'auto');
+  return service && port && [{ ...serviceHost(view, service, port, 'with port'), domains: ['*'] }];
+}
+
+/** HTTP may come to it in the clear. */
+const isPlain = ({ protocol }: MeshPort) => isHttp(protocol) || protocol === 'auto';
 
 function serviceHosts(view: ProxyView, wanted: (port: MeshPort) => boolean, forms: PortForms): VirtualHostInput[] {
   const { scope } = view;

@@ -17,7 +17,7 @@ import { outboundListeners } from './listener-outbound.ts';
 import type { ResourceCache } from './resource-cache.ts';
 import { distinctHosts, routeConfiguration } from './route-configuration.ts';
 import { gatewayHosts } from './route-gateway.ts';
-import { httpProxyHosts, httpProxyRoutes, outboundHosts } from './route-outbound.ts';
+import { httpProxyHosts, httpProxyRoutes, outboundHosts, singleServiceHosts } from './route-outbound.ts';
 import { ScopeMemo } from './scope-memo.ts';
 import { secretInput, secretRecipe } from './secret.ts';
 import { type VirtualHostInput, virtualHostRecipe } from './virtual-host.ts';
@@ -112,7 +112,7 @@ function routeHosts(view: ProxyView, name: string): VirtualHostInput[] | undefin
     return hosts && distinctHosts(hosts);
   }
   if (name === httpProxyRoutes) return distinctHosts(httpProxyHosts(view));
-  return /^\d{1,5}$/.test(name) ? distinctHosts(outboundHosts(view, Number(name))) : undefined;
+  return /^\d{1,5}$/.test(name) ? distinctHosts(outboundHosts(view, Number(name))) : singleServiceHosts(view, name);
 }
 
 function outboundClusters(view: ProxyView): ClusterInput[] {

@@ -1,0 +1,42 @@
+// Listener filters that look at a connection's first bytes, before a filter chain is chosen.
+import { ListenerFilter, ListenerFilterChainMatchPredicate } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
+import { HttpInspector } from '#codec/protobuf/generated/envoy/extensions/filters/listener/http_inspector/v3/http_inspector';
+import { TlsInspector } from '#codec/protobuf/generated/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
+import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
+import { durationOf, pack } from './message.ts';
+
+/** What the HTTP inspector calls plain HTTP. */
+export const plainHttp: readonly string[] = ['http/1.1', 'h2c'];
+
+/** Which fields of a listener the inspections take. `httpPorts`: where the protocol is not known beforehand; `any`: at every port. */
+export function inspections({ sni, httpPorts, timeoutMs }: { sni: boolean; httpPorts: readonly number[] | 'any'; timeoutMs: number }) {
+  const http = httpPorts === 'any' || httpPorts.length > 0;
+  if (!sni && !http) return {};
+  const filters = [
+    ...(sni ? [filter('envoy.filters.listener.tls_inspector', tlsInspector, undefined)] : []),
+    ...(http ? [filter('envoy.filters.listener.http_inspector', httpInspector, httpPorts === 'any' ? undefined : unless(httpPorts))] : []),
+  ];
+  // A server that speaks first would be waited for: after the timeout the connection is taken for one of bare TCP.
+  return {
+    listenerFilters: filters,
+    ...(http && { listenerFiltersTimeout: durationOf(timeoutMs), continueOnListenerFiltersTimeout: true }),
+  };
+}
+
+const tlsInspector = pack('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', TlsInspector, {});
+const httpInspector = pack('envoy.extensions.filters.listener.http_inspector.v3.HttpInspector', HttpInspector, {});
+
+function filter(name: string, config: Any, filterDisabled: ListenerFilterChainMatchPredicate | undefined): ListenerFilter {
+  return ListenerFilter.fromPartial({
+    name,
+    configType: { $case: 'typedConfig', value: config },
+    ...(filterDisabled && { filterDisabled }),
+  });
+}
+
+function unless(ports: readonly number[]): ListenerFilterChainMatchPredicate {
+  const rules = ports.map((port) => ({ rule: { $case: 'destinationPortRange' as const, value: { start: port, end: port + 1 } } }));
+  return ListenerFilterChainMatchPredicate.fromPartial({
+    rule: { $case: 'notMatch', value: { rule: { $case: 'orMatch', value: { rules } } } },
+  });
+}
