@@ -14,20 +14,17 @@ import { durationOf } from './message.ts';
 import { retryPolicy, workloadRetryPolicy } from './retry-policy.ts';
 import { regexMatcher } from './route-match.ts';
 import { mirrorPolicies } from './route-mirror.ts';
+import { ruleOf, type SelectedRule } from './selected-rule.ts';
 
 type Action = NonNullable<Route['action']>;
 type ActionPartial = Parameters<typeof RouteAction.fromPartial>[0];
 
-/** `clusters`: of each entry of `rule.route`; `mirrorClusters`: of each mirror; `retries`: of rules that say nothing. */
-export function ruleAction(
-  rule: HttpRoute,
-  clusters: readonly string[],
-  mirrorClusters: readonly string[],
-  retries: HttpRoute['retries'],
-): Action {
-  if (rule.redirect) return { $case: 'redirect', value: redirect(rule.redirect) };
+/** `retries`: of rules that say nothing. */
+export function ruleAction(selected: SelectedRule, retries: HttpRoute['retries']): Action {
+  const rule = ruleOf(selected);
+  if (rule.redirect) return { $case: 'redirect', value: redirect(rule.redirect, selected.port) };
   if (rule.directResponse) return { $case: 'directResponse', value: directResponse(rule.directResponse) };
-  return { $case: 'route', value: forward(rule, clusters, mirrorClusters, retries) };
+  return { $case: 'route', value: forward(rule, selected, retries) };
 }
 
 /** To a service for which no rule is written: no timeout, the mesh's default retries. */
@@ -72,12 +69,7 @@ export function statusAction(status: number): Action {
   return { $case: 'directResponse', value: DirectResponseAction.fromPartial({ status }) };
 }
 
-function forward(
-  rule: HttpRoute,
-  clusters: readonly string[],
-  mirrorClusters: readonly string[],
-  retries: HttpRoute['retries'],
-): RouteAction {
+function forward(rule: HttpRoute, { clusters, mirrorClusters }: SelectedRule, retries: HttpRoute['retries']): RouteAction {
   const { rewrite } = rule;
   const host = rewrite?.authority || hostHeader(rule.headers);
   return RouteAction.fromPartial({
@@ -135,8 +127,10 @@ const redirectCodes: Readonly<Record<number, RedirectCode>> = {
   308: RedirectCode.PERMANENT_REDIRECT,
 };
 
-function redirect(rule: NonNullable<HttpRoute['redirect']>): RedirectAction {
-  const { uri, prefixRewrite, authority, scheme, port, redirectCode } = rule;
+/** `listenerPort`: what "the port of the request" stands for; Envoy's own way of leaving a port out is that of the protocol. */
+function redirect(rule: NonNullable<HttpRoute['redirect']>, listenerPort: number): RedirectAction {
+  const { uri, prefixRewrite, authority, scheme, redirectCode, derivePort } = rule;
+  const port = derivePort === 'FROM_REQUEST_PORT' ? listenerPort : rule.port;
   return RedirectAction.fromPartial({
     responseCode: redirectCodes[redirectCode ?? 301] ?? RedirectCode.MOVED_PERMANENTLY,
     ...(authority && { hostRedirect: authority }),

@@ -25,6 +25,8 @@ export interface SelectedRule {
   clusters: readonly string[];
   /** Of each mirror. */
   mirrorClusters: readonly string[];
+  /** Where requests come in. */
+  port: number;
 }
 
 export function selectRules(service: MeshVirtualService, context: RuleContext): SelectedRule[] {
@@ -41,6 +43,7 @@ export function selectRules(service: MeshVirtualService, context: RuleContext): 
       matches,
       clusters: (rule.route ?? []).map(clusterOf),
       mirrorClusters: mirrorsOf(rule).map(clusterOf),
+      port: context.listenerPort,
     });
     // What comes after a rule for every request is never reached.
     if (all.length === 0 || matches.some((i) => isCatchAll(all[i]))) break;
@@ -53,8 +56,8 @@ export function ruleOf({ service, index }: SelectedRule): HttpRoute {
 }
 
 /** Of everything that a rule's routes are made from. */
-export function ruleKey({ service, index, matches, clusters, mirrorClusters }: SelectedRule): string {
-  return `${service.stamp}:${index}:${matches.join(',')}:${clusters.join(',')}:${mirrorClusters.join(',')}`;
+export function ruleKey({ service, index, matches, clusters, mirrorClusters, port }: SelectedRule): string {
+  return `${service.stamp}:${index}:${matches.join(',')}:${clusters.join(',')}:${mirrorClusters.join(',')}:${port}`;
 }
 
 function holds(match: HttpMatch, service: MeshVirtualService, context: RuleContext): boolean {

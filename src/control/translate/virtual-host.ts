@@ -103,7 +103,7 @@ function ruleRoutes(selected: SelectedRule, retries: HttpRoute['retries']): Rout
       ...shared,
       name: [rule.name, match?.name].filter(Boolean).join('.'),
       match: routeMatch(match),
-      action: ruleAction(rule, selected.clusters, selected.mirrorClusters, retries),
+      action: ruleAction(selected, retries),
     });
   });
 }

@@ -1,0 +1,75 @@
+// What a case of the traffic tables is: resources, calls, and what must come of each. A case names the fields that it shows.
+import type http from 'node:http';
+import { expect } from 'vitest';
+import type { Call, Reply, TrafficMesh } from './traffic-mesh.ts';
+
+export interface Case {
+  name: string;
+  /** Kind and path: `VirtualService http[].timeout`. Each is in `yaml`. */
+  fields: readonly string[];
+  yaml: string;
+  calls: readonly Expectation[];
+}
+
+export interface Expectation extends Call {
+  /** Of the same call, one after the other. */
+  times?: number;
+  expect: Outcome;
+}
+
+export interface Outcome {
+  /** 200 unless said. */
+  status?: number;
+  /** The workload that answered; or of several, the part of the calls that each is to answer, within `splitTolerance`. */
+  reaches?: string | Readonly<Record<string, number>>;
+  /** What the workload saw. */
+  url?: string;
+  method?: string;
+  /** Of the request, as the workload saw them; undefined: not there. */
+  headers?: Readonly<Record<string, string | undefined>>;
+  /** Of the response. */
+  responseHeaders?: Readonly<Record<string, string | undefined>>;
+  body?: string;
+  /** All calls reach the same workload, whichever it is. */
+  sticks?: true;
+}
+
+/** At 10,000 calls a split must be this close; with fewer, three standard deviations are. */
+const splitTolerance = 0.01;
+
+export async function runExpectation(mesh: TrafficMesh, { times = 1, expect: outcome, ...call }: Expectation): Promise<void> {
+  const replies: Reply[] = [];
+  for (let i = 0; i < times; i++) replies.push(await mesh.call(call));
+  for (const reply of replies) checkReply(reply, outcome);
+  if (typeof outcome.reaches === 'object') checkSplit(replies, outcome.reaches);
+  if (outcome.sticks) expect(new Set(replies.map(({ seen }) => seen?.workload)).size, 'workloads reached').toBe(1);
+}
+
+function checkReply({ status, headers, body, seen }: Reply, outcome: Outcome): void {
+  expect(status, body.slice(0, 300)).toBe(outcome.status ?? 200);
+  if (typeof outcome.reaches === 'string') expect(seen?.workload).toBe(outcome.reaches);
+  if (outcome.url !== undefined) expect(seen?.url).toBe(outcome.url);
+  if (outcome.method !== undefined) expect(seen?.method).toBe(outcome.method);
+  if (outcome.body !== undefined) expect(body).toBe(outcome.body);
+  expectHeaders(headers, outcome.responseHeaders);
+  expectHeaders(seen?.headers ?? {}, outcome.headers);
+}
+
+function expectHeaders(headers: http.IncomingHttpHeaders, expected: Readonly<Record<string, string | undefined>> = {}): void {
+  expect(Object.fromEntries(Object.keys(expected).map((name) => [name, headers[name]]))).toEqual(expected);
+}
+
+function checkSplit(replies: readonly Reply[], parts: Readonly<Record<string, number>>): void {
+  const counts = new Map<string, number>();
+  for (const { seen } of replies) counts.set(seen?.workload ?? '', (counts.get(seen?.workload ?? '') ?? 0) + 1);
+  expect([...counts.keys()].sort()).toEqual(
+    Object.keys(parts)
+      .filter((name) => parts[name])
+      .sort(),
+  );
+  for (const [name, part] of Object.entries(parts)) {
+    const spread = 3 * Math.sqrt((part * (1 - part)) / replies.length);
+    const got = (counts.get(name) ?? 0) / replies.length;
+    expect(Math.abs(got - part), `${name} got ${got}, not ${part}`).toBeLessThanOrEqual(Math.max(spread, splitTolerance));
+  }
+}

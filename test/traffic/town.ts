@@ -1,0 +1,39 @@
+// The mesh that the traffic tables are run in: a client, reviews in three versions, ratings, programs that fail in various ways, a gateway.
+import type { Workload } from './traffic-mesh.ts';
+
+const port = 9080;
+const service = (app: string, version: string, zone: string) => ({ app, version, 'topology.kubernetes.io/zone': zone });
+
+export const workloads: readonly Workload[] = [
+  { name: 'client', labels: { app: 'client', version: 'v1' }, proxy: 'client' },
+  { name: 'stranger', namespace: 'other', labels: { app: 'stranger' }, proxy: 'client' },
+  { name: 'gateway', namespace: 'istio-system', labels: { istio: 'ingressgateway' }, proxy: 'gateway' },
+  { name: 'reviews-v1', labels: service('reviews', 'v1', 'a'), port },
+  { name: 'reviews-v2', labels: service('reviews', 'v2', 'b'), port },
+  { name: 'reviews-v3', labels: service('reviews', 'v3', 'b'), port },
+  { name: 'ratings-v1', labels: service('ratings', 'v1', 'a'), port },
+  { name: 'sidecar-v1', labels: { app: 'sidecar' }, port, proxy: 'server' },
+  { name: 'far-v1', namespace: 'other', labels: { app: 'far' }, port },
+  { name: 'failing-v1', labels: { app: 'failing' }, port, answer: (_, response) => response.writeHead(503).end('failing') },
+  { name: 'silent-v1', labels: { app: 'silent' }, port, answer: () => {} },
+];
+
+const serviceOf = (name: string, namespace = 'default', extra = '') => `
+apiVersion: v1
+kind: Service
+metadata: {name: ${name}, namespace: ${namespace}}
+spec: {selector: {app: ${name}}, ports: [{name: http, port: ${port}}]${extra}}
+---`;
+
+export const services = [
+  ...['reviews', 'ratings', 'sidecar', 'failing', 'silent'].map((name) => serviceOf(name)),
+  serviceOf('far', 'other'),
+  `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews, namespace: default}
+spec:
+  host: reviews
+  subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}, {name: v3, labels: {version: v3}}]
+`,
+].join('');

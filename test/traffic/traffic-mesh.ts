@@ -1,0 +1,283 @@
+// A mesh for tests of what resources do to traffic: the real control plane over real gRPC, real proxies over real sockets, in one process.
+// Workloads are small servers that answer with what they were asked; each has an address of its own.
+import { once } from 'node:events';
+import http from 'node:http';
+import net from 'node:net';
+import type { ApiObject } from '#api/kind';
+import type { Pod } from '#api/kinds/pod';
+import type { Service } from '#api/kinds/service';
+import { ControlPlane } from '#control/control-plane';
+import { proxyStatuses } from '#control/discovery/proxy-status';
+import type { SourceEvent, SourceHandlers } from '#control/sources/event';
+import { systemClock } from '#foundation/clock';
+import { silentLogger } from '#foundation/logger';
+import { SeededRandom } from '#foundation/random';
+import { planEndpointSlice } from '#host/endpoint-plan';
+import { AddressBlock, type PodAddresses } from '#host/pod-addresses';
+import { httpProxyPort, proxyBootstrapOf } from '#host/proxy-bootstrap';
+import { DecodeCache } from '#proxy/config/decode-cache';
+import { ProxyInstance } from '#proxy/proxy-instance';
+import { objectsOf } from '../control/fixture.ts';
+import { until } from '../integration/until.ts';
+
+/** A program of the mesh. */
+export interface Workload {
+  name: string;
+  namespace?: string;
+  labels: Record<string, string>;
+  /** Where its server listens; none: a client alone. */
+  port?: number;
+  /** `client`: its calls go through a proxy. `server`: those that come do. `gateway`: it is a proxy and nothing else. */
+  proxy?: 'client' | 'server' | 'gateway';
+  /** Instead of an echo. */
+  answer?: http.RequestListener;
+}
+
+/** What an echo saw. */
+export interface Seen {
+  workload: string;
+  method: string;
+  url: string;
+  headers: http.IncomingHttpHeaders;
+  body: string;
+}
+
+export interface Reply {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  body: string;
+  /** Who answered, where it was an echo. */
+  seen: Seen | undefined;
+}
+
+export interface Call {
+  /** A workload with a client's proxy, by name. */
+  from?: string;
+  /** A workload that is a gateway: the URL's port is the gateway's own. */
+  via?: string;
+  url: string;
+  method?: string;
+  headers?: Record<string, string>;
+  body?: string;
+}
+
+interface Running {
+  workload: Workload;
+  addresses: PodAddresses;
+  pod: Pod;
+  server: http.Server | undefined;
+  proxy: ProxyInstance | undefined;
+}
+
+export class TrafficMesh {
+  /** What the echoes were asked, in order. */
+  readonly seen: Seen[] = [];
+  private readonly running = new Map<string, Running>();
+  private readonly objects = new Map<string, ApiObject>();
+  private handlers: SourceHandlers | undefined;
+
+  private constructor(
+    private readonly block: AddressBlock,
+    private readonly controlPlane: ControlPlane,
+    private readonly xds: { address: string; port: number },
+  ) {}
+
+  /** `yaml`: Services and whatever else is to be there from the beginning. */
+  static async start(workloads: readonly Workload[], yaml: string): Promise<TrafficMesh> {
+    const block = await AddressBlock.claim();
+    const address = '127.0.0.1';
+    const source = { handlers: undefined as SourceHandlers | undefined };
+    const controlPlane = new ControlPlane({
+      source: { start: (handlers) => void (source.handlers = handlers), stop: () => {} },
+      clock: systemClock,
+      logger: silentLogger,
+      xdsAddress: { host: address, port: 0 },
+      debugAddress: { host: address, port: 0 },
+      meshConfig: { accessLogFile: '' },
+    });
+    const { xds } = await controlPlane.start();
+    const mesh = new TrafficMesh(block, controlPlane, { address, port: xds.port });
+    mesh.handlers = source.handlers;
+    try {
+      for (const workload of workloads) await mesh.addPod(workload);
+      mesh.put([...mesh.running.values()].map(({ pod }) => pod));
+      mesh.put(objectsOf(yaml));
+      source.handlers?.synced();
+      await Promise.all([...mesh.running.values()].map((each) => mesh.startProxy(each)));
+      await mesh.untilSynced();
+      return mesh;
+    } catch (thrown) {
+      await mesh.close();
+      throw thrown;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.running.values()].map(({ proxy }) => proxy?.close()));
+    for (const { server } of this.running.values()) server?.closeAllConnections();
+    await Promise.all([...this.running.values()].map(({ server }) => server && new Promise((resolve) => server.close(resolve))));
+    await this.controlPlane.stop();
+    await this.block.close();
+  }
+
+  /** Resolves when every proxy has it; to how to take it away again. */
+  async apply(yaml: string): Promise<() => Promise<void>> {
+    const objects = objectsOf(yaml);
+    this.put(objects);
+    await this.untilSynced();
+    return () => this.delete(objects);
+  }
+
+  async delete(objects: readonly ApiObject[]): Promise<void> {
+    for (const object of objects) this.objects.delete(keyOf(object));
+    this.tell(objects.map(({ kind, metadata }) => ({ type: 'delete', kind, namespace: metadata.namespace ?? '', name: metadata.name })));
+    await this.untilSynced();
+  }
+
+  /** Every proxy has acknowledged all there is. */
+  async untilSynced(): Promise<void> {
+    await until('every proxy has everything', () => {
+      const waiting = [...this.objects.values()].filter((object) => {
+        const table = this.controlPlane.discovery.snapshot.objects.get(object.kind);
+        return table !== undefined && table.get(`${object.metadata.namespace}/${object.metadata.name}`) !== object;
+      });
+      if (waiting.length > 0) return `not sent: ${waiting.map(keyOf).join(', ')}`;
+      const gone = [...this.controlPlane.discovery.snapshot.objects].flatMap(([kind, table]) =>
+        [...table.keys()].filter((key) => !this.objects.has(`${kind} ${key}`)).map((key) => `${kind} ${key}`),
+      );
+      if (gone.length > 0) return `not taken away: ${gone.join(', ')}`;
+      const behind = proxyStatuses(this.controlPlane.discovery.connections).filter((status) =>
+        [status.cds, status.lds, status.eds, status.rds].some((word) => word !== 'SYNCED' && word !== 'NOT SENT'),
+      );
+      return behind.length === 0 || behind;
+    });
+  }
+
+  get problems(): string[] {
+    return [...this.controlPlane.discovery.snapshot.problems.values()].flat().map(({ code, message }) => `${code} ${message}`);
+  }
+
+  addressOf(name: string): PodAddresses {
+    return this.find(name).addresses;
+  }
+
+  proxyOf(name: string): ProxyInstance {
+    const { proxy } = this.find(name);
+    if (!proxy) throw new Error(`${name} has no proxy`);
+    return proxy;
+  }
+
+  /** Rejects where no whole answer comes. */
+  async call({ from = 'client', via, url, method = 'GET', headers = {}, body }: Call): Promise<Reply> {
+    const target = new URL(url);
+    const { addresses } = this.find(via ?? from);
+    const options =
+      via === undefined
+        ? { host: addresses.loopback, port: httpProxyPort, path: url }
+        : { host: addresses.pod, port: target.port || 80, path: target.pathname + target.search };
+    const request = http.request({ ...options, method, headers: { host: target.host, ...headers }, agent: false, timeout: 10_000 });
+    request.once('timeout', () => request.destroy(new Error('no answer in 10 s')));
+    request.end(body);
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    const text = Buffer.concat(chunks).toString('utf8');
+    const seen = response.headers['x-echo'] === '1' ? (JSON.parse(text) as Seen) : undefined;
+    return { status: response.statusCode ?? 0, headers: response.headers, body: text, seen };
+  }
+
+  /** A bare connection to a port that a client's proxy, or a gateway, listens at. */
+  async connect(name: string, port: number): Promise<net.Socket> {
+    const socket = net.connect({ host: this.find(name).addresses.pod, port });
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  private find(name: string): Running {
+    const found = this.running.get(name);
+    if (!found) throw new Error(`no workload ${name}`);
+    return found;
+  }
+
+  private async addPod(workload: Workload): Promise<void> {
+    const { name, port, proxy } = workload;
+    const addresses = this.block.allocate();
+    const running: Running = { workload, addresses, server: undefined, proxy: undefined, pod: podOf(workload, addresses) };
+    this.running.set(name, running);
+    if (port === undefined) return;
+    const server = http.createServer(workload.answer ?? this.echo(name));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, proxy === 'server' ? addresses.loopback : addresses.pod, resolve);
+    });
+    running.server = server;
+  }
+
+  private async startProxy(running: Running): Promise<void> {
+    const { workload, addresses, pod } = running;
+    if (workload.proxy === undefined) return;
+    const bootstrap = proxyBootstrapOf(pod, addresses, { xds: this.xds, published: [], standardOutput: '/dev/null' });
+    const node = { ...bootstrap.node, locality: localityOf(workload.labels) };
+    running.proxy = new ProxyInstance(
+      { ...bootstrap, node, admin: { address: addresses.pod, port: 0 } },
+      {
+        clock: systemClock,
+        random: new SeededRandom(20_261_121),
+        logger: silentLogger,
+        version: 'test',
+        decodings: new DecodeCache(),
+        canonicalJson: () => Promise.reject(new Error('no dumps in this test')),
+      },
+    );
+    await running.proxy.start();
+  }
+
+  private echo(workload: string): http.RequestListener {
+    return (request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        const { method = '', url = '', headers } = request;
+        const seen = { workload, method, url, headers, body: Buffer.concat(chunks).toString('utf8') };
+        this.seen.push(seen);
+        response.writeHead(200, { 'content-type': 'application/json', 'x-echo': '1' }).end(JSON.stringify(seen));
+      });
+    };
+  }
+
+  /** Slices follow Services, and pods. */
+  private put(objects: readonly ApiObject[]): void {
+    for (const object of objects) this.objects.set(keyOf(object), object);
+    const pods = [...this.running.values()].map(({ pod }) => pod);
+    const slices = objects
+      .filter(({ kind }) => kind === 'Service')
+      .flatMap((service) => (planEndpointSlice(service as Service, pods) ?? []) as ApiObject);
+    for (const slice of slices) this.objects.set(keyOf(slice), slice);
+    this.tell([...objects, ...slices].map((object) => ({ type: 'set', object })));
+  }
+
+  private tell(events: readonly SourceEvent[]): void {
+    this.handlers?.events(events);
+  }
+}
+
+const keyOf = ({ kind, metadata }: ApiObject) => `${kind} ${metadata.namespace}/${metadata.name}`;
+
+function podOf({ name, namespace = 'default', labels, port, proxy }: Workload, addresses: PodAddresses): Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace, labels, ...(proxy === 'gateway' && { annotations: { 'inject.istio.io/templates': 'gateway' } }) },
+    spec: { containers: [{ name: 'app', ...(port !== undefined && { ports: [{ containerPort: port }] }) }] },
+    status: { podIP: addresses.pod, phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
+  } as unknown as Pod;
+}
+
+function localityOf(labels: Readonly<Record<string, string>>) {
+  const part = (name: string) => labels[name] ?? '';
+  return {
+    region: part('topology.kubernetes.io/region'),
+    zone: part('topology.kubernetes.io/zone'),
+    subZone: part('topology.istio.io/subzone'),
+  };
+}
