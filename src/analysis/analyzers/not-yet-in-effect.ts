@@ -66,12 +66,6 @@ const table: readonly Inert[] = [
     effect: 'the hosts are not resolved',
     unless: ['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN'],
   },
-  { kind: 'Sidecar', field: 'spec.ingress', effect: 'the inbound ports are those of the Services and containers' },
-  { kind: 'Sidecar', field: 'spec.inboundConnectionPool', effect: 'inbound connections are not limited' },
-  { kind: 'Sidecar', field: 'spec.outboundTrafficPolicy.egressProxy', effect: 'unknown hosts are not sent to the egress proxy' },
-  { kind: 'Sidecar', field: 'spec.egress.*.port', effect: 'the hosts are reachable on all of their ports' },
-  { kind: 'Sidecar', field: 'spec.egress.*.bind', effect: 'the listeners bind as usual' },
-  { kind: 'Sidecar', field: 'spec.egress.*.captureMode', effect: 'the listeners capture as usual', unless: ['DEFAULT'] },
 ];
 
 const parsed = table.map((inert) => ({ ...inert, path: inert.field.split('.') }));

@@ -3,7 +3,8 @@ import type { Server } from '#api/kinds/gateway';
 import { intersectHosts } from '#control/mesh/hostname';
 import { declaredProtocol, isHttp } from '#control/mesh/protocol';
 import type { MeshVirtualService } from '#control/mesh/traffic-resource';
-import { type ProxyView, targetNumber } from '#control/view/proxy-view';
+import { targetNumber } from '#control/view/inbound-port';
+import type { ProxyView } from '#control/view/proxy-view';
 
 export interface GatewayServer {
   /** `namespace/name` of the Gateway. */

@@ -3,7 +3,7 @@ import { Cluster, Cluster_DiscoveryType, Cluster_LbPolicy } from '#codec/protobu
 import { Metadata } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
 import { isHttp2 } from '#control/mesh/protocol';
-import type { InboundPort } from '#control/view/proxy-view';
+import type { InboundPort } from '#control/view/inbound-port';
 import { typeUrl } from '#xds/resource-type';
 import { circuitBreakers } from './cluster.ts';
 import { blackHoleCluster, inboundClusterName, inboundPassthroughCluster, type passthroughCluster } from './cluster-name.ts';
@@ -25,22 +25,32 @@ export const inboundClusterRecipe: Recipe<InboundClusterInput> = {
   type: typeUrl.cluster,
   name: ({ port }) => inboundClusterName(port.number),
   key: ({ port, captured, connectTimeoutMs }) =>
-    ['inbound', port.number, port.protocol, port.service?.stamp ?? 0, captured, connectTimeoutMs].join(' '),
+    JSON.stringify([
+      'inbound',
+      port.number,
+      port.protocol,
+      port.service?.stamp,
+      port.listener?.endpoint,
+      port.connectionPool,
+      captured,
+      connectTimeoutMs,
+    ]),
   build: (input) => bytesOf(Cluster, inboundCluster(input)),
 };
 
 function inboundCluster({ port, captured, connectTimeoutMs }: InboundClusterInput): Partial<Cluster> {
   const name = inboundClusterName(port.number);
-  const { service } = port;
+  const { service, listener } = port;
+  const endpoint = listener?.endpoint;
   const services = service ? [{ host: service.hostname, name: service.name, namespace: service.namespace }] : [];
   return {
     name,
     connectTimeout: durationOf(connectTimeoutMs),
-    circuitBreakers: circuitBreakers({ connectionPool: undefined }),
+    circuitBreakers: circuitBreakers({ connectionPool: port.connectionPool }),
     ...(isHttp2(port.protocol) && { typedExtensionProtocolOptions: httpProtocolOptions('http2') }),
     ...(port.protocol === 'auto' && { typedExtensionProtocolOptions: httpProtocolOptions('downstream') }),
     metadata: Metadata.fromPartial({ filterMetadata: { istio: { services } } }),
-    ...(captured ? originalDestination(inboundSource) : loopback(name, port.number)),
+    ...(captured && !endpoint ? originalDestination(inboundSource) : fixed(name, endpoint ?? { address: '127.0.0.1', port: port.number })),
   };
 }
 
@@ -63,12 +73,12 @@ function bindTo(address: string): NonNullable<Cluster['upstreamBindConfig']> {
   };
 }
 
-function loopback(name: string, port: number): Partial<Cluster> {
+function fixed(name: string, { address, port }: { address: string; port: number }): Partial<Cluster> {
   return {
     clusterDiscoveryType: { $case: 'type', value: Cluster_DiscoveryType.STATIC },
     loadAssignment: ClusterLoadAssignment.fromPartial({
       clusterName: name,
-      endpoints: [{ lbEndpoints: [{ hostIdentifier: { $case: 'endpoint', value: { address: socketAddress('127.0.0.1', port) } } }] }],
+      endpoints: [{ lbEndpoints: [{ hostIdentifier: { $case: 'endpoint', value: { address: socketAddress(address, port) } } }] }],
     }),
   };
 }

@@ -1,8 +1,10 @@
 // Outbound listeners of a sidecar: what redirected traffic ends up at, and the explicit HTTP proxy.
 import { isHttp } from '#control/mesh/protocol';
 import type { MeshPort, MeshService } from '#control/mesh/service';
+import type { EgressListener } from '#control/view/egress-listener';
 import type { ProxyView } from '#control/view/proxy-view';
-import { blackHoleCluster, passthroughCluster } from './cluster-name.ts';
+import { blackHoleCluster } from './cluster-name.ts';
+import { unknownHostsCluster } from './egress-proxy.ts';
 import { httpConnectionManager, type ListenerOptions } from './http-connection-manager.ts';
 import { direction, filterChain, type ListenerInput, listenerOptions } from './listener.ts';
 import { type ConnectionChain, type ConnectionListener, connectionListener } from './listener-tcp.ts';
@@ -21,11 +23,12 @@ export function outboundListeners(view: ProxyView): ListenerInput[] {
   return [
     ...(captured ? [virtualOutbound(view, options), ...serviceListeners(view, options)] : []),
     ...(httpProxyPort === undefined ? [] : [httpProxy(httpProxyPort, options)]),
+    ...view.scope.boundListeners.flatMap((listener) => boundListener(view, listener, options)),
   ];
 }
 
-function virtualOutbound({ scope }: ProxyView, options: ListenerOptions): ListenerInput {
-  const cluster = scope.allowAny ? passthroughCluster : blackHoleCluster;
+function virtualOutbound(view: ProxyView, options: ListenerOptions): ListenerInput {
+  const cluster = unknownHostsCluster(view);
   return {
     name: 'virtualOutbound',
     key: `${cluster} ${options.key}`,
@@ -63,7 +66,7 @@ function serviceListeners(view: ProxyView, options: ListenerOptions): ListenerIn
 
 /** One per address and port. TLS services that share one are told apart by name; of others the first one has it. */
 function connectionListeners(view: ProxyView): ConnectionListener[] {
-  const otherwise = view.scope.allowAny ? passthroughCluster : blackHoleCluster;
+  const otherwise = unknownHostsCluster(view);
   const chains = new Map<string, { address: string; port: number; chains: ConnectionChain[] }>();
   for (const service of view.scope.services) {
     for (const port of service.ports) {
@@ -100,13 +103,30 @@ function listenAddresses({ addresses }: MeshService): readonly string[] {
   return single.length > 0 ? single : [anyAddress];
 }
 
-function httpListener(name: string, port: number, options: ListenerOptions): ListenerInput {
+/** Of a Sidecar: programs are told of it, and connect to it by themselves. Undefined where there is no service that it could lead to. */
+function boundListener(view: ProxyView, { port, boundAt }: EgressListener, options: ListenerOptions): ListenerInput[] {
+  if (!port || boundAt === undefined) return [];
+  const name = `${boundAt}_${port.number}`;
+  if (isHttp(port.protocol)) return [httpListener(name, port.number, options, boundAt)];
+  const service = view.scope.services.find(({ ports }) =>
+    ports.some(({ number, protocol }) => number === port.number && !isHttp(protocol)),
+  );
+  const served = service?.ports.find(({ number }) => number === port.number);
+  if (!service || !served) return [];
+  const chains = connectionChains(view, service, served, boundAt);
+  return [
+    connectionListener({ address: boundAt, port: port.number, chains, chainName: '', bindToPort: true, otherwise: undefined }, options),
+  ];
+}
+
+/** `boundAt`: nothing is redirected to it. */
+function httpListener(name: string, port: number, options: ListenerOptions, boundAt?: string): ListenerInput {
   return {
     name,
-    key: `http ${options.key}`,
+    key: `http ${boundAt} ${options.key}`,
     make: () => ({
-      address: socketAddress('0.0.0.0', port),
-      bindToPort: false,
+      address: socketAddress(boundAt ?? anyAddress, port),
+      ...(boundAt === undefined && { bindToPort: false }),
       trafficDirection: direction.outbound,
       filterChains: [
         filterChain('', [

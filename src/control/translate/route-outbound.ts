@@ -4,8 +4,9 @@ import { isHttp } from '#control/mesh/protocol';
 import type { MeshPort, MeshService } from '#control/mesh/service';
 import { type MeshVirtualService, meshGateway } from '#control/mesh/traffic-resource';
 import type { ProxyView } from '#control/view/proxy-view';
-import { outboundClusterName, passthroughCluster } from './cluster-name.ts';
+import { outboundClusterName } from './cluster-name.ts';
 import { type PortForms, portForms, serviceDomains } from './domain.ts';
+import { unknownHostsCluster } from './egress-proxy.ts';
 import { type RuleContext, selectRules } from './selected-rule.ts';
 import type { VirtualHostInput } from './virtual-host.ts';
 
@@ -93,13 +94,13 @@ function tunnelHosts(view: ProxyView): VirtualHostInput[] {
 }
 
 /** `tunnel`: clients ask by CONNECT as well. */
-function fallbackHost({ scope }: ProxyView, tunnel: boolean): VirtualHostInput {
-  return scope.allowAny
+function fallbackHost(view: ProxyView, tunnel: boolean): VirtualHostInput {
+  return view.scope.allowAny
     ? {
         name: 'allow_any',
         domains: ['*'],
         rules: [],
-        fallback: { kind: 'untouched', name: 'allow_any', cluster: passthroughCluster, tunnel },
+        fallback: { kind: 'untouched', name: 'allow_any', cluster: unknownHostsCluster(view), tunnel },
       }
     : { name: 'block_all', domains: ['*'], rules: [], fallback: { kind: 'status', name: 'block_all', status: 502 } };
 }

@@ -1,21 +1,11 @@
 // What one proxy may see of one snapshot: the input of translate. Views share their scopes.
-import { type Protocol, protocolOf } from '#control/mesh/protocol';
-import { type MeshPort, type MeshService, selects } from '#control/mesh/service';
+import { type MeshService, selects } from '#control/mesh/service';
 import type { MeshSnapshot } from '#control/mesh/snapshot';
 import { compareAge, type MeshGateway } from '#control/mesh/traffic-resource';
 import type { MeshWorkload } from '#control/mesh/workload';
+import { type InboundPort, inboundPorts } from './inbound-port.ts';
 import type { MeshProxy } from './proxy.ts';
 import { type SidecarScope, sidecarFor, sidecarScope, VirtualServiceIndex } from './sidecar-scope.ts';
-
-/** A port that the proxy's own workload serves. */
-export interface InboundPort {
-  /** Of the container. */
-  number: number;
-  protocol: Protocol;
-  /** The service through which clients know it, and its port there; undefined for a container port that no service names. */
-  service: MeshService | undefined;
-  servicePort: MeshPort | undefined;
-}
 
 export interface ProxyView {
   readonly snapshot: MeshSnapshot;
@@ -50,12 +40,13 @@ export class ViewFactory {
     const labels = proxy.labels ?? workload?.labels ?? {};
     const instances =
       proxy.type === 'grpc' ? [] : [...snapshot.services.values()].filter((service) => isInstance(service, proxy.namespace, labels));
+    const shared = this.scope(proxy, labels);
     return {
       snapshot,
       proxy,
       labels,
-      ...this.scope(proxy, labels),
-      inbound: proxy.type === 'sidecar' ? inboundPorts(instances, workload) : [],
+      ...shared,
+      inbound: proxy.type === 'sidecar' ? inboundPorts(instances, workload, shared.scope.sidecar) : [],
       workload,
       instances,
       gateways:
@@ -86,27 +77,4 @@ export class ViewFactory {
 
 function isInstance(service: MeshService, namespace: string, labels: Readonly<Record<string, string>>): boolean {
   return service.namespace === namespace && service.selector !== undefined && selects(service.selector, labels);
-}
-
-/** Target ports of the services that select the workload, then the container ports that none of them names. By number. */
-function inboundPorts(instances: readonly MeshService[], workload: MeshWorkload | undefined): InboundPort[] {
-  const ports = new Map<number, InboundPort>();
-  for (const service of instances) {
-    for (const servicePort of service.ports) {
-      const number = targetNumber(servicePort, workload);
-      if (number === undefined || servicePort.protocol === 'udp' || ports.has(number)) continue;
-      ports.set(number, { number, protocol: servicePort.protocol, service, servicePort });
-    }
-  }
-  for (const { name, number, protocol } of workload?.containerPorts ?? []) {
-    if (protocol === 'UDP' || ports.has(number)) continue;
-    ports.set(number, { number, protocol: protocolOf({ name }), service: undefined, servicePort: undefined });
-  }
-  return [...ports.values()].sort((a, b) => a.number - b.number);
-}
-
-/** The number that a service port leads to in this workload; undefined when it names a container port that is not there. */
-export function targetNumber(port: MeshPort, workload: MeshWorkload | undefined): number | undefined {
-  if (typeof port.targetPort === 'number') return port.targetPort;
-  return workload?.containerPorts.find((candidate) => candidate.name === port.targetPort)?.number;
 }

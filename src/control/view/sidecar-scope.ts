@@ -1,14 +1,18 @@
 // What the clients of one namespace may see: services, the VirtualServices that bind to `mesh`, DestinationRules. Narrowed
 // by the Sidecar resource that applies, if one does. Shared by every proxy for which the same Sidecar applies.
-import type { Sidecar } from '#api/kinds/sidecar';
-import { hostCovers, intersectHosts, isWildcard } from '#control/mesh/hostname';
+import { hostCovers, isWildcard } from '#control/mesh/hostname';
 import { isExported, type MeshService, selects } from '#control/mesh/service';
 import type { MeshSnapshot } from '#control/mesh/snapshot';
 import { compareAge, type MeshSidecar, type MeshVirtualService, meshGateway } from '#control/mesh/traffic-resource';
 import { DestinationRules } from './destination-rule.ts';
+import { type EgressListener, egressListeners, isOfInterest, reachable } from './egress-listener.ts';
 
 export interface SidecarScope {
   readonly namespace: string;
+  /** The resource that narrows it. */
+  readonly sidecar: MeshSidecar | undefined;
+  /** Of the Sidecar: listeners to which nothing is redirected. */
+  readonly boundListeners: readonly EgressListener[];
   readonly services: readonly MeshService[];
   readonly serviceByHost: ReadonlyMap<string, MeshService>;
   /** Seen from this namespace, whatever gateways they bind to; the oldest first. */
@@ -38,12 +42,10 @@ export function sidecarScope(
   labels: Readonly<Record<string, string>>,
   sidecar: MeshSidecar | undefined,
 ): SidecarScope {
-  const egress = egressHosts(sidecar?.object, namespace);
+  const egress = egressListeners(sidecar?.object, namespace);
   const visible = (owner: string, exportTo: readonly string[]) => isExported(exportTo, owner, namespace);
-  const services = [...snapshot.services.values()].filter(
-    (service) =>
-      visible(service.namespace, service.exportTo) &&
-      egress.some(({ owner, host }) => matchesOwner(owner, service) && hostCovers(host, service.hostname)),
+  const services = [...snapshot.services.values()].flatMap(
+    (service) => (visible(service.namespace, service.exportTo) && reachable(service, egress)) || [],
   );
   services.sort((a, b) => (a.hostname < b.hostname ? -1 : 1));
   const virtualServices = [...snapshot.virtualServices.values()]
@@ -52,45 +54,18 @@ export function sidecarScope(
   const mode = sidecar?.object.spec.outboundTrafficPolicy?.mode ?? snapshot.config.outboundTrafficPolicy;
   return {
     namespace,
+    sidecar,
+    boundListeners: egress.filter((listener) => listener.boundAt !== undefined && listener.port !== undefined),
     services,
     serviceByHost: new Map(services.map((service) => [service.hostname, service])),
     virtualServices,
-    meshVirtualServices: virtualServices.filter(
-      (service) =>
-        service.gateways.includes(meshGateway) &&
-        egress.some(
-          ({ owner, host }) => matchesOwner(owner, service) && service.hosts.some((name) => intersectHosts(host, name) !== undefined),
-        ),
-    ),
+    meshVirtualServices: virtualServices.filter((service) => service.gateways.includes(meshGateway) && isOfInterest(service, egress)),
     destinationRules: new DestinationRules(snapshot, namespace, labels),
     allowAny: mode === 'ALLOW_ANY',
     bySourceLabels: virtualServices.some(({ object: { spec } }) =>
       [...(spec.http ?? []), ...(spec.tcp ?? [])].some((rule) => rule.match?.some((match) => match.sourceLabels)),
     ),
   };
-}
-
-interface EgressHost {
-  /** A namespace, or `*`. */
-  owner: string;
-  host: string;
-}
-
-/** `namespace/host` of every egress listener; without a Sidecar, everything. `~` stands for no namespace at all. */
-function egressHosts(sidecar: Sidecar | undefined, namespace: string): EgressHost[] {
-  const egress = sidecar?.spec.egress;
-  if (!egress || egress.length === 0) return [{ owner: '*', host: '*' }];
-  return egress.flatMap(({ hosts }) =>
-    (hosts ?? []).flatMap((text) => {
-      const [owner = '', host = ''] = text.split('/', 2);
-      if (owner === '~' || host === '') return [];
-      return [{ owner: owner === '.' ? namespace : owner, host: host.toLowerCase() }];
-    }),
-  );
-}
-
-function matchesOwner(owner: string, object: { namespace: string }): boolean {
-  return owner === '*' || owner === object.namespace;
 }
 
 /**
