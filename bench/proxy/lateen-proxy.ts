@@ -8,6 +8,7 @@ import type { ClusterConfig } from '#proxy/config/cluster';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import { http2Defaults } from '#proxy/config/http2-options';
 import type { ListenerConfig } from '#proxy/config/listener';
+import { priorityDefault } from '#proxy/config/load-balancer';
 import { identityPlacement } from '#proxy/config/socket-address';
 import { ListenerManager } from '#proxy/listen/listener-manager';
 import type { Route } from '#proxy/route/route';
@@ -53,14 +54,15 @@ function cluster(subset: string): ClusterConfig {
         address: { address: '127.0.0.1', port: backendPort },
         weight: 1,
         priority: 0,
-        healthy: true,
+        health: 'healthy',
+        localityWeight: 1,
         locality: 'region/zone',
         transportLabels: {},
         workload: `svc-${subset};default;svc;${subset};Kubernetes`,
       },
     ],
-    loadBalancer: 'least_request',
-    leastRequestChoices: 2,
+    loadBalancer: { kind: 'least_request', choices: 2, bias: 1, slowStart: undefined },
+    priorities: priorityDefault,
     connectTimeoutMs: 10_000,
     protocol: 'http1',
     http2: http2Defaults,
@@ -119,6 +121,7 @@ function route(name: string, weights: Record<string, number>): Route {
       authority: undefined,
       path: undefined,
       upgradeTypes: new Set(),
+      hashPolicies: [],
       mirrors: [],
       // Istio's default policy.
       retry: {

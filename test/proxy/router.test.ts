@@ -20,6 +20,7 @@ import {
   route,
   routeTable,
   TestProxy,
+  withoutPanic,
 } from './fixture.ts';
 
 const open = closer();
@@ -81,7 +82,7 @@ describe('no response', () => {
   });
 
   test('no healthy endpoint: 503, UH', async () => {
-    const sick = cluster('a', [], { endpoints: [endpoint(1, { healthy: false })] });
+    const sick = cluster('a', [], { endpoints: [endpoint(1, { health: 'unhealthy' })], priorities: withoutPanic });
     const { proxy, client } = await start({ clusters: [sick], routes: route(forward('a')) });
     await client.write(get).until(/^HTTP\/1.1 503 [\s\S]*\r\n\r\nno healthy upstream$/);
     expect(await proxy.logged(1)).toMatchObject([{ flags: 'UH', details: 'no_healthy_upstream' }]);

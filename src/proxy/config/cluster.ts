@@ -1,9 +1,8 @@
 // Clusters and endpoints as the data plane runs them: decoded from Envoy's Cluster and ClusterLoadAssignment.
 import type { Http2Options } from '#proxy/config/http2-options';
+import type { LoadBalancerConfig, PriorityConfig } from '#proxy/config/load-balancer';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import type { UpstreamTlsConfig } from '#proxy/config/tls';
-
-export type LoadBalancerPolicy = 'round_robin' | 'random' | 'least_request' | 'cluster_provided';
 
 export interface ClusterConfig {
   name: string;
@@ -15,8 +14,8 @@ export interface ClusterConfig {
     | { kind: 'original_dst' };
   /** For `static` and `dns`. */
   endpoints: readonly EndpointConfig[];
-  loadBalancer: LoadBalancerPolicy;
-  leastRequestChoices: number;
+  loadBalancer: LoadBalancerConfig;
+  priorities: PriorityConfig;
   connectTimeoutMs: number;
   /** What is spoken to the endpoints; `downstream`: what the request came by. */
   protocol: 'http1' | 'http2' | 'downstream';
@@ -37,12 +36,19 @@ export interface ClusterConfig {
   service: { host: string; name: string; namespace: string } | undefined;
 }
 
+/** Degraded ones serve when the healthy ones cannot. */
+export type EndpointHealth = 'healthy' | 'degraded' | 'unhealthy';
+
 export interface EndpointConfig {
   address: SocketAddress;
   weight: number;
   priority: number;
-  healthy: boolean;
+  /** As the control plane sees it. */
+  health: EndpointHealth;
+  /** `region/zone/subzone` */
   locality: string;
+  /** Of the locality, among those of its priority; 0: none is said. */
+  localityWeight: number;
   /** Istio's `workload` metadata: `name;namespace;canonical name;canonical revision;cluster`. */
   workload: string;
   /** Envoy's `envoy.transport_socket_match` metadata: what `tlsMatches` look at. */

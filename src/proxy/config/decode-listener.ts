@@ -116,6 +116,7 @@ function decodeTcpProxy(tcp: TcpProxy, field: string, findings: Findings): TcpPr
         : [{ name: specifier?.value ?? '', weight: 1 }],
     idleTimeoutMs: milliseconds(tcp.idleTimeout, 3_600_000),
     maxConnectAttempts: tcp.maxConnectAttempts ?? 1,
+    hashesSourceIp: tcp.hashPolicy.some(({ policySpecifier }) => policySpecifier?.$case === 'sourceIp'),
     accessLogs: decodeAccessLogs(tcp.accessLog, `${field}.access_log`, findings),
   };
 }

@@ -66,5 +66,7 @@ export interface TcpProxyConfig {
   clusters: readonly { name: string; weight: number }[];
   idleTimeoutMs: number;
   maxConnectAttempts: number;
+  /** Connections are hashed by the client's address, for clusters that balance by a hash. */
+  hashesSourceIp: boolean;
   accessLogs: readonly AccessLogConfig[];
 }

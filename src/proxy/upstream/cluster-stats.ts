@@ -41,6 +41,9 @@ export class ClusterStats {
   upstream_rq_retry_limit_exceeded = 0;
   membership_total = 0;
   membership_healthy = 0;
+  membership_degraded = 0;
+  /** Picks among all endpoints of a priority, because too few of them were fit. */
+  lb_healthy_panic = 0;
   update_success = 0;
   update_failure = 0;
 

@@ -1,5 +1,5 @@
 // One address of a cluster, with its connections and counters, which outlive the updates that leave the address in place.
-import type { EndpointConfig } from '#proxy/config/cluster';
+import type { EndpointConfig, EndpointHealth } from '#proxy/config/cluster';
 import { formatAddress, place, type SocketAddress } from '#proxy/config/socket-address';
 import { EndpointStats } from './cluster-stats.ts';
 import { ConnectionPool } from './connection-pool.ts';
@@ -17,15 +17,21 @@ export class Endpoint {
   readonly target: SocketAddress;
   /** No longer in its cluster: its connections finish what they have, and end. */
   removed = false;
-  /** For weighted round robin: what this one is owed. */
-  currentWeight = 0;
+  /** When it last became available: slow start counts from there. */
+  availableSinceMs: number;
 
   constructor(
     readonly context: UpstreamContext,
     public config: EndpointConfig,
   ) {
     this.name = formatAddress(config.address);
+    this.availableSinceMs = context.clock.now();
     this.target = { address: place(context.placement, config.address.address), port: config.address.port };
+  }
+
+  /** What balancing goes by: the worst that anybody says of it. */
+  get health(): EndpointHealth {
+    return this.config.health;
   }
 
   /** The connections that speak what the cluster wants, or what the request itself came by. */

@@ -1,11 +1,15 @@
 // One proxied TCP connection: two sockets, bytes both ways, each way ending for itself. What one side does not take, the other does
 // not read. Made by tcp-proxy.ts.
 import type { Socket } from 'node:net';
+import type { Word64 } from '#codec/hash/word64';
+import type { SocketAddress } from '#proxy/config/socket-address';
 import type { DownstreamConnection } from '#proxy/http/connection-manager';
+import { hashText } from '#proxy/route/hash-policy';
 import { reopen } from '#proxy/socket/accepted-socket';
 import { SocketReader } from '#proxy/socket/read-buffers';
 import { type SocketResources, SocketWriter } from '#proxy/socket/socket-writer';
 import { Timeout } from '#proxy/timer-wheel';
+import type { PickContext } from '#proxy/upstream/balance/pick-context';
 import type { Cluster } from '#proxy/upstream/cluster';
 import type { Endpoint } from '#proxy/upstream/endpoint';
 import { openSocket } from '#proxy/upstream/open-socket';
@@ -14,7 +18,8 @@ import type { ServedConnection } from './network-filter.ts';
 import { TcpExchange } from './tcp-exchange.ts';
 import type { TcpProxy } from './tcp-proxy.ts';
 
-export class TcpSession implements ServedConnection {
+export class TcpSession implements ServedConnection, PickContext {
+  readonly picksMax = 1;
   private readonly exchange: TcpExchange;
   private readonly downstream: Side;
   private upstream: Side | undefined;
@@ -75,9 +80,23 @@ export class TcpSession implements ServedConnection {
       this.finish('upstream_connection_overflow', responseFlag.upstreamOverflow);
       return;
     }
-    const endpoint = cluster.pick(this.connection.originalDestination);
+    const endpoint = cluster.pick(this);
     if (endpoint === undefined) this.finish('no_healthy_upstream', responseFlag.noHealthyUpstream);
     else this.open(cluster, endpoint);
+  }
+
+  // --- What balancing asks.
+
+  destination(): SocketAddress | undefined {
+    return this.connection.originalDestination;
+  }
+
+  hash(): Word64 | undefined {
+    return this.proxy.config.hashesSourceIp ? hashText(this.connection.remoteAddress) : undefined;
+  }
+
+  avoids(): boolean {
+    return false;
   }
 
   private open(cluster: Cluster, endpoint: Endpoint): void {
