@@ -1,5 +1,5 @@
 // Ring hash: endpoints stand on a ring of hashes, each in many places; a request goes to the first at or behind its own hash. When an
-// endpoint goes, only the requests that were its own move. Envoy's sizes and order (Ketama), so that any Envoy finds the same endpoint.
+// endpoint goes, its requests move, and few others. Envoy's sizes and order (Ketama), so that any Envoy finds the same endpoint.
 import type { Word64 } from '#codec/hash/word64';
 import { xxHash64 } from '#codec/hash/xxhash64';
 import type { LoadBalancerConfig } from '#proxy/config/load-balancer';
