@@ -24,11 +24,8 @@ const policies = [
 const inertOfPolicy: readonly (readonly [field: string, effect: string, unless?: readonly unknown[]])[] = [
   ['tls.mode', 'there are no certificates of the mesh yet: connections to this host fail', ['DISABLE', 'SIMPLE', 'MUTUAL']],
   ['outlierDetection', 'failing endpoints are not ejected'],
-  ['loadBalancer.consistentHash', 'endpoints are chosen by least request instead'],
   ['loadBalancer.localityLbSetting', 'localities are not told apart'],
   ['loadBalancer.zoneAwareLbSetting', 'zones are not told apart'],
-  ['loadBalancer.warmup', 'new endpoints take their full share at once'],
-  ['loadBalancer.warmupDurationSecs', 'new endpoints take their full share at once'],
   ['loadBalancer.backendUtilization', 'endpoints are chosen by least request instead'],
   ['connectionPool.tcp.tcpKeepalive', "the system's keepalive is used"],
   ['connectionPool.http.http2KeepAlive', 'no pings are sent to this host'],

@@ -19,6 +19,7 @@ import { typeUrl } from '#xds/resource-type';
 import { outboundClusterName } from './cluster-name.ts';
 import { loadAssignment } from './endpoint.ts';
 import { httpProtocolOptions, type UpstreamProtocol } from './http-protocol-options.ts';
+import { balancing } from './load-balancer.ts';
 import { adsSource, bytesOf, durationOf } from './message.ts';
 import type { Recipe } from './resource-cache.ts';
 import { type PortPolicy, portPolicy } from './traffic-policy.ts';
@@ -54,6 +55,8 @@ export const clusterRecipe: Recipe<ClusterInput> = {
   build: (input) => bytesOf(Cluster, outboundCluster(input)),
 };
 
+type ClusterPartial = Parameters<typeof Cluster.fromPartial>[0];
+
 function clusterName({ service, port, subset }: ClusterInput): string {
   return outboundClusterName(port.number, subset?.name ?? '', service.hostname);
 }
@@ -63,15 +66,14 @@ export function carriesEndpoints(service: MeshService): boolean {
   return service.resolution === 'dns' || service.resolution === 'dns-round-robin';
 }
 
-function outboundCluster(input: ClusterInput): Partial<Cluster> {
-  const { port, subset, rule, grpcClient, connectTimeoutMs } = input;
+function outboundCluster(input: ClusterInput): ClusterPartial {
+  const { port, subset, rule, connectTimeoutMs } = input;
   const policy = portPolicy(rule, subset, port.number);
   const timeout = policy.connectionPool?.tcp?.connectTimeout;
   return {
     name: clusterName(input),
     ...discovery(input, policy),
     connectTimeout: durationOf((timeout && durationMs(timeout)) || connectTimeoutMs),
-    ...(grpcClient && { lbPolicy: Cluster_LbPolicy.ROUND_ROBIN }),
     ...transport(input, policy),
     circuitBreakers: circuitBreakers(policy),
     typedExtensionProtocolOptions: protocolOptions(input, policy),
@@ -79,25 +81,24 @@ function outboundCluster(input: ClusterInput): Partial<Cluster> {
   };
 }
 
-function discovery(input: ClusterInput, policy: PortPolicy): Partial<Cluster> {
-  const { service, port, subset, endpoints } = input;
+function discovery(input: ClusterInput, policy: PortPolicy): ClusterPartial {
+  const { service, port, subset, endpoints, grpcClient } = input;
   const simple = policy.loadBalancer?.simple;
   const type = (value: Cluster_DiscoveryType) => ({ $case: 'type', value }) as const;
   if (service.resolution === 'passthrough' || simple === 'PASSTHROUGH') {
     return { clusterDiscoveryType: type(Cluster_DiscoveryType.ORIGINAL_DST), lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED };
   }
-  const lbPolicy = balancer(simple);
   const name = clusterName(input);
   if (!carriesEndpoints(service)) {
     return {
       clusterDiscoveryType: type(Cluster_DiscoveryType.EDS),
-      lbPolicy,
+      ...balancing(policy, grpcClient),
       edsClusterConfig: { edsConfig: adsSource(), serviceName: name },
     };
   }
   return {
     clusterDiscoveryType: type(service.resolution === 'dns' ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.LOGICAL_DNS),
-    lbPolicy,
+    ...balancing(policy, grpcClient),
     loadAssignment: loadAssignment({ clusterName: name, port, labels: subset?.labels, endpoints }),
     dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
     dnsRefreshRate: durationOf(60_000),
@@ -109,12 +110,6 @@ function transport(input: ClusterInput, policy: PortPolicy): Partial<Cluster> {
   const applicationProtocols = upstreamProtocol(input, policy.connectionPool) === 'http2' ? ['h2'] : [];
   const transportSocket = clientTransportSocket(policy.tls, { hostname: input.service.hostname, applicationProtocols });
   return transportSocket ? { transportSocket } : {};
-}
-
-/** Istio's default is least request. */
-function balancer(simple: string | undefined): Cluster_LbPolicy {
-  if (simple === 'ROUND_ROBIN') return Cluster_LbPolicy.ROUND_ROBIN;
-  return simple === 'RANDOM' ? Cluster_LbPolicy.RANDOM : Cluster_LbPolicy.LEAST_REQUEST;
 }
 
 /** What is not said has no limit: Istio's default, where Envoy's own would be 1024. */

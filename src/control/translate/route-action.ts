@@ -9,35 +9,37 @@ import {
   RouteAction,
   type WeightedCluster_ClusterWeight,
 } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
+import { type ConsistentHash, hashPolicies } from './hash-policy.ts';
 import { headerLists, hostHeader } from './header-operations.ts';
 import { durationOf } from './message.ts';
 import { retryPolicy, workloadRetryPolicy } from './retry-policy.ts';
 import { regexMatcher } from './route-match.ts';
 import { mirrorPolicies } from './route-mirror.ts';
+import type { SelectedRule } from './selected-rule.ts';
 
 type Action = NonNullable<Route['action']>;
 type ActionPartial = Parameters<typeof RouteAction.fromPartial>[0];
 
-/** `clusters`: of each entry of `rule.route`; `mirrorClusters`: of each mirror; `retries`: of rules that say nothing. */
+/** `retries`: of rules that say nothing. */
 export function ruleAction(
   rule: HttpRoute,
-  clusters: readonly string[],
-  mirrorClusters: readonly string[],
+  { clusters, mirrorClusters, hashes }: Pick<SelectedRule, 'clusters' | 'mirrorClusters' | 'hashes'>,
   retries: HttpRoute['retries'],
 ): Action {
   if (rule.redirect) return { $case: 'redirect', value: redirect(rule.redirect) };
   if (rule.directResponse) return { $case: 'directResponse', value: directResponse(rule.directResponse) };
-  return { $case: 'route', value: forward(rule, clusters, mirrorClusters, retries) };
+  return { $case: 'route', value: { ...forward(rule, clusters, mirrorClusters, retries), hashPolicy: hashPolicies(hashes) } };
 }
 
 /** To a service for which no rule is written: no timeout, the mesh's default retries. */
-export function plainAction(cluster: string, retries: HttpRoute['retries']): Action {
+export function plainAction(cluster: string, hashes: readonly ConsistentHash[], retries: HttpRoute['retries']): Action {
   return {
     $case: 'route',
     value: RouteAction.fromPartial({
       clusterSpecifier: { $case: 'cluster', value: cluster },
       ...limits(undefined),
       retryPolicy: retryPolicy(undefined, retries),
+      hashPolicy: hashPolicies(hashes),
     }),
   };
 }

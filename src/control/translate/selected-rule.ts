@@ -3,7 +3,9 @@
 import type { Destination, HttpMatch, HttpRoute } from '#api/kinds/virtual-service';
 import { selects } from '#control/mesh/service';
 import { type MeshVirtualService, resolveGateway } from '#control/mesh/traffic-resource';
+import type { SidecarScope } from '#control/view/sidecar-scope';
 import { type DestinationContext, destinationCluster } from './destination.ts';
+import { type ConsistentHash, consistentHashes } from './hash-policy.ts';
 import { mirrorsOf } from './route-mirror.ts';
 
 export interface RuleContext extends DestinationContext {
@@ -11,6 +13,7 @@ export interface RuleContext extends DestinationContext {
   gateway: string;
   namespace: string;
   labels: Readonly<Record<string, string>>;
+  scope: SidecarScope;
   /** What `match.port` is compared with. */
   matchPort: number;
 }
@@ -25,6 +28,8 @@ export interface SelectedRule {
   clusters: readonly string[];
   /** Of each mirror. */
   mirrorClusters: readonly string[];
+  /** What requests are hashed by, where `clusters` ask for it. */
+  hashes: readonly ConsistentHash[];
 }
 
 export function selectRules(service: MeshVirtualService, context: RuleContext): SelectedRule[] {
@@ -35,11 +40,13 @@ export function selectRules(service: MeshVirtualService, context: RuleContext): 
     const matches = all.flatMap((match, i) => (holds(match, service, context) ? [i] : []));
     if (all.length > 0 && matches.length === 0) continue;
     const clusterOf = ({ destination }: { destination: Destination }) => destinationCluster(destination, service.namespace, context);
+    const clusters = (rule.route ?? []).map(clusterOf);
     selected.push({
       service,
       index,
       matches,
-      clusters: (rule.route ?? []).map(clusterOf),
+      clusters,
+      hashes: consistentHashes(context.scope, clusters),
       mirrorClusters: mirrorsOf(rule).map(clusterOf),
     });
     // What comes after a rule for every request is never reached.
@@ -53,8 +60,9 @@ export function ruleOf({ service, index }: SelectedRule): HttpRoute {
 }
 
 /** Of everything that a rule's routes are made from. */
-export function ruleKey({ service, index, matches, clusters, mirrorClusters }: SelectedRule): string {
-  return `${service.stamp}:${index}:${matches.join(',')}:${clusters.join(',')}:${mirrorClusters.join(',')}`;
+export function ruleKey({ service, index, matches, clusters, mirrorClusters, hashes }: SelectedRule): string {
+  const hashed = hashes.length > 0 ? JSON.stringify(hashes) : '';
+  return `${service.stamp}:${index}:${matches.join(',')}:${clusters.join(',')}:${mirrorClusters.join(',')}:${hashed}`;
 }
 
 function holds(match: HttpMatch, service: MeshVirtualService, context: RuleContext): boolean {

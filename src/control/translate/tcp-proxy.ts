@@ -8,6 +8,8 @@ import { pack } from './message.ts';
 export interface ClusterWeight {
   name: string;
   weight: number;
+  /** Connections are hashed by the client's address. */
+  hashesSourceIp?: boolean;
 }
 
 /** `clusters`: at least one. */
@@ -18,7 +20,10 @@ export function tcpProxy(statPrefix: string, clusters: readonly ClusterWeight[],
     clusterSpecifier:
       clusters.length === 1 && only
         ? { $case: 'cluster', value: only.name }
-        : { $case: 'weightedClusters', value: { clusters: [...clusters] } },
+        : { $case: 'weightedClusters', value: { clusters: clusters.map(({ name, weight }) => ({ name, weight })) } },
+    ...(clusters.some(({ hashesSourceIp }) => hashesSourceIp) && {
+      hashPolicy: [{ policySpecifier: { $case: 'sourceIp' as const, value: {} } }],
+    }),
     accessLog: accessLogs(accessLog),
   });
   return { name: 'envoy.filters.network.tcp_proxy', configType: { $case: 'typedConfig', value } };

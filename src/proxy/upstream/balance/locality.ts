@@ -1,5 +1,5 @@
 // Traffic among the localities of one priority, by their weights and by how many of their endpoints are fit: Envoy's locality weighted
-// balancing. A locality without a weight gets none.
+// balancing. A locality without a weight gets none, unless none has any: then localities do not count.
 import type { Random } from '#foundation/random';
 import type { Endpoint } from '../endpoint.ts';
 import type { Candidate, Picker } from './picker.ts';
@@ -15,29 +15,27 @@ interface Locality {
 
 type MakePicker = (candidates: readonly Candidate[]) => Picker;
 
-/** First a locality, then an endpoint of it. Undefined when no locality has both a weight and fit endpoints. */
-export function pickerByLocality(
-  fit: readonly Endpoint[],
-  members: readonly Endpoint[],
-  make: MakePicker,
-  random: Random,
-): Picker | undefined {
-  const localities = weighted(fit, members).map(({ weight, fit: own }) => ({
-    weight,
-    picker: make(own.map((endpoint) => ({ endpoint, weight: endpoint.config.weight }))),
-  }));
-  if (localities.length < 2) return localities[0]?.picker;
+/** First a locality, then an endpoint of it. */
+export function pickerByLocality(fit: readonly Endpoint[], members: readonly Endpoint[], make: MakePicker, random: Random): Picker {
+  const localities = weighted(fit, members).map(({ weight, fit: own }) => ({ weight, picker: make(byWeight(own)) }));
+  const [only, second] = localities;
+  if (only === undefined) return make(byWeight(fit));
+  if (second === undefined) return only.picker;
   const schedule = new WeightedSchedule(localities, ({ weight }) => weight, random);
   return { pick: (hash, attempt) => schedule.next().picker.pick(hash, attempt) };
 }
 
 /** A hash must find its endpoint in one step: an endpoint's weight is its share of its locality's. */
-export function hashedByLocality(fit: readonly Endpoint[], members: readonly Endpoint[], make: MakePicker): Picker | undefined {
+export function hashedByLocality(fit: readonly Endpoint[], members: readonly Endpoint[], make: MakePicker): Picker {
   const candidates = weighted(fit, members).flatMap(({ weight, fit: own }) => {
     const sum = own.reduce((total, { config }) => total + config.weight, 0);
     return own.map((endpoint) => ({ endpoint, weight: (weight * endpoint.config.weight) / sum }));
   });
-  return candidates.length === 0 ? undefined : make(candidates);
+  return make(candidates.length === 0 ? byWeight(fit) : candidates);
+}
+
+export function byWeight(endpoints: readonly Endpoint[]): Candidate[] {
+  return endpoints.map((endpoint) => ({ endpoint, weight: endpoint.config.weight }));
 }
 
 function weighted(fit: readonly Endpoint[], members: readonly Endpoint[]): Locality[] {

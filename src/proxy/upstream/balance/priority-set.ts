@@ -6,7 +6,7 @@ import type { Random } from '#foundation/random';
 import type { LoadBalancerConfig, PriorityConfig } from '#proxy/config/load-balancer';
 import type { ClusterStats } from '../cluster-stats.ts';
 import type { Endpoint } from '../endpoint.ts';
-import { hashedByLocality, pickerByLocality } from './locality.ts';
+import { byWeight, hashedByLocality, pickerByLocality } from './locality.ts';
 import { type Candidate, createPicker, isHashed, type Picker } from './picker.ts';
 import { type PriorityLoad, priorityLoads } from './priority-load.ts';
 
@@ -81,7 +81,7 @@ export class PrioritySet {
     const { policy, priorities, random, clock } = this.options;
     if (fit.length === 0) return undefined;
     const make = (candidates: readonly Candidate[]) => createPicker(policy, candidates, random, clock);
-    if (!priorities.localityWeighted) return make(fit.map((endpoint) => ({ endpoint, weight: endpoint.config.weight })));
+    if (!priorities.localityWeighted) return make(byWeight(fit));
     return this.hashed ? hashedByLocality(fit, members, make) : pickerByLocality(fit, members, make, random);
   }
 }
