@@ -63,6 +63,7 @@ function cluster(subset: string): ClusterConfig {
     ],
     loadBalancer: { kind: 'least_request', choices: 2, bias: 1, slowStart: undefined },
     priorities: priorityDefault,
+    outlierDetection: undefined,
     connectTimeoutMs: 10_000,
     protocol: 'http1',
     http2: http2Defaults,

@@ -27,6 +27,7 @@ export function cluster(name: string, ports: readonly number[], changes: Partial
     endpoints: ports.map((port) => endpoint(port)),
     loadBalancer: roundRobinDefault,
     priorities: priorityDefault,
+    outlierDetection: undefined,
     connectTimeoutMs: 2000,
     protocol: 'http1',
     http2: http2Defaults,
@@ -299,6 +300,14 @@ export class Peer {
     for (const socket of this.sockets) socket.destroy();
     await new Promise((resolve) => this.server.close(resolve));
   }
+}
+
+/** Where nobody listens. */
+export async function deadPort(): Promise<number> {
+  const peer = await Peer.listen(() => {});
+  const { port } = peer;
+  await peer.close();
+  return port;
 }
 
 /** An upstream that collects the heads (and small bodies) it gets, one text a request, and answers each with `answer`. */

@@ -8,6 +8,7 @@ import {
   Client,
   closer,
   cluster,
+  deadPort,
   endpoint,
   forward,
   httpConfig,
@@ -44,14 +45,6 @@ async function start({ clusters = [], routes, clock, config, proxy: options, dir
   const port = await proxy.listen(httpListener(httpConfig(table, config), direction && { direction }));
   const client = open.add(await Client.connect(port));
   return { proxy, port, client };
-}
-
-/** A port that nobody listens on. */
-async function deadPort(): Promise<number> {
-  const peer = await Peer.listen(() => {});
-  const { port } = peer;
-  await peer.close();
-  return port;
 }
 
 /** An upstream that takes connections and never answers. */

@@ -21,6 +21,7 @@ import { loadAssignment } from './endpoint.ts';
 import { httpProtocolOptions, type UpstreamProtocol } from './http-protocol-options.ts';
 import { balancing } from './load-balancer.ts';
 import { adsSource, bytesOf, durationOf } from './message.ts';
+import { outlierDetection } from './outlier-detection.ts';
 import type { Recipe } from './resource-cache.ts';
 import { type PortPolicy, portPolicy } from './traffic-policy.ts';
 import { clientTransportSocket } from './transport-socket.ts';
@@ -70,12 +71,14 @@ function outboundCluster(input: ClusterInput): ClusterPartial {
   const { port, subset, rule, connectTimeoutMs } = input;
   const policy = portPolicy(rule, subset, port.number);
   const timeout = policy.connectionPool?.tcp?.connectTimeout;
+  const outliers = outlierDetection(policy.outlierDetection);
   return {
     name: clusterName(input),
     ...discovery(input, policy),
     connectTimeout: durationOf((timeout && durationMs(timeout)) || connectTimeoutMs),
     ...transport(input, policy),
     circuitBreakers: circuitBreakers(policy),
+    ...(outliers && { outlierDetection: outliers }),
     typedExtensionProtocolOptions: protocolOptions(input, policy),
     metadata: Metadata.fromPartial({ filterMetadata: { istio: istioMetadata(input) } }),
   };

@@ -34,7 +34,10 @@ export function describeClusters(clusters: Iterable<Cluster>): object {
           value: String(value),
           type: key.endsWith('_active') ? 'GAUGE' : 'COUNTER',
         })),
-        health_status: { eds_health_status: endpoint.config.health.toUpperCase() },
+        health_status: {
+          eds_health_status: endpoint.config.health.toUpperCase(),
+          ...(endpoint.monitor?.ejected && { failed_outlier_check: true }),
+        },
         weight: endpoint.config.weight,
         priority: endpoint.config.priority,
       })),
@@ -43,8 +46,12 @@ export function describeClusters(clusters: Iterable<Cluster>): object {
 }
 
 /** Envoy's words, each after a slash. */
-function healthFlags({ config }: Endpoint): string {
-  const flags = [config.health === 'unhealthy' && '/failed_eds_health', config.health === 'degraded' && '/degraded_eds_health'];
+function healthFlags({ config, monitor }: Endpoint): string {
+  const flags = [
+    monitor?.ejected && '/failed_outlier_check',
+    config.health === 'unhealthy' && '/failed_eds_health',
+    config.health === 'degraded' && '/degraded_eds_health',
+  ];
   return flags.filter(Boolean).join('') || 'healthy';
 }
 

@@ -1,6 +1,7 @@
 // Clusters and endpoints as the data plane runs them: decoded from Envoy's Cluster and ClusterLoadAssignment.
 import type { Http2Options } from '#proxy/config/http2-options';
 import type { LoadBalancerConfig, PriorityConfig } from '#proxy/config/load-balancer';
+import type { OutlierDetectionConfig } from '#proxy/config/outlier-detection';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import type { UpstreamTlsConfig } from '#proxy/config/tls';
 
@@ -16,6 +17,8 @@ export interface ClusterConfig {
   endpoints: readonly EndpointConfig[];
   loadBalancer: LoadBalancerConfig;
   priorities: PriorityConfig;
+  /** Undefined: nobody is taken out for failing. */
+  outlierDetection: OutlierDetectionConfig | undefined;
   connectTimeoutMs: number;
   /** What is spoken to the endpoints; `downstream`: what the request came by. */
   protocol: 'http1' | 'http2' | 'downstream';

@@ -14,6 +14,7 @@ import { decodeLoadBalancer, decodePriorities } from './decode-load-balancer.ts'
 import { decodeUpstreamTls } from './decode-tls.ts';
 import { type Findings, milliseconds } from './findings.ts';
 import { decodeHttp2Options } from './http2-options.ts';
+import { decodeOutlierDetection } from './outlier-detection.ts';
 
 /** Of an endpoint's priority: Envoy's bound. */
 const priorityMax = 128;
@@ -31,6 +32,7 @@ export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConf
     endpoints: cluster.loadAssignment === undefined ? [] : decodeEndpoints(cluster.loadAssignment, findings),
     loadBalancer: decodeLoadBalancer(cluster, findings),
     priorities: decodePriorities(cluster, findings),
+    outlierDetection: decodeOutlierDetection(cluster.outlierDetection, findings),
     connectTimeoutMs: milliseconds(cluster.connectTimeout, 5_000),
     circuitBreaker: {
       connectionsMax: threshold?.maxConnections ?? thresholdDefault,

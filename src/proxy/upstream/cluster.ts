@@ -7,6 +7,8 @@ import { isHashed } from './balance/picker.ts';
 import { PrioritySet } from './balance/priority-set.ts';
 import { ClusterStats } from './cluster-stats.ts';
 import { Endpoint } from './endpoint.ts';
+import { OutlierDetector } from './outlier/outlier-detector.ts';
+import type { OutlierStats } from './outlier/outlier-stats.ts';
 import { ClusterTls } from './tls-client.ts';
 import type { UpstreamContext, UpstreamOptions } from './upstream-context.ts';
 
@@ -23,6 +25,7 @@ export class Cluster {
   /** By address, as xDS says it. */
   private readonly endpoints = new Map<string, Endpoint>();
   private balance: PrioritySet;
+  private outliers: OutlierDetector | undefined;
 
   constructor(
     options: UpstreamOptions,
@@ -31,6 +34,7 @@ export class Cluster {
     this.tls = new ClusterTls(config, options);
     this.context = { ...options, config, stats: this.stats, http2Stats: this.http2Stats, tlsFor: (endpoint) => this.tls.for(endpoint) };
     this.balance = this.balanced();
+    this.detectOutliers();
   }
 
   get name(): string {
@@ -44,8 +48,14 @@ export class Cluster {
   update(config: ClusterConfig): void {
     this.config = config;
     this.context.config = config;
-    this.balance = this.balanced();
     this.tls = new ClusterTls(config, this.context);
+    this.detectOutliers();
+    this.refresh();
+  }
+
+  /** Undefined while nobody looks for outliers. */
+  get outlierStats(): OutlierStats | undefined {
+    return this.outliers?.stats;
   }
 
   /** Those that stay keep their connections and counters; those that are gone finish what they have. */
@@ -55,7 +65,7 @@ export class Cluster {
       const name = formatAddress(config.address);
       const known = this.endpoints.get(name);
       if (known !== undefined) known.config = config;
-      else this.endpoints.set(name, new Endpoint(this.context, config));
+      else this.addEndpoint(name, config);
       gone.delete(name);
     }
     for (const name of gone) this.removeEndpoint(name);
@@ -81,16 +91,41 @@ export class Cluster {
   }
 
   drain(): void {
+    this.outliers?.close();
     for (const endpoint of this.endpoints.values()) endpoint.drain();
   }
 
   close(): void {
+    this.outliers?.close();
     for (const endpoint of this.endpoints.values()) endpoint.close();
   }
 
+  private addEndpoint(name: string, config: EndpointConfig): Endpoint {
+    const endpoint = new Endpoint(this.context, config);
+    endpoint.monitor = this.outliers?.watch();
+    this.endpoints.set(name, endpoint);
+    return endpoint;
+  }
+
   private removeEndpoint(name: string): void {
-    this.endpoints.get(name)?.drain();
+    const endpoint = this.endpoints.get(name)!;
+    endpoint.drain();
+    if (endpoint.monitor !== undefined) this.outliers?.forget(endpoint.monitor);
     this.endpoints.delete(name);
+  }
+
+  /** What was found out stays when the way of looking for it changes. */
+  private detectOutliers(): void {
+    const { outlierDetection } = this.config;
+    if (outlierDetection !== undefined && this.outliers !== undefined) {
+      this.outliers.config = outlierDetection;
+      return;
+    }
+    if ((outlierDetection === undefined) === (this.outliers === undefined)) return;
+    this.outliers?.close();
+    const { clock, random } = this.context;
+    this.outliers = outlierDetection && new OutlierDetector(outlierDetection, { clock, random, onChange: () => this.refresh() });
+    for (const endpoint of this.endpoints.values()) endpoint.monitor = this.outliers?.watch();
   }
 
   private refresh(): void {
@@ -116,7 +151,7 @@ export class Cluster {
     if (endpoint === undefined) {
       // The oldest goes; its connections finish what they have.
       if (this.endpoints.size >= destinationsMax) this.removeEndpoint(this.endpoints.keys().next().value!);
-      endpoint = new Endpoint(this.context, {
+      endpoint = this.addEndpoint(name, {
         address,
         weight: 1,
         priority: 0,
@@ -126,7 +161,6 @@ export class Cluster {
         workload: '',
         transportLabels: {},
       });
-      this.endpoints.set(name, endpoint);
       this.stats.membership_total = this.endpoints.size;
       this.stats.membership_healthy = this.endpoints.size;
     }

@@ -5,6 +5,7 @@ import { EndpointStats } from './cluster-stats.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import type { HttpPool } from './http-pool.ts';
 import { Http2Pool } from './http2-pool.ts';
+import type { HostMonitor } from './outlier/host-monitor.ts';
 import type { UpstreamContext } from './upstream-context.ts';
 
 export class Endpoint {
@@ -17,6 +18,8 @@ export class Endpoint {
   readonly target: SocketAddress;
   /** No longer in its cluster: its connections finish what they have, and end. */
   removed = false;
+  /** There when the cluster detects outliers: is told how every try went. */
+  monitor: HostMonitor | undefined;
   /** When it last became available: slow start counts from there. */
   availableSinceMs: number;
 
@@ -31,7 +34,7 @@ export class Endpoint {
 
   /** What balancing goes by: the worst that anybody says of it. */
   get health(): EndpointHealth {
-    return this.config.health;
+    return this.monitor?.ejected ? 'unhealthy' : this.config.health;
   }
 
   /** The connections that speak what the cluster wants, or what the request itself came by. */

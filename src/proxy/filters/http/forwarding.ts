@@ -2,6 +2,7 @@
 // client is told when all fails. The response passes through to the stream. Made by router.ts.
 import type { Word64 } from '#codec/hash/word64';
 import type { SocketAddress } from '#proxy/config/socket-address';
+import { httpStatusOf } from '#proxy/http/grpc';
 import type { FieldList, ResponseHead } from '#proxy/http/head';
 import { localReset, overflow, type ResetReason, type ResponsePort } from '#proxy/http/port';
 import type { HttpStream, Pending } from '#proxy/http/stream';
@@ -210,6 +211,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     cluster.stats.countResponse(head.status);
     if (head.status >= 500) endpoint!.stats.rq_error++;
     else endpoint!.stats.rq_success++;
+    this.judge(head.status, head.header('grpc-status'), fin);
     if (this.policy !== undefined && retriesStatus(this.policy, head)) {
       const decision = this.decideRetry();
       if (decision.kind === 'retry') {
@@ -238,6 +240,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
   }
 
   trailers(trailers: FieldList): void {
+    if (this.stream.requestProtocol === 'grpc') this.judge(200, trailers.find(([name]) => name === 'grpc-status')?.[1], true);
     this.endResponse();
     this.stream.respondTrailers(trailers);
   }
@@ -255,6 +258,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     if (stream.responseStarted) {
       const { flags, word } = describeReset(reason);
       stream.flags |= flags;
+      this.endpoint!.monitor?.failed(503);
       stream.breakOff(`upstream_reset_after_response_started{${word}}`);
       return;
     }
@@ -265,6 +269,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
       this.try();
       return;
     }
+    this.endpoint!.monitor?.failed(503);
     this.fail(reason, sent);
   }
 
@@ -274,6 +279,14 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
 
   flush(): void {
     this.stream.downstream.flush();
+  }
+
+  /** Tells outlier detection. A gRPC call is judged by its status, which may come with the trailers. */
+  private judge(status: number, grpcStatus: string | undefined, fin: boolean): void {
+    const { monitor } = this.endpoint!;
+    if (monitor === undefined) return;
+    if (this.stream.requestProtocol !== 'grpc' || status !== 200) monitor.answered(status);
+    else if (grpcStatus !== undefined || fin) monitor.answered(httpStatusOf(grpcStatus ?? '0'));
   }
 
   /** When the request has not ended either, the stream's end will take the connection down. */
@@ -323,6 +336,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
   private onTryTimeout(): void {
     this.cluster.stats.upstream_rq_per_try_timeout++;
     this.endpoint!.stats.rq_timeout++;
+    this.endpoint!.monitor?.failed(504);
     if (this.policy !== undefined && retriesReset(this.policy, localReset, true)) {
       const decision = this.decideRetry();
       if (decision.kind === 'retry') {
@@ -339,6 +353,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     if (details === 'response_timeout') {
       this.cluster.stats.upstream_rq_timeout++;
       this.endpoint!.stats.rq_timeout++;
+      this.endpoint!.monitor?.failed(504);
     }
     stream.reply({ status: 504, flags: responseFlag.upstreamRequestTimeout, details, body: 'upstream request timeout' });
   }

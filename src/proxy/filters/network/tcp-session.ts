@@ -131,6 +131,7 @@ export class TcpSession implements ServedConnection, PickContext {
   private onConnect(side: Side): void {
     const { socket } = side;
     this.connected = true;
+    this.endpoint!.monitor?.connected();
     this.exchange.upstreamLocal = `${socket.localAddress}:${socket.localPort}`;
     this.proxy.runtime.timers.cancel(this.timeout);
     this.downstream.socket.resume();
@@ -147,6 +148,7 @@ export class TcpSession implements ServedConnection, PickContext {
     cluster!.stats.upstream_cx_connect_fail++;
     endpoint!.stats.cx_connect_fail++;
     if (this.ended) return;
+    endpoint!.monitor?.failed(503);
     if (this.exchange.attempts < this.proxy.config.maxConnectAttempts) {
       this.connect();
       return;
