@@ -24,7 +24,6 @@ const policies = [
 const inertOfPolicy: readonly (readonly [field: string, effect: string, unless?: readonly unknown[]])[] = [
   ['tls.mode', 'there are no certificates of the mesh yet: connections to this host fail', ['DISABLE', 'SIMPLE', 'MUTUAL']],
   ['outlierDetection.outlierDetectionHttpErrorCodes', 'answers of 500 and above count as failures, and no others'],
-  ['loadBalancer.localityLbSetting', 'localities are not told apart'],
   ['loadBalancer.zoneAwareLbSetting', 'zones are not told apart'],
   ['loadBalancer.backendUtilization', 'endpoints are chosen by least request instead'],
   ['connectionPool.tcp.tcpKeepalive', "the system's keepalive is used"],

@@ -20,6 +20,7 @@ import { outboundClusterName } from './cluster-name.ts';
 import { loadAssignment } from './endpoint.ts';
 import { httpProtocolOptions, type UpstreamProtocol } from './http-protocol-options.ts';
 import { balancing } from './load-balancer.ts';
+import type { LocalityBalance } from './locality-balance.ts';
 import { adsSource, bytesOf, durationOf } from './message.ts';
 import { outlierDetection } from './outlier-detection.ts';
 import type { Recipe } from './resource-cache.ts';
@@ -33,6 +34,8 @@ export interface ClusterInput {
   rule: MergedDestinationRule | undefined;
   /** Only for clusters that carry their endpoints themselves. */
   endpoints: MeshEndpoints | undefined;
+  /** Of those. */
+  balance: LocalityBalance | undefined;
   /** For a gRPC client, which balances by round robin or a ring. */
   grpcClient: boolean;
   connectTimeoutMs: number;
@@ -49,6 +52,7 @@ export const clusterRecipe: Recipe<ClusterInput> = {
       input.service.stamp,
       input.rule?.key ?? '',
       input.endpoints?.stamp ?? '',
+      JSON.stringify(input.balance),
       input.grpcClient,
       input.connectTimeoutMs,
       input.h2Upgrade,
@@ -85,7 +89,7 @@ function outboundCluster(input: ClusterInput): ClusterPartial {
 }
 
 function discovery(input: ClusterInput, policy: PortPolicy): ClusterPartial {
-  const { service, port, subset, endpoints, grpcClient } = input;
+  const { service, port, subset, endpoints, balance, grpcClient } = input;
   const simple = policy.loadBalancer?.simple;
   const type = (value: Cluster_DiscoveryType) => ({ $case: 'type', value }) as const;
   if (service.resolution === 'passthrough' || simple === 'PASSTHROUGH') {
@@ -102,7 +106,7 @@ function discovery(input: ClusterInput, policy: PortPolicy): ClusterPartial {
   return {
     clusterDiscoveryType: type(service.resolution === 'dns' ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.LOGICAL_DNS),
     ...balancing(policy, grpcClient),
-    loadAssignment: loadAssignment({ clusterName: name, port, labels: subset?.labels, endpoints }),
+    loadAssignment: loadAssignment({ clusterName: name, port, labels: subset?.labels, endpoints, balance }),
     dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
     dnsRefreshRate: durationOf(60_000),
     respectDnsTtl: true,

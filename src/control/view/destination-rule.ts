@@ -19,12 +19,15 @@ export class DestinationRules {
   /** namespace -> host -> rules, oldest first */
   private readonly byNamespace = new Map<string, Map<string, MeshDestinationRule[]>>();
   private readonly merged = new Map<string, MergedDestinationRule>();
+  /** Some rule compares the client's labels with those of endpoints. */
+  readonly byClientLabels: boolean;
 
   constructor(
     private readonly snapshot: MeshSnapshot,
     private readonly clientNamespace: string,
     clientLabels: Readonly<Record<string, string>>,
   ) {
+    this.byClientLabels = [...snapshot.destinationRules.values()].some(({ object: { spec } }) => comparesLabels(spec));
     for (const rule of [...snapshot.destinationRules.values()].sort(compareAge)) {
       const selector = rule.object.spec.workloadSelector?.matchLabels;
       if (selector && (rule.namespace !== clientNamespace || !selects(selector, clientLabels))) continue;
@@ -67,6 +70,13 @@ export class DestinationRules {
     }
     return merged;
   }
+}
+
+/** `failoverPriority`, at any level. */
+function comparesLabels({ trafficPolicy, subsets = [] }: MeshDestinationRule['object']['spec']): boolean {
+  return [trafficPolicy, ...subsets.map((subset) => subset.trafficPolicy)]
+    .flatMap((policy) => [policy, ...(policy?.portLevelSettings ?? [])])
+    .some((policy) => policy?.loadBalancer?.localityLbSetting?.failoverPriority?.length);
 }
 
 function mostSpecific(hosts: ReadonlyMap<string, unknown>, hostname: string): string | undefined {
