@@ -70,6 +70,8 @@ function cluster(subset: string): ClusterConfig {
     circuitBreaker: { connectionsMax: 4096, pendingRequestsMax: 4096, requestsMax: 4096, retriesMax: 3 },
     idleTimeoutMs: 3_600_000,
     maxRequestsPerConnection: 0,
+    connectionMsMax: 0,
+    keepaliveMs: undefined,
     bindAddress: undefined,
     bufferBytesMax: 1_048_576,
     tlsMatches: [],

@@ -11,6 +11,7 @@ import { decodeCluster } from '#proxy/config/decode-cluster';
 import { decodeListener } from '#proxy/config/decode-listener';
 import { decodeRouteTable } from '#proxy/config/decode-route';
 import { decoding } from '#proxy/config/findings';
+import { http2Defaults } from '#proxy/config/http2-options';
 import type { ForwardAction } from '#proxy/route/route';
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
 import { serviceYaml, snapshotOf, testProxy } from './fixture.ts';
@@ -23,7 +24,7 @@ function meshWith(yaml: string) {
     serviceYaml('reviews', { pods: { '10.1.0.1': 'v1', '10.1.0.2': 'v2' } }),
     serviceYaml('db', { port: 5432, portName: 'tcp', clusterIP: '10.96.0.5', pods: { '10.1.0.3': 'v1' } }),
   ];
-  const view = new ViewFactory(snapshotOf([...services, yaml].join('\n---\n'))).view(testProxy(client));
+  const view = new ViewFactory(snapshotOf([...services, yaml].join('\n---\n'))).view(testProxy(client, { LABELS: { app: 'client' } }));
   const translator = new Translator(new ResourceCache());
   const one = (type: TypeUrl, name: string) => {
     const resource = translator.translate(view, type, { wildcard: false, names: new Set([name]) }).get(name);
@@ -54,6 +55,13 @@ function ruleFor(host: string, policy: string, more = ''): string {
 }
 
 const reviews = 'outbound|9080||reviews.default.svc.cluster.local';
+
+const unlimited = {
+  connectionsMax: 4_294_967_295,
+  pendingRequestsMax: 4_294_967_295,
+  requestsMax: 4_294_967_295,
+  retriesMax: 4_294_967_295,
+};
 
 const slowStart = { windowMs: 60_000, aggression: 1, weightMin: 0.1 };
 
@@ -88,6 +96,33 @@ describe('a policy for a host becomes the configuration of its cluster', () => {
     ['{}', { priorities: { panicThreshold: 50, localityWeighted: true } }],
     ['{outlierDetection: {}}', { priorities: { panicThreshold: 0, localityWeighted: true } }],
     ['{outlierDetection: {minHealthPercent: 30}}', { priorities: { panicThreshold: 30, localityWeighted: true } }],
+    [
+      '{connectionPool: {tcp: {maxConnections: 7, connectTimeout: 3s, maxConnectionDuration: 90s, tcpKeepalive: {time: 60s, probes: 3}}}}',
+      {
+        circuitBreaker: { ...unlimited, connectionsMax: 7 },
+        connectTimeoutMs: 3000,
+        connectionMsMax: 90_000,
+        keepaliveMs: 60_000,
+      },
+    ],
+    [
+      '{connectionPool: {http: {http1MaxPendingRequests: 5, http2MaxRequests: 6, maxRequestsPerConnection: 8, maxRetries: 9, idleTimeout: 4s}}}',
+      {
+        circuitBreaker: { ...unlimited, pendingRequestsMax: 5, requestsMax: 6, retriesMax: 9 },
+        maxRequestsPerConnection: 8,
+        idleTimeoutMs: 4000,
+      },
+    ],
+    [
+      '{connectionPool: {http: {h2UpgradePolicy: UPGRADE, maxConcurrentStreams: 11, http2KeepAlive: {interval: 10s, timeout: 2s}}}}',
+      { protocol: 'http2', http2: { ...http2Defaults, concurrentStreamsMax: 11, keepaliveIntervalMs: 10_000, keepaliveTimeoutMs: 2000 } },
+    ],
+    ['{connectionPool: {http: {useClientProtocol: true}}}', { protocol: 'downstream' }],
+    [
+      '{retryBudget: {percent: 30, minRetryConcurrency: 2}}',
+      { circuitBreaker: { ...unlimited, retryBudget: { percent: 30, retriesMin: 2 } } },
+    ],
+    ['{retryBudget: {}}', { circuitBreaker: { ...unlimited, retryBudget: { percent: 20, retriesMin: 3 } } }],
     ['{loadBalancer: {localityLbSetting: {enabled: false}}}', { priorities: { panicThreshold: 50, localityWeighted: false } }],
   ])('%s', (policy, config) => {
     expect(meshWith(ruleFor('reviews', policy)).cluster(reviews)).toMatchObject(config);
@@ -127,6 +162,12 @@ describe('consistent hashing becomes hash policies of the routes', () => {
     expect(routeOf(`${rule}\n---\n${service('')}`)).toEqual([]);
   });
 
+  test('connection limits of a TCP service are those of its connections', () => {
+    const pool = '{connectionPool: {tcp: {idleTimeout: 30s, maxConnectionDuration: 60s}}}';
+    const filter = meshWith(ruleFor('db', pool)).listener('10.96.0.5_5432').filterChains[0]?.filters[0];
+    expect(filter).toMatchObject({ kind: 'tcp_proxy', tcp: { idleTimeoutMs: 30_000, connectionMsMax: 60_000 } });
+  });
+
   test('of a TCP service, by the source address alone', () => {
     const hashes = (hash: string) => {
       const { filterChains } = meshWith(ruleFor('db', `{loadBalancer: {consistentHash: {${hash}}}}`)).listener('10.96.0.5_5432');
@@ -135,5 +176,77 @@ describe('consistent hashing becomes hash policies of the routes', () => {
     };
     expect(hashes('useSourceIp: true')).toBe(true);
     expect(hashes('httpHeaderName: user')).toBe(false);
+  });
+});
+
+describe('which rule holds', () => {
+  const rule = (name: string, spec: string, namespace = 'default') =>
+    `apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: ${name}, namespace: ${namespace}, creationTimestamp: "2026-01-0${name.length}T00:00:00Z"}\nspec: ${spec}`;
+  const host = 'reviews.default.svc.cluster.local';
+  const limit = (connections: number) => `trafficPolicy: {connectionPool: {tcp: {maxConnections: ${connections}}}}`;
+
+  test.each<[what: string, rules: string[], connectionsMax: number]>([
+    ['the older of two for the same host', [rule('b', `{host: reviews, ${limit(1)}}`), rule('aa', `{host: reviews, ${limit(2)}}`)], 1],
+    [
+      'the whole host before a wildcard',
+      [rule('a', `{host: "*.default.svc.cluster.local", ${limit(1)}}`), rule('bb', `{host: reviews, ${limit(2)}}`)],
+      2,
+    ],
+    ['a wildcard where there is nothing else', [rule('a', `{host: "*.svc.cluster.local", ${limit(1)}}`)], 1],
+    [
+      'the namespace before the root namespace',
+      [rule('a', `{host: ${host}, ${limit(1)}}`, 'istio-system'), rule('bb', `{host: reviews, ${limit(2)}}`)],
+      2,
+    ],
+    ['the root namespace for all', [rule('a', `{host: ${host}, ${limit(1)}}`, 'istio-system')], 1],
+    ['not one of another namespace', [rule('a', `{host: ${host}, ${limit(1)}}`, 'elsewhere')], 4_294_967_295],
+    ['not one that is not exported here', [rule('a', `{host: ${host}, exportTo: [.], ${limit(1)}}`, 'istio-system')], 4_294_967_295],
+    [
+      'one for the labels of the client before those for all',
+      [
+        rule('a', `{host: reviews, ${limit(1)}}`),
+        rule('bb', `{host: reviews, workloadSelector: {matchLabels: {app: client}}, ${limit(2)}}`),
+      ],
+      2,
+    ],
+    [
+      'not one for the labels of others',
+      [
+        rule('a', `{host: reviews, workloadSelector: {matchLabels: {app: other}}, ${limit(1)}}`),
+        rule('bb', `{host: reviews, ${limit(2)}}`),
+      ],
+      2,
+    ],
+    [
+      'a port before the host',
+      [
+        rule(
+          'a',
+          `{host: reviews, trafficPolicy: {connectionPool: {tcp: {maxConnections: 1}}, portLevelSettings: [{port: {number: 9080}, connectionPool: {tcp: {maxConnections: 2}}}]}}`,
+        ),
+      ],
+      2,
+    ],
+    [
+      'not what is said of another port',
+      [
+        rule(
+          'a',
+          `{host: reviews, trafficPolicy: {connectionPool: {tcp: {maxConnections: 1}}, portLevelSettings: [{port: {number: 1}, connectionPool: {tcp: {maxConnections: 2}}}]}}`,
+        ),
+      ],
+      1,
+    ],
+  ])('%s', (_, rules, connectionsMax) => {
+    expect(meshWith(rules.join('\n---\n')).cluster(reviews).circuitBreaker.connectionsMax).toBe(connectionsMax);
+  });
+
+  test('a subset takes from its rule what it does not say itself', () => {
+    const subsets = 'subsets: [{name: v1, labels: {version: v1}, trafficPolicy: {loadBalancer: {simple: RANDOM}}}]';
+    const mesh = meshWith(rule('a', `{host: reviews, ${limit(5)}, ${subsets}}`));
+    expect(mesh.cluster('outbound|9080|v1|reviews.default.svc.cluster.local')).toMatchObject({
+      loadBalancer: { kind: 'random' },
+      circuitBreaker: { connectionsMax: 5 },
+    });
   });
 });

@@ -34,6 +34,8 @@ export function cluster(name: string, ports: readonly number[], changes: Partial
     circuitBreaker: { connectionsMax: 1024, pendingRequestsMax: 1024, requestsMax: 1024, retriesMax: 3 },
     idleTimeoutMs: 3_600_000,
     maxRequestsPerConnection: 0,
+    connectionMsMax: 0,
+    keepaliveMs: undefined,
     bindAddress: undefined,
     bufferBytesMax: 1_048_576,
     tlsMatches: [],
@@ -169,7 +171,15 @@ export function tcpListener(
     [
       {
         kind: 'tcp_proxy',
-        tcp: { statPrefix: 'tcp', idleTimeoutMs: 0, maxConnectAttempts: 1, hashesSourceIp: false, accessLogs: [], ...tcp },
+        tcp: {
+          statPrefix: 'tcp',
+          idleTimeoutMs: 0,
+          connectionMsMax: 0,
+          maxConnectAttempts: 1,
+          hashesSourceIp: false,
+          accessLogs: [],
+          ...tcp,
+        },
       },
     ],
     changes,

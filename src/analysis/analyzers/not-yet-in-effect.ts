@@ -26,11 +26,8 @@ const inertOfPolicy: readonly (readonly [field: string, effect: string, unless?:
   ['outlierDetection.outlierDetectionHttpErrorCodes', 'answers of 500 and above count as failures, and no others'],
   ['loadBalancer.zoneAwareLbSetting', 'zones are not told apart'],
   ['loadBalancer.backendUtilization', 'endpoints are chosen by least request instead'],
-  ['connectionPool.tcp.tcpKeepalive', "the system's keepalive is used"],
-  ['connectionPool.http.http2KeepAlive', 'no pings are sent to this host'],
   ['tunnel', 'connections are made directly'],
   ['proxyProtocol', 'no PROXY header is sent'],
-  ['retryBudget', 'retries are bounded by connectionPool.http.maxRetries alone'],
 ];
 
 const table: readonly Inert[] = [
@@ -42,7 +39,6 @@ const table: readonly Inert[] = [
       ...(unless && { unless }),
     })),
   ),
-  { kind: 'DestinationRule', field: 'spec.workloadSelector', effect: 'the rule applies to all clients that see it' },
   { kind: 'VirtualService', field: 'spec.http.*.mirror', effect: 'no copy of the requests is sent' },
   { kind: 'VirtualService', field: 'spec.http.*.mirrors', effect: 'no copy of the requests is sent' },
   { kind: 'VirtualService', field: 'spec.http.*.corsPolicy', effect: 'no CORS headers are sent' },

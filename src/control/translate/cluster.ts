@@ -2,7 +2,6 @@
 
 import { durationMs } from '#api/duration';
 import type { Subset } from '#api/kinds/destination-rule';
-import type { CircuitBreakers } from '#codec/protobuf/generated/envoy/config/cluster/v3/circuit_breaker';
 import {
   Cluster,
   Cluster_DiscoveryType,
@@ -10,15 +9,15 @@ import {
   Cluster_LbPolicy,
 } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
 import { Metadata } from '#codec/protobuf/generated/envoy/config/core/v3/base';
-import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
 import type { MeshEndpoints } from '#control/mesh/endpoint';
 import { isHttp, isHttp2 } from '#control/mesh/protocol';
 import type { MeshPort, MeshService } from '#control/mesh/service';
 import type { MergedDestinationRule } from '#control/view/destination-rule';
 import { typeUrl } from '#xds/resource-type';
 import { outboundClusterName } from './cluster-name.ts';
+import { circuitBreakers, connectionOptions, protocolOptions } from './connection-pool.ts';
 import { loadAssignment } from './endpoint.ts';
-import { httpProtocolOptions, type UpstreamProtocol } from './http-protocol-options.ts';
+import type { UpstreamProtocol } from './http-protocol-options.ts';
 import { balancing } from './load-balancer.ts';
 import type { LocalityBalance } from './locality-balance.ts';
 import { adsSource, bytesOf, durationOf } from './message.ts';
@@ -83,7 +82,8 @@ function outboundCluster(input: ClusterInput): ClusterPartial {
     ...transport(input, policy),
     circuitBreakers: circuitBreakers(policy),
     ...(outliers && { outlierDetection: outliers }),
-    typedExtensionProtocolOptions: protocolOptions(input, policy),
+    ...connectionOptions(policy.connectionPool ?? {}),
+    typedExtensionProtocolOptions: protocolOptions(upstreamProtocol(input, policy.connectionPool), policy.connectionPool ?? {}),
     metadata: Metadata.fromPartial({ filterMetadata: { istio: istioMetadata(input) } }),
   };
 }
@@ -117,34 +117,6 @@ function transport(input: ClusterInput, policy: PortPolicy): Partial<Cluster> {
   const applicationProtocols = upstreamProtocol(input, policy.connectionPool) === 'http2' ? ['h2'] : [];
   const transportSocket = clientTransportSocket(policy.tls, { hostname: input.service.hostname, applicationProtocols });
   return transportSocket ? { transportSocket } : {};
-}
-
-/** What is not said has no limit: Istio's default, where Envoy's own would be 1024. */
-export function circuitBreakers({ connectionPool }: Pick<PortPolicy, 'connectionPool'>): CircuitBreakers {
-  const unlimited = 4_294_967_295;
-  const { tcp, http } = connectionPool ?? {};
-  const threshold = {
-    priority: 0,
-    maxConnections: tcp?.maxConnections || unlimited,
-    maxPendingRequests: http?.http1MaxPendingRequests || unlimited,
-    maxRequests: http?.http2MaxRequests || unlimited,
-    maxRetries: http?.maxRetries || unlimited,
-    retryBudget: undefined,
-    trackRemaining: true,
-    maxConnectionPools: undefined,
-  };
-  return { thresholds: [threshold], perHostThresholds: [] };
-}
-
-function protocolOptions(input: ClusterInput, { connectionPool }: PortPolicy): Record<string, Any> {
-  const { idleTimeout, maxRequestsPerConnection } = connectionPool?.http ?? {};
-  const upstream = upstreamProtocol(input, connectionPool);
-  if (upstream === 'http1' && !idleTimeout && !maxRequestsPerConnection) return {};
-  const idleMs = idleTimeout === undefined ? undefined : durationMs(idleTimeout);
-  return httpProtocolOptions(upstream, {
-    ...(idleMs !== undefined && { idleTimeout: durationOf(idleMs) }),
-    ...(maxRequestsPerConnection && { maxRequestsPerConnection }),
-  });
 }
 
 /** The client's own where the rule keeps it or the port does not say; else HTTP/2 where the port says so, or plain HTTP is upgraded to it. */

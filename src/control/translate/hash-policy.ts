@@ -4,25 +4,14 @@ import { durationMs } from '#api/duration';
 import type { TrafficPolicy } from '#api/kinds/destination-rule';
 import { RouteAction_HashPolicy as HashPolicy } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import type { SidecarScope } from '#control/view/sidecar-scope';
-import { parseOutboundClusterName } from './cluster-name.ts';
+import { clusterPolicy } from './cluster-policy.ts';
 import { durationOf } from './message.ts';
-import { portPolicy } from './traffic-policy.ts';
 
 export type ConsistentHash = NonNullable<NonNullable<TrafficPolicy['loadBalancer']>['consistentHash']>;
 
-/** Of the rule that holds for a cluster in this scope; undefined where it balances otherwise. */
-export function consistentHashOf(scope: SidecarScope, cluster: string): ConsistentHash | undefined {
-  const parsed = parseOutboundClusterName(cluster);
-  const service = parsed && scope.serviceByHost.get(parsed.host);
-  const rule = service && scope.destinationRules.for(service);
-  if (!parsed || !rule) return undefined;
-  const subset = rule.subsets.find(({ name }) => name === parsed.subset);
-  return portPolicy(rule, subset, parsed.port).loadBalancer?.consistentHash;
-}
-
 /** Of several clusters, in their order; the same hash comes once. */
 export function consistentHashes(scope: SidecarScope, clusters: readonly string[]): ConsistentHash[] {
-  const hashes = clusters.flatMap((cluster) => consistentHashOf(scope, cluster) ?? []);
+  const hashes = clusters.flatMap((cluster) => clusterPolicy(scope, cluster).loadBalancer?.consistentHash ?? []);
   return [...new Map(hashes.map((hash) => [JSON.stringify(hash), hash])).values()];
 }
 

@@ -5,8 +5,8 @@ import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/en
 import { isHttp2 } from '#control/mesh/protocol';
 import type { InboundPort } from '#control/view/proxy-view';
 import { typeUrl } from '#xds/resource-type';
-import { circuitBreakers } from './cluster.ts';
 import { blackHoleCluster, inboundClusterName, inboundPassthroughCluster, type passthroughCluster } from './cluster-name.ts';
+import { circuitBreakers } from './connection-pool.ts';
 import { httpProtocolOptions } from './http-protocol-options.ts';
 import { bytesOf, durationOf, socketAddress } from './message.ts';
 import type { Recipe } from './resource-cache.ts';
@@ -36,7 +36,7 @@ function inboundCluster({ port, captured, connectTimeoutMs }: InboundClusterInpu
   return {
     name,
     connectTimeout: durationOf(connectTimeoutMs),
-    circuitBreakers: circuitBreakers({ connectionPool: undefined }),
+    circuitBreakers: circuitBreakers({}),
     ...(isHttp2(port.protocol) && { typedExtensionProtocolOptions: httpProtocolOptions('http2') }),
     ...(port.protocol === 'auto' && { typedExtensionProtocolOptions: httpProtocolOptions('downstream') }),
     metadata: Metadata.fromPartial({ filterMetadata: { istio: { services } } }),

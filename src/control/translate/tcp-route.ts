@@ -1,14 +1,15 @@
 // TCP rules of VirtualServices: which clusters a connection may go to.
+import { durationMs } from '#api/duration';
 import type { TcpRoute } from '#api/kinds/virtual-service';
 import { type MeshPort, type MeshService, selects } from '#control/mesh/service';
 import { type MeshVirtualService, meshGateway, resolveGateway } from '#control/mesh/traffic-resource';
 import type { ProxyView } from '#control/view/proxy-view';
 import type { SidecarScope } from '#control/view/sidecar-scope';
 import { outboundClusterName } from './cluster-name.ts';
+import { clusterPolicy } from './cluster-policy.ts';
 import { destinationCluster } from './destination.ts';
 import { boundHosts, type GatewayPort } from './gateway-server.ts';
-import { consistentHashOf } from './hash-policy.ts';
-import type { ClusterWeight } from './tcp-proxy.ts';
+import type { ClusterWeight, ConnectionSettings } from './tcp-proxy.ts';
 
 /** Of a service that a sidecar's client connects to. */
 export function tcpDestinations(view: ProxyView, service: MeshService, port: MeshPort): ClusterWeight[] {
@@ -23,8 +24,20 @@ export function serviceCluster({ scope }: ProxyView, service: MeshService, port:
 }
 
 function clusterWeight(scope: SidecarScope, name: string, weight: number): ClusterWeight {
-  const hashesSourceIp = consistentHashOf(scope, name)?.useSourceIp ?? false;
-  return { name, weight, ...(hashesSourceIp && { hashesSourceIp }) };
+  const connections = connectionSettings(scope, name);
+  return { name, weight, ...(Object.keys(connections).length > 0 && { connections }) };
+}
+
+function connectionSettings(scope: SidecarScope, cluster: string): ConnectionSettings {
+  const { loadBalancer, connectionPool } = clusterPolicy(scope, cluster);
+  const { idleTimeout, maxConnectionDuration } = connectionPool?.tcp ?? {};
+  const idleMs = idleTimeout === undefined ? undefined : durationMs(idleTimeout);
+  const durationMsMax = maxConnectionDuration === undefined ? undefined : durationMs(maxConnectionDuration);
+  return {
+    ...(loadBalancer?.consistentHash?.useSourceIp && { hashesSourceIp: true }),
+    ...(idleMs !== undefined && { idleMs }),
+    ...(durationMsMax !== undefined && { durationMsMax }),
+  };
 }
 
 /** Of a TCP port of a gateway; undefined when nothing is bound to it. */

@@ -23,11 +23,15 @@ export interface ClusterConfig {
   /** What is spoken to the endpoints; `downstream`: what the request came by. */
   protocol: 'http1' | 'http2' | 'downstream';
   http2: Http2Options;
-  circuitBreaker: { connectionsMax: number; pendingRequestsMax: number; requestsMax: number; retriesMax: number };
+  circuitBreaker: CircuitBreakerConfig;
   /** Of a pooled connection without a request; 0: none. Envoy's default is an hour. */
   idleTimeoutMs: number;
   /** 0: without limit. */
   maxRequestsPerConnection: number;
+  /** Of a connection, whatever is on it; 0: without limit. */
+  connectionMsMax: number;
+  /** Until the system asks an idle connection whether it is still there; undefined: the system's own. */
+  keepaliveMs: number | undefined;
   /** Source address of upstream connections, as xDS says it (not yet placed). */
   bindAddress: string | undefined;
   bufferBytesMax: number;
@@ -37,6 +41,16 @@ export interface ClusterConfig {
   tls: UpstreamTlsConfig | undefined;
   /** Of `metadata.filter_metadata`, for telemetry: Istio's `istio.services[0]`. */
   service: { host: string; name: string; namespace: string } | undefined;
+}
+
+/** Of the default priority. */
+export interface CircuitBreakerConfig {
+  connectionsMax: number;
+  pendingRequestsMax: number;
+  requestsMax: number;
+  retriesMax: number;
+  /** In place of `retriesMax`: so many percent of the requests under way may be retries, and `retriesMin` in any case. */
+  retryBudget?: { percent: number; retriesMin: number };
 }
 
 /** Degraded ones serve when the healthy ones cannot. */

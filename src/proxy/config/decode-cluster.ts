@@ -7,7 +7,7 @@ import type { Http2ProtocolOptions } from '#codec/protobuf/generated/envoy/confi
 import type { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
 import type { LbEndpoint, LocalityLbEndpoints } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint_components';
 import { HttpProtocolOptions } from '#codec/protobuf/generated/envoy/extensions/upstreams/http/v3/http_protocol_options';
-import type { ClusterConfig, EndpointConfig, EndpointHealth } from './cluster.ts';
+import type { CircuitBreakerConfig, ClusterConfig, EndpointConfig, EndpointHealth } from './cluster.ts';
 import { decodeAddress } from './decode-address.ts';
 import { bufferBytesDefault } from './decode-listener.ts';
 import { decodeLoadBalancer, decodePriorities } from './decode-load-balancer.ts';
@@ -24,7 +24,6 @@ const thresholdDefault = 1024;
 
 export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConfig {
   if (cluster.name === '') findings.report('name', 'is empty');
-  const threshold = cluster.circuitBreakers?.thresholds.find(({ priority }) => priority === 0);
   const protocol = decodeProtocolOptions(cluster, findings);
   return {
     name: cluster.name,
@@ -34,14 +33,10 @@ export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConf
     priorities: decodePriorities(cluster, findings),
     outlierDetection: decodeOutlierDetection(cluster.outlierDetection, findings),
     connectTimeoutMs: milliseconds(cluster.connectTimeout, 5_000),
-    circuitBreaker: {
-      connectionsMax: threshold?.maxConnections ?? thresholdDefault,
-      pendingRequestsMax: threshold?.maxPendingRequests ?? thresholdDefault,
-      requestsMax: threshold?.maxRequests ?? thresholdDefault,
-      retriesMax: threshold?.maxRetries ?? 3,
-    },
+    circuitBreaker: decodeCircuitBreaker(cluster),
     ...protocol,
     maxRequestsPerConnection: cluster.maxRequestsPerConnection ?? protocol.maxRequestsPerConnection,
+    keepaliveMs: decodeKeepalive(cluster),
     bindAddress: cluster.upstreamBindConfig?.sourceAddress?.address,
     bufferBytesMax: cluster.perConnectionBufferLimitBytes ?? bufferBytesDefault,
     tlsMatches: cluster.transportSocketMatches.map(({ match, transportSocket }, i) => ({
@@ -51,6 +46,24 @@ export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConf
     tls: decodeUpstreamTls(cluster.transportSocket, 'transport_socket', findings),
     service: decodeService(cluster),
   };
+}
+
+function decodeCircuitBreaker({ circuitBreakers }: Cluster): CircuitBreakerConfig {
+  const threshold = circuitBreakers?.thresholds.find(({ priority }) => priority === 0);
+  const budget = threshold?.retryBudget;
+  return {
+    connectionsMax: threshold?.maxConnections ?? thresholdDefault,
+    pendingRequestsMax: threshold?.maxPendingRequests ?? thresholdDefault,
+    requestsMax: threshold?.maxRequests ?? thresholdDefault,
+    retriesMax: threshold?.maxRetries ?? 3,
+    ...(budget && { retryBudget: { percent: budget.budgetPercent?.value ?? 20, retriesMin: budget.minRetryConcurrency ?? 3 } }),
+  };
+}
+
+/** How often and how fast it asks then is the system's business: Node has no say in that. */
+function decodeKeepalive({ upstreamConnectionOptions }: Cluster): number | undefined {
+  const keepalive = upstreamConnectionOptions?.tcpKeepalive;
+  return keepalive && (keepalive.keepaliveTime ?? 7200) * 1000;
 }
 
 function decodeDiscovery(cluster: Cluster, findings: Findings): ClusterConfig['discovery'] {
@@ -79,7 +92,7 @@ function decodeDiscovery(cluster: Cluster, findings: Findings): ClusterConfig['d
 
 const protocolOptionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
-type ProtocolConfig = Pick<ClusterConfig, 'protocol' | 'http2' | 'idleTimeoutMs' | 'maxRequestsPerConnection'>;
+type ProtocolConfig = Pick<ClusterConfig, 'protocol' | 'http2' | 'idleTimeoutMs' | 'maxRequestsPerConnection' | 'connectionMsMax'>;
 
 function decodeProtocolOptions(cluster: Cluster, findings: Findings): ProtocolConfig {
   const any = cluster.typedExtensionProtocolOptions[protocolOptionsKey];
@@ -95,6 +108,7 @@ function decodeProtocolOptions(cluster: Cluster, findings: Findings): ProtocolCo
     http2: decodeHttp2Options(http2, `${field}.http2_protocol_options`, findings),
     idleTimeoutMs: milliseconds(common?.idleTimeout, 3_600_000),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
+    connectionMsMax: milliseconds(common?.maxConnectionDuration, 0),
   };
 }
 

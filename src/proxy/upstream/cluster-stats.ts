@@ -13,6 +13,7 @@ export class ClusterStats {
   upstream_cx_none_healthy = 0;
   upstream_cx_idle_timeout = 0;
   upstream_cx_max_requests = 0;
+  upstream_cx_max_duration_reached = 0;
   upstream_cx_protocol_error = 0;
   upstream_cx_destroy = 0;
   upstream_cx_destroy_with_active_rq = 0;

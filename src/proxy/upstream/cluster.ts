@@ -41,6 +41,14 @@ export class Cluster {
     return this.config.name;
   }
 
+  /** How many requests may be at a second try at this moment. */
+  get retriesMax(): number {
+    const { retryBudget: budget, retriesMax } = this.config.circuitBreaker;
+    if (budget === undefined) return retriesMax;
+    const underWay = this.stats.upstream_rq_active + this.stats.upstream_rq_pending_active;
+    return Math.max(budget.retriesMin, Math.floor((underWay * budget.percent) / 100));
+  }
+
   all(): Iterable<Endpoint> {
     return this.endpoints.values();
   }
@@ -130,6 +138,7 @@ export class Cluster {
 
   private refresh(): void {
     const { stats } = this;
+    for (const endpoint of this.endpoints.values()) endpoint.noteHealth();
     const count = (health: EndpointHealth) => [...this.endpoints.values()].filter((endpoint) => endpoint.health === health).length;
     stats.membership_total = this.endpoints.size;
     stats.membership_healthy = count('healthy');

@@ -22,6 +22,7 @@ export class Endpoint {
   monitor: HostMonitor | undefined;
   /** When it last became available: slow start counts from there. */
   availableSinceMs: number;
+  private wasSick = false;
 
   constructor(
     readonly context: UpstreamContext,
@@ -35,6 +36,13 @@ export class Endpoint {
   /** What balancing goes by: the worst that anybody says of it. */
   get health(): EndpointHealth {
     return this.monitor?.ejected ? 'unhealthy' : this.config.health;
+  }
+
+  /** To be called when its health may have changed: who was sick starts slowly again. */
+  noteHealth(): void {
+    const sick = this.health === 'unhealthy';
+    if (this.wasSick && !sick) this.availableSinceMs = this.context.clock.now();
+    this.wasSick = sick;
   }
 
   /** The connections that speak what the cluster wants, or what the request itself came by. */

@@ -8,7 +8,7 @@ import { hashText } from '#proxy/route/hash-policy';
 import { reopen } from '#proxy/socket/accepted-socket';
 import { SocketReader } from '#proxy/socket/read-buffers';
 import { type SocketResources, SocketWriter } from '#proxy/socket/socket-writer';
-import { Timeout } from '#proxy/timer-wheel';
+import { after, Timeout } from '#proxy/timer-wheel';
 import type { PickContext } from '#proxy/upstream/balance/pick-context';
 import type { Cluster } from '#proxy/upstream/cluster';
 import type { Endpoint } from '#proxy/upstream/endpoint';
@@ -30,6 +30,7 @@ export class TcpSession implements ServedConnection, PickContext {
   private lastActivityMs: number;
   private readonly timeout = new Timeout(() => this.onTimeout());
   private drainDeadlineMs = Number.POSITIVE_INFINITY;
+  private readonly endsAtMs: number;
 
   constructor(
     accepted: Socket,
@@ -40,6 +41,7 @@ export class TcpSession implements ServedConnection, PickContext {
     const { runtime, stats } = proxy;
     const now = runtime.clock.now();
     this.lastActivityMs = now;
+    this.endsAtMs = after(now, proxy.config.connectionMsMax);
     this.exchange = new TcpExchange(connection, now, runtime.clock.wallMs());
     const reader = new SocketReader(runtime.sockets.buffers, (buffer, length) => this.onDownstream(buffer, length));
     reader.large = true;
@@ -180,7 +182,7 @@ export class TcpSession implements ServedConnection, PickContext {
   private arm(): void {
     const { idleTimeoutMs } = this.proxy.config;
     const idleDeadlineMs = idleTimeoutMs > 0 ? this.lastActivityMs + idleTimeoutMs : Number.POSITIVE_INFINITY;
-    const deadlineMs = Math.min(idleDeadlineMs, this.drainDeadlineMs);
+    const deadlineMs = Math.min(idleDeadlineMs, this.drainDeadlineMs, this.endsAtMs);
     const { timers, clock } = this.proxy.runtime;
     if (deadlineMs !== Number.POSITIVE_INFINITY) timers.set(this.timeout, Math.max(1, deadlineMs - clock.now()));
   }
@@ -196,7 +198,10 @@ export class TcpSession implements ServedConnection, PickContext {
     const { idleTimeoutMs } = this.proxy.config;
     const idle = idleTimeoutMs > 0 && this.lastActivityMs + idleTimeoutMs <= now;
     if (idle) this.proxy.stats.downstream_cx_idle_timeout++;
-    if (idle || this.drainDeadlineMs <= now) this.finish(idle ? 'idle_timeout' : 'drain', responseFlag.none);
+    if (this.endsAtMs <= now) {
+      this.proxy.stats.downstream_cx_max_duration_reached++;
+      this.finish('max_connection_duration_reached', responseFlag.durationTimeout);
+    } else if (idle || this.drainDeadlineMs <= now) this.finish(idle ? 'idle_timeout' : 'drain', responseFlag.none);
     else this.arm();
   }
 
