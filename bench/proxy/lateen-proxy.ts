@@ -8,6 +8,7 @@ import type { ClusterConfig } from '#proxy/config/cluster';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import { http2Defaults } from '#proxy/config/http2-options';
 import type { ListenerConfig } from '#proxy/config/listener';
+import { priorityDefault } from '#proxy/config/load-balancer';
 import { identityPlacement } from '#proxy/config/socket-address';
 import { ListenerManager } from '#proxy/listen/listener-manager';
 import type { Route } from '#proxy/route/route';
@@ -53,20 +54,24 @@ function cluster(subset: string): ClusterConfig {
         address: { address: '127.0.0.1', port: backendPort },
         weight: 1,
         priority: 0,
-        healthy: true,
+        health: 'healthy',
+        localityWeight: 1,
         locality: 'region/zone',
         transportLabels: {},
         workload: `svc-${subset};default;svc;${subset};Kubernetes`,
       },
     ],
-    loadBalancer: 'least_request',
-    leastRequestChoices: 2,
+    loadBalancer: { kind: 'least_request', choices: 2, bias: 1, slowStart: undefined },
+    priorities: priorityDefault,
+    outlierDetection: undefined,
     connectTimeoutMs: 10_000,
     protocol: 'http1',
     http2: http2Defaults,
     circuitBreaker: { connectionsMax: 4096, pendingRequestsMax: 4096, requestsMax: 4096, retriesMax: 3 },
     idleTimeoutMs: 3_600_000,
     maxRequestsPerConnection: 0,
+    connectionMsMax: 0,
+    keepaliveMs: undefined,
     bindAddress: undefined,
     bufferBytesMax: 1_048_576,
     tlsMatches: [],
@@ -119,6 +124,7 @@ function route(name: string, weights: Record<string, number>): Route {
       authority: undefined,
       path: undefined,
       upgradeTypes: new Set(),
+      hashPolicies: [],
       mirrors: [],
       // Istio's default policy.
       retry: {

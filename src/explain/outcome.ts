@@ -45,10 +45,10 @@ function destination(name: string, share: number, tables: ProxyTables): Destinat
     ...describeCluster(name),
     share,
     known: cluster !== undefined,
-    endpoints: (cluster === undefined ? [] : tables.endpoints(cluster)).map(({ address, workload, healthy }) => ({
+    endpoints: (cluster === undefined ? [] : tables.endpoints(cluster)).map(({ address, workload, health }) => ({
       address: formatAddress(address),
       workload: workload.split(';')[0] ?? '',
-      healthy,
+      healthy: health !== 'unhealthy',
     })),
   };
 }

@@ -130,7 +130,7 @@ const cases: readonly (readonly [string, readonly string[], readonly string[]])[
       object(
         'DestinationRule',
         'd',
-        'host: a, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}, subsets: [{name: v1, trafficPolicy: {tls: {mode: DISABLE}, outlierDetection: {interval: 1s}}}]',
+        'host: a, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}, subsets: [{name: v1, trafficPolicy: {tls: {mode: DISABLE}, loadBalancer: {zoneAwareLbSetting: {enabled: true}}}}]',
       ),
       service('a'),
       object('VirtualService', 'v', 'hosts: [a], http: [{route: [{destination: {host: a}}], mirror: {host: a}}]'),
@@ -142,7 +142,7 @@ const cases: readonly (readonly [string, readonly string[], readonly string[]])[
     ],
     [
       'LTN0003 DestinationRule d.default spec.trafficPolicy.tls.mode: not in effect yet: there are no certificates of the mesh yet: connections to this host fail',
-      'LTN0003 DestinationRule d.default spec.subsets[0].trafficPolicy.outlierDetection: not in effect yet: failing endpoints are not ejected',
+      'LTN0003 DestinationRule d.default spec.subsets[0].trafficPolicy.loadBalancer.zoneAwareLbSetting: not in effect yet: zones are not told apart',
       'LTN0003 VirtualService v.default spec.http[0].mirror: not in effect yet: no copy of the requests is sent',
     ],
   ],

@@ -1,7 +1,7 @@
 // A mesh from YAML, for the tests of the control plane.
 import { parseAllDocuments } from 'yaml';
 import type { ApiObject } from '#api/kind';
-import { Node } from '#codec/protobuf/generated/envoy/config/core/v3/base';
+import { Locality, Node } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import type { MeshSource } from '#control/control-plane';
 import { fold } from '#control/mesh/fold';
 import { emptySnapshot, type MeshSnapshot } from '#control/mesh/snapshot';
@@ -29,8 +29,8 @@ export function nodeOf(id: string, metadata: Record<string, unknown> = {}): Node
 }
 
 /** `userAgentName`: `lateen` for Lateen's own proxy. */
-export function testProxy(id: string, metadata: Record<string, unknown> = {}, userAgentName = 'envoy') {
-  const proxy = proxyOf({ ...nodeOf(id, metadata), userAgentName });
+export function testProxy(id: string, metadata: Record<string, unknown> = {}, userAgentName = 'envoy', locality: Partial<Locality> = {}) {
+  const proxy = proxyOf({ ...nodeOf(id, metadata), userAgentName, locality: Locality.fromPartial(locality) });
   if (!proxy) throw new Error(`not a node id: ${id}`);
   return proxy;
 }

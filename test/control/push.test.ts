@@ -77,7 +77,11 @@ test.each([
   { changes: { endpoints: ['a'] }, types: ['ClusterLoadAssignment'], only: ['a'] },
   { changes: { endpoints: ['dns'] }, types: ['Cluster', 'ClusterLoadAssignment'], only: undefined },
   { changes: { virtualServices: ['x/y'] }, types: ['Listener', 'RouteConfiguration'], only: undefined },
-  { changes: { destinationRules: ['x/y'] }, types: ['Cluster', 'ClusterLoadAssignment', 'RouteConfiguration'], only: undefined },
+  {
+    changes: { destinationRules: ['x/y'] },
+    types: ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration'],
+    only: undefined,
+  },
   { changes: { secrets: ['x/y'] }, types: ['Secret'], only: undefined },
   {
     changes: { services: ['a'], endpoints: ['a'] },

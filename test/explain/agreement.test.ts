@@ -10,6 +10,7 @@ import type { Explanation } from '#explain/explanation';
 import { TableMaker } from '#explain/tables';
 import { buildWorld } from '#explain/world';
 import { type Random, SeededRandom } from '#foundation/random';
+import { roundRobinDefault } from '#proxy/config/load-balancer';
 import type { RouteTable } from '#proxy/route/route-table';
 import type { ProxiedExchange } from '#proxy/runtime';
 import { TestProxy } from '../proxy/fixture.ts';
@@ -246,12 +247,13 @@ async function configure(tables: ReturnType<TableMaker['tablesOf']>, backendPort
       address: { address: '127.0.0.1', port: backendPort },
       weight: 1,
       priority: 0,
-      healthy: true,
+      health: 'healthy' as const,
       locality: '',
+      localityWeight: 0,
       workload: '',
       transportLabels: {},
     };
-    proxy.runtime.clusters.set({ ...config, discovery: { kind: 'static' }, loadBalancer: 'round_robin', endpoints: [endpoint] });
+    proxy.runtime.clusters.set({ ...config, discovery: { kind: 'static' }, loadBalancer: roundRobinDefault, endpoints: [endpoint] });
   }
   if (port > 0) return port;
   return proxy.listen({ ...listener, addresses: [{ address: '127.0.0.1', port: 0 }], bindToPort: true });

@@ -8,11 +8,13 @@ import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import { http2Defaults } from '#proxy/config/http2-options';
 import type { ListenerConfig, TcpProxyConfig } from '#proxy/config/listener';
+import { priorityDefault, roundRobinDefault } from '#proxy/config/load-balancer';
 import { identityPlacement, type SocketAddress } from '#proxy/config/socket-address';
 import { ListenerManager } from '#proxy/listen/listener-manager';
 import type { ForwardAction, HeaderMutations, RetryPolicy, Route, RouteAction, RoutedRequest } from '#proxy/route/route';
 import type { RouteTable } from '#proxy/route/route-table';
 import { closeRuntime, createRuntime, type ProxiedExchange, type ProxyRuntime, type RuntimeOptions } from '#proxy/runtime';
+import type { PickContext } from '#proxy/upstream/balance/pick-context';
 import { systemResolver } from '#proxy/upstream/dns-resolver';
 import { formatResponseFlags } from '#telemetry/response-flags';
 
@@ -23,14 +25,17 @@ export function cluster(name: string, ports: readonly number[], changes: Partial
     name,
     discovery: { kind: 'static' },
     endpoints: ports.map((port) => endpoint(port)),
-    loadBalancer: 'round_robin',
-    leastRequestChoices: 2,
+    loadBalancer: roundRobinDefault,
+    priorities: priorityDefault,
+    outlierDetection: undefined,
     connectTimeoutMs: 2000,
     protocol: 'http1',
     http2: http2Defaults,
     circuitBreaker: { connectionsMax: 1024, pendingRequestsMax: 1024, requestsMax: 1024, retriesMax: 3 },
     idleTimeoutMs: 3_600_000,
     maxRequestsPerConnection: 0,
+    connectionMsMax: 0,
+    keepaliveMs: undefined,
     bindAddress: undefined,
     bufferBytesMax: 1_048_576,
     tlsMatches: [],
@@ -45,12 +50,21 @@ export function endpoint(port: number, changes: Partial<EndpointConfig> = {}): E
     address: { address: '127.0.0.1', port },
     weight: 1,
     priority: 0,
-    healthy: true,
+    health: 'healthy',
     locality: '',
+    localityWeight: 0,
     workload: '',
     transportLabels: {},
     ...changes,
   };
+}
+
+/** Nobody who is sick serves. */
+export const withoutPanic = { ...priorityDefault, panicThreshold: 0 };
+
+/** A request that wants an endpoint, and asks for nothing particular. */
+export function picking(changes: Partial<PickContext> = {}): PickContext {
+  return { destination: () => undefined, hash: () => undefined, avoids: () => false, picksMax: 1, ...changes };
 }
 
 export function forward(clusters: Record<string, number> | string, changes: Partial<ForwardAction> = {}): ForwardAction {
@@ -70,6 +84,7 @@ export function forward(clusters: Record<string, number> | string, changes: Part
     authority: undefined,
     path: undefined,
     upgradeTypes: new Set(),
+    hashPolicies: [],
     mirrors: [],
     ...changes,
   };
@@ -153,7 +168,20 @@ export function tcpListener(
   changes: Partial<ListenerConfig> = {},
 ): ListenerConfig {
   return listener(
-    [{ kind: 'tcp_proxy', tcp: { statPrefix: 'tcp', idleTimeoutMs: 0, maxConnectAttempts: 1, accessLogs: [], ...tcp } }],
+    [
+      {
+        kind: 'tcp_proxy',
+        tcp: {
+          statPrefix: 'tcp',
+          idleTimeoutMs: 0,
+          connectionMsMax: 0,
+          maxConnectAttempts: 1,
+          hashesSourceIp: false,
+          accessLogs: [],
+          ...tcp,
+        },
+      },
+    ],
     changes,
   );
 }
@@ -282,6 +310,14 @@ export class Peer {
     for (const socket of this.sockets) socket.destroy();
     await new Promise((resolve) => this.server.close(resolve));
   }
+}
+
+/** Where nobody listens. */
+export async function deadPort(): Promise<number> {
+  const peer = await Peer.listen(() => {});
+  const { port } = peer;
+  await peer.close();
+  return port;
 }
 
 /** An upstream that collects the heads (and small bodies) it gets, one text a request, and answers each with `answer`. */

@@ -8,6 +8,7 @@ import {
   Client,
   closer,
   cluster,
+  deadPort,
   endpoint,
   forward,
   httpConfig,
@@ -20,6 +21,7 @@ import {
   route,
   routeTable,
   TestProxy,
+  withoutPanic,
 } from './fixture.ts';
 
 const open = closer();
@@ -43,14 +45,6 @@ async function start({ clusters = [], routes, clock, config, proxy: options, dir
   const port = await proxy.listen(httpListener(httpConfig(table, config), direction && { direction }));
   const client = open.add(await Client.connect(port));
   return { proxy, port, client };
-}
-
-/** A port that nobody listens on. */
-async function deadPort(): Promise<number> {
-  const peer = await Peer.listen(() => {});
-  const { port } = peer;
-  await peer.close();
-  return port;
 }
 
 /** An upstream that takes connections and never answers. */
@@ -81,7 +75,7 @@ describe('no response', () => {
   });
 
   test('no healthy endpoint: 503, UH', async () => {
-    const sick = cluster('a', [], { endpoints: [endpoint(1, { healthy: false })] });
+    const sick = cluster('a', [], { endpoints: [endpoint(1, { health: 'unhealthy' })], priorities: withoutPanic });
     const { proxy, client } = await start({ clusters: [sick], routes: route(forward('a')) });
     await client.write(get).until(/^HTTP\/1.1 503 [\s\S]*\r\n\r\nno healthy upstream$/);
     expect(await proxy.logged(1)).toMatchObject([{ flags: 'UH', details: 'no_healthy_upstream' }]);

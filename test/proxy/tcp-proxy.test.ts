@@ -5,7 +5,7 @@ import { afterEach, expect, test } from 'vitest';
 import { ManualClock } from '#foundation/clock';
 import type { ClusterConfig } from '#proxy/config/cluster';
 import type { TcpProxyConfig } from '#proxy/config/listener';
-import { Client, closer, cluster, endpoint, Peer, TestProxy, tcpListener } from './fixture.ts';
+import { Client, closer, cluster, endpoint, Peer, TestProxy, tcpListener, withoutPanic } from './fixture.ts';
 
 const open = closer();
 afterEach(() => open.closeAll());
@@ -54,7 +54,7 @@ test('much goes through a reader that is slow, whole', async () => {
 
 const failing: [name: string, clusters: ClusterConfig[], tcp: Partial<TcpProxyConfig>, flags: string][] = [
   ['no such cluster', [], { clusters: [{ name: 'nobody', weight: 1 }] }, 'NC'],
-  ['no healthy endpoint', [cluster('a', [], { endpoints: [endpoint(1, { healthy: false })] })], {}, 'UH'],
+  ['no healthy endpoint', [cluster('a', [], { endpoints: [endpoint(1, { health: 'unhealthy' })], priorities: withoutPanic })], {}, 'UH'],
   ['connection refused', [cluster('a', [1])], {}, 'UF'],
   [
     'too many connections',

@@ -4,8 +4,9 @@ import { OutputBuffers } from '#codec/http2/output';
 import { ManualClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
-import type { EndpointConfig, LoadBalancerPolicy } from '#proxy/config/cluster';
-import { identityPlacement } from '#proxy/config/socket-address';
+import type { EndpointConfig } from '#proxy/config/cluster';
+import type { LoadBalancerConfig } from '#proxy/config/load-balancer';
+import { identityPlacement, type SocketAddress } from '#proxy/config/socket-address';
 import { FlushQueue } from '#proxy/socket/flush-queue';
 import { ReadBuffers } from '#proxy/socket/read-buffers';
 import { TimerWheel } from '#proxy/timer-wheel';
@@ -23,9 +24,11 @@ import {
   httpListener,
   httpPeer,
   ok,
+  picking,
   route,
   routeTable,
   TestProxy,
+  withoutPanic,
 } from './fixture.ts';
 
 const open = closer();
@@ -50,17 +53,25 @@ function options(resolver = noNames, clock = new ManualClock()) {
   };
 }
 
-function balanced(policy: LoadBalancerPolicy, endpoints: readonly EndpointConfig[]): Cluster {
-  const made = new Cluster(options(), cluster('a', [], { loadBalancer: policy }));
+const policies: Readonly<Record<'round_robin' | 'random' | 'least_request', LoadBalancerConfig>> = {
+  round_robin: { kind: 'round_robin', slowStart: undefined },
+  random: { kind: 'random' },
+  least_request: { kind: 'least_request', choices: 2, bias: 1, slowStart: undefined },
+};
+
+function balanced(policy: keyof typeof policies, endpoints: readonly EndpointConfig[]): Cluster {
+  const made = new Cluster(options(), cluster('a', [], { loadBalancer: policies[policy], priorities: withoutPanic }));
   made.setEndpoints(endpoints);
   return made;
 }
+
+const to = (address: SocketAddress) => picking({ destination: () => address });
 
 /** Picks per port. */
 function picks(from: Cluster, count: number): Record<string, number> {
   const counts: Record<string, number> = {};
   for (let i = 0; i < count; i++) {
-    const { port } = from.pick(undefined)!.config.address;
+    const { port } = from.pick(picking())!.config.address;
     counts[port] = (counts[port] ?? 0) + 1;
   }
   return counts;
@@ -74,7 +85,7 @@ describe('load balancing', () => {
   test('round robin by weight: exact over a round, and spread', () => {
     const from = balanced('round_robin', [endpoint(1, { weight: 5 }), endpoint(2, { weight: 1 }), endpoint(3, { weight: 2 })]);
     expect(picks(from, 80)).toEqual({ 1: 50, 2: 10, 3: 20 });
-    const ports = Array.from({ length: 8 }, () => from.pick(undefined)!.config.address.port);
+    const ports = Array.from({ length: 8 }, () => from.pick(picking())!.config.address.port);
     expect(ports.join('')).not.toContain('1111');
   });
 
@@ -94,20 +105,28 @@ describe('load balancing', () => {
   });
 
   test('the first priority with a healthy endpoint is used; sick ones and those of weight 0 are not', () => {
-    const all = [endpoint(1, { healthy: false }), endpoint(2, { priority: 1 }), endpoint(3, { priority: 2 }), endpoint(4, { weight: 0 })];
+    const all = [
+      endpoint(1, { health: 'unhealthy' }),
+      endpoint(2, { priority: 1 }),
+      endpoint(3, { priority: 2 }),
+      endpoint(4, { weight: 0 }),
+    ];
     const from = balanced('round_robin', all);
     expect(picks(from, 10)).toEqual({ 2: 10 });
     from.setEndpoints([endpoint(1), ...all.slice(1)]);
     expect(picks(from, 10)).toEqual({ 1: 10 });
-    from.setEndpoints([endpoint(1, { healthy: false })]);
-    expect(from.pick(undefined)).toBeUndefined();
+    from.setEndpoints([endpoint(1, { health: 'unhealthy' })]);
+    expect(from.pick(picking())).toBeUndefined();
     expect(from.stats).toMatchObject({ membership_total: 1, membership_healthy: 0, upstream_cx_none_healthy: 1 });
   });
 
   test('an endpoint that was tried is avoided while another is found', () => {
     const from = balanced('random', [endpoint(1), endpoint(2)]);
     const tried = new Set([...from.all()].filter(({ config }) => config.address.port === 1));
-    const ports = Array.from({ length: 50 }, () => from.pick(undefined, tried, 20)!.config.address.port);
+    const ports = Array.from(
+      { length: 50 },
+      () => from.pick(picking({ picksMax: 20, avoids: (endpoint) => tried.has(endpoint) }))!.config.address.port,
+    );
     expect(new Set(ports)).toEqual(new Set([2]));
   });
 });
@@ -135,7 +154,7 @@ describe('updates', () => {
     for (let i = 0; i < 3; i++) {
       client.text = '';
       await client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n').until('x;');
-      proxy.runtime.clusters.set(cluster('a', [], { ...eds, loadBalancer: 'random', connectTimeoutMs: 1000 + i }));
+      proxy.runtime.clusters.set(cluster('a', [], { ...eds, loadBalancer: { kind: 'random' }, connectTimeoutMs: 1000 + i }));
     }
     expect(proxy.runtime.clusters.get('a')!.stats).toMatchObject({ upstream_cx_total: 1, upstream_rq_total: 3 });
     proxy.runtime.clusters.remove('a');
@@ -208,12 +227,15 @@ describe('discovery', () => {
   });
 
   test('a cluster of original destinations goes where the client wanted to, and remembers so many', async () => {
-    const from = new Cluster(options(), cluster('p', [], { discovery: { kind: 'original_dst' }, loadBalancer: 'cluster_provided' }));
-    expect(from.pick(undefined)).toBeUndefined();
-    const first = from.pick({ address: '10.0.0.1', port: 80 })!;
+    const from = new Cluster(
+      options(),
+      cluster('p', [], { discovery: { kind: 'original_dst' }, loadBalancer: { kind: 'cluster_provided' } }),
+    );
+    expect(from.pick(picking())).toBeUndefined();
+    const first = from.pick(to({ address: '10.0.0.1', port: 80 }))!;
     expect(first.name).toBe('10.0.0.1:80');
-    expect(from.pick({ address: '10.0.0.1', port: 80 })).toBe(first);
-    for (let i = 0; i < 5000; i++) from.pick({ address: '10.0.0.2', port: i });
+    expect(from.pick(to({ address: '10.0.0.1', port: 80 }))).toBe(first);
+    for (let i = 0; i < 5000; i++) from.pick(to({ address: '10.0.0.2', port: i }));
     expect([...from.all()].length).toBe(4096);
     expect(first.removed).toBe(true);
   });
@@ -221,7 +243,7 @@ describe('discovery', () => {
   test('as an explicit proxy, the target says where', async () => {
     const upstream = open.add(await httpPeer(ok('x;')));
     const proxy = open.add(new TestProxy());
-    proxy.runtime.clusters.set(cluster('p', [], { discovery: { kind: 'original_dst' }, loadBalancer: 'cluster_provided' }));
+    proxy.runtime.clusters.set(cluster('p', [], { discovery: { kind: 'original_dst' }, loadBalancer: { kind: 'cluster_provided' } }));
     const port = await proxy.listen(httpListener(httpConfig(routeTable({ '*': route(forward('p')) }))));
     const client = open.add(await Client.connect(port));
     await client.write(`GET http://127.0.0.1:${upstream.port}/y HTTP/1.1\r\nhost: z\r\n\r\n`).until('x;');
@@ -239,7 +261,7 @@ describe('discovery', () => {
       },
     };
     const proxy = open.add(new TestProxy({ resolver }));
-    proxy.runtime.clusters.set(cluster('p', [], { discovery: { kind: 'original_dst' }, loadBalancer: 'cluster_provided' }));
+    proxy.runtime.clusters.set(cluster('p', [], { discovery: { kind: 'original_dst' }, loadBalancer: { kind: 'cluster_provided' } }));
     const port = await proxy.listen(httpListener(httpConfig(routeTable({ '*': route(forward('p')) }))));
     const client = open.add(await Client.connect(port));
     await client.write(`GET http://named.example:${upstream.port}/ HTTP/1.1\r\nhost: z\r\n\r\n`).until('x;');

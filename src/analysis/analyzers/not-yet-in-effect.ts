@@ -23,18 +23,11 @@ const policies = [
 
 const inertOfPolicy: readonly (readonly [field: string, effect: string, unless?: readonly unknown[]])[] = [
   ['tls.mode', 'there are no certificates of the mesh yet: connections to this host fail', ['DISABLE', 'SIMPLE', 'MUTUAL']],
-  ['outlierDetection', 'failing endpoints are not ejected'],
-  ['loadBalancer.consistentHash', 'endpoints are chosen by least request instead'],
-  ['loadBalancer.localityLbSetting', 'localities are not told apart'],
+  ['outlierDetection.outlierDetectionHttpErrorCodes', 'answers of 500 and above count as failures, and no others'],
   ['loadBalancer.zoneAwareLbSetting', 'zones are not told apart'],
-  ['loadBalancer.warmup', 'new endpoints take their full share at once'],
-  ['loadBalancer.warmupDurationSecs', 'new endpoints take their full share at once'],
   ['loadBalancer.backendUtilization', 'endpoints are chosen by least request instead'],
-  ['connectionPool.tcp.tcpKeepalive', "the system's keepalive is used"],
-  ['connectionPool.http.http2KeepAlive', 'no pings are sent to this host'],
   ['tunnel', 'connections are made directly'],
   ['proxyProtocol', 'no PROXY header is sent'],
-  ['retryBudget', 'retries are bounded by connectionPool.http.maxRetries alone'],
 ];
 
 const table: readonly Inert[] = [
@@ -46,7 +39,6 @@ const table: readonly Inert[] = [
       ...(unless && { unless }),
     })),
   ),
-  { kind: 'DestinationRule', field: 'spec.workloadSelector', effect: 'the rule applies to all clients that see it' },
   { kind: 'VirtualService', field: 'spec.http.*.mirror', effect: 'no copy of the requests is sent' },
   { kind: 'VirtualService', field: 'spec.http.*.mirrors', effect: 'no copy of the requests is sent' },
   { kind: 'VirtualService', field: 'spec.http.*.corsPolicy', effect: 'no CORS headers are sent' },

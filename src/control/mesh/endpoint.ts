@@ -3,6 +3,7 @@ import type { EndpointSlice } from '#api/kinds/endpoint-slice';
 import type { Endpoints } from '#api/kinds/endpoints';
 import type { ServiceEntry } from '#api/kinds/service-entry';
 import type { Workload, WorkloadEntry } from '#api/kinds/workload-entry';
+import { formatLocality, localityOfLabels } from './locality.ts';
 import { selects } from './service.ts';
 import { type MeshWorkload, workloadMetadata } from './workload.ts';
 
@@ -44,7 +45,14 @@ export function sliceEndpoints(slice: EndpointSlice, find: FindWorkload, cluster
     if (address === undefined || endpoint.conditions?.ready === false) return [];
     const workload = find(namespace, endpoint.targetRef, address);
     return [
-      { ...podPart(workload, cluster), address, ports, otherPorts: false, locality: endpoint.zone ? `/${endpoint.zone}` : '', weight: 1 },
+      {
+        ...podPart(workload, cluster),
+        address,
+        ports,
+        otherPorts: false,
+        locality: workload?.locality || formatLocality(['', endpoint.zone]),
+        weight: 1,
+      },
     ];
   });
 }
@@ -55,14 +63,18 @@ export function endpointsEndpoints(endpoints: Endpoints, find: FindWorkload, clu
   return (endpoints.subsets ?? []).flatMap((subset) => {
     const ports = Object.fromEntries((subset.ports ?? []).map((port) => [port.name ?? '', port.port]));
     return (subset.addresses ?? []).map(({ ip, targetRef }) => {
-      return { ...podPart(find(namespace, targetRef, ip), cluster), address: ip, ports, otherPorts: false, locality: '', weight: 1 };
+      return { ...podPart(find(namespace, targetRef, ip), cluster), address: ip, ports, otherPorts: false, weight: 1 };
     });
   });
 }
 
-function podPart(workload: MeshWorkload | undefined, cluster: string): { labels: Readonly<Record<string, string>>; workload: string } {
-  if (!workload) return { labels: {}, workload: '' };
-  return { labels: workload.labels, workload: workloadMetadata({ ...workload, name: workload.workloadName }, cluster) };
+function podPart(workload: MeshWorkload | undefined, cluster: string): Pick<MeshEndpoint, 'labels' | 'locality' | 'workload'> {
+  if (!workload) return { labels: {}, locality: '', workload: '' };
+  return {
+    labels: workload.labels,
+    locality: workload.locality,
+    workload: workloadMetadata({ ...workload, name: workload.workloadName }, cluster),
+  };
 }
 
 /** Of one host of a ServiceEntry: its own endpoints, else the workloads that it selects, else (with DNS) the host itself. */
@@ -79,7 +91,7 @@ export function serviceEntryEndpoints(
     const found: MeshEndpoint[] = [];
     for (const workload of candidates.workloads) {
       if (workload.namespace !== namespace || workload.address === '' || !selects(selector, workload.labels)) continue;
-      found.push({ ...podPart(workload, cluster), address: workload.address, ports: {}, otherPorts: true, locality: '', weight: 1 });
+      found.push({ ...podPart(workload, cluster), address: workload.address, ports: {}, otherPorts: true, weight: 1 });
     }
     for (const { metadata: meta, spec: workload } of candidates.entries) {
       if ((meta.namespace ?? 'default') !== namespace || !selects(selector, workload.labels ?? {})) continue;
@@ -99,7 +111,7 @@ function entryEndpoint(workload: Workload, name: string, namespace: string, clus
     ports: workload.ports ?? {},
     otherPorts: true,
     labels,
-    locality: workload.locality ?? '',
+    locality: workload.locality || localityOfLabels(labels),
     weight: workload.weight || 1,
     workload: name === '' ? '' : workloadMetadata({ name, namespace, labels }, cluster),
   };

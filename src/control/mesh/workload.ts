@@ -1,6 +1,7 @@
 // A workload instance: a pod, seen as the thing behind an endpoint and the thing a sidecar stands beside.
 import type { ObjectMeta } from '#api/kind';
 import type { Pod } from '#api/kinds/pod';
+import { localityOfLabels } from './locality.ts';
 
 interface ContainerPort {
   name: string;
@@ -16,6 +17,8 @@ export interface MeshWorkload {
   readonly labels: Readonly<Record<string, string>>;
   /** Of what made the pod: the Deployment's name. */
   readonly workloadName: string;
+  /** `region/zone/subzone`; empty when the pod's labels do not say. */
+  readonly locality: string;
   readonly containerPorts: readonly ContainerPort[];
 }
 
@@ -29,6 +32,7 @@ export function workloadFacts(pod: Pod): WorkloadFacts {
     address: status?.podIP ?? '',
     labels: metadata.labels ?? {},
     workloadName: workloadNameOf(metadata),
+    locality: localityOfLabels(metadata.labels ?? {}),
     containerPorts: spec.containers.flatMap((container) =>
       (container.ports ?? []).map((port) => ({ name: port.name ?? '', number: port.containerPort, protocol: port.protocol ?? 'TCP' })),
     ),

@@ -10,8 +10,9 @@ const touchedBy: { readonly [S in keyof MeshChanges]: readonly TypeUrl[] } = {
   endpoints: [typeUrl.cluster, typeUrl.endpoint],
   // Listeners hold the TCP routes.
   virtualServices: [typeUrl.listener, typeUrl.route],
-  // Routes are looked at as well, so that clusters of a subset that goes away go after the routes to them.
-  destinationRules: [typeUrl.cluster, typeUrl.endpoint, typeUrl.route],
+  // Routes are looked at as well: they say what to hash requests by (listeners: connections), and clusters of a subset that goes away go
+  // after the routes to them.
+  destinationRules: all,
   gateways: [typeUrl.listener, typeUrl.route],
   sidecars: all,
   // The ports of a proxy's own pod; the endpoints of others are counted by themselves.

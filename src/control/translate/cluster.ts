@@ -2,7 +2,6 @@
 
 import { durationMs } from '#api/duration';
 import type { Subset } from '#api/kinds/destination-rule';
-import type { CircuitBreakers } from '#codec/protobuf/generated/envoy/config/cluster/v3/circuit_breaker';
 import {
   Cluster,
   Cluster_DiscoveryType,
@@ -10,16 +9,19 @@ import {
   Cluster_LbPolicy,
 } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
 import { Metadata } from '#codec/protobuf/generated/envoy/config/core/v3/base';
-import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
 import type { MeshEndpoints } from '#control/mesh/endpoint';
 import { isHttp, isHttp2 } from '#control/mesh/protocol';
 import type { MeshPort, MeshService } from '#control/mesh/service';
 import type { MergedDestinationRule } from '#control/view/destination-rule';
 import { typeUrl } from '#xds/resource-type';
 import { outboundClusterName } from './cluster-name.ts';
+import { circuitBreakers, connectionOptions, protocolOptions } from './connection-pool.ts';
 import { loadAssignment } from './endpoint.ts';
-import { httpProtocolOptions, type UpstreamProtocol } from './http-protocol-options.ts';
+import type { UpstreamProtocol } from './http-protocol-options.ts';
+import { balancing } from './load-balancer.ts';
+import type { LocalityBalance } from './locality-balance.ts';
 import { adsSource, bytesOf, durationOf } from './message.ts';
+import { outlierDetection } from './outlier-detection.ts';
 import type { Recipe } from './resource-cache.ts';
 import { type PortPolicy, portPolicy } from './traffic-policy.ts';
 import { clientTransportSocket } from './transport-socket.ts';
@@ -31,6 +33,8 @@ export interface ClusterInput {
   rule: MergedDestinationRule | undefined;
   /** Only for clusters that carry their endpoints themselves. */
   endpoints: MeshEndpoints | undefined;
+  /** Of those. */
+  balance: LocalityBalance | undefined;
   /** For a gRPC client, which balances by round robin or a ring. */
   grpcClient: boolean;
   connectTimeoutMs: number;
@@ -47,12 +51,15 @@ export const clusterRecipe: Recipe<ClusterInput> = {
       input.service.stamp,
       input.rule?.key ?? '',
       input.endpoints?.stamp ?? '',
+      JSON.stringify(input.balance),
       input.grpcClient,
       input.connectTimeoutMs,
       input.h2Upgrade,
     ].join(' '),
   build: (input) => bytesOf(Cluster, outboundCluster(input)),
 };
+
+type ClusterPartial = Parameters<typeof Cluster.fromPartial>[0];
 
 function clusterName({ service, port, subset }: ClusterInput): string {
   return outboundClusterName(port.number, subset?.name ?? '', service.hostname);
@@ -63,42 +70,43 @@ export function carriesEndpoints(service: MeshService): boolean {
   return service.resolution === 'dns' || service.resolution === 'dns-round-robin';
 }
 
-function outboundCluster(input: ClusterInput): Partial<Cluster> {
-  const { port, subset, rule, grpcClient, connectTimeoutMs } = input;
+function outboundCluster(input: ClusterInput): ClusterPartial {
+  const { port, subset, rule, connectTimeoutMs } = input;
   const policy = portPolicy(rule, subset, port.number);
   const timeout = policy.connectionPool?.tcp?.connectTimeout;
+  const outliers = outlierDetection(policy.outlierDetection);
   return {
     name: clusterName(input),
     ...discovery(input, policy),
     connectTimeout: durationOf((timeout && durationMs(timeout)) || connectTimeoutMs),
-    ...(grpcClient && { lbPolicy: Cluster_LbPolicy.ROUND_ROBIN }),
     ...transport(input, policy),
     circuitBreakers: circuitBreakers(policy),
-    typedExtensionProtocolOptions: protocolOptions(input, policy),
+    ...(outliers && { outlierDetection: outliers }),
+    ...connectionOptions(policy.connectionPool ?? {}),
+    typedExtensionProtocolOptions: protocolOptions(upstreamProtocol(input, policy.connectionPool), policy.connectionPool ?? {}),
     metadata: Metadata.fromPartial({ filterMetadata: { istio: istioMetadata(input) } }),
   };
 }
 
-function discovery(input: ClusterInput, policy: PortPolicy): Partial<Cluster> {
-  const { service, port, subset, endpoints } = input;
+function discovery(input: ClusterInput, policy: PortPolicy): ClusterPartial {
+  const { service, port, subset, endpoints, balance, grpcClient } = input;
   const simple = policy.loadBalancer?.simple;
   const type = (value: Cluster_DiscoveryType) => ({ $case: 'type', value }) as const;
   if (service.resolution === 'passthrough' || simple === 'PASSTHROUGH') {
     return { clusterDiscoveryType: type(Cluster_DiscoveryType.ORIGINAL_DST), lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED };
   }
-  const lbPolicy = balancer(simple);
   const name = clusterName(input);
   if (!carriesEndpoints(service)) {
     return {
       clusterDiscoveryType: type(Cluster_DiscoveryType.EDS),
-      lbPolicy,
+      ...balancing(policy, grpcClient),
       edsClusterConfig: { edsConfig: adsSource(), serviceName: name },
     };
   }
   return {
     clusterDiscoveryType: type(service.resolution === 'dns' ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.LOGICAL_DNS),
-    lbPolicy,
-    loadAssignment: loadAssignment({ clusterName: name, port, labels: subset?.labels, endpoints }),
+    ...balancing(policy, grpcClient),
+    loadAssignment: loadAssignment({ clusterName: name, port, labels: subset?.labels, endpoints, balance }),
     dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
     dnsRefreshRate: durationOf(60_000),
     respectDnsTtl: true,
@@ -109,40 +117,6 @@ function transport(input: ClusterInput, policy: PortPolicy): Partial<Cluster> {
   const applicationProtocols = upstreamProtocol(input, policy.connectionPool) === 'http2' ? ['h2'] : [];
   const transportSocket = clientTransportSocket(policy.tls, { hostname: input.service.hostname, applicationProtocols });
   return transportSocket ? { transportSocket } : {};
-}
-
-/** Istio's default is least request. */
-function balancer(simple: string | undefined): Cluster_LbPolicy {
-  if (simple === 'ROUND_ROBIN') return Cluster_LbPolicy.ROUND_ROBIN;
-  return simple === 'RANDOM' ? Cluster_LbPolicy.RANDOM : Cluster_LbPolicy.LEAST_REQUEST;
-}
-
-/** What is not said has no limit: Istio's default, where Envoy's own would be 1024. */
-export function circuitBreakers({ connectionPool }: Pick<PortPolicy, 'connectionPool'>): CircuitBreakers {
-  const unlimited = 4_294_967_295;
-  const { tcp, http } = connectionPool ?? {};
-  const threshold = {
-    priority: 0,
-    maxConnections: tcp?.maxConnections || unlimited,
-    maxPendingRequests: http?.http1MaxPendingRequests || unlimited,
-    maxRequests: http?.http2MaxRequests || unlimited,
-    maxRetries: http?.maxRetries || unlimited,
-    retryBudget: undefined,
-    trackRemaining: true,
-    maxConnectionPools: undefined,
-  };
-  return { thresholds: [threshold], perHostThresholds: [] };
-}
-
-function protocolOptions(input: ClusterInput, { connectionPool }: PortPolicy): Record<string, Any> {
-  const { idleTimeout, maxRequestsPerConnection } = connectionPool?.http ?? {};
-  const upstream = upstreamProtocol(input, connectionPool);
-  if (upstream === 'http1' && !idleTimeout && !maxRequestsPerConnection) return {};
-  const idleMs = idleTimeout === undefined ? undefined : durationMs(idleTimeout);
-  return httpProtocolOptions(upstream, {
-    ...(idleMs !== undefined && { idleTimeout: durationOf(idleMs) }),
-    ...(maxRequestsPerConnection && { maxRequestsPerConnection }),
-  });
 }
 
 /** The client's own where the rule keeps it or the port does not say; else HTTP/2 where the port says so, or plain HTTP is upgraded to it. */

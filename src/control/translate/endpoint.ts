@@ -5,6 +5,7 @@ import type { LocalityLbEndpoints } from '#codec/protobuf/generated/envoy/config
 import type { MeshEndpoint, MeshEndpoints } from '#control/mesh/endpoint';
 import { type MeshPort, selects } from '#control/mesh/service';
 import { typeUrl } from '#xds/resource-type';
+import { type LocalityBalance, type LocalityGroup, localityGroups } from './locality-balance.ts';
 import { bytesOf, socketAddress } from './message.ts';
 import type { Recipe } from './resource-cache.ts';
 
@@ -15,37 +16,45 @@ export interface EndpointInput {
   labels: Readonly<Record<string, string>> | undefined;
   /** Undefined: the service has none yet. */
   endpoints: MeshEndpoints | undefined;
+  /** Undefined: wherever the client is, all endpoints are alike to it. */
+  balance: LocalityBalance | undefined;
 }
 
 export const endpointRecipe: Recipe<EndpointInput> = {
   type: typeUrl.endpoint,
   name: ({ clusterName }) => clusterName,
-  key: ({ clusterName, port, labels, endpoints }) => JSON.stringify([clusterName, port, labels ?? null, endpoints?.stamp ?? 0]),
+  key: ({ clusterName, port, labels, endpoints, balance }) =>
+    JSON.stringify([clusterName, port, labels ?? null, endpoints?.stamp ?? 0, balance]),
   build: (input) => bytesOf(ClusterLoadAssignment, loadAssignment(input)),
 };
 
-export function loadAssignment({ clusterName, port, labels, endpoints }: EndpointInput): ClusterLoadAssignment {
-  const byLocality = new Map<string, { endpoint: MeshEndpoint; number: number }[]>();
+export function loadAssignment({ clusterName, port, labels, endpoints, balance }: EndpointInput): ClusterLoadAssignment {
+  const serving: ServingEndpoint[] = [];
   for (const endpoint of endpoints?.items ?? []) {
     if (labels && !selects(labels, endpoint.labels)) continue;
     const number = endpoint.ports[port.name] ?? (endpoint.otherPorts ? Number(port.targetPort) : Number.NaN);
     if (!Number.isInteger(number) || number <= 0) continue;
-    const list = byLocality.get(endpoint.locality);
-    if (list) list.push({ endpoint, number });
-    else byLocality.set(endpoint.locality, [{ endpoint, number }]);
+    serving.push({ endpoint, number });
   }
   return ClusterLoadAssignment.fromPartial({
     clusterName,
-    endpoints: [...byLocality].map(([locality, list]) => localityEndpoints(locality, list)),
+    endpoints: localityGroups(serving, balance).map(localityEndpoints),
   });
 }
 
-function localityEndpoints(locality: string, list: readonly { endpoint: MeshEndpoint; number: number }[]): Partial<LocalityLbEndpoints> {
+interface ServingEndpoint {
+  endpoint: MeshEndpoint;
+  /** Of its port. */
+  number: number;
+}
+
+function localityEndpoints({ locality, priority, weight, members }: LocalityGroup<ServingEndpoint>): Partial<LocalityLbEndpoints> {
   const [region = '', zone = '', subZone = ''] = locality.split('/');
   return {
     locality: { region, zone, subZone },
-    loadBalancingWeight: list.reduce((sum, { endpoint }) => sum + endpoint.weight, 0),
-    lbEndpoints: list.map(({ endpoint, number }) => ({
+    priority,
+    loadBalancingWeight: weight,
+    lbEndpoints: members.map(({ endpoint, number }) => ({
       hostIdentifier: {
         $case: 'endpoint',
         value: { address: socketAddress(endpoint.address, number), healthCheckConfig: undefined, hostname: '', additionalAddresses: [] },

@@ -5,8 +5,8 @@ import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/en
 import { isHttp2 } from '#control/mesh/protocol';
 import type { InboundPort } from '#control/view/inbound-port';
 import { typeUrl } from '#xds/resource-type';
-import { circuitBreakers } from './cluster.ts';
 import { blackHoleCluster, inboundClusterName, inboundPassthroughCluster, type passthroughCluster } from './cluster-name.ts';
+import { circuitBreakers } from './connection-pool.ts';
 import { httpProtocolOptions } from './http-protocol-options.ts';
 import { bytesOf, durationOf, socketAddress } from './message.ts';
 import type { Recipe } from './resource-cache.ts';

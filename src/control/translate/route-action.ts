@@ -9,6 +9,7 @@ import {
   RouteAction,
   type WeightedCluster_ClusterWeight,
 } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
+import { type ConsistentHash, hashPolicies } from './hash-policy.ts';
 import { headerLists, hostHeader } from './header-operations.ts';
 import { durationOf } from './message.ts';
 import { retryPolicy, workloadRetryPolicy } from './retry-policy.ts';
@@ -24,17 +25,18 @@ export function ruleAction(selected: SelectedRule, retries: HttpRoute['retries']
   const rule = ruleOf(selected);
   if (rule.redirect) return { $case: 'redirect', value: redirect(rule.redirect, selected.port) };
   if (rule.directResponse) return { $case: 'directResponse', value: directResponse(rule.directResponse) };
-  return { $case: 'route', value: forward(rule, selected, retries) };
+  return { $case: 'route', value: { ...forward(rule, selected, retries), hashPolicy: hashPolicies(selected.hashes) } };
 }
 
 /** To a service for which no rule is written: no timeout, the mesh's default retries. */
-export function plainAction(cluster: string, retries: HttpRoute['retries']): Action {
+export function plainAction(cluster: string, hashes: readonly ConsistentHash[], retries: HttpRoute['retries']): Action {
   return {
     $case: 'route',
     value: RouteAction.fromPartial({
       clusterSpecifier: { $case: 'cluster', value: cluster },
       ...limits(undefined),
       retryPolicy: retryPolicy(undefined, retries),
+      hashPolicy: hashPolicies(hashes),
     }),
   };
 }

@@ -68,6 +68,7 @@ function* boundRules(view: ProxyView, bound: GatewayServer): Iterable<[host: str
       listenerPort: bound.server.port.number,
       matchPort: bound.server.port.number,
       gateway: bound.gateway,
+      scope: view.scope,
       namespace: view.proxy.namespace,
       labels: view.labels,
     });

@@ -7,6 +7,7 @@ import type { ProxyView } from '#control/view/proxy-view';
 import { outboundClusterName } from './cluster-name.ts';
 import { type PortForms, portForms, serviceDomains } from './domain.ts';
 import { unknownHostsCluster } from './egress-proxy.ts';
+import { consistentHashes } from './hash-policy.ts';
 import { type RuleContext, selectRules } from './selected-rule.ts';
 import type { VirtualHostInput } from './virtual-host.ts';
 
@@ -55,13 +56,14 @@ function serviceHosts(view: ProxyView, wanted: (port: MeshPort) => boolean, form
 export function serviceHost(view: ProxyView, service: MeshService, port: MeshPort, forms: PortForms): VirtualHostInput {
   const decides = view.meshRules.for(service.hostname);
   const rules = decides ? selectRules(decides, meshContext(view, port.number)) : [];
+  const cluster = outboundClusterName(port.number, '', service.hostname);
   return {
     name: `${service.hostname}:${port.number}`,
     domains: serviceDomains(service, port.number, view.proxy.namespace, view.snapshot.config.domainSuffix, forms),
     rules,
     retries: view.snapshot.config.defaultHttpRetryPolicy,
     // Once rules are written for a host, a request that none of them takes finds nothing: 404.
-    fallback: rules.length > 0 ? { kind: 'none' } : { kind: 'service', cluster: outboundClusterName(port.number, '', service.hostname) },
+    fallback: rules.length > 0 ? { kind: 'none' } : { kind: 'service', cluster, hashes: consistentHashes(view.scope, [cluster]) },
   };
 }
 
@@ -112,6 +114,7 @@ function meshContext(view: ProxyView, port: number): RuleContext {
     listenerPort: port,
     matchPort: port,
     gateway: meshGateway,
+    scope: view.scope,
     namespace: view.proxy.namespace,
     labels: view.labels,
   };

@@ -3,7 +3,9 @@
 import type { Destination, HttpMatch, HttpRoute } from '#api/kinds/virtual-service';
 import { selects } from '#control/mesh/service';
 import { type MeshVirtualService, resolveGateway } from '#control/mesh/traffic-resource';
+import type { SidecarScope } from '#control/view/sidecar-scope';
 import { type DestinationContext, destinationCluster } from './destination.ts';
+import { type ConsistentHash, consistentHashes } from './hash-policy.ts';
 import { mirrorsOf } from './route-mirror.ts';
 
 export interface RuleContext extends DestinationContext {
@@ -11,6 +13,7 @@ export interface RuleContext extends DestinationContext {
   gateway: string;
   namespace: string;
   labels: Readonly<Record<string, string>>;
+  scope: SidecarScope;
   /** What `match.port` is compared with. */
   matchPort: number;
 }
@@ -27,6 +30,8 @@ export interface SelectedRule {
   mirrorClusters: readonly string[];
   /** Where requests come in. */
   port: number;
+  /** What requests are hashed by, where `clusters` ask for it. */
+  hashes: readonly ConsistentHash[];
 }
 
 export function selectRules(service: MeshVirtualService, context: RuleContext): SelectedRule[] {
@@ -37,11 +42,13 @@ export function selectRules(service: MeshVirtualService, context: RuleContext): 
     const matches = all.flatMap((match, i) => (holds(match, service, context) ? [i] : []));
     if (all.length > 0 && matches.length === 0) continue;
     const clusterOf = ({ destination }: { destination: Destination }) => destinationCluster(destination, service.namespace, context);
+    const clusters = (rule.route ?? []).map(clusterOf);
     selected.push({
       service,
       index,
       matches,
-      clusters: (rule.route ?? []).map(clusterOf),
+      clusters,
+      hashes: consistentHashes(context.scope, clusters),
       mirrorClusters: mirrorsOf(rule).map(clusterOf),
       port: context.listenerPort,
     });
@@ -56,8 +63,9 @@ export function ruleOf({ service, index }: SelectedRule): HttpRoute {
 }
 
 /** Of everything that a rule's routes are made from. */
-export function ruleKey({ service, index, matches, clusters, mirrorClusters, port }: SelectedRule): string {
-  return `${service.stamp}:${index}:${matches.join(',')}:${clusters.join(',')}:${mirrorClusters.join(',')}:${port}`;
+export function ruleKey({ service, index, matches, clusters, mirrorClusters, hashes, port }: SelectedRule): string {
+  const hashed = hashes.length > 0 ? JSON.stringify(hashes) : '';
+  return `${service.stamp}:${index}:${matches.join(',')}:${clusters.join(',')}:${mirrorClusters.join(',')}:${port}:${hashed}`;
 }
 
 function holds(match: HttpMatch, service: MeshVirtualService, context: RuleContext): boolean {

@@ -3,22 +3,38 @@ import type { Filter } from '#codec/protobuf/generated/envoy/config/listener/v3/
 import { TcpProxy } from '#codec/protobuf/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
 import { accessLogs } from './access-log.ts';
 import type { ListenerOptions } from './http-connection-manager.ts';
-import { pack } from './message.ts';
+import { durationOf, pack } from './message.ts';
+
+/** Each there when it is said. */
+export interface ConnectionSettings {
+  /** They are hashed by the client's address. */
+  hashesSourceIp?: boolean;
+  idleMs?: number;
+  durationMsMax?: number;
+}
 
 export interface ClusterWeight {
   name: string;
   weight: number;
+  /** What a rule for its host says of connections. */
+  connections?: ConnectionSettings;
 }
 
-/** `clusters`: at least one. */
+/** `clusters`: at least one. Of settings in which they differ, those of the first hold. */
 export function tcpProxy(statPrefix: string, clusters: readonly ClusterWeight[], { accessLog }: ListenerOptions): Filter {
   const [only] = clusters;
+  const settings: ConnectionSettings = Object.assign({}, ...clusters.map(({ connections }) => connections).reverse());
   const value = pack('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', TcpProxy, {
     statPrefix,
     clusterSpecifier:
       clusters.length === 1 && only
         ? { $case: 'cluster', value: only.name }
-        : { $case: 'weightedClusters', value: { clusters: [...clusters] } },
+        : { $case: 'weightedClusters', value: { clusters: clusters.map(({ name, weight }) => ({ name, weight })) } },
+    ...(settings.idleMs !== undefined && { idleTimeout: durationOf(settings.idleMs) }),
+    ...(settings.durationMsMax !== undefined && { maxDownstreamConnectionDuration: durationOf(settings.durationMsMax) }),
+    ...(settings.hashesSourceIp && {
+      hashPolicy: [{ policySpecifier: { $case: 'sourceIp' as const, value: {} } }],
+    }),
     accessLog: accessLogs(accessLog),
   });
   return { name: 'envoy.filters.network.tcp_proxy', configType: { $case: 'typedConfig', value } };

@@ -1,18 +1,43 @@
 // TCP rules of VirtualServices: which clusters a connection may go to.
+import { durationMs } from '#api/duration';
 import type { TcpRoute } from '#api/kinds/virtual-service';
 import { type MeshPort, type MeshService, selects } from '#control/mesh/service';
 import { type MeshVirtualService, meshGateway, resolveGateway } from '#control/mesh/traffic-resource';
 import type { ProxyView } from '#control/view/proxy-view';
+import type { SidecarScope } from '#control/view/sidecar-scope';
 import { outboundClusterName } from './cluster-name.ts';
+import { clusterPolicy } from './cluster-policy.ts';
 import { destinationCluster } from './destination.ts';
 import { boundHosts, type GatewayPort } from './gateway-server.ts';
-import type { ClusterWeight } from './tcp-proxy.ts';
+import type { ClusterWeight, ConnectionSettings } from './tcp-proxy.ts';
 
 /** Of a service that a sidecar's client connects to. */
 export function tcpDestinations(view: ProxyView, service: MeshService, port: MeshPort): ClusterWeight[] {
   const decides = view.meshRules.for(service.hostname);
   const routed = decides && ruleClusters(view, decides, meshGateway, port.number);
-  return routed ?? [{ name: outboundClusterName(port.number, '', service.hostname), weight: 1 }];
+  return routed ?? [serviceCluster(view, service, port)];
+}
+
+/** Straight to a service. */
+export function serviceCluster({ scope }: ProxyView, service: MeshService, port: MeshPort): ClusterWeight {
+  return clusterWeight(scope, outboundClusterName(port.number, '', service.hostname), 1);
+}
+
+function clusterWeight(scope: SidecarScope, name: string, weight: number): ClusterWeight {
+  const connections = connectionSettings(scope, name);
+  return { name, weight, ...(Object.keys(connections).length > 0 && { connections }) };
+}
+
+function connectionSettings(scope: SidecarScope, cluster: string): ConnectionSettings {
+  const { loadBalancer, connectionPool } = clusterPolicy(scope, cluster);
+  const { idleTimeout, maxConnectionDuration } = connectionPool?.tcp ?? {};
+  const idleMs = idleTimeout === undefined ? undefined : durationMs(idleTimeout);
+  const durationMsMax = maxConnectionDuration === undefined ? undefined : durationMs(maxConnectionDuration);
+  return {
+    ...(loadBalancer?.consistentHash?.useSourceIp && { hashesSourceIp: true }),
+    ...(idleMs !== undefined && { idleMs }),
+    ...(durationMsMax !== undefined && { durationMsMax }),
+  };
 }
 
 /** Of a TCP port of a gateway; undefined when nothing is bound to it. */
@@ -38,15 +63,14 @@ export function routeClusters(
   route: TcpRoute['route'],
   service: MeshVirtualService,
   port: number,
-  { snapshot }: ProxyView,
+  { snapshot, scope }: ProxyView,
 ): ClusterWeight[] | undefined {
   if (!route || route.length === 0) return undefined;
   const context = { services: snapshot.services, domainSuffix: snapshot.config.domainSuffix, listenerPort: port };
-  const clusters = route.map(({ destination, weight }) => ({
-    name: destinationCluster(destination, service.namespace, context),
-    weight: weight ?? 0,
-  }));
-  return clusters.length === 1 ? clusters.map(({ name }) => ({ name, weight: 1 })) : clusters.filter(({ weight }) => weight > 0);
+  const clusters = route.map(({ destination, weight }) =>
+    clusterWeight(scope, destinationCluster(destination, service.namespace, context), weight ?? 0),
+  );
+  return clusters.length === 1 ? clusters.map((only) => ({ ...only, weight: 1 })) : clusters.filter(({ weight }) => weight > 0);
 }
 
 /** What TCP and TLS matches have in common, apart from destination addresses. */

@@ -4,11 +4,10 @@ import type { TlsRoute } from '#api/kinds/virtual-service';
 import type { MeshPort, MeshService } from '#control/mesh/service';
 import { type MeshVirtualService, meshGateway } from '#control/mesh/traffic-resource';
 import type { ProxyView } from '#control/view/proxy-view';
-import { outboundClusterName } from './cluster-name.ts';
 import { boundHosts, type GatewayPort } from './gateway-server.ts';
 import type { ConnectionChain } from './listener-tcp.ts';
 import { ruleMetadata } from './rule-metadata.ts';
-import { holds, routeClusters } from './tcp-route.ts';
+import { holds, routeClusters, serviceCluster } from './tcp-route.ts';
 
 /**
  * Of a service's TLS port, for a sidecar. Without a rule, the service itself: under its own name where it has no address by which the
@@ -18,7 +17,7 @@ export function tlsChains(view: ProxyView, service: MeshService, port: MeshPort,
   const decides = view.meshRules.for(service.hostname);
   const routed = decides ? ruleChains(decides, meshGateway, port.number, view) : [];
   if (routed.length > 0) return routed;
-  const clusters = [{ name: outboundClusterName(port.number, '', service.hostname), weight: 1 }];
+  const clusters = [serviceCluster(view, service, port)];
   return [
     { serverNames: addressed ? [] : [service.hostname], prefixRanges: [], target: { kind: 'clusters', clusters }, metadata: undefined },
   ];

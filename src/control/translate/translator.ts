@@ -14,6 +14,7 @@ import { type ListenerInput, listenerRecipe } from './listener.ts';
 import { gatewayListeners } from './listener-gateway.ts';
 import { inboundListeners } from './listener-inbound.ts';
 import { outboundListeners } from './listener-outbound.ts';
+import { localityBalance } from './locality-balance.ts';
 import type { ResourceCache } from './resource-cache.ts';
 import { distinctHosts, routeConfiguration } from './route-configuration.ts';
 import { gatewayHosts } from './route-gateway.ts';
@@ -55,7 +56,7 @@ export class Translator {
     const { proxy, snapshot, inbound } = view;
     const { connectTimeoutMs } = snapshot.config;
     const make = (input: ClusterInput) => this.cache.make(clusterRecipe, input);
-    const sharedKey = `clusters ${snapshot.revision} ${proxy.type === 'grpc'}`;
+    const sharedKey = `clusters ${snapshot.revision} ${proxy.type === 'grpc'} ${placeKey(view)}`;
     const outbound = wildcard
       ? this.shared.get(view.scope, sharedKey, () => outboundClusters(view).map(make))
       : [...names].flatMap((name) => clusterInput(view, name) ?? []).map(make);
@@ -115,12 +116,17 @@ function routeHosts(view: ProxyView, name: string): VirtualHostInput[] | undefin
   return /^\d{1,5}$/.test(name) ? distinctHosts(outboundHosts(view, Number(name))) : singleServiceHosts(view, name);
 }
 
+/** Of what else clusters that carry their endpoints depend on: where the client is, and what it is. */
+function placeKey({ scope, locality, labels }: ProxyView): string {
+  return scope.destinationRules.byClientLabels ? `${locality} ${JSON.stringify(labels)}` : locality;
+}
+
 function outboundClusters(view: ProxyView): ClusterInput[] {
   return view.scope.services.flatMap((service) =>
     service.ports.flatMap((port) => {
       if (port.protocol === 'udp') return [];
       const whole = clusterOf(view, service, port, undefined);
-      return [whole, ...(whole.rule?.subsets ?? []).map((subset) => ({ ...whole, subset }))];
+      return [whole, ...(whole.rule?.subsets ?? []).map((subset) => clusterOf(view, service, port, subset))];
     }),
   );
 }
@@ -130,13 +136,17 @@ function clusterInput(view: ProxyView, clusterName: string): ClusterInput | unde
   return found && found.port.protocol !== 'udp' ? clusterOf(view, found.service, found.port, found.subset) : undefined;
 }
 
-function clusterOf({ scope, snapshot, proxy }: ProxyView, service: MeshService, port: MeshPort, subset: Subset | undefined): ClusterInput {
+function clusterOf(view: ProxyView, service: MeshService, port: MeshPort, subset: Subset | undefined): ClusterInput {
+  const { scope, snapshot, proxy } = view;
+  const rule = scope.destinationRules.for(service);
   return {
     service,
     port,
     subset,
-    rule: scope.destinationRules.for(service),
-    endpoints: carriesEndpoints(service) ? snapshot.endpoints.get(service.hostname) : undefined,
+    rule,
+    ...(carriesEndpoints(service)
+      ? { endpoints: snapshot.endpoints.get(service.hostname), balance: localityBalance(view, rule, subset, port.number) }
+      : { endpoints: undefined, balance: undefined }),
     grpcClient: proxy.type === 'grpc',
     connectTimeoutMs: snapshot.config.connectTimeoutMs,
     h2Upgrade: snapshot.config.h2Upgrade,
@@ -161,7 +171,13 @@ function endpointInput(view: ProxyView, clusterName: string): EndpointInput | un
   const found = findCluster(view, clusterName);
   if (!found) return undefined;
   const { service, port, subset } = found;
-  return { clusterName, port, labels: subset && (subset.labels ?? {}), endpoints: view.snapshot.endpoints.get(service.hostname) };
+  return {
+    clusterName,
+    port,
+    labels: subset && (subset.labels ?? {}),
+    endpoints: view.snapshot.endpoints.get(service.hostname),
+    balance: localityBalance(view, view.scope.destinationRules.for(service), subset, port.number),
+  };
 }
 
 function present<T>(values: readonly (T | undefined)[]): T[] {

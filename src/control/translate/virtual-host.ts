@@ -2,6 +2,7 @@
 import type { HttpRoute } from '#api/kinds/virtual-service';
 import { Route, VirtualHost, VirtualHost_TlsRequirementType } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import { typeUrl } from '#xds/resource-type';
+import type { ConsistentHash } from './hash-policy.ts';
 import { headerLists } from './header-operations.ts';
 import { bytesOf } from './message.ts';
 import type { Recipe } from './resource-cache.ts';
@@ -13,7 +14,7 @@ import { ruleKey, ruleOf, type SelectedRule } from './selected-rule.ts';
 
 /** Where requests go that no rule takes. */
 type Fallback =
-  | { kind: 'service'; cluster: string }
+  | { kind: 'service'; cluster: string; hashes: readonly ConsistentHash[] }
   /** To where the application was going, past the mesh; with `tunnel`, by CONNECT as well. */
   | { kind: 'untouched'; name: string; cluster: string; tunnel: boolean }
   /** To the proxy's own workload. */
@@ -58,7 +59,7 @@ function fallbackRoutes(fallback: Fallback, retries: HttpRoute['retries']): Rout
   const always = { match: routeMatch(undefined) };
   switch (fallback.kind) {
     case 'service':
-      return [Route.fromPartial({ ...always, name: 'default', action: plainAction(fallback.cluster, retries) })];
+      return [Route.fromPartial({ ...always, name: 'default', action: plainAction(fallback.cluster, fallback.hashes, retries) })];
     case 'untouched':
       return [
         ...(fallback.tunnel ? [tunnelRoute(fallback.cluster)] : []),

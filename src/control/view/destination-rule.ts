@@ -1,5 +1,7 @@
 // Which DestinationRule clients of one namespace use for a host. Istio's order: theirs, the service's namespace's, the
-// root namespace's; in each the most specific host, and rules of the same host are merged, the oldest first.
+// root namespace's; in each the most specific host; of that, a rule for the client's own labels, else
+// those for everybody. Such rules are merged, the oldest first.
+import { isDeepStrictEqual } from 'node:util';
 import type { Subset, TrafficPolicy } from '#api/kinds/destination-rule';
 import { compareSpecificity, hostCovers } from '#control/mesh/hostname';
 import { isExported, type MeshService, selects } from '#control/mesh/service';
@@ -19,14 +21,17 @@ export class DestinationRules {
   /** namespace -> host -> rules, oldest first */
   private readonly byNamespace = new Map<string, Map<string, MeshDestinationRule[]>>();
   private readonly merged = new Map<string, MergedDestinationRule>();
+  /** Some rule compares the client's labels with those of endpoints. */
+  readonly byClientLabels: boolean;
 
   constructor(
     private readonly snapshot: MeshSnapshot,
     private readonly clientNamespace: string,
     clientLabels: Readonly<Record<string, string>>,
   ) {
+    this.byClientLabels = [...snapshot.destinationRules.values()].some(({ object: { spec } }) => comparesLabels(spec));
     for (const rule of [...snapshot.destinationRules.values()].sort(compareAge)) {
-      const selector = rule.object.spec.workloadSelector?.matchLabels;
+      const selector = selectorOf(rule);
       if (selector && (rule.namespace !== clientNamespace || !selects(selector, clientLabels))) continue;
       let hosts = this.byNamespace.get(rule.namespace);
       if (!hosts) this.byNamespace.set(rule.namespace, (hosts = new Map()));
@@ -43,7 +48,10 @@ export class DestinationRules {
       const host = hosts && mostSpecific(hosts, service.hostname);
       if (!hosts || host === undefined) continue;
       const rules = (hosts.get(host) ?? []).filter((rule) => isExported(rule.exportTo, rule.namespace, this.clientNamespace));
-      if (rules.length > 0) return this.merge(rules);
+      // A rule for these very clients goes before those for all; rules for different clients do not mix.
+      const [own] = rules.filter(selectorOf);
+      const merged = own ? rules.filter((rule) => isDeepStrictEqual(selectorOf(rule), selectorOf(own))) : rules;
+      if (merged.length > 0) return this.merge(merged);
     }
     return undefined;
   }
@@ -67,6 +75,18 @@ export class DestinationRules {
     }
     return merged;
   }
+}
+
+/** Labels of the clients that a rule is for; undefined: all that see it. */
+function selectorOf({ object: { spec } }: MeshDestinationRule): Readonly<Record<string, string>> | undefined {
+  return spec.workloadSelector && (spec.workloadSelector.matchLabels ?? {});
+}
+
+/** `failoverPriority`, at any level. */
+function comparesLabels({ trafficPolicy, subsets = [] }: MeshDestinationRule['object']['spec']): boolean {
+  return [trafficPolicy, ...subsets.map((subset) => subset.trafficPolicy)]
+    .flatMap((policy) => [policy, ...(policy?.portLevelSettings ?? [])])
+    .some((policy) => policy?.loadBalancer?.localityLbSetting?.failoverPriority?.length);
 }
 
 function mostSpecific(hosts: ReadonlyMap<string, unknown>, hostname: string): string | undefined {

@@ -1,4 +1,5 @@
 // What one proxy may see of one snapshot: the input of translate. Views share their scopes.
+import { localityOfLabels } from '#control/mesh/locality';
 import { type MeshService, selects } from '#control/mesh/service';
 import type { MeshSnapshot } from '#control/mesh/snapshot';
 import { compareAge, type MeshGateway } from '#control/mesh/traffic-resource';
@@ -11,6 +12,8 @@ export interface ProxyView {
   readonly snapshot: MeshSnapshot;
   readonly proxy: MeshProxy;
   readonly labels: Readonly<Record<string, string>>;
+  /** `region/zone/subzone`, or empty. */
+  readonly locality: string;
   readonly scope: SidecarScope;
   /** Of `scope.meshVirtualServices`. */
   readonly meshRules: VirtualServiceIndex;
@@ -45,6 +48,7 @@ export class ViewFactory {
       snapshot,
       proxy,
       labels,
+      locality: proxy.locality || workload?.locality || localityOfLabels(labels),
       ...shared,
       inbound: proxy.type === 'sidecar' ? inboundPorts(instances, workload, shared.scope.sidecar) : [],
       workload,

@@ -1,5 +1,6 @@
 // A proxy as it introduced itself: the Node of its first xDS request. Istio's node ids and metadata.
 import type { Node } from '#codec/protobuf/generated/envoy/config/core/v3/base';
+import { formatLocality } from '#control/mesh/locality';
 import { parseNodeId } from '#xds/node-id';
 
 /** `grpc`: a client library that takes its configuration from xDS, without a proxy. */
@@ -15,6 +16,8 @@ export interface MeshProxy {
   readonly namespace: string;
   /** Of the pod, as the node's metadata says; undefined when it says nothing. */
   readonly labels: Readonly<Record<string, string>> | undefined;
+  /** As the node says it; empty: it does not. */
+  readonly locality: string;
   readonly clusterId: string;
   /** Undefined for proxies that do not have Istio's filters. */
   readonly istioVersion: string | undefined;
@@ -41,6 +44,7 @@ export function proxyOf(node: Node | undefined): MeshProxy | undefined {
     address: id?.ip ?? '',
     namespace: word('NAMESPACE') ?? id?.dnsDomain.split('.', 1)[0] ?? 'default',
     labels: labelsOf(metadata['LABELS']),
+    locality: formatLocality([node.locality?.region, node.locality?.zone, node.locality?.subZone]),
     clusterId: word('CLUSTER_ID') ?? 'Kubernetes',
     istioVersion: word('ISTIO_VERSION'),
     captured: word('INTERCEPTION_MODE') !== 'NONE',

@@ -1,5 +1,6 @@
 // `/clusters` as text and as Envoy's admin.v3.Clusters JSON. Pure.
 import type { Cluster } from '#proxy/upstream/cluster';
+import type { Endpoint } from '#proxy/upstream/endpoint';
 
 export function formatClusters(clusters: Iterable<Cluster>): string {
   let text = '';
@@ -11,7 +12,7 @@ export function formatClusters(clusters: Iterable<Cluster>): string {
     for (const endpoint of all) {
       const line = (key: string, value: string | number) => `${name}::${endpoint.name}::${key}::${value}\n`;
       for (const [key, value] of Object.entries(endpoint.stats)) text += line(key, value as number);
-      text += line('health_flags', endpoint.config.healthy ? 'healthy' : '/failed_eds_health');
+      text += line('health_flags', healthFlags(endpoint));
       text += line('weight', endpoint.config.weight) + line('priority', endpoint.config.priority);
       text += line('locality', endpoint.config.locality) + line('hostname', '') + line('success_rate', '-1');
     }
@@ -33,12 +34,25 @@ export function describeClusters(clusters: Iterable<Cluster>): object {
           value: String(value),
           type: key.endsWith('_active') ? 'GAUGE' : 'COUNTER',
         })),
-        health_status: { eds_health_status: endpoint.config.healthy ? 'HEALTHY' : 'UNHEALTHY' },
+        health_status: {
+          eds_health_status: endpoint.config.health.toUpperCase(),
+          ...(endpoint.monitor?.ejected && { failed_outlier_check: true }),
+        },
         weight: endpoint.config.weight,
         priority: endpoint.config.priority,
       })),
     })),
   };
+}
+
+/** Envoy's words, each after a slash. */
+function healthFlags({ config, monitor }: Endpoint): string {
+  const flags = [
+    monitor?.ejected && '/failed_outlier_check',
+    config.health === 'unhealthy' && '/failed_eds_health',
+    config.health === 'degraded' && '/degraded_eds_health',
+  ];
+  return flags.filter(Boolean).join('') || 'healthy';
 }
 
 function described(clusters: Iterable<Cluster>) {

@@ -28,9 +28,11 @@ function* samples(clusters: Iterable<Cluster>, server: ServerStats): Iterable<re
   yield* Object.entries(server);
 }
 
-function* clusterSamples({ stats, http2Stats }: Cluster): Iterable<readonly [string, number]> {
+/** Some of them are there only where the cluster has what they count. */
+function* clusterSamples({ stats, http2Stats, outlierStats }: Cluster): Iterable<readonly [string, number]> {
   for (const [key, value] of Object.entries(stats)) yield [key, value as number];
   for (const [key, value] of Object.entries(http2Stats)) yield [`http2.${key}`, value as number];
+  for (const [key, value] of Object.entries(outlierStats ?? {})) yield [`outlier_detection.${key}`, value as number];
 }
 
 /** Gauges by Envoy's naming; the rest are counters. */
@@ -39,13 +41,14 @@ const gauge = /_(active|healthy|total_hosts)$|^membership_|(^|_)(uptime|memory|s
 /** `istio`: the registry's own text, which stands first. */
 export function formatPrometheus(clusters: readonly Cluster[], server: ServerStats, istio: string): string {
   let text = istio;
-  const keys = clusters[0] === undefined ? [] : [...clusterSamples(clusters[0])].map(([key]) => key);
   const values = clusters.map((cluster) => new Map(clusterSamples(cluster)));
+  const keys = new Set(values.flatMap((samples) => [...samples.keys()]));
   for (const key of keys) {
     const name = `envoy_cluster_${key.replace('.', '_')}`;
     text += `# TYPE ${name} ${gauge.test(key) ? 'gauge' : 'counter'}\n`;
     for (const [i, cluster] of clusters.entries()) {
-      text += formatSample(name, `cluster_name="${escapeLabel(cluster.name)}"`, values[i]!.get(key)!);
+      const value = values[i]!.get(key);
+      if (value !== undefined) text += formatSample(name, `cluster_name="${escapeLabel(cluster.name)}"`, value);
     }
   }
   for (const [key, value] of Object.entries(server)) {

@@ -1,9 +1,9 @@
 // Clusters and endpoints as the data plane runs them: decoded from Envoy's Cluster and ClusterLoadAssignment.
 import type { Http2Options } from '#proxy/config/http2-options';
+import type { LoadBalancerConfig, PriorityConfig } from '#proxy/config/load-balancer';
+import type { OutlierDetectionConfig } from '#proxy/config/outlier-detection';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import type { UpstreamTlsConfig } from '#proxy/config/tls';
-
-export type LoadBalancerPolicy = 'round_robin' | 'random' | 'least_request' | 'cluster_provided';
 
 export interface ClusterConfig {
   name: string;
@@ -15,17 +15,23 @@ export interface ClusterConfig {
     | { kind: 'original_dst' };
   /** For `static` and `dns`. */
   endpoints: readonly EndpointConfig[];
-  loadBalancer: LoadBalancerPolicy;
-  leastRequestChoices: number;
+  loadBalancer: LoadBalancerConfig;
+  priorities: PriorityConfig;
+  /** Undefined: nobody is taken out for failing. */
+  outlierDetection: OutlierDetectionConfig | undefined;
   connectTimeoutMs: number;
   /** What is spoken to the endpoints; `downstream`: what the request came by. */
   protocol: 'http1' | 'http2' | 'downstream';
   http2: Http2Options;
-  circuitBreaker: { connectionsMax: number; pendingRequestsMax: number; requestsMax: number; retriesMax: number };
+  circuitBreaker: CircuitBreakerConfig;
   /** Of a pooled connection without a request; 0: none. Envoy's default is an hour. */
   idleTimeoutMs: number;
   /** 0: without limit. */
   maxRequestsPerConnection: number;
+  /** Of a connection, whatever is on it; 0: without limit. */
+  connectionMsMax: number;
+  /** Until the system asks an idle connection whether it is still there; undefined: the system's own. */
+  keepaliveMs: number | undefined;
   /** Source address of upstream connections, as xDS says it (not yet placed). */
   bindAddress: string | undefined;
   bufferBytesMax: number;
@@ -37,12 +43,29 @@ export interface ClusterConfig {
   service: { host: string; name: string; namespace: string } | undefined;
 }
 
+/** Of the default priority. */
+export interface CircuitBreakerConfig {
+  connectionsMax: number;
+  pendingRequestsMax: number;
+  requestsMax: number;
+  retriesMax: number;
+  /** In place of `retriesMax`: so many percent of the requests under way may be retries, and `retriesMin` in any case. */
+  retryBudget?: { percent: number; retriesMin: number };
+}
+
+/** Degraded ones serve when the healthy ones cannot. */
+export type EndpointHealth = 'healthy' | 'degraded' | 'unhealthy';
+
 export interface EndpointConfig {
   address: SocketAddress;
   weight: number;
   priority: number;
-  healthy: boolean;
+  /** As the control plane sees it. */
+  health: EndpointHealth;
+  /** `region/zone/subzone` */
   locality: string;
+  /** Of the locality, among those of its priority; 0: none is said. */
+  localityWeight: number;
   /** Istio's `workload` metadata: `name;namespace;canonical name;canonical revision;cluster`. */
   workload: string;
   /** Envoy's `envoy.transport_socket_match` metadata: what `tlsMatches` look at. */

@@ -1,44 +1,42 @@
 // Envoy's Cluster and ClusterLoadAssignment -> ClusterConfig and EndpointConfig.
 import type { Cluster } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
-import {
-  Cluster_DiscoveryType as DiscoveryType,
-  Cluster_LbPolicy as LbPolicy,
-} from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
+import { Cluster_DiscoveryType as DiscoveryType } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
 import type { Locality } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import { HealthStatus } from '#codec/protobuf/generated/envoy/config/core/v3/health_check';
 import type { Http2ProtocolOptions } from '#codec/protobuf/generated/envoy/config/core/v3/protocol';
 import type { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
-import type { LbEndpoint } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint_components';
+import type { LbEndpoint, LocalityLbEndpoints } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint_components';
 import { HttpProtocolOptions } from '#codec/protobuf/generated/envoy/extensions/upstreams/http/v3/http_protocol_options';
-import type { ClusterConfig, EndpointConfig, LoadBalancerPolicy } from './cluster.ts';
+import type { CircuitBreakerConfig, ClusterConfig, EndpointConfig, EndpointHealth } from './cluster.ts';
 import { decodeAddress } from './decode-address.ts';
 import { bufferBytesDefault } from './decode-listener.ts';
+import { decodeLoadBalancer, decodePriorities } from './decode-load-balancer.ts';
 import { decodeUpstreamTls } from './decode-tls.ts';
 import { type Findings, milliseconds } from './findings.ts';
 import { decodeHttp2Options } from './http2-options.ts';
+import { decodeOutlierDetection } from './outlier-detection.ts';
+
+/** Of an endpoint's priority: Envoy's bound. */
+const priorityMax = 128;
 
 /** Envoy's default of every circuit breaker but the one of retries. */
 const thresholdDefault = 1024;
 
 export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConfig {
   if (cluster.name === '') findings.report('name', 'is empty');
-  const threshold = cluster.circuitBreakers?.thresholds.find(({ priority }) => priority === 0);
   const protocol = decodeProtocolOptions(cluster, findings);
   return {
     name: cluster.name,
     discovery: decodeDiscovery(cluster, findings),
     endpoints: cluster.loadAssignment === undefined ? [] : decodeEndpoints(cluster.loadAssignment, findings),
-    loadBalancer: decodePolicy(cluster, findings),
-    leastRequestChoices: cluster.lbConfig?.$case === 'leastRequestLbConfig' ? (cluster.lbConfig.value.choiceCount ?? 2) : 2,
+    loadBalancer: decodeLoadBalancer(cluster, findings),
+    priorities: decodePriorities(cluster, findings),
+    outlierDetection: decodeOutlierDetection(cluster.outlierDetection, findings),
     connectTimeoutMs: milliseconds(cluster.connectTimeout, 5_000),
-    circuitBreaker: {
-      connectionsMax: threshold?.maxConnections ?? thresholdDefault,
-      pendingRequestsMax: threshold?.maxPendingRequests ?? thresholdDefault,
-      requestsMax: threshold?.maxRequests ?? thresholdDefault,
-      retriesMax: threshold?.maxRetries ?? 3,
-    },
+    circuitBreaker: decodeCircuitBreaker(cluster),
     ...protocol,
     maxRequestsPerConnection: cluster.maxRequestsPerConnection ?? protocol.maxRequestsPerConnection,
+    keepaliveMs: decodeKeepalive(cluster),
     bindAddress: cluster.upstreamBindConfig?.sourceAddress?.address,
     bufferBytesMax: cluster.perConnectionBufferLimitBytes ?? bufferBytesDefault,
     tlsMatches: cluster.transportSocketMatches.map(({ match, transportSocket }, i) => ({
@@ -48,6 +46,24 @@ export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConf
     tls: decodeUpstreamTls(cluster.transportSocket, 'transport_socket', findings),
     service: decodeService(cluster),
   };
+}
+
+function decodeCircuitBreaker({ circuitBreakers }: Cluster): CircuitBreakerConfig {
+  const threshold = circuitBreakers?.thresholds.find(({ priority }) => priority === 0);
+  const budget = threshold?.retryBudget;
+  return {
+    connectionsMax: threshold?.maxConnections ?? thresholdDefault,
+    pendingRequestsMax: threshold?.maxPendingRequests ?? thresholdDefault,
+    requestsMax: threshold?.maxRequests ?? thresholdDefault,
+    retriesMax: threshold?.maxRetries ?? 3,
+    ...(budget && { retryBudget: { percent: budget.budgetPercent?.value ?? 20, retriesMin: budget.minRetryConcurrency ?? 3 } }),
+  };
+}
+
+/** How often and how fast it asks then is the system's business: Node has no say in that. */
+function decodeKeepalive({ upstreamConnectionOptions }: Cluster): number | undefined {
+  const keepalive = upstreamConnectionOptions?.tcpKeepalive;
+  return keepalive && (keepalive.keepaliveTime ?? 7200) * 1000;
 }
 
 function decodeDiscovery(cluster: Cluster, findings: Findings): ClusterConfig['discovery'] {
@@ -74,22 +90,9 @@ function decodeDiscovery(cluster: Cluster, findings: Findings): ClusterConfig['d
   }
 }
 
-const policies: Readonly<Record<number, LoadBalancerPolicy>> = {
-  [LbPolicy.ROUND_ROBIN]: 'round_robin',
-  [LbPolicy.LEAST_REQUEST]: 'least_request',
-  [LbPolicy.RANDOM]: 'random',
-  [LbPolicy.CLUSTER_PROVIDED]: 'cluster_provided',
-};
-
-function decodePolicy(cluster: Cluster, findings: Findings): LoadBalancerPolicy {
-  const policy = policies[cluster.lbPolicy];
-  if (policy === undefined) findings.report('lb_policy', `${LbPolicy[cluster.lbPolicy] ?? cluster.lbPolicy} is not supported yet`);
-  return policy ?? 'round_robin';
-}
-
 const protocolOptionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
-type ProtocolConfig = Pick<ClusterConfig, 'protocol' | 'http2' | 'idleTimeoutMs' | 'maxRequestsPerConnection'>;
+type ProtocolConfig = Pick<ClusterConfig, 'protocol' | 'http2' | 'idleTimeoutMs' | 'maxRequestsPerConnection' | 'connectionMsMax'>;
 
 function decodeProtocolOptions(cluster: Cluster, findings: Findings): ProtocolConfig {
   const any = cluster.typedExtensionProtocolOptions[protocolOptionsKey];
@@ -105,6 +108,7 @@ function decodeProtocolOptions(cluster: Cluster, findings: Findings): ProtocolCo
     http2: decodeHttp2Options(http2, `${field}.http2_protocol_options`, findings),
     idleTimeoutMs: milliseconds(common?.idleTimeout, 3_600_000),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
+    connectionMsMax: milliseconds(common?.maxConnectionDuration, 0),
   };
 }
 
@@ -139,24 +143,22 @@ function decodeService(cluster: Cluster): ClusterConfig['service'] {
 export function decodeEndpoints(assignment: ClusterLoadAssignment, findings: Findings): EndpointConfig[] {
   return assignment.endpoints.flatMap((group, i) =>
     group.lbEndpoints.flatMap((endpoint, j) => {
-      const decoded = decodeEndpoint(
-        endpoint,
-        group.priority,
-        formatLocality(group.locality),
-        `endpoints[${i}].lb_endpoints[${j}]`,
-        findings,
-      );
+      const decoded = decodeEndpoint(endpoint, group, `endpoints[${i}].lb_endpoints[${j}]`, findings);
       return decoded === undefined ? [] : [decoded];
     }),
   );
 }
 
-const unhealthy: ReadonlySet<HealthStatus> = new Set([HealthStatus.UNHEALTHY, HealthStatus.DRAINING, HealthStatus.TIMEOUT]);
+const healths: Readonly<Partial<Record<HealthStatus, EndpointHealth>>> = {
+  [HealthStatus.UNHEALTHY]: 'unhealthy',
+  [HealthStatus.DRAINING]: 'unhealthy',
+  [HealthStatus.TIMEOUT]: 'unhealthy',
+  [HealthStatus.DEGRADED]: 'degraded',
+};
 
 function decodeEndpoint(
   endpoint: LbEndpoint,
-  priority: number,
-  locality: string,
+  { priority, locality, loadBalancingWeight }: LocalityLbEndpoints,
   field: string,
   findings: Findings,
 ): EndpointConfig | undefined {
@@ -166,13 +168,15 @@ function decodeEndpoint(
   }
   const address = decodeAddress(endpoint.hostIdentifier.value.address, `${field}.endpoint.address`, findings);
   if (address === undefined) return undefined;
+  if (priority > priorityMax) findings.report(field, `priority ${priority} is above ${priorityMax}`);
   const istio = endpoint.metadata?.filterMetadata['istio'] as { workload?: string } | undefined;
   return {
     address,
     weight: endpoint.loadBalancingWeight ?? 1,
     priority,
-    healthy: !unhealthy.has(endpoint.healthStatus),
-    locality,
+    health: healths[endpoint.healthStatus] ?? 'healthy',
+    locality: formatLocality(locality),
+    localityWeight: loadBalancingWeight ?? 0,
     workload: istio?.workload ?? '',
     transportLabels: labelsOf(endpoint.metadata?.filterMetadata['envoy.transport_socket_match']),
   };

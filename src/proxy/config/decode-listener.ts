@@ -115,7 +115,9 @@ function decodeTcpProxy(tcp: TcpProxy, field: string, findings: Findings): TcpPr
         ? specifier.value.clusters.map(({ name, weight }) => ({ name, weight }))
         : [{ name: specifier?.value ?? '', weight: 1 }],
     idleTimeoutMs: milliseconds(tcp.idleTimeout, 3_600_000),
+    connectionMsMax: milliseconds(tcp.maxDownstreamConnectionDuration, 0),
     maxConnectAttempts: tcp.maxConnectAttempts ?? 1,
+    hashesSourceIp: tcp.hashPolicy.some(({ policySpecifier }) => policySpecifier?.$case === 'sourceIp'),
     accessLogs: decodeAccessLogs(tcp.accessLog, `${field}.access_log`, findings),
   };
 }

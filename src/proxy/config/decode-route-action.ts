@@ -10,6 +10,7 @@ import type {
 import type { RegexMatchAndSubstitute } from '#codec/protobuf/generated/envoy/type/matcher/v3/regex';
 import type { ForwardAction, Mirror, RetryPolicy, RouteAction, RoutedRequest, WeightedCluster } from '#proxy/route/route';
 import { compileRegex } from '#proxy/route/string-matcher';
+import { decodeHashPolicies } from './decode-hash-policy.ts';
 import { decodeHeaderMutations } from './decode-header-mutations.ts';
 import { fractionOf } from './decode-matcher.ts';
 import { type Findings, milliseconds } from './findings.ts';
@@ -57,6 +58,7 @@ function decodeForward(
     authority,
     path: decodePathRewrite(route, action.prefixRewrite, action.regexRewrite, field, findings),
     upgradeTypes: new Set(action.upgradeConfigs.filter((u) => u.enabled ?? true).map((u) => u.upgradeType.toLowerCase())),
+    hashPolicies: decodeHashPolicies(action.hashPolicy, field, findings),
     mirrors: decodeMirrors(action, field, findings),
   };
 }

@@ -65,6 +65,10 @@ export interface TcpProxyConfig {
   /** One entry for a plain `cluster`. */
   clusters: readonly { name: string; weight: number }[];
   idleTimeoutMs: number;
+  /** Of a connection, whatever is on it; 0: without limit. */
+  connectionMsMax: number;
   maxConnectAttempts: number;
+  /** Connections are hashed by the client's address, for clusters that balance by a hash. */
+  hashesSourceIp: boolean;
   accessLogs: readonly AccessLogConfig[];
 }

@@ -10,6 +10,7 @@ export class DownstreamStats {
   downstream_cx_http2_active = 0;
   downstream_cx_destroy = 0;
   downstream_cx_idle_timeout = 0;
+  downstream_cx_max_duration_reached = 0;
   downstream_cx_overflow = 0;
   downstream_cx_protocol_error = 0;
   downstream_cx_upgrades_total = 0;

@@ -21,6 +21,14 @@ const grpcStatuses: ReadonlyMap<number, string> = new Map([
   [504, '14'],
 ]);
 
+/** Of gRPC statuses 0 to 16. */
+const httpStatuses = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401] as const;
+
+/** What a gRPC status is in HTTP, for who judges endpoints by it. */
+export function httpStatusOf(grpcStatus: string): number {
+  return httpStatuses[Number(grpcStatus)] ?? 500;
+}
+
 /** A local reply as a gRPC client reads it: an answer of trailers alone, the reason in `grpc-message`. */
 export function grpcReply(status: number, message: string, headers: FieldList = []): FieldHead {
   const head = new FieldHead(200, headers);

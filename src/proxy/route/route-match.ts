@@ -127,7 +127,8 @@ function queryMatches(tests: readonly QueryTest[], path: string): boolean {
 }
 
 /** The first value of a repeated parameter counts, undecoded, as in Envoy. */
-function queryParameters(path: string): ReadonlyMap<string, string> {
+/** Of a path with its query; the first of each name counts. */
+export function queryParameters(path: string): ReadonlyMap<string, string> {
   const start = path.indexOf('?');
   if (start < 0) return new Map();
   const end = path.indexOf('#', start);

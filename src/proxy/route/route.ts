@@ -1,5 +1,6 @@
 // A route as the data plane runs it. Decoded by config/decode-route.ts; chosen by route-table.ts; pure.
 import type { FaultConfig } from './fault.ts';
+import type { HashPolicy } from './hash-policy.ts';
 
 /** What routing may look at; it never sees the protocol. Header names are lower case. */
 export interface RoutedRequest {
@@ -58,6 +59,8 @@ export interface ForwardAction {
   readonly path: ((path: string) => string) | undefined;
   /** Upgrades allowed here beyond the connection manager's; lower case. `connect` ends a CONNECT here. */
   readonly upgradeTypes: ReadonlySet<string>;
+  /** What the request is hashed by, for clusters that balance by a hash. */
+  readonly hashPolicies: readonly HashPolicy[];
   /** Copies of the request go there too; their answers are not waited for. */
   readonly mirrors: readonly Mirror[];
 }

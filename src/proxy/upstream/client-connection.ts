@@ -11,7 +11,7 @@ import { connectionTermination, connectTimeout, noBytes, type RequestPort, type 
 import { connectionOptions, RawResponseHead } from '#proxy/http/raw-head';
 import { SocketReader } from '#proxy/socket/read-buffers';
 import { SocketWriter } from '#proxy/socket/socket-writer';
-import { Timeout } from '#proxy/timer-wheel';
+import { after, Timeout } from '#proxy/timer-wheel';
 import type { ConnectionPool } from './connection-pool.ts';
 import type { Endpoint } from './endpoint.ts';
 import { openSocket } from './open-socket.ts';
@@ -41,6 +41,8 @@ export class ClientConnection implements RequestPort {
   private owed = 0;
   private requests = 0;
   private idleSinceMs = 0;
+  /** When it is to go, whatever is on it. */
+  private endsAtMs = Number.POSITIVE_INFINITY;
   private failure = '';
 
   constructor(
@@ -244,6 +246,8 @@ export class ClientConnection implements RequestPort {
     this.localAddress = `${this.socket.localAddress}:${this.socket.localPort}`;
     context.stats.upstream_rq_pending_active--;
     context.timers.cancel(this.timeout);
+    const { connectionMsMax } = context.config;
+    if (connectionMsMax > 0) this.endsAtMs = context.clock.now() + connectionMsMax;
   }
 
   private onEnd(): void {
@@ -293,32 +297,46 @@ export class ClientConnection implements RequestPort {
       stats.upstream_cx_max_requests++;
       this.reusable = false;
     }
+    if (timers.coarseMs >= this.endsAtMs) {
+      stats.upstream_cx_max_duration_reached++;
+      this.reusable = false;
+    }
     if (!this.reusable || this.closed || this.endpoint.removed) {
       this.socket.destroy();
       return;
     }
     this.resume();
-    if (config.idleTimeoutMs > 0 && !this.timeout.pending) timers.set(this.timeout, config.idleTimeoutMs);
     this.idleSinceMs = timers.coarseMs;
+    if (!this.timeout.pending) this.arm();
     this.pool.release(this);
   }
 
   /** While connecting: it takes too long. After: the idle timeout, unless it was used since; then the rest of it. */
   private onTimeout(): void {
-    const { stats, config, clock, timers } = this.endpoint.context;
+    const { stats, clock } = this.endpoint.context;
     if (!this.connected) {
       stats.upstream_cx_connect_timeout++;
       this.reset(connectTimeout);
       this.socket.destroy();
       return;
     }
-    const left = this.idleSinceMs + config.idleTimeoutMs - clock.now();
     if (this.port !== undefined) return;
-    if (left > 0) {
-      timers.set(this.timeout, left);
+    if (this.deadlineMs > clock.now()) {
+      this.arm();
       return;
     }
-    stats.upstream_cx_idle_timeout++;
+    if (this.deadlineMs === this.endsAtMs) stats.upstream_cx_max_duration_reached++;
+    else stats.upstream_cx_idle_timeout++;
     this.socket.destroy();
+  }
+
+  /** Of a connection without a request. */
+  private get deadlineMs(): number {
+    return Math.min(after(this.idleSinceMs, this.endpoint.context.config.idleTimeoutMs), this.endsAtMs);
+  }
+
+  private arm(): void {
+    const { timers, clock } = this.endpoint.context;
+    if (this.deadlineMs !== Number.POSITIVE_INFINITY) timers.set(this.timeout, this.deadlineMs - clock.now());
   }
 }

@@ -13,6 +13,7 @@ export class ClusterStats {
   upstream_cx_none_healthy = 0;
   upstream_cx_idle_timeout = 0;
   upstream_cx_max_requests = 0;
+  upstream_cx_max_duration_reached = 0;
   upstream_cx_protocol_error = 0;
   upstream_cx_destroy = 0;
   upstream_cx_destroy_with_active_rq = 0;
@@ -41,6 +42,9 @@ export class ClusterStats {
   upstream_rq_retry_limit_exceeded = 0;
   membership_total = 0;
   membership_healthy = 0;
+  membership_degraded = 0;
+  /** Picks among all endpoints of a priority, because too few of them were fit. */
+  lb_healthy_panic = 0;
   update_success = 0;
   update_failure = 0;
 

@@ -1,10 +1,14 @@
 // A cluster at run time: its endpoints with their pools, its load balancer, its counters. Updated in place by ClusterManager.
-import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
+import type { ClusterConfig, EndpointConfig, EndpointHealth } from '#proxy/config/cluster';
 import { formatAddress, type SocketAddress } from '#proxy/config/socket-address';
 import { Http2Stats } from '#proxy/http2/http2-stats';
+import type { PickContext } from './balance/pick-context.ts';
+import { isHashed } from './balance/picker.ts';
+import { PrioritySet } from './balance/priority-set.ts';
 import { ClusterStats } from './cluster-stats.ts';
 import { Endpoint } from './endpoint.ts';
-import { createLoadBalancer, type LoadBalancer } from './load-balancer.ts';
+import { OutlierDetector } from './outlier/outlier-detector.ts';
+import type { OutlierStats } from './outlier/outlier-stats.ts';
 import { ClusterTls } from './tls-client.ts';
 import type { UpstreamContext, UpstreamOptions } from './upstream-context.ts';
 
@@ -17,12 +21,11 @@ export class Cluster {
   /** Requests that are at a second try or later: bounded by the circuit breaker. */
   activeRetries = 0;
   private readonly context: UpstreamContext;
-  private balance: LoadBalancer;
   private tls: ClusterTls;
   /** By address, as xDS says it. */
   private readonly endpoints = new Map<string, Endpoint>();
-  /** Healthy ones of the first priority that has any. */
-  private available: readonly Endpoint[] = [];
+  private balance: PrioritySet;
+  private outliers: OutlierDetector | undefined;
 
   constructor(
     options: UpstreamOptions,
@@ -30,11 +33,20 @@ export class Cluster {
   ) {
     this.tls = new ClusterTls(config, options);
     this.context = { ...options, config, stats: this.stats, http2Stats: this.http2Stats, tlsFor: (endpoint) => this.tls.for(endpoint) };
-    this.balance = createLoadBalancer(config.loadBalancer, config.leastRequestChoices, options.random);
+    this.balance = this.balanced();
+    this.detectOutliers();
   }
 
   get name(): string {
     return this.config.name;
+  }
+
+  /** How many requests may be at a second try at this moment. */
+  get retriesMax(): number {
+    const { retryBudget: budget, retriesMax } = this.config.circuitBreaker;
+    if (budget === undefined) return retriesMax;
+    const underWay = this.stats.upstream_rq_active + this.stats.upstream_rq_pending_active;
+    return Math.max(budget.retriesMin, Math.floor((underWay * budget.percent) / 100));
   }
 
   all(): Iterable<Endpoint> {
@@ -44,8 +56,14 @@ export class Cluster {
   update(config: ClusterConfig): void {
     this.config = config;
     this.context.config = config;
-    this.balance = createLoadBalancer(config.loadBalancer, config.leastRequestChoices, this.context.random);
     this.tls = new ClusterTls(config, this.context);
+    this.detectOutliers();
+    this.refresh();
+  }
+
+  /** Undefined while nobody looks for outliers. */
+  get outlierStats(): OutlierStats | undefined {
+    return this.outliers?.stats;
   }
 
   /** Those that stay keep their connections and counters; those that are gone finish what they have. */
@@ -55,7 +73,7 @@ export class Cluster {
       const name = formatAddress(config.address);
       const known = this.endpoints.get(name);
       if (known !== undefined) known.config = config;
-      else this.endpoints.set(name, new Endpoint(this.context, config));
+      else this.addEndpoint(name, config);
       gone.delete(name);
     }
     for (const name of gone) this.removeEndpoint(name);
@@ -63,40 +81,77 @@ export class Cluster {
   }
 
   /**
-   * An endpoint for a request, or undefined when none is healthy. `destination`: where the client wanted to go, for clusters that send
-   * there. `tried` is avoided as long as `picksMax` picks find another.
+   * An endpoint for a request or connection, or undefined when there is none to serve. One that the context avoids is taken when its
+   * `picksMax` picks find no other.
    */
-  pick(destination: SocketAddress | undefined, tried?: ReadonlySet<Endpoint>, picksMax = 1): Endpoint | undefined {
-    if (this.config.discovery.kind === 'original_dst') return destination && this.toDestination(destination);
-    const { available } = this;
-    if (available.length === 0) {
-      this.stats.upstream_cx_none_healthy++;
-      return undefined;
+  pick(context: PickContext): Endpoint | undefined {
+    if (this.config.discovery.kind === 'original_dst') {
+      const destination = context.destination();
+      return destination && this.toDestination(destination);
     }
-    let endpoint = this.balance(available);
-    for (let picks = 1; picks < picksMax && tried?.has(endpoint); picks++) endpoint = this.balance(available);
+    const hash = isHashed(this.config.loadBalancer) ? context.hash() : undefined;
+    let endpoint = this.balance.pick(hash, 0);
+    for (let attempt = 1; attempt < context.picksMax && endpoint && context.avoids(endpoint); attempt++) {
+      endpoint = this.balance.pick(hash, attempt);
+    }
+    if (endpoint === undefined) this.stats.upstream_cx_none_healthy++;
     return endpoint;
   }
 
   drain(): void {
+    this.outliers?.close();
     for (const endpoint of this.endpoints.values()) endpoint.drain();
   }
 
   close(): void {
+    this.outliers?.close();
     for (const endpoint of this.endpoints.values()) endpoint.close();
   }
 
+  private addEndpoint(name: string, config: EndpointConfig): Endpoint {
+    const endpoint = new Endpoint(this.context, config);
+    endpoint.monitor = this.outliers?.watch();
+    this.endpoints.set(name, endpoint);
+    return endpoint;
+  }
+
   private removeEndpoint(name: string): void {
-    this.endpoints.get(name)?.drain();
+    const endpoint = this.endpoints.get(name)!;
+    endpoint.drain();
+    if (endpoint.monitor !== undefined) this.outliers?.forget(endpoint.monitor);
     this.endpoints.delete(name);
   }
 
+  /** What was found out stays when the way of looking for it changes. */
+  private detectOutliers(): void {
+    const { outlierDetection } = this.config;
+    if (outlierDetection !== undefined && this.outliers !== undefined) {
+      this.outliers.config = outlierDetection;
+      return;
+    }
+    if ((outlierDetection === undefined) === (this.outliers === undefined)) return;
+    this.outliers?.close();
+    const { clock, random } = this.context;
+    this.outliers = outlierDetection && new OutlierDetector(outlierDetection, { clock, random, onChange: () => this.refresh() });
+    for (const endpoint of this.endpoints.values()) endpoint.monitor = this.outliers?.watch();
+  }
+
   private refresh(): void {
-    const healthy = [...this.endpoints.values()].filter(({ config }) => config.healthy && config.weight > 0);
-    const priority = Math.min(...healthy.map(({ config }) => config.priority));
-    this.available = healthy.filter(({ config }) => config.priority === priority);
-    this.stats.membership_total = this.endpoints.size;
-    this.stats.membership_healthy = healthy.length;
+    const { stats } = this;
+    for (const endpoint of this.endpoints.values()) endpoint.noteHealth();
+    const count = (health: EndpointHealth) => [...this.endpoints.values()].filter((endpoint) => endpoint.health === health).length;
+    stats.membership_total = this.endpoints.size;
+    stats.membership_healthy = count('healthy');
+    stats.membership_degraded = count('degraded');
+    this.balance = this.balanced();
+  }
+
+  private balanced(): PrioritySet {
+    const { config, stats } = this;
+    const { random, clock } = this.context;
+    // Envoy has no weight 0; here it means: none of the traffic.
+    const serving = [...this.endpoints.values()].filter((endpoint) => endpoint.config.weight > 0);
+    return new PrioritySet(serving, { policy: config.loadBalancer, priorities: config.priorities, random, clock, stats });
   }
 
   private toDestination(address: SocketAddress): Endpoint {
@@ -105,16 +160,16 @@ export class Cluster {
     if (endpoint === undefined) {
       // The oldest goes; its connections finish what they have.
       if (this.endpoints.size >= destinationsMax) this.removeEndpoint(this.endpoints.keys().next().value!);
-      endpoint = new Endpoint(this.context, {
+      endpoint = this.addEndpoint(name, {
         address,
         weight: 1,
         priority: 0,
-        healthy: true,
+        health: 'healthy',
         locality: '',
+        localityWeight: 0,
         workload: '',
         transportLabels: {},
       });
-      this.endpoints.set(name, endpoint);
       this.stats.membership_total = this.endpoints.size;
       this.stats.membership_healthy = this.endpoints.size;
     }

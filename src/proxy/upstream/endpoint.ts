@@ -1,10 +1,11 @@
 // One address of a cluster, with its connections and counters, which outlive the updates that leave the address in place.
-import type { EndpointConfig } from '#proxy/config/cluster';
+import type { EndpointConfig, EndpointHealth } from '#proxy/config/cluster';
 import { formatAddress, place, type SocketAddress } from '#proxy/config/socket-address';
 import { EndpointStats } from './cluster-stats.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import type { HttpPool } from './http-pool.ts';
 import { Http2Pool } from './http2-pool.ts';
+import type { HostMonitor } from './outlier/host-monitor.ts';
 import type { UpstreamContext } from './upstream-context.ts';
 
 export class Endpoint {
@@ -17,15 +18,31 @@ export class Endpoint {
   readonly target: SocketAddress;
   /** No longer in its cluster: its connections finish what they have, and end. */
   removed = false;
-  /** For weighted round robin: what this one is owed. */
-  currentWeight = 0;
+  /** There when the cluster detects outliers: is told how every try went. */
+  monitor: HostMonitor | undefined;
+  /** When it last became available: slow start counts from there. */
+  availableSinceMs: number;
+  private wasSick = false;
 
   constructor(
     readonly context: UpstreamContext,
     public config: EndpointConfig,
   ) {
     this.name = formatAddress(config.address);
+    this.availableSinceMs = context.clock.now();
     this.target = { address: place(context.placement, config.address.address), port: config.address.port };
+  }
+
+  /** What balancing goes by: the worst that anybody says of it. */
+  get health(): EndpointHealth {
+    return this.monitor?.ejected ? 'unhealthy' : this.config.health;
+  }
+
+  /** To be called when its health may have changed: who was sick starts slowly again. */
+  noteHealth(): void {
+    const sick = this.health === 'unhealthy';
+    if (this.wasSick && !sick) this.availableSinceMs = this.context.clock.now();
+    this.wasSick = sick;
   }
 
   /** The connections that speak what the cluster wants, or what the request itself came by. */

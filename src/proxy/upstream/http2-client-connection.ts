@@ -35,6 +35,8 @@ export class Http2ClientConnection implements ConnectionEvents {
   private closed = false;
   private failure = '';
   private idleSinceMs: number;
+  /** When it takes no more requests. */
+  private endsAtMs = never;
   private nextPingMs = never;
   private pongDeadlineMs = never;
 
@@ -173,6 +175,7 @@ export class Http2ClientConnection implements ConnectionEvents {
     stats.upstream_rq_pending_active -= this.streams.size;
     timers.cancel(this.timeout);
     const now = clock.now();
+    this.endsAtMs = after(now, config.connectionMsMax);
     if (config.http2.keepaliveIntervalMs > 0) this.nextPingMs = now + config.http2.keepaliveIntervalMs;
     this.arm();
   }
@@ -208,7 +211,7 @@ export class Http2ClientConnection implements ConnectionEvents {
   private arm(): void {
     const { timers, clock, config } = this.endpoint.context;
     const idleMs = this.streams.size === 0 ? after(this.idleSinceMs, config.idleTimeoutMs) : never;
-    const deadlineMs = Math.min(idleMs, this.nextPingMs, this.pongDeadlineMs);
+    const deadlineMs = Math.min(idleMs, this.endsAtMs, this.nextPingMs, this.pongDeadlineMs);
     if (deadlineMs !== never) timers.set(this.timeout, deadlineMs - clock.now());
   }
 
@@ -226,6 +229,11 @@ export class Http2ClientConnection implements ConnectionEvents {
       http2Stats.keepalive_timeout++;
       this.socket.destroy();
       return;
+    }
+    if (now >= this.endsAtMs) {
+      this.endsAtMs = never;
+      stats.upstream_cx_max_duration_reached++;
+      this.leave();
     }
     if (this.streams.size === 0 && after(this.idleSinceMs, config.idleTimeoutMs) <= now) {
       stats.upstream_cx_idle_timeout++;

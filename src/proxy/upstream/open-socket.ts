@@ -18,6 +18,7 @@ export function openSocket(endpoint: Endpoint, onread: OnReadOpts, allowHalfOpen
     onread,
     allowHalfOpen,
     noDelay: true,
+    ...(config.keepaliveMs === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: config.keepaliveMs }),
     ...(source === undefined ? {} : { localAddress: place(placement, source) }),
     ...(isIP(address) > 0 ? {} : { lookup: resolver.lookup }),
   };

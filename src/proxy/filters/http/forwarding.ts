@@ -1,11 +1,15 @@
 // One request on its way to a cluster: tries, each with an endpoint and a connection of its pool; timeouts; retries; and what the
 // client is told when all fails. The response passes through to the stream. Made by router.ts.
+import type { Word64 } from '#codec/hash/word64';
 import type { SocketAddress } from '#proxy/config/socket-address';
+import { httpStatusOf } from '#proxy/http/grpc';
 import type { FieldList, ResponseHead } from '#proxy/http/head';
 import { localReset, overflow, type ResetReason, type ResponsePort } from '#proxy/http/port';
 import type { HttpStream, Pending } from '#proxy/http/stream';
+import { type HashedRequest, hashText, requestHash } from '#proxy/route/hash-policy';
 import type { ForwardAction, RetryPolicy } from '#proxy/route/route';
 import { Timeout } from '#proxy/timer-wheel';
+import type { PickContext } from '#proxy/upstream/balance/pick-context';
 import type { Cluster } from '#proxy/upstream/cluster';
 import type { Endpoint } from '#proxy/upstream/endpoint';
 import type { HttpPool, PoolWaiter, UpstreamRequest } from '#proxy/upstream/http-pool';
@@ -16,7 +20,8 @@ import { noRetry, type RetryDecision, RetryState, retriesReset, retriesStatus } 
 
 type Upstream = UpstreamRequest | TunnelConnection;
 
-export class Forwarding implements ResponsePort, PoolWaiter, Pending {
+export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContext, HashedRequest {
+  readonly picksMax: number;
   private connection: Upstream | undefined;
   private endpoint: Endpoint | undefined;
   /** Where a connection is waited for. */
@@ -26,6 +31,9 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
   private retry: RetryState | undefined;
   /** Endpoints of failed tries, when the policy avoids them. */
   private tried: Set<Endpoint> | undefined;
+  private hashOf: { readonly value: Word64 | undefined } | undefined;
+  /** To be set with the response: the client came without one that it is to be hashed by. */
+  private cookies: readonly string[] | undefined;
   private tryStartMs = 0;
   /** One more try was made because a kept connection turned out to be dead: at most once. */
   private replacedDead = false;
@@ -40,6 +48,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
     private readonly suppressEnvoyHeaders: boolean,
   ) {
     const { retry } = action;
+    this.picksMax = 1 + (retry?.hostSelectionRetriesMax ?? 0);
     if (retry !== undefined && retry.retriesMax > 0 && stream.request.upgrade === '') this.policy = retry;
   }
 
@@ -80,8 +89,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
       this.fail(overflow, true);
       return;
     }
-    const picks = 1 + (this.action.retry?.hostSelectionRetriesMax ?? 0);
-    const endpoint = cluster.pick(this.destination(), this.tried, picks);
+    const endpoint = cluster.pick(this);
     if (endpoint === undefined) {
       stream.reply({ status: 503, flags: responseFlag.noHealthyUpstream, details: 'no_healthy_upstream', body: 'no healthy upstream' });
       return;
@@ -127,8 +135,9 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
     stream.connect(connection);
   }
 
-  /** Where the client itself wanted to go, for clusters that send there. */
-  private destination(): SocketAddress | undefined {
+  // --- What balancing asks.
+
+  destination(): SocketAddress | undefined {
     const { connection, explicitProxy, request } = this.stream;
     if (!explicitProxy) return connection.originalDestination;
     const colon = request.authority.lastIndexOf(':');
@@ -136,6 +145,38 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
     const host = withPort ? request.authority.slice(0, colon) : request.authority;
     const port = withPort ? Number(request.authority.slice(colon + 1)) : request.scheme === 'https' ? 443 : 80;
     return { address: host.replace(/^\[|\]$/g, ''), port };
+  }
+
+  /** Made once: later tries are to find the same endpoint, or the next behind it. */
+  hash(): Word64 | undefined {
+    this.hashOf ??= { value: requestHash(this.action.hashPolicies, this) };
+    return this.hashOf.value;
+  }
+
+  avoids(endpoint: Endpoint): boolean {
+    return this.tried?.has(endpoint) ?? false;
+  }
+
+  // --- What hashing asks.
+
+  get path(): string {
+    return this.stream.originalPath;
+  }
+
+  header(name: string): string | undefined {
+    return this.stream.header(name);
+  }
+
+  get clientAddress(): string {
+    return this.stream.connection.remoteAddress;
+  }
+
+  /** The same for all requests of one connection, so that those that race get the same. */
+  newCookie(name: string, attributes: string): string {
+    const { remoteAddress, remotePort, localAddress, localPort } = this.stream.connection;
+    const value = hashText(`${remoteAddress}:${remotePort}${localAddress}:${localPort}`).toHex();
+    this.cookies = [...(this.cookies ?? []), `${name}="${value}"${attributes}`];
+    return value;
   }
 
   /** The try is over, well or not: its connection is no more ours. */
@@ -170,6 +211,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
     cluster.stats.countResponse(head.status);
     if (head.status >= 500) endpoint!.stats.rq_error++;
     else endpoint!.stats.rq_success++;
+    this.judge(head.status, head.header('grpc-status'), fin);
     if (this.policy !== undefined && retriesStatus(this.policy, head)) {
       const decision = this.decideRetry();
       if (decision.kind === 'retry') {
@@ -186,6 +228,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
     stream.responseFirstByteMs = now - stream.startMs;
     stream.upstreamServiceMs = Math.round(now - this.tryStartMs);
     if (!this.suppressEnvoyHeaders) head.set('x-envoy-upstream-service-time', String(stream.upstreamServiceMs));
+    for (const cookie of this.cookies ?? []) head.append('set-cookie', cookie);
     stream.upstreamLocal = this.connection!.localAddress;
     if (fin) this.endResponse();
     stream.respond(head, fin);
@@ -197,6 +240,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
   }
 
   trailers(trailers: FieldList): void {
+    if (this.stream.requestProtocol === 'grpc') this.judge(200, trailers.find(([name]) => name === 'grpc-status')?.[1], true);
     this.endResponse();
     this.stream.respondTrailers(trailers);
   }
@@ -214,6 +258,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
     if (stream.responseStarted) {
       const { flags, word } = describeReset(reason);
       stream.flags |= flags;
+      this.endpoint!.monitor?.failed(503);
       stream.breakOff(`upstream_reset_after_response_started{${word}}`);
       return;
     }
@@ -224,6 +269,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
       this.try();
       return;
     }
+    this.endpoint!.monitor?.failed(503);
     this.fail(reason, sent);
   }
 
@@ -233,6 +279,14 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
 
   flush(): void {
     this.stream.downstream.flush();
+  }
+
+  /** Tells outlier detection. A gRPC call is judged by its status, which may come with the trailers. */
+  private judge(status: number, grpcStatus: string | undefined, fin: boolean): void {
+    const { monitor } = this.endpoint!;
+    if (monitor === undefined) return;
+    if (this.stream.requestProtocol !== 'grpc' || status !== 200) monitor.answered(status);
+    else if (grpcStatus !== undefined || fin) monitor.answered(httpStatusOf(grpcStatus ?? '0'));
   }
 
   /** When the request has not ended either, the stream's end will take the connection down. */
@@ -282,6 +336,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
   private onTryTimeout(): void {
     this.cluster.stats.upstream_rq_per_try_timeout++;
     this.endpoint!.stats.rq_timeout++;
+    this.endpoint!.monitor?.failed(504);
     if (this.policy !== undefined && retriesReset(this.policy, localReset, true)) {
       const decision = this.decideRetry();
       if (decision.kind === 'retry') {
@@ -298,6 +353,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
     if (details === 'response_timeout') {
       this.cluster.stats.upstream_rq_timeout++;
       this.endpoint!.stats.rq_timeout++;
+      this.endpoint!.monitor?.failed(504);
     }
     stream.reply({ status: 504, flags: responseFlag.upstreamRequestTimeout, details, body: 'upstream request timeout' });
   }

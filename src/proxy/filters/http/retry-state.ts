@@ -28,13 +28,13 @@ export class RetryState {
 
   /** May a request that the policy wants to retry be retried now? */
   decide(): RetryDecision {
-    const { stats, config } = this.cluster;
+    const { stats } = this.cluster;
     this.settle();
     if (this.retries >= this.policy.retriesMax) {
       stats.upstream_rq_retry_limit_exceeded++;
       return { kind: 'limit' };
     }
-    if (this.cluster.activeRetries >= config.circuitBreaker.retriesMax) {
+    if (this.cluster.activeRetries >= this.cluster.retriesMax) {
       stats.upstream_rq_retry_overflow++;
       return { kind: 'overflow' };
     }

@@ -1,11 +1,15 @@
 // One proxied TCP connection: two sockets, bytes both ways, each way ending for itself. What one side does not take, the other does
 // not read. Made by tcp-proxy.ts.
 import type { Socket } from 'node:net';
+import type { Word64 } from '#codec/hash/word64';
+import type { SocketAddress } from '#proxy/config/socket-address';
 import type { DownstreamConnection } from '#proxy/http/connection-manager';
+import { hashText } from '#proxy/route/hash-policy';
 import { reopen } from '#proxy/socket/accepted-socket';
 import { SocketReader } from '#proxy/socket/read-buffers';
 import { type SocketResources, SocketWriter } from '#proxy/socket/socket-writer';
-import { Timeout } from '#proxy/timer-wheel';
+import { after, Timeout } from '#proxy/timer-wheel';
+import type { PickContext } from '#proxy/upstream/balance/pick-context';
 import type { Cluster } from '#proxy/upstream/cluster';
 import type { Endpoint } from '#proxy/upstream/endpoint';
 import { openSocket } from '#proxy/upstream/open-socket';
@@ -14,7 +18,8 @@ import type { ServedConnection } from './network-filter.ts';
 import { TcpExchange } from './tcp-exchange.ts';
 import type { TcpProxy } from './tcp-proxy.ts';
 
-export class TcpSession implements ServedConnection {
+export class TcpSession implements ServedConnection, PickContext {
+  readonly picksMax = 1;
   private readonly exchange: TcpExchange;
   private readonly downstream: Side;
   private upstream: Side | undefined;
@@ -25,6 +30,7 @@ export class TcpSession implements ServedConnection {
   private lastActivityMs: number;
   private readonly timeout = new Timeout(() => this.onTimeout());
   private drainDeadlineMs = Number.POSITIVE_INFINITY;
+  private readonly endsAtMs: number;
 
   constructor(
     accepted: Socket,
@@ -35,6 +41,7 @@ export class TcpSession implements ServedConnection {
     const { runtime, stats } = proxy;
     const now = runtime.clock.now();
     this.lastActivityMs = now;
+    this.endsAtMs = after(now, proxy.config.connectionMsMax);
     this.exchange = new TcpExchange(connection, now, runtime.clock.wallMs());
     const reader = new SocketReader(runtime.sockets.buffers, (buffer, length) => this.onDownstream(buffer, length));
     reader.large = true;
@@ -75,9 +82,23 @@ export class TcpSession implements ServedConnection {
       this.finish('upstream_connection_overflow', responseFlag.upstreamOverflow);
       return;
     }
-    const endpoint = cluster.pick(this.connection.originalDestination);
+    const endpoint = cluster.pick(this);
     if (endpoint === undefined) this.finish('no_healthy_upstream', responseFlag.noHealthyUpstream);
     else this.open(cluster, endpoint);
+  }
+
+  // --- What balancing asks.
+
+  destination(): SocketAddress | undefined {
+    return this.connection.originalDestination;
+  }
+
+  hash(): Word64 | undefined {
+    return this.proxy.config.hashesSourceIp ? hashText(this.connection.remoteAddress) : undefined;
+  }
+
+  avoids(): boolean {
+    return false;
   }
 
   private open(cluster: Cluster, endpoint: Endpoint): void {
@@ -112,6 +133,7 @@ export class TcpSession implements ServedConnection {
   private onConnect(side: Side): void {
     const { socket } = side;
     this.connected = true;
+    this.endpoint!.monitor?.connected();
     this.exchange.upstreamLocal = `${socket.localAddress}:${socket.localPort}`;
     this.proxy.runtime.timers.cancel(this.timeout);
     this.downstream.socket.resume();
@@ -128,6 +150,7 @@ export class TcpSession implements ServedConnection {
     cluster!.stats.upstream_cx_connect_fail++;
     endpoint!.stats.cx_connect_fail++;
     if (this.ended) return;
+    endpoint!.monitor?.failed(503);
     if (this.exchange.attempts < this.proxy.config.maxConnectAttempts) {
       this.connect();
       return;
@@ -159,7 +182,7 @@ export class TcpSession implements ServedConnection {
   private arm(): void {
     const { idleTimeoutMs } = this.proxy.config;
     const idleDeadlineMs = idleTimeoutMs > 0 ? this.lastActivityMs + idleTimeoutMs : Number.POSITIVE_INFINITY;
-    const deadlineMs = Math.min(idleDeadlineMs, this.drainDeadlineMs);
+    const deadlineMs = Math.min(idleDeadlineMs, this.drainDeadlineMs, this.endsAtMs);
     const { timers, clock } = this.proxy.runtime;
     if (deadlineMs !== Number.POSITIVE_INFINITY) timers.set(this.timeout, Math.max(1, deadlineMs - clock.now()));
   }
@@ -175,7 +198,10 @@ export class TcpSession implements ServedConnection {
     const { idleTimeoutMs } = this.proxy.config;
     const idle = idleTimeoutMs > 0 && this.lastActivityMs + idleTimeoutMs <= now;
     if (idle) this.proxy.stats.downstream_cx_idle_timeout++;
-    if (idle || this.drainDeadlineMs <= now) this.finish(idle ? 'idle_timeout' : 'drain', responseFlag.none);
+    if (this.endsAtMs <= now) {
+      this.proxy.stats.downstream_cx_max_duration_reached++;
+      this.finish('max_connection_duration_reached', responseFlag.durationTimeout);
+    } else if (idle || this.drainDeadlineMs <= now) this.finish(idle ? 'idle_timeout' : 'drain', responseFlag.none);
     else this.arm();
   }
 

@@ -1,0 +1,40 @@
+// Where a workload is: `region/zone/subzone`, from the labels of Kubernetes and Istio.
+
+export const regionLabel = 'topology.kubernetes.io/region';
+export const zoneLabel = 'topology.kubernetes.io/zone';
+export const subzoneLabel = 'topology.istio.io/subzone';
+/** Says all three, with dots; the older of the two is `istio-locality`. */
+const wholeLabels = ['topology.istio.io/locality', 'istio-locality'] as const;
+
+type Labels = Readonly<Record<string, string>>;
+
+/** Empty when the labels do not say. */
+export function localityOfLabels(labels: Labels): string {
+  for (const name of wholeLabels) if (labels[name]) return labels[name].replaceAll('.', '/');
+  return formatLocality([labels[regionLabel], labels[zoneLabel], labels[subzoneLabel]]);
+}
+
+/** Parts of which the last ones may be missing. */
+export function formatLocality(parts: readonly (string | undefined)[]): string {
+  return parts
+    .map((part) => part ?? '')
+    .join('/')
+    .replace(/\/+$/, '');
+}
+
+/** Labels with those that a locality stands for; what the labels say themselves goes before. */
+export function withTopology(labels: Labels, locality: string): Labels {
+  const [region, zone, subzone] = locality.split('/');
+  return {
+    ...(region && { [regionLabel]: region }),
+    ...(zone && { [zoneLabel]: zone }),
+    ...(subzone && { [subzoneLabel]: subzone }),
+    ...labels,
+  };
+}
+
+/** `pattern`: `region/zone/subzone`, in which `*` is anything, as is what is left away. */
+export function localityMatches(locality: string, pattern: string): boolean {
+  const parts = locality.split('/');
+  return pattern.split('/').every((wanted, i) => wanted === '*' || wanted === (parts[i] ?? '') || (i > 0 && wanted === ''));
+}

@@ -1,0 +1,67 @@
+// How a cluster balances: a DestinationRule's `loadBalancer` as Envoy's policy and its configuration, with Istio's defaults.
+import { durationMs } from '#api/duration';
+import type { TrafficPolicy } from '#api/kinds/destination-rule';
+import {
+  type Cluster,
+  Cluster_LbPolicy as LbPolicy,
+  type Cluster_SlowStartConfig as SlowStartConfig,
+} from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
+import { durationOf } from './message.ts';
+import type { PortPolicy } from './traffic-policy.ts';
+
+type LoadBalancer = NonNullable<TrafficPolicy['loadBalancer']>;
+type Balancing = Pick<Parameters<typeof Cluster.fromPartial>[0], 'lbPolicy' | 'lbConfig' | 'commonLbConfig'>;
+
+/** `grpcClient`: knows round robin and rings alone. */
+export function balancing({ loadBalancer = {}, outlierDetection }: PortPolicy, grpcClient: boolean): Balancing {
+  return {
+    ...(loadBalancer.consistentHash ? hashing(loadBalancer.consistentHash) : simple(loadBalancer, grpcClient)),
+    commonLbConfig: {
+      ...(loadBalancer.localityLbSetting?.enabled !== false && {
+        localityConfigSpecifier: { $case: 'localityWeightedLbConfig' as const, value: {} },
+      }),
+      // Ejected endpoints stay out, however many, until the rule says when to give up on that.
+      ...(outlierDetection && { healthyPanicThreshold: { value: outlierDetection.minHealthPercent ?? 0 } }),
+    },
+  };
+}
+
+/** Istio's default is least request. */
+function simple({ simple: name, warmup, warmupDurationSecs }: LoadBalancer, grpcClient: boolean): Balancing {
+  if (grpcClient) return { lbPolicy: LbPolicy.ROUND_ROBIN };
+  if (name === 'RANDOM') return { lbPolicy: LbPolicy.RANDOM };
+  const slowStartConfig = slowStart(warmup ?? (warmupDurationSecs === undefined ? undefined : { duration: warmupDurationSecs }));
+  if (name === 'ROUND_ROBIN') {
+    return {
+      lbPolicy: LbPolicy.ROUND_ROBIN,
+      ...(slowStartConfig && { lbConfig: { $case: 'roundRobinLbConfig', value: { slowStartConfig } } }),
+    };
+  }
+  return {
+    lbPolicy: LbPolicy.LEAST_REQUEST,
+    ...(slowStartConfig && { lbConfig: { $case: 'leastRequestLbConfig', value: { slowStartConfig } } }),
+  };
+}
+
+function slowStart(warmup: LoadBalancer['warmup']): Partial<SlowStartConfig> | undefined {
+  if (warmup === undefined) return undefined;
+  return {
+    slowStartWindow: durationOf(durationMs(warmup.duration) ?? 0),
+    ...(warmup.aggression !== undefined && { aggression: { defaultValue: warmup.aggression, runtimeKey: '' } }),
+    minWeightPercent: { value: warmup.minimumPercent ?? 10 },
+  };
+}
+
+/** Of Istio's and of Envoy's rings. */
+const ringSizeDefault = 1024;
+
+function hashing({ maglev, ringHash, minimumRingSize }: NonNullable<LoadBalancer['consistentHash']>): Balancing {
+  if (maglev) {
+    return {
+      lbPolicy: LbPolicy.MAGLEV,
+      ...(maglev.tableSize && { lbConfig: { $case: 'maglevLbConfig', value: { tableSize: maglev.tableSize } } }),
+    };
+  }
+  const size = ringHash?.minimumRingSize || minimumRingSize || ringSizeDefault;
+  return { lbPolicy: LbPolicy.RING_HASH, lbConfig: { $case: 'ringHashLbConfig', value: { minimumRingSize: size } } };
+}

@@ -1,0 +1,65 @@
+// What outlier detection remembers of one endpoint: its failures in a row, its ejections. Told by filters/ how each try went.
+import type { ConsecutiveKind, OutlierDetectionConfig } from '#proxy/config/outlier-detection';
+
+/** Who is told when there were enough failures in a row. */
+export interface OutlierJudge {
+  readonly config: OutlierDetectionConfig;
+  suspect(monitor: HostMonitor, kind: ConsecutiveKind): void;
+}
+
+export class HostMonitor {
+  ejected = false;
+  ejectedAtMs = 0;
+  /** Ejections lately: each makes the next one longer, each interval without one takes one off. */
+  ejections = 0;
+  private readonly inRow: Record<ConsecutiveKind, number> = {
+    consecutive_5xx: 0,
+    consecutive_gateway_failure: 0,
+    consecutive_local_origin_failure: 0,
+  };
+
+  constructor(private readonly judge: OutlierJudge) {}
+
+  /** The endpoint answered; of gRPC, with what its status is in HTTP. */
+  answered(status: number): void {
+    this.inRow.consecutive_local_origin_failure = 0;
+    this.count('consecutive_5xx', status >= 500);
+    this.count('consecutive_gateway_failure', status >= 502 && status <= 504);
+  }
+
+  /** A connection was made, to an endpoint whose protocol has no answers to be judged by. */
+  connected(): void {
+    this.answered(200);
+  }
+
+  /** It could not be reached, broke off, or took too long. `status`: what the client is told. */
+  failed(status: 503 | 504): void {
+    if (this.judge.config.splitsLocalOrigin) this.count('consecutive_local_origin_failure', true);
+    else this.answered(status);
+  }
+
+  eject(nowMs: number): void {
+    this.ejected = true;
+    this.ejectedAtMs = nowMs;
+    this.ejections++;
+  }
+
+  /** It is given another chance, with a clean slate. */
+  uneject(): void {
+    this.ejected = false;
+    this.inRow.consecutive_5xx = 0;
+    this.inRow.consecutive_gateway_failure = 0;
+    this.inRow.consecutive_local_origin_failure = 0;
+  }
+
+  private count(kind: ConsecutiveKind, failed: boolean): void {
+    if (!failed) {
+      this.inRow[kind] = 0;
+      return;
+    }
+    this.inRow[kind]++;
+    if (this.inRow[kind] !== this.judge.config.consecutive[kind].failures) return;
+    this.inRow[kind] = 0;
+    this.judge.suspect(this, kind);
+  }
+}

@@ -1,0 +1,14 @@
+// Counters of outlier detection, under Envoy's names (`cluster.<name>.outlier_detection.<field>`).
+
+export class OutlierStats {
+  ejections_active = 0;
+  /** Not made, because too many were ejected already. */
+  ejections_overflow = 0;
+  ejections_enforced_total = 0;
+  ejections_detected_consecutive_5xx = 0;
+  ejections_enforced_consecutive_5xx = 0;
+  ejections_detected_consecutive_gateway_failure = 0;
+  ejections_enforced_consecutive_gateway_failure = 0;
+  ejections_detected_consecutive_local_origin_failure = 0;
+  ejections_enforced_consecutive_local_origin_failure = 0;
+}
