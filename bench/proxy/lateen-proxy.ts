@@ -9,8 +9,14 @@ import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-
 import { http2Defaults } from '#proxy/config/http2-options';
 import type { ListenerConfig } from '#proxy/config/listener';
 import { identityPlacement } from '#proxy/config/socket-address';
+import { faultType } from '#proxy/filters/http/fault';
+import { istioStatsType } from '#proxy/filters/http/istio-stats';
+import { peerMetadataType } from '#proxy/filters/http/peer-metadata';
+import { routerType } from '#proxy/filters/http/router';
+import { configured } from '#proxy/http/http-filter';
 import { ListenerManager } from '#proxy/listen/listener-manager';
 import type { Route } from '#proxy/route/route';
+import { noRouteFilters } from '#proxy/route/route-filter';
 import type { RouteMatch } from '#proxy/route/route-match';
 import { type MatchedRoute, RouteTable, type VirtualHost } from '#proxy/route/route-table';
 import { exactly, startsWith } from '#proxy/route/string-matcher';
@@ -101,6 +107,7 @@ function route(name: string, weights: Record<string, number>): Route {
     weight,
     requestHeaders: none,
     responseHeaders: none,
+    filters: noRouteFilters,
   }));
   const weightTotal = clusters.reduce((total, { weight }) => total + weight, 0);
   return {
@@ -108,12 +115,14 @@ function route(name: string, weights: Record<string, number>): Route {
     virtualHost: 'svc',
     requestHeaders: none,
     responseHeaders: none,
-    fault: undefined,
+    filters: noRouteFilters,
+    disabledFilters: undefined,
     origin: undefined,
     action: {
       kind: 'forward',
       clusters,
       weightTotal,
+      clusterFilters: false,
       timeoutMs: 0,
       idleTimeoutMs: 0,
       authority: undefined,
@@ -144,10 +153,10 @@ function connectionManager(): HttpConnectionManagerConfig {
     http2: http2Defaults,
     routes: { kind: 'inline', table },
     httpFilters: [
-      { kind: 'peer_metadata', name: 'peer_metadata', discover: true, propagate: true },
-      { kind: 'fault', name: 'fault', fault: undefined },
-      { kind: 'istio_stats', name: 'istio_stats', reporter: 'sidecar' },
-      { kind: 'router', name: 'router', suppressEnvoyHeaders: false },
+      configured(peerMetadataType, 'peer_metadata', { discover: true, propagate: true }),
+      configured(faultType, 'fault', undefined),
+      configured(istioStatsType, 'istio_stats', {}),
+      configured(routerType, 'router', { suppressEnvoyHeaders: false }),
     ],
     accessLogs: [],
     idleTimeoutMs: 3_600_000,

@@ -13,6 +13,7 @@ import { AdsClient } from '#proxy/config/ads-client';
 import { ConfigApplier } from '#proxy/config/config-applier';
 import type { DecodeCache } from '#proxy/config/decode-cache';
 import { formatAddress, type SocketAddress } from '#proxy/config/socket-address';
+import { istioStatsType } from '#proxy/filters/http/istio-stats';
 import { ListenerManager } from '#proxy/listen/listener-manager';
 import type { RouteTable } from '#proxy/route/route-table';
 import { closeRuntime, createRuntime, type ExchangeListeners, type ProxyRuntime } from '#proxy/runtime';
@@ -171,7 +172,7 @@ export class ProxyInstance implements AdminSubject {
     const stats = (direction: string) => new RequestStats(metrics, direction === 'inbound' && !isRouter ? 'destination' : 'source', self);
     return {
       http: ({ httpFilters, accessLogs }, direction) => [
-        ...(httpFilters.some(({ kind }) => kind === 'istio_stats') ? [stats(direction)] : []),
+        ...(httpFilters.some(({ type }) => type === istioStatsType) ? [stats(direction)] : []),
         ...accessLogs.map((config) => this.accessLoggers.create(config)),
       ],
       tcp: ({ accessLogs }, direction) => [stats(direction), ...accessLogs.map((config) => this.accessLoggers.create(config))],

@@ -9,8 +9,14 @@ import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-
 import { http2Defaults } from '#proxy/config/http2-options';
 import type { ListenerConfig, TcpProxyConfig } from '#proxy/config/listener';
 import { identityPlacement, type SocketAddress } from '#proxy/config/socket-address';
+import type { FaultConfig } from '#proxy/filters/http/decode-fault';
+import { faultType } from '#proxy/filters/http/fault';
+import { peerMetadataType } from '#proxy/filters/http/peer-metadata';
+import { routerType } from '#proxy/filters/http/router';
+import { configured } from '#proxy/http/http-filter';
 import { ListenerManager } from '#proxy/listen/listener-manager';
 import type { ForwardAction, HeaderMutations, RetryPolicy, Route, RouteAction, RoutedRequest } from '#proxy/route/route';
+import { noRouteFilters, type RouteFilters } from '#proxy/route/route-filter';
 import type { RouteTable } from '#proxy/route/route-table';
 import { closeRuntime, createRuntime, type ProxiedExchange, type ProxyRuntime, type RuntimeOptions } from '#proxy/runtime';
 import { systemResolver } from '#proxy/upstream/dns-resolver';
@@ -62,7 +68,9 @@ export function forward(clusters: Record<string, number> | string, changes: Part
       weight,
       requestHeaders: noMutations,
       responseHeaders: noMutations,
+      filters: noRouteFilters,
     })),
+    clusterFilters: false,
     weightTotal: Object.values(weights).reduce((a, b) => a + b, 0),
     timeoutMs: 0,
     idleTimeoutMs: 0,
@@ -95,10 +103,16 @@ export function route(action: RouteAction, changes: Partial<Route> = {}): Route 
     action,
     requestHeaders: noMutations,
     responseHeaders: noMutations,
-    fault: undefined,
+    filters: noRouteFilters,
+    disabledFilters: undefined,
     origin: undefined,
     ...changes,
   };
+}
+
+/** What a route says of the fault filter. */
+export function faultFilters(config: FaultConfig): RouteFilters {
+  return new Map([['fault', { type: faultType, config, disabled: false }]]);
 }
 
 /** A route table that is a function: the path without its query is looked up, then `*`. */
@@ -107,6 +121,8 @@ export function routeTable(routes: Record<string, Route> | ((request: RoutedRequ
   return { route: choose } as unknown as RouteTable;
 }
 
+export const routerEntry = configured(routerType, 'router', { suppressEnvoyHeaders: false });
+
 export function httpConfig(table: RouteTable, changes: Partial<HttpConnectionManagerConfig> = {}): HttpConnectionManagerConfig {
   return {
     statPrefix: 'test',
@@ -114,9 +130,9 @@ export function httpConfig(table: RouteTable, changes: Partial<HttpConnectionMan
     http2: http2Defaults,
     routes: { kind: 'inline', table },
     httpFilters: [
-      { kind: 'peer_metadata', name: 'peer', discover: true, propagate: true },
-      { kind: 'fault', name: 'fault', fault: undefined },
-      { kind: 'router', name: 'router', suppressEnvoyHeaders: false },
+      configured(peerMetadataType, 'peer', { discover: true, propagate: true }),
+      configured(faultType, 'fault', undefined),
+      routerEntry,
     ],
     accessLogs: [],
     idleTimeoutMs: 3_600_000,

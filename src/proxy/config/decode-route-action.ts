@@ -9,9 +9,11 @@ import type {
 } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import type { RegexMatchAndSubstitute } from '#codec/protobuf/generated/envoy/type/matcher/v3/regex';
 import type { ForwardAction, Mirror, RetryPolicy, RouteAction, RoutedRequest, WeightedCluster } from '#proxy/route/route';
+import { noRouteFilters } from '#proxy/route/route-filter';
 import { compileRegex } from '#proxy/route/string-matcher';
 import { decodeHeaderMutations } from './decode-header-mutations.ts';
 import { fractionOf } from './decode-matcher.ts';
+import { decodeRouteFilters } from './decode-route-filters.ts';
 import { type Findings, milliseconds } from './findings.ts';
 
 const refused: RouteAction = { kind: 'direct', status: 500, body: '' };
@@ -51,6 +53,7 @@ function decodeForward(
     kind: 'forward',
     clusters,
     weightTotal: clusters.reduce((sum, { weight }) => sum + weight, 0),
+    clusterFilters: clusters.some(({ filters }) => filters.size > 0),
     timeoutMs: milliseconds(action.timeout, routeTimeoutMsDefault),
     idleTimeoutMs: milliseconds(action.idleTimeout, 0),
     retry: retry === undefined ? undefined : decodeRetry(retry),
@@ -73,17 +76,18 @@ function decodeMirrors({ requestMirrorPolicies }: EnvoyRouteAction, field: strin
 function decodeClusters(action: EnvoyRouteAction, field: string, findings: Findings): WeightedCluster[] {
   const specifier = action.clusterSpecifier;
   if (specifier?.$case === 'cluster') {
-    return [{ name: specifier.value, weight: 1, requestHeaders: noMutations, responseHeaders: noMutations }];
+    return [{ name: specifier.value, weight: 1, requestHeaders: noMutations, responseHeaders: noMutations, filters: noRouteFilters }];
   }
   if (specifier?.$case !== 'weightedClusters') {
     findings.report(field, `cluster specifier ${specifier?.$case ?? 'is missing'}${specifier ? ' is not supported' : ''}`);
     return [];
   }
-  const clusters = specifier.value.clusters.map((cluster) => ({
+  const clusters = specifier.value.clusters.map((cluster, i) => ({
     name: cluster.name,
     weight: cluster.weight ?? 0,
     requestHeaders: decodeHeaderMutations(cluster.requestHeadersToAdd, cluster.requestHeadersToRemove),
     responseHeaders: decodeHeaderMutations(cluster.responseHeadersToAdd, cluster.responseHeadersToRemove),
+    filters: decodeRouteFilters([cluster.typedPerFilterConfig], `${field}.weighted_clusters.clusters[${i}]`, findings),
   }));
   if (!clusters.some(({ weight }) => weight > 0)) findings.report(`${field}.weighted_clusters`, 'the weights add up to 0');
   return clusters;

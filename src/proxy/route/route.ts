@@ -1,5 +1,5 @@
 // A route as the data plane runs it. Decoded by config/decode-route.ts; chosen by route-table.ts; pure.
-import type { FaultConfig } from './fault.ts';
+import type { RouteFilters } from './route-filter.ts';
 
 /** What routing may look at; it never sees the protocol. Header names are lower case. */
 export interface RoutedRequest {
@@ -19,8 +19,10 @@ export interface Route {
   readonly action: RouteAction;
   readonly requestHeaders: HeaderMutations;
   readonly responseHeaders: HeaderMutations;
-  /** Per-route fault, which stands in for the filter's own. */
-  readonly fault: FaultConfig | undefined;
+  /** What it says of HTTP filters, in place of their own configuration. */
+  readonly filters: RouteFilters;
+  /** Names of filters that are left out here; undefined: none, of this route or its clusters. */
+  readonly disabledFilters: ReadonlySet<string> | undefined;
   /** Which resource it came from: `metadata.filter_metadata.istio.config`, with Lateen's file and line. */
   readonly origin: string | undefined;
 }
@@ -48,6 +50,8 @@ export interface ForwardAction {
   /** At least one; weights add up to `weightTotal` > 0. */
   readonly clusters: readonly WeightedCluster[];
   readonly weightTotal: number;
+  /** Some of `clusters` say something of filters: the choice is made before them. */
+  readonly clusterFilters: boolean;
   /** For the whole response to have come, retries included; 0: none. */
   readonly timeoutMs: number;
   /** 0: the connection manager's. */
@@ -75,6 +79,8 @@ export interface WeightedCluster {
   readonly weight: number;
   readonly requestHeaders: HeaderMutations;
   readonly responseHeaders: HeaderMutations;
+  /** Over those of the route. */
+  readonly filters: RouteFilters;
 }
 
 export interface RetryPolicy {
@@ -90,4 +96,13 @@ export interface RetryPolicy {
   /** Tries at another endpoint than those tried before, at most so many picks. */
   readonly hostSelectionRetriesMax: number;
   readonly avoidPreviousHosts: boolean;
+}
+
+/** `draw` in [0, 1). */
+export function chooseCluster({ clusters, weightTotal }: ForwardAction, draw: number): WeightedCluster {
+  if (clusters.length > 1) {
+    let left = draw * weightTotal;
+    for (const cluster of clusters) if ((left -= cluster.weight) < 0) return cluster;
+  }
+  return clusters[0]!;
 }
