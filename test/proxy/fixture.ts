@@ -73,6 +73,7 @@ export function forward(clusters: Record<string, number> | string, changes: Part
     clusterFilters: false,
     weightTotal: Object.values(weights).reduce((a, b) => a + b, 0),
     timeoutMs: 0,
+    duration: undefined,
     idleTimeoutMs: 0,
     retry: undefined,
     authority: undefined,
@@ -87,6 +88,8 @@ export function retryPolicy(changes: Partial<RetryPolicy> & { on: ReadonlySet<st
   return {
     retriesMax: 2,
     statuses: new Set(),
+    responseHeaders: [],
+    requestHeaders: [],
     perTryTimeoutMs: 0,
     backoffMsMin: 1,
     backoffMsMax: 2,

@@ -12,7 +12,7 @@ import type { ForwardAction, Mirror, RetryPolicy, RouteAction, RoutedRequest, We
 import { noRouteFilters } from '#proxy/route/route-filter';
 import { compileRegex } from '#proxy/route/string-matcher';
 import { decodeHeaderMutations } from './decode-header-mutations.ts';
-import { fractionOf } from './decode-matcher.ts';
+import { decodeHeaderMatcher, fractionOf } from './decode-matcher.ts';
 import { decodeRouteFilters } from './decode-route-filters.ts';
 import { type Findings, milliseconds } from './findings.ts';
 
@@ -56,7 +56,8 @@ function decodeForward(
     clusterFilters: clusters.some(({ filters }) => filters.size > 0),
     timeoutMs: milliseconds(action.timeout, routeTimeoutMsDefault),
     idleTimeoutMs: milliseconds(action.idleTimeout, 0),
-    retry: retry === undefined ? undefined : decodeRetry(retry),
+    retry: retry === undefined ? undefined : decodeRetry(retry, `${field}.retry_policy`, findings),
+    duration: decodeDuration(action.maxStreamDuration),
     authority,
     path: decodePathRewrite(route, action.prefixRewrite, action.regexRewrite, field, findings),
     upgradeTypes: new Set(action.upgradeConfigs.filter((u) => u.enabled ?? true).map((u) => u.upgradeType.toLowerCase())),
@@ -93,8 +94,23 @@ function decodeClusters(action: EnvoyRouteAction, field: string, findings: Findi
   return clusters;
 }
 
+const previousHosts = 'envoy.retry_host_predicates.previous_hosts';
+
+function decodeDuration(duration: EnvoyRouteAction['maxStreamDuration']): ForwardAction['duration'] {
+  if (duration === undefined) return undefined;
+  const { maxStreamDuration, grpcTimeoutHeaderMax, grpcTimeoutHeaderOffset } = duration;
+  const maxMs = milliseconds(maxStreamDuration, 0);
+  const grpcTimeoutMaxMs = grpcTimeoutHeaderMax && milliseconds(grpcTimeoutHeaderMax, 0);
+  return maxMs === 0 && grpcTimeoutMaxMs === undefined
+    ? undefined
+    : { maxMs, grpcTimeoutMaxMs, grpcTimeoutOffsetMs: milliseconds(grpcTimeoutHeaderOffset, 0) };
+}
+
 /** Envoy's defaults: one retry, 25 ms doubling up to ten times that. */
-function decodeRetry(policy: EnvoyRetryPolicy): RetryPolicy {
+function decodeRetry(policy: EnvoyRetryPolicy, field: string, findings: Findings): RetryPolicy {
+  for (const { name } of policy.retryHostPredicate) {
+    if (name !== previousHosts) findings.report(`${field}.retry_host_predicate`, `${name} is not supported`);
+  }
   const backoffMsMin = milliseconds(policy.retryBackOff?.baseInterval, 25);
   return {
     retriesMax: policy.numRetries ?? 1,
@@ -105,11 +121,15 @@ function decodeRetry(policy: EnvoyRetryPolicy): RetryPolicy {
         .filter(Boolean),
     ),
     statuses: new Set(policy.retriableStatusCodes),
+    responseHeaders: policy.retriableHeaders.map((h, i) => decodeHeaderMatcher(h, `${field}.retriable_headers[${i}]`, findings)),
+    requestHeaders: policy.retriableRequestHeaders.map((h, i) =>
+      decodeHeaderMatcher(h, `${field}.retriable_request_headers[${i}]`, findings),
+    ),
     perTryTimeoutMs: milliseconds(policy.perTryTimeout, 0),
     backoffMsMin,
     backoffMsMax: milliseconds(policy.retryBackOff?.maxInterval, backoffMsMin * 10),
     hostSelectionRetriesMax: policy.hostSelectionRetryMaxAttempts || 1,
-    avoidPreviousHosts: policy.retryHostPredicate.some(({ name }) => name === 'envoy.retry_host_predicates.previous_hosts'),
+    avoidPreviousHosts: policy.retryHostPredicate.some(({ name }) => name === previousHosts),
   };
 }
 

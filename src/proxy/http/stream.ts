@@ -176,12 +176,12 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
     if (this.buffering !== undefined) return this.bufferBody(this.buffering, buffer, start, end, fin);
     const bytes = end - start;
     const kept = this.requestBody;
-    if (fin) this.endRequest();
     const { upstream } = this;
     if (kept !== undefined && (this.keepBody || upstream === undefined)) {
       kept.add(buffer, start, end);
       if (kept.overfull && upstream !== undefined) this.forgetBody();
     }
+    if (fin) this.endRequest();
     const delivered = upstream === undefined ? 0 : upstream.body(buffer, start, end, fin);
     this.undelivered += bytes - delivered;
     if (fin) this.completeTunnel();

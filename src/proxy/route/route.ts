@@ -1,4 +1,5 @@
 // A route as the data plane runs it. Decoded by config/decode-route.ts; chosen by route-table.ts; pure.
+import type { HeaderTest } from './header-test.ts';
 import type { RouteFilters } from './route-filter.ts';
 
 /** What routing may look at; it never sees the protocol. Header names are lower case. */
@@ -54,6 +55,8 @@ export interface ForwardAction {
   readonly clusterFilters: boolean;
   /** For the whole response to have come, retries included; 0: none. */
   readonly timeoutMs: number;
+  /** Of the exchange as a whole; undefined: without an end, whatever the client says. */
+  readonly duration: StreamDuration | undefined;
   /** 0: the connection manager's. */
   readonly idleTimeoutMs: number;
   readonly retry: RetryPolicy | undefined;
@@ -64,6 +67,15 @@ export interface ForwardAction {
   readonly upgradeTypes: ReadonlySet<string>;
   /** Copies of the request go there too; their answers are not waited for. */
   readonly mirrors: readonly Mirror[];
+}
+
+export interface StreamDuration {
+  /** 0: none. */
+  readonly maxMs: number;
+  /** Of what gRPC clients ask for by `grpc-timeout`; 0: as long as they ask; undefined: they are not asked. */
+  readonly grpcTimeoutMaxMs: number | undefined;
+  /** So much earlier than they ask for. */
+  readonly grpcTimeoutOffsetMs: number;
 }
 
 export interface Mirror {
@@ -89,6 +101,10 @@ export interface RetryPolicy {
   /** Envoy's `retry_on` words. */
   readonly on: ReadonlySet<string>;
   readonly statuses: ReadonlySet<number>;
+  /** Of a response that `retriable-headers` retries: any. */
+  readonly responseHeaders: readonly HeaderTest[];
+  /** Only requests with any of these are retried at all; empty: every request. */
+  readonly requestHeaders: readonly HeaderTest[];
   /** Of each try; 0: the route's timeout alone. */
   readonly perTryTimeoutMs: number;
   readonly backoffMsMin: number;

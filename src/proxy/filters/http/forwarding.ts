@@ -4,7 +4,7 @@ import type { SocketAddress } from '#proxy/config/socket-address';
 import type { FieldList, ResponseHead } from '#proxy/http/head';
 import { localReset, overflow, type ResetReason, type ResponsePort } from '#proxy/http/port';
 import type { HttpStream, Pending } from '#proxy/http/stream';
-import type { ForwardAction, RetryPolicy } from '#proxy/route/route';
+import type { ForwardAction, Mirror, RetryPolicy } from '#proxy/route/route';
 import { Timeout } from '#proxy/timer-wheel';
 import type { Cluster } from '#proxy/upstream/cluster';
 import type { Endpoint } from '#proxy/upstream/endpoint';
@@ -12,9 +12,13 @@ import type { HttpPool, PoolWaiter, UpstreamRequest } from '#proxy/upstream/http
 import { TunnelConnection } from '#proxy/upstream/tunnel-connection';
 import { responseFlag } from '#telemetry/response-flags';
 import { describeReset, idempotent } from './reset-reply.ts';
-import { noRetry, type RetryDecision, RetryState, retriesReset, retriesStatus } from './retry-state.ts';
+import { noRetry, type RetryDecision, RetryState, retriesReset, retriesStatus, wantsRetries } from './retry-state.ts';
+import { chooseMirrors, sendCopies } from './shadow.ts';
+import { durationReached, streamDurationMs } from './stream-duration.ts';
 
 type Upstream = UpstreamRequest | TunnelConnection;
+
+const noMirrors: readonly Mirror[] = [];
 
 export class Forwarding implements ResponsePort, PoolWaiter, Pending {
   private connection: Upstream | undefined;
@@ -32,6 +36,9 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
   private timeout: Timeout | undefined;
   private tryTimeout: Timeout | undefined;
   private backoffTimeout: Timeout | undefined;
+  /** Of the whole exchange. */
+  private durationTimeout: Timeout | undefined;
+  private readonly mirrors: readonly Mirror[];
 
   constructor(
     private readonly stream: HttpStream,
@@ -40,24 +47,31 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
     private readonly suppressEnvoyHeaders: boolean,
   ) {
     const { retry } = action;
-    if (retry !== undefined && retry.retriesMax > 0 && stream.request.upgrade === '') this.policy = retry;
+    if (retry !== undefined && retry.retriesMax > 0 && stream.request.upgrade === '' && wantsRetries(retry, stream)) this.policy = retry;
+    this.mirrors = action.mirrors.length === 0 ? noMirrors : chooseMirrors(stream, action.mirrors);
   }
 
   start(): void {
     const { stream, action } = this;
     stream.pending = this;
-    stream.keepBody = this.policy !== undefined;
+    stream.keepBody = this.policy !== undefined || this.mirrors.length > 0;
     if (action.timeoutMs > 0 && stream.request.upgrade === '') {
       if (!this.suppressEnvoyHeaders) stream.request.set('x-envoy-expected-rq-timeout-ms', String(action.timeoutMs));
       this.timeout = new Timeout(() => this.onTimeout('response_timeout'));
-      if (stream.requestDone) this.requestEnded();
     }
+    const durationMs = action.duration === undefined ? 0 : streamDurationMs(action.duration, stream);
+    if (durationMs > 0) {
+      this.durationTimeout = new Timeout(() => stream.reply(durationReached));
+      stream.manager.runtime.timers.set(this.durationTimeout, durationMs);
+    }
+    if (stream.requestDone) this.requestEnded();
     this.try();
   }
 
   /** Envoy counts the route's timeout from the end of the request. */
   requestEnded(): void {
     if (this.timeout !== undefined) this.stream.manager.runtime.timers.set(this.timeout, this.action.timeoutMs);
+    if (this.mirrors.length > 0) sendCopies(this.stream, this.mirrors, this.action.timeoutMs);
   }
 
   /** The stream has ended. */
@@ -66,6 +80,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending {
     if (this.timeout !== undefined) timers.cancel(this.timeout);
     if (this.tryTimeout !== undefined) timers.cancel(this.tryTimeout);
     if (this.backoffTimeout !== undefined) timers.cancel(this.backoffTimeout);
+    if (this.durationTimeout !== undefined) timers.cancel(this.durationTimeout);
     if (this.stream.finished) this.endTry();
     else this.giveUpTry();
     this.retry?.settle();
