@@ -199,6 +199,7 @@ function listener(): ListenerConfig {
         name: 'default',
         origin: undefined,
         match: { ...match, sourcePrefixRanges: [] },
+        gates: [],
         filters: [{ kind: 'http_connection_manager', http: connectionManager() }],
         tls: undefined,
         transportSocketConnectTimeoutMs: 0,

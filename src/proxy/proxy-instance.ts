@@ -160,6 +160,7 @@ export class ProxyInstance implements AdminSubject {
       'server.memory_allocated': process.memoryUsage.rss(),
       'control_plane.connected_state': this.ads.connected ? 1 : 0,
       'listener_manager.total_listeners_active': this.listeners.boundAddresses().length,
+      ...this.runtime.counters.values(),
       ...Object.fromEntries(Object.entries(this.runtime.http2Stats).map(([name, value]) => [`http2.${name}`, value as number])),
     };
   }

@@ -193,7 +193,9 @@ function listener(filters: ListenerConfig['filterChains'][number]['filters'], ch
     bindToPort: true,
     useOriginalDst: false,
     direction: 'outbound',
-    filterChains: [{ name: 'chain', origin: undefined, match: matchAnything, filters, tls: undefined, transportSocketConnectTimeoutMs: 0 }],
+    filterChains: [
+      { name: 'chain', origin: undefined, match: matchAnything, gates: [], filters, tls: undefined, transportSocketConnectTimeoutMs: 0 },
+    ],
     defaultFilterChain: undefined,
     bufferBytesMax: 1_048_576,
     accessLogs: [],

@@ -177,6 +177,7 @@ describe('filter chains', () => {
     name,
     origin: undefined,
     match: { ...matchAnything, ...match },
+    gates: [],
     filters: [],
     tls: undefined,
     transportSocketConnectTimeoutMs: 0,

@@ -66,6 +66,11 @@ export abstract class BodyTransform implements BodySink {
     return this.waiting === 0 && this.working === 0;
   }
 
+  /** Everything that was sent on has been taken. */
+  protected get read(): boolean {
+    return this.waiting === 0;
+  }
+
   /** Pays the source when there is nothing left to wait for. */
   protected settle(): void {
     if (!this.settled || this.owed === 0) return;

@@ -1,5 +1,6 @@
 // One request and its response on their way through the proxy, whatever the protocols at either end: the middle of an exchange.
 // Runs the filters, keeps the body while it may be needed, answers in the upstream's place, and is what access logs read.
+import { isIP } from 'node:net';
 import { chooseCluster, type Route, type RoutedRequest, type WeightedCluster } from '#proxy/route/route';
 import type { RouteFilter } from '#proxy/route/route-filter';
 import type { RouteTable } from '#proxy/route/route-table';
@@ -539,6 +540,14 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
 
   get virtualHost(): string {
     return this.route?.virtualHost ?? '';
+  }
+
+  /** At an edge, and where nobody says otherwise, the connection's own; else who the last proxy says it was. */
+  get clientAddress(): string {
+    const { connection, manager } = this;
+    if (manager.config.useRemoteAddress) return connection.remoteAddress;
+    const last = this.request.header('x-forwarded-for')?.split(',').at(-1)?.trim();
+    return last !== undefined && isIP(last) !== 0 ? last : connection.remoteAddress;
   }
 
   get downstreamRemote(): string {
