@@ -10,8 +10,14 @@ import { http2Defaults } from '#proxy/config/http2-options';
 import type { ListenerConfig } from '#proxy/config/listener';
 import { priorityDefault } from '#proxy/config/load-balancer';
 import { identityPlacement } from '#proxy/config/socket-address';
+import { faultType } from '#proxy/filters/http/fault';
+import { istioStatsType } from '#proxy/filters/http/istio-stats';
+import { peerMetadataType } from '#proxy/filters/http/peer-metadata';
+import { routerType } from '#proxy/filters/http/router';
+import { configured } from '#proxy/http/http-filter';
 import { ListenerManager } from '#proxy/listen/listener-manager';
 import type { Route } from '#proxy/route/route';
+import { noRouteFilters } from '#proxy/route/route-filter';
 import type { RouteMatch } from '#proxy/route/route-match';
 import { type MatchedRoute, RouteTable, type VirtualHost } from '#proxy/route/route-table';
 import { exactly, startsWith } from '#proxy/route/string-matcher';
@@ -106,6 +112,7 @@ function route(name: string, weights: Record<string, number>): Route {
     weight,
     requestHeaders: none,
     responseHeaders: none,
+    filters: noRouteFilters,
   }));
   const weightTotal = clusters.reduce((total, { weight }) => total + weight, 0);
   return {
@@ -113,13 +120,16 @@ function route(name: string, weights: Record<string, number>): Route {
     virtualHost: 'svc',
     requestHeaders: none,
     responseHeaders: none,
-    fault: undefined,
+    filters: noRouteFilters,
+    disabledFilters: undefined,
     origin: undefined,
     action: {
       kind: 'forward',
       clusters,
       weightTotal,
+      clusterFilters: false,
       timeoutMs: 0,
+      duration: undefined,
       idleTimeoutMs: 0,
       authority: undefined,
       path: undefined,
@@ -131,6 +141,8 @@ function route(name: string, weights: Record<string, number>): Route {
         retriesMax: 2,
         on: new Set(['connect-failure', 'refused-stream', 'unavailable', 'cancelled', 'retriable-status-codes']),
         statuses: new Set([503]),
+        responseHeaders: [],
+        requestHeaders: [],
         perTryTimeoutMs: 0,
         backoffMsMin: 25,
         backoffMsMax: 250,
@@ -150,10 +162,10 @@ function connectionManager(): HttpConnectionManagerConfig {
     http2: http2Defaults,
     routes: { kind: 'inline', table },
     httpFilters: [
-      { kind: 'peer_metadata', name: 'peer_metadata', discover: true, propagate: true },
-      { kind: 'fault', name: 'fault', fault: undefined },
-      { kind: 'istio_stats', name: 'istio_stats', reporter: 'sidecar' },
-      { kind: 'router', name: 'router', suppressEnvoyHeaders: false },
+      configured(peerMetadataType, 'peer_metadata', { discover: true, propagate: true }),
+      configured(faultType, 'fault', undefined),
+      configured(istioStatsType, 'istio_stats', {}),
+      configured(routerType, 'router', { suppressEnvoyHeaders: false }),
     ],
     accessLogs: [],
     idleTimeoutMs: 3_600_000,
@@ -193,6 +205,7 @@ function listener(): ListenerConfig {
         name: 'default',
         origin: undefined,
         match: { ...match, sourcePrefixRanges: [] },
+        gates: [],
         filters: [{ kind: 'http_connection_manager', http: connectionManager() }],
         tls: undefined,
         transportSocketConnectTimeoutMs: 0,

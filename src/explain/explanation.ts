@@ -1,5 +1,5 @@
 // What `explain` says of a call: the types alone, which `lateen/test` gives to its users as well.
-import type { FaultConfig } from '#proxy/route/fault';
+import type { FaultConfig } from '#proxy/filters/http/fault-config';
 
 export interface Call {
   /** The workload that calls: an `app` label, a Deployment, or a Pod, with `.namespace` where it is not the default one. Undefined: the ingress gateway. */

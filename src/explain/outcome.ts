@@ -4,6 +4,7 @@
 import { parseOutboundClusterName } from '#control/translate/cluster-name';
 import type { TcpProxyConfig } from '#proxy/config/listener';
 import { formatAddress } from '#proxy/config/socket-address';
+import { faultOf } from '#proxy/filters/http/fault';
 import type { ForwardAction, HeaderMutations, Route, RoutedRequest } from '#proxy/route/route';
 import type { Destination, Headers, Outcome, Policies } from './explanation.ts';
 import type { ProxyTables } from './tables.ts';
@@ -56,6 +57,7 @@ function destination(name: string, share: number, tables: ProxyTables): Destinat
 function policiesOf(route: Route, action: ForwardAction, request: RoutedRequest, tables: ProxyTables): Policies {
   const { retry, timeoutMs, mirrors } = action;
   const path = action.path?.(request.path);
+  const fault = faultOf(route.filters);
   return {
     ...(timeoutMs > 0 ? { timeoutMs } : {}),
     ...(retry === undefined
@@ -67,7 +69,7 @@ function policiesOf(route: Route, action: ForwardAction, request: RoutedRequest,
             ...(retry.perTryTimeoutMs > 0 ? { perTryTimeoutMs: retry.perTryTimeoutMs } : {}),
           },
         }),
-    ...(route.fault === undefined ? {} : { fault: route.fault }),
+    ...(fault === undefined ? {} : { fault }),
     ...(path === undefined || path === request.path ? {} : { path }),
     ...(action.authority === undefined ? {} : { authority: action.authority }),
     ...(mirrors.length === 0 ? {} : { mirrors: mirrors.map(({ cluster, fraction }) => destination(cluster, fraction, tables)) }),

@@ -13,6 +13,7 @@ import { AdsClient } from '#proxy/config/ads-client';
 import { ConfigApplier } from '#proxy/config/config-applier';
 import type { DecodeCache } from '#proxy/config/decode-cache';
 import { formatAddress, type SocketAddress } from '#proxy/config/socket-address';
+import { istioStatsType } from '#proxy/filters/http/istio-stats';
 import { ListenerManager } from '#proxy/listen/listener-manager';
 import type { RouteTable } from '#proxy/route/route-table';
 import { closeRuntime, createRuntime, type ExchangeListeners, type ProxyRuntime } from '#proxy/runtime';
@@ -159,6 +160,7 @@ export class ProxyInstance implements AdminSubject {
       'server.memory_allocated': process.memoryUsage.rss(),
       'control_plane.connected_state': this.ads.connected ? 1 : 0,
       'listener_manager.total_listeners_active': this.listeners.boundAddresses().length,
+      ...this.runtime.counters.values(),
       ...Object.fromEntries(Object.entries(this.runtime.http2Stats).map(([name, value]) => [`http2.${name}`, value as number])),
     };
   }
@@ -171,7 +173,7 @@ export class ProxyInstance implements AdminSubject {
     const stats = (direction: string) => new RequestStats(metrics, direction === 'inbound' && !isRouter ? 'destination' : 'source', self);
     return {
       http: ({ httpFilters, accessLogs }, direction) => [
-        ...(httpFilters.some(({ kind }) => kind === 'istio_stats') ? [stats(direction)] : []),
+        ...(httpFilters.some(({ type }) => type === istioStatsType) ? [stats(direction)] : []),
         ...accessLogs.map((config) => this.accessLoggers.create(config)),
       ],
       tcp: ({ accessLogs }, direction) => [stats(direction), ...accessLogs.map((config) => this.accessLoggers.create(config))],

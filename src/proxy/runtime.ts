@@ -12,6 +12,7 @@ import type { RouteTable } from '#proxy/route/route-table';
 import { FlushQueue } from '#proxy/socket/flush-queue';
 import { ReadBuffers } from '#proxy/socket/read-buffers';
 import type { SocketResources } from '#proxy/socket/socket-writer';
+import { Counters } from '#proxy/telemetry/counters';
 import { TimerWheel } from '#proxy/timer-wheel';
 import { SecretStore } from '#proxy/tls/secret-store';
 import { ClusterManager } from '#proxy/upstream/cluster-manager';
@@ -66,6 +67,8 @@ export interface ProxyRuntime extends RuntimeOptions {
   readonly timers: TimerWheel;
   readonly sockets: SocketResources;
   readonly clusters: ClusterManager;
+  /** Of filters. */
+  readonly counters: Counters;
   /** What SDS has given. */
   readonly secrets: SecretStore;
   /** Of all downstream connections: Envoy's `http2.*`. */
@@ -77,7 +80,7 @@ export function createRuntime(options: RuntimeOptions): ProxyRuntime {
   const sockets = { buffers: new ReadBuffers(), flushes: new FlushQueue(), outputs: new OutputBuffers() };
   const secrets = new SecretStore();
   const clusters = new ClusterManager({ ...options, timers, sockets, secrets });
-  return { ...options, timers, sockets, secrets, clusters, http2Stats: new Http2Stats() };
+  return { ...options, timers, sockets, secrets, clusters, counters: new Counters(), http2Stats: new Http2Stats() };
 }
 
 /** Ends what would keep the process alive: timers, DNS refreshes and every upstream connection. */

@@ -22,6 +22,8 @@ export const responseFlag = {
   invalidEnvoyRequestHeaders: 1 << 17,
   rateLimited: 1 << 18,
   overloadManager: 1 << 19,
+  unauthorizedExternalService: 1 << 20,
+  rateLimitServiceError: 1 << 21,
 } as const;
 
 /** A set of flags: any of `responseFlag`'s values or-ed together. */
@@ -48,6 +50,8 @@ const shortNames: readonly (readonly [ResponseFlag, string])[] = [
   [responseFlag.invalidEnvoyRequestHeaders, 'IH'],
   [responseFlag.rateLimited, 'RL'],
   [responseFlag.overloadManager, 'OM'],
+  [responseFlag.unauthorizedExternalService, 'UAEX'],
+  [responseFlag.rateLimitServiceError, 'RLSE'],
 ];
 
 const formatted = new Map<ResponseFlag, string>([[0, '-']]);

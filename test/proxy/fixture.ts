@@ -10,8 +10,14 @@ import { http2Defaults } from '#proxy/config/http2-options';
 import type { ListenerConfig, TcpProxyConfig } from '#proxy/config/listener';
 import { priorityDefault, roundRobinDefault } from '#proxy/config/load-balancer';
 import { identityPlacement, type SocketAddress } from '#proxy/config/socket-address';
+import { faultType } from '#proxy/filters/http/fault';
+import type { FaultConfig } from '#proxy/filters/http/fault-config';
+import { peerMetadataType } from '#proxy/filters/http/peer-metadata';
+import { routerType } from '#proxy/filters/http/router';
+import { configured } from '#proxy/http/http-filter';
 import { ListenerManager } from '#proxy/listen/listener-manager';
 import type { ForwardAction, HeaderMutations, RetryPolicy, Route, RouteAction, RoutedRequest } from '#proxy/route/route';
+import { noRouteFilters, type RouteFilters } from '#proxy/route/route-filter';
 import type { RouteTable } from '#proxy/route/route-table';
 import { closeRuntime, createRuntime, type ProxiedExchange, type ProxyRuntime, type RuntimeOptions } from '#proxy/runtime';
 import type { PickContext } from '#proxy/upstream/balance/pick-context';
@@ -76,9 +82,12 @@ export function forward(clusters: Record<string, number> | string, changes: Part
       weight,
       requestHeaders: noMutations,
       responseHeaders: noMutations,
+      filters: noRouteFilters,
     })),
+    clusterFilters: false,
     weightTotal: Object.values(weights).reduce((a, b) => a + b, 0),
     timeoutMs: 0,
+    duration: undefined,
     idleTimeoutMs: 0,
     retry: undefined,
     authority: undefined,
@@ -94,6 +103,8 @@ export function retryPolicy(changes: Partial<RetryPolicy> & { on: ReadonlySet<st
   return {
     retriesMax: 2,
     statuses: new Set(),
+    responseHeaders: [],
+    requestHeaders: [],
     perTryTimeoutMs: 0,
     backoffMsMin: 1,
     backoffMsMax: 2,
@@ -110,10 +121,16 @@ export function route(action: RouteAction, changes: Partial<Route> = {}): Route 
     action,
     requestHeaders: noMutations,
     responseHeaders: noMutations,
-    fault: undefined,
+    filters: noRouteFilters,
+    disabledFilters: undefined,
     origin: undefined,
     ...changes,
   };
+}
+
+/** What a route says of the fault filter. */
+export function faultFilters(config: FaultConfig): RouteFilters {
+  return new Map([['fault', { type: faultType, config, disabled: false }]]);
 }
 
 /** A route table that is a function: the path without its query is looked up, then `*`. */
@@ -122,6 +139,8 @@ export function routeTable(routes: Record<string, Route> | ((request: RoutedRequ
   return { route: choose } as unknown as RouteTable;
 }
 
+export const routerEntry = configured(routerType, 'router', { suppressEnvoyHeaders: false });
+
 export function httpConfig(table: RouteTable, changes: Partial<HttpConnectionManagerConfig> = {}): HttpConnectionManagerConfig {
   return {
     statPrefix: 'test',
@@ -129,9 +148,9 @@ export function httpConfig(table: RouteTable, changes: Partial<HttpConnectionMan
     http2: http2Defaults,
     routes: { kind: 'inline', table },
     httpFilters: [
-      { kind: 'peer_metadata', name: 'peer', discover: true, propagate: true },
-      { kind: 'fault', name: 'fault', fault: undefined },
-      { kind: 'router', name: 'router', suppressEnvoyHeaders: false },
+      configured(peerMetadataType, 'peer', { discover: true, propagate: true }),
+      configured(faultType, 'fault', undefined),
+      routerEntry,
     ],
     accessLogs: [],
     idleTimeoutMs: 3_600_000,
@@ -202,7 +221,9 @@ function listener(filters: ListenerConfig['filterChains'][number]['filters'], ch
     bindToPort: true,
     useOriginalDst: false,
     direction: 'outbound',
-    filterChains: [{ name: 'chain', origin: undefined, match: matchAnything, filters, tls: undefined, transportSocketConnectTimeoutMs: 0 }],
+    filterChains: [
+      { name: 'chain', origin: undefined, match: matchAnything, gates: [], filters, tls: undefined, transportSocketConnectTimeoutMs: 0 },
+    ],
     defaultFilterChain: undefined,
     bufferBytesMax: 1_048_576,
     accessLogs: [],

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '#foundation/clock';
 import type { FilterChain, ListenerConfig } from '#proxy/config/listener';
 import { findChainMismatch, matchFilterChain } from '#proxy/listen/filter-chain-matcher';
-import { Client, closer, httpConfig, httpListener, matchAnything, route, routeTable, TestProxy } from './fixture.ts';
+import { Client, closer, faultFilters, httpConfig, httpListener, matchAnything, route, routeTable, TestProxy } from './fixture.ts';
 
 const open = closer();
 afterEach(() => open.closeAll());
@@ -100,7 +100,7 @@ describe('changes', () => {
     const proxy = open.add(new TestProxy({ clock }));
     const slow = route(
       { kind: 'direct', status: 200, body: 'late;' },
-      { fault: { delay: { fixedMs: 1000, fraction: 1 }, abort: undefined } },
+      { filters: faultFilters({ delay: { fixedMs: 1000, fraction: 1 }, abort: undefined }) },
     );
     const port = await proxy.listen(httpListener(httpConfig(routeTable({ '*': slow })), at(await freePort())));
     const client = open.add(await Client.connect(port)).write(get);
@@ -177,6 +177,7 @@ describe('filter chains', () => {
     name,
     origin: undefined,
     match: { ...matchAnything, ...match },
+    gates: [],
     filters: [],
     tls: undefined,
     transportSocketConnectTimeoutMs: 0,

@@ -10,6 +10,7 @@ import {
   cluster,
   deadPort,
   endpoint,
+  faultFilters,
   forward,
   httpConfig,
   httpListener,
@@ -367,7 +368,7 @@ describe('faults', () => {
   const abort = { delay: undefined, abort: { httpStatus: 555, fraction: 1 } };
 
   test('an abort answers in the upstream\u2019s place: FI', async () => {
-    const { proxy, client } = await start({ routes: route(forward('nobody'), { fault: abort }) });
+    const { proxy, client } = await start({ routes: route(forward('nobody'), { filters: faultFilters(abort) }) });
     await client.write(get).until(/^HTTP\/1.1 555 [\s\S]*\r\n\r\nfault filter abort$/);
     expect(await proxy.logged(1)).toMatchObject([{ flags: 'FI', details: 'fault_filter_abort' }]);
   });
@@ -376,7 +377,11 @@ describe('faults', () => {
     const clock = new ManualClock();
     const upstream = open.add(await httpPeer(ok('served;')));
     const fault = { delay: { fixedMs: 7000, fraction: 1 }, abort: undefined };
-    const { proxy, client } = await start({ clusters: [cluster('a', [upstream.port])], routes: route(forward('a'), { fault }), clock });
+    const { proxy, client } = await start({
+      clusters: [cluster('a', [upstream.port])],
+      routes: route(forward('a'), { filters: faultFilters(fault) }),
+      clock,
+    });
     client.write('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nbody');
     await turning(clock, 500, client.until('served;'));
     expect(upstream.requests[0]).toMatch(/\r\n\r\nbody$/);
@@ -387,7 +392,7 @@ describe('faults', () => {
   test('a client that leaves during the delay leaves nothing behind', async () => {
     const clock = new ManualClock();
     const fault = { delay: { fixedMs: 7000, fraction: 1 }, abort: undefined };
-    const { proxy, client } = await start({ routes: route(forward('nobody'), { fault }), clock });
+    const { proxy, client } = await start({ routes: route(forward('nobody'), { filters: faultFilters(fault) }), clock });
     client.write(get);
     while ([...proxy.listeners.httpStats.entries()][0]![1].downstream_rq_active === 0) await new Promise(setImmediate);
     client.close();

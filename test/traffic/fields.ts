@@ -17,7 +17,11 @@ export function fieldsOf({ kind, schema }: Kind): string[] {
 }
 
 function* leaves({ properties, items, patternProperties, additionalProperties }: Schema, path: string): Iterable<string> {
-  const inner = patternProperties ? Object.values(patternProperties)[0] : typeof additionalProperties === 'object' ? additionalProperties : undefined;
+  const inner = patternProperties
+    ? Object.values(patternProperties)[0]
+    : typeof additionalProperties === 'object'
+      ? additionalProperties
+      : undefined;
   if (items?.properties) yield* leaves(items, `${path}[]`);
   else if (properties && Object.keys(properties).length > 0)
     for (const [name, schema] of Object.entries(properties)) yield* leaves(schema, path === '' ? name : `${path}.${name}`);

@@ -39,11 +39,6 @@ const table: readonly Inert[] = [
       ...(unless && { unless }),
     })),
   ),
-  { kind: 'VirtualService', field: 'spec.http.*.mirror', effect: 'no copy of the requests is sent' },
-  { kind: 'VirtualService', field: 'spec.http.*.mirrors', effect: 'no copy of the requests is sent' },
-  { kind: 'VirtualService', field: 'spec.http.*.corsPolicy', effect: 'no CORS headers are sent' },
-  { kind: 'VirtualService', field: 'spec.http.*.delegate', effect: 'this rule is left out' },
-  { kind: 'VirtualService', field: 'spec.http.*.fault.abort.grpcStatus', effect: 'requests are not aborted' },
   { kind: 'VirtualService', field: 'spec.http.*.match.*.statPrefix', effect: 'metrics are not counted apart' },
   {
     kind: 'Gateway',
@@ -70,9 +65,6 @@ function* check(object: ApiObject): Iterable<Finding> {
       if (!unless.includes(value)) yield finding('LTN0003', object, field, `not in effect yet: ${effect}`);
     }
   }
-  const hosts = (object as ApiObject & { spec?: { hosts?: unknown[] } }).spec?.hosts;
-  if (object.kind !== 'VirtualService' || hosts?.length) return;
-  yield finding('LTN0003', object, 'spec.hosts', 'not in effect yet: a delegate, to which no VirtualService delegates');
 }
 
 /** Most fields are not there: a path is followed before any text is made of it. */

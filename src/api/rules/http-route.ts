@@ -1,6 +1,7 @@
 // What Istio asks of one HTTP rule of a VirtualService beyond its structure.
 import { durationMs } from '../duration.ts';
 import { fieldPath } from '../field-path.ts';
+import { grpcStatuses } from '../grpc-status.ts';
 import type { Destination, HttpMatch, HttpRoute, StringMatch } from '../kinds/virtual-service.ts';
 import { re2Problem } from '../re2.ts';
 import { checkGatewayNames } from './gateway-name.ts';
@@ -200,12 +201,6 @@ function checkStatus(status: number, field: string, report: Report): void {
   if (status < 200 || status > 600) report.error('OUT_OF_RANGE', field, `must be a status between 200 and 599, not ${status}`);
 }
 
-const grpcStatusNames = [
-  ...['OK', 'CANCELLED', 'UNKNOWN', 'INVALID_ARGUMENT', 'DEADLINE_EXCEEDED', 'NOT_FOUND', 'ALREADY_EXISTS', 'PERMISSION_DENIED'],
-  ...['RESOURCE_EXHAUSTED', 'FAILED_PRECONDITION', 'ABORTED', 'OUT_OF_RANGE', 'UNIMPLEMENTED', 'INTERNAL', 'UNAVAILABLE'],
-  ...['DATA_LOSS', 'UNAUTHENTICATED'],
-];
-
 function checkFault({ fault }: HttpRoute, at: string, report: Report): void {
   if (!fault) return;
   const { delay, abort } = fault;
@@ -222,8 +217,8 @@ function checkFault({ fault }: HttpRoute, at: string, report: Report): void {
     report.warning('MISSING_FIELD', `${at}.fault.abort`, 'aborts nothing: one of httpStatus, grpcStatus is missing');
   }
   if (httpStatus !== undefined) checkStatus(httpStatus, `${at}.fault.abort.httpStatus`, report);
-  if (grpcStatus !== undefined && !grpcStatusNames.includes(grpcStatus)) {
-    const message = `unknown status "${grpcStatus}": must be one of ${grpcStatusNames.join(', ')}`;
+  if (grpcStatus !== undefined && !grpcStatuses.includes(grpcStatus)) {
+    const message = `unknown status "${grpcStatus}": must be one of ${grpcStatuses.join(', ')}`;
     report.error('UNKNOWN_VALUE', `${at}.fault.abort.grpcStatus`, message);
   }
   if (http2Error !== undefined)

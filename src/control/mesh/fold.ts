@@ -14,6 +14,7 @@ import type { ServiceEntry } from '#api/kinds/service-entry';
 import type { Sidecar } from '#api/kinds/sidecar';
 import type { VirtualService } from '#api/kinds/virtual-service';
 import type { SourceEvent } from '#control/sources/event';
+import { delegates, withDelegates } from './delegate.ts';
 import { Draft } from './draft.ts';
 import { serviceNameLabel } from './endpoint.ts';
 import { readMeshConfig } from './mesh-config.ts';
@@ -191,16 +192,20 @@ function markEndpointsOfPods(marks: Marks, registry: Registry): void {
 function refreshVirtualServices(draft: Draft, marked: ReadonlySet<string>): void {
   const { domainSuffix } = draft.base.config;
   const objects = draft.read('objects').get('VirtualService');
-  const keys = draft.changed.destinationRules.size > 0 ? new Set([...marked, ...(objects?.keys() ?? [])]) : marked;
+  const find = (key: string) => objects?.get(key) as VirtualService | undefined;
+  const keys = draft.changed.destinationRules.size > 0 ? new Set([...marked, ...(objects?.keys() ?? [])]) : new Set(marked);
   if (keys.size === 0) return;
+  // What a root says depends on its delegates.
+  for (const [key, object] of objects ?? []) if (delegates(object as VirtualService)) keys.add(key);
   const subsets = new SubsetIndex(draft.read('destinationRules'));
   for (const key of keys) {
-    const object = objects?.get(key) as VirtualService | undefined;
-    if (!object) {
+    const written = find(key);
+    if (!written) {
       draft.put('virtualServices', key, undefined);
       draft.write('problems', `VirtualService ${key}`, undefined);
       continue;
     }
+    const object = withDelegates(written, find, domainSuffix);
     const serving = draft.read('virtualServices').get(key);
     const make = (stamp: number) => meshVirtualService(object, stamp, draft.base.config);
     const newest = make(0);

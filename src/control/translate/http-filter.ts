@@ -1,5 +1,6 @@
 // The HTTP filters of a connection manager, in the order in which a request meets them.
 
+import { Cors } from '#codec/protobuf/generated/envoy/extensions/filters/http/cors/v3/cors';
 import { HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/http/fault/v3/fault';
 import { Router } from '#codec/protobuf/generated/envoy/extensions/filters/http/router/v3/router';
 import type { HttpFilter } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
@@ -12,12 +13,14 @@ import { pack } from './message.ts';
 export type ListenerClass = 'sidecar-inbound' | 'sidecar-outbound' | 'gateway';
 
 export const faultFilterName = 'envoy.filters.http.fault';
+export const corsFilterName = 'envoy.filters.http.cors';
 
 /** `istio`: the proxy has Istio's own filters. */
 export function httpFilters(place: ListenerClass, istio: boolean): HttpFilter[] {
   return [
     ...(istio ? [peerMetadata(place)] : []), // first: what follows may ask who the peer is
     filter(faultFilterName, pack('envoy.extensions.filters.http.fault.v3.HTTPFault', HTTPFault, {})), // per route; rejects cheaply
+    filter(corsFilterName, pack('envoy.extensions.filters.http.cors.v3.Cors', Cors, {})), // per route; answers preflights
     ...(istio ? [stats(place)] : []), // last before the router: sees what came of all others
     router(),
   ];

@@ -1,7 +1,8 @@
 // Faults of a VirtualService's rule, as the per-route configuration of Envoy's fault filter.
 import { durationMs } from '#api/duration';
+import { grpcStatuses } from '#api/grpc-status';
 import type { HttpRoute } from '#api/kinds/virtual-service';
-import { HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/http/fault/v3/fault';
+import { type FaultAbort, HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/http/fault/v3/fault';
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
 import { fraction } from './fraction.ts';
 import { faultFilterName } from './http-filter.ts';
@@ -11,13 +12,19 @@ type Fault = NonNullable<HttpRoute['fault']>;
 
 export function routeFault(fault: Fault | undefined): Record<string, Any> {
   const delayMs = fault?.delay?.fixedDelay === undefined ? undefined : durationMs(fault.delay.fixedDelay);
-  const status = fault?.abort?.httpStatus;
-  if (delayMs === undefined && status === undefined) return {};
+  const errorType = abortError(fault?.abort);
+  if (delayMs === undefined && errorType === undefined) return {};
   const config = pack('envoy.extensions.filters.http.fault.v3.HTTPFault', HTTPFault, {
     ...(delayMs !== undefined && {
       delay: { faultDelaySecifier: { $case: 'fixedDelay', value: durationOf(delayMs) }, percentage: fraction(fault?.delay) },
     }),
-    ...(status !== undefined && { abort: { errorType: { $case: 'httpStatus', value: status }, percentage: fraction(fault?.abort) } }),
+    ...(errorType && { abort: { errorType, percentage: fraction(fault?.abort) } }),
   });
   return { [faultFilterName]: config };
+}
+
+function abortError(abort: Fault['abort']): FaultAbort['errorType'] {
+  if (abort?.httpStatus !== undefined) return { $case: 'httpStatus', value: abort.httpStatus };
+  if (abort?.grpcStatus !== undefined) return { $case: 'grpcStatus', value: grpcStatuses.indexOf(abort.grpcStatus) };
+  return undefined;
 }

@@ -52,7 +52,7 @@ function queryMatcher(name: string, match: LooseMatch): QueryParameterMatcher {
 }
 
 /** Undefined when any value will do. */
-function stringMatcher(match: LooseMatch): StringMatcher | undefined {
+export function stringMatcher(match: LooseMatch): StringMatcher | undefined {
   if (match.exact !== undefined) return { matchPattern: { $case: 'exact', value: match.exact }, ignoreCase: false };
   if (match.prefix !== undefined) return { matchPattern: { $case: 'prefix', value: match.prefix }, ignoreCase: false };
   if (match.regex === undefined || match.regex === '*') return undefined;

@@ -37,7 +37,7 @@ export interface SelectedRule {
 export function selectRules(service: MeshVirtualService, context: RuleContext): SelectedRule[] {
   const selected: SelectedRule[] = [];
   for (const [index, rule] of (service.object.spec.http ?? []).entries()) {
-    if (!rule.route?.length && !rule.redirect && !rule.directResponse) continue; // a delegate: not in effect yet
+    if (!rule.route?.length && !rule.redirect && !rule.directResponse) continue; // a delegate that is not there
     const all = rule.match ?? [];
     const matches = all.flatMap((match, i) => (holds(match, service, context) ? [i] : []));
     if (all.length > 0 && matches.length === 0) continue;

@@ -7,6 +7,7 @@ import { headerLists } from './header-operations.ts';
 import { bytesOf } from './message.ts';
 import type { Recipe } from './resource-cache.ts';
 import { plainAction, ruleAction, statusAction, tunnelAction, untouchedAction, workloadAction } from './route-action.ts';
+import { routeCors } from './route-cors.ts';
 import { routeFault } from './route-fault.ts';
 import { routeMatch } from './route-match.ts';
 import { ruleMetadata } from './rule-metadata.ts';
@@ -92,7 +93,7 @@ function ruleRoutes(selected: SelectedRule, retries: HttpRoute['retries']): Rout
   const own = headerLists(rule.headers);
   const shared = {
     metadata: ruleMetadata(selected.service, `spec.http[${selected.index}]`),
-    typedPerFilterConfig: routeFault(rule.fault),
+    typedPerFilterConfig: { ...routeFault(rule.fault), ...routeCors(rule.corsPolicy) },
     requestHeadersToAdd: [...own.requestHeadersToAdd, ...extra.requestHeadersToAdd],
     requestHeadersToRemove: [...own.requestHeadersToRemove, ...extra.requestHeadersToRemove],
     responseHeadersToAdd: [...own.responseHeadersToAdd, ...extra.responseHeadersToAdd],

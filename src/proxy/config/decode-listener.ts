@@ -8,6 +8,7 @@ import type {
 } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { TcpProxy } from '#codec/protobuf/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import { decodeNetworkRbac } from '#proxy/filters/network/rbac';
 import { decodeAccessLogs } from './decode-access-log.ts';
 import { decodeAddress } from './decode-address.ts';
 import { decodeHttpConnectionManager } from './decode-http-connection-manager.ts';
@@ -15,7 +16,15 @@ import { decodeInspection } from './decode-inspection.ts';
 import { originOf } from './decode-origin.ts';
 import { decodeDownstreamTls } from './decode-tls.ts';
 import { type Findings, messageName, milliseconds } from './findings.ts';
-import type { FilterChain, FilterChainMatch, ListenerConfig, NetworkFilterConfig, TcpProxyConfig, TrafficDirection } from './listener.ts';
+import type {
+  ConnectionGateConfig,
+  FilterChain,
+  FilterChainMatch,
+  ListenerConfig,
+  NetworkFilterConfig,
+  TcpProxyConfig,
+  TrafficDirection,
+} from './listener.ts';
 
 /** Envoy's default of a connection's soft buffer limit. */
 export const bufferBytesDefault = 1024 * 1024;
@@ -55,16 +64,21 @@ export function decodeListener(listener: Listener, findings: Findings): Listener
 
 function decodeFilterChain(chain: EnvoyFilterChain, field: string, findings: Findings): FilterChain {
   if (chain.filters.length === 0) findings.report(`${field}.filters`, 'is empty');
-  const filters = chain.filters.flatMap((filter, i) => {
+  const decoded = chain.filters.flatMap((filter, i) => {
     const at = `${field}.filters[${i}]`;
-    const decoded = findings.attempt(at, () => decodeNetworkFilter(filter, at, findings));
-    return decoded === undefined ? [] : [decoded];
+    const config = findings.attempt(at, () => decodeNetworkFilter(filter, at, findings));
+    return config === undefined ? [] : [config];
   });
+  const last = decoded.pop();
+  if (last?.kind === 'gate' || decoded.some(({ kind }) => kind !== 'gate')) {
+    findings.report(`${field}.filters`, 'the last filter, and no other, must be http_connection_manager or tcp_proxy');
+  }
   return {
     name: chain.name,
     origin: originOf(chain.metadata),
     match: decodeMatch(chain.filterChainMatch, field, findings),
-    filters,
+    gates: decoded.flatMap((each) => (each.kind === 'gate' ? [each.gate] : [])),
+    filters: last === undefined || last.kind === 'gate' ? [] : [last],
     tls: decodeDownstreamTls(chain.transportSocket, `${field}.transport_socket`, findings),
     transportSocketConnectTimeoutMs: milliseconds(chain.transportSocketConnectTimeout, 0),
   };
@@ -84,7 +98,9 @@ function decodeMatch(match: EnvoyFilterChainMatch | undefined, field: string, fi
   };
 }
 
-function decodeNetworkFilter(filter: Filter, field: string, findings: Findings): NetworkFilterConfig | undefined {
+type DecodedFilter = NetworkFilterConfig | { kind: 'gate'; gate: ConnectionGateConfig };
+
+function decodeNetworkFilter(filter: Filter, field: string, findings: Findings): DecodedFilter | undefined {
   if (filter.configType?.$case !== 'typedConfig') {
     findings.report(field, `filter ${filter.name} has no typed_config`);
     return undefined;
@@ -98,6 +114,8 @@ function decodeNetworkFilter(filter: Filter, field: string, findings: Findings):
       };
     case 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy':
       return { kind: 'tcp_proxy', tcp: decodeTcpProxy(TcpProxy.decode(any.value), field, findings) };
+    case 'envoy.extensions.filters.network.rbac.v3.RBAC':
+      return { kind: 'gate', gate: decodeNetworkRbac(any.value, field, findings) };
     default:
       findings.report(field, `filter ${filter.name} (${any.typeUrl}) is not known`);
       return undefined;

@@ -7,7 +7,8 @@ import type {
 import { HeaderMatcher as HeaderMatcherMessage } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import type { StringMatcher } from '#codec/protobuf/generated/envoy/type/matcher/v3/string';
 import { type FractionalPercent, FractionalPercent_DenominatorType } from '#codec/protobuf/generated/envoy/type/v3/percent';
-import type { HeaderTest, QueryTest, RouteMatch } from '#proxy/route/route-match';
+import type { HeaderTest } from '#proxy/route/header-test';
+import type { QueryTest, RouteMatch } from '#proxy/route/route-match';
 import {
   anything,
   compileRegex,

@@ -9,10 +9,12 @@ import type {
 } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import type { RegexMatchAndSubstitute } from '#codec/protobuf/generated/envoy/type/matcher/v3/regex';
 import type { ForwardAction, Mirror, RetryPolicy, RouteAction, RoutedRequest, WeightedCluster } from '#proxy/route/route';
+import { noRouteFilters } from '#proxy/route/route-filter';
 import { compileRegex } from '#proxy/route/string-matcher';
 import { decodeHashPolicies } from './decode-hash-policy.ts';
 import { decodeHeaderMutations } from './decode-header-mutations.ts';
-import { fractionOf } from './decode-matcher.ts';
+import { decodeHeaderMatcher, fractionOf } from './decode-matcher.ts';
+import { decodeRouteFilters } from './decode-route-filters.ts';
 import { type Findings, milliseconds } from './findings.ts';
 
 const refused: RouteAction = { kind: 'direct', status: 500, body: '' };
@@ -52,9 +54,11 @@ function decodeForward(
     kind: 'forward',
     clusters,
     weightTotal: clusters.reduce((sum, { weight }) => sum + weight, 0),
+    clusterFilters: clusters.some(({ filters }) => filters.size > 0),
     timeoutMs: milliseconds(action.timeout, routeTimeoutMsDefault),
     idleTimeoutMs: milliseconds(action.idleTimeout, 0),
-    retry: retry === undefined ? undefined : decodeRetry(retry),
+    retry: retry === undefined ? undefined : decodeRetry(retry, `${field}.retry_policy`, findings),
+    duration: decodeDuration(action.maxStreamDuration),
     authority,
     path: decodePathRewrite(route, action.prefixRewrite, action.regexRewrite, field, findings),
     upgradeTypes: new Set(action.upgradeConfigs.filter((u) => u.enabled ?? true).map((u) => u.upgradeType.toLowerCase())),
@@ -75,24 +79,40 @@ function decodeMirrors({ requestMirrorPolicies }: EnvoyRouteAction, field: strin
 function decodeClusters(action: EnvoyRouteAction, field: string, findings: Findings): WeightedCluster[] {
   const specifier = action.clusterSpecifier;
   if (specifier?.$case === 'cluster') {
-    return [{ name: specifier.value, weight: 1, requestHeaders: noMutations, responseHeaders: noMutations }];
+    return [{ name: specifier.value, weight: 1, requestHeaders: noMutations, responseHeaders: noMutations, filters: noRouteFilters }];
   }
   if (specifier?.$case !== 'weightedClusters') {
     findings.report(field, `cluster specifier ${specifier?.$case ?? 'is missing'}${specifier ? ' is not supported' : ''}`);
     return [];
   }
-  const clusters = specifier.value.clusters.map((cluster) => ({
+  const clusters = specifier.value.clusters.map((cluster, i) => ({
     name: cluster.name,
     weight: cluster.weight ?? 0,
     requestHeaders: decodeHeaderMutations(cluster.requestHeadersToAdd, cluster.requestHeadersToRemove),
     responseHeaders: decodeHeaderMutations(cluster.responseHeadersToAdd, cluster.responseHeadersToRemove),
+    filters: decodeRouteFilters([cluster.typedPerFilterConfig], `${field}.weighted_clusters.clusters[${i}]`, findings),
   }));
   if (!clusters.some(({ weight }) => weight > 0)) findings.report(`${field}.weighted_clusters`, 'the weights add up to 0');
   return clusters;
 }
 
+const previousHosts = 'envoy.retry_host_predicates.previous_hosts';
+
+function decodeDuration(duration: EnvoyRouteAction['maxStreamDuration']): ForwardAction['duration'] {
+  if (duration === undefined) return undefined;
+  const { maxStreamDuration, grpcTimeoutHeaderMax, grpcTimeoutHeaderOffset } = duration;
+  const maxMs = milliseconds(maxStreamDuration, 0);
+  const grpcTimeoutMaxMs = grpcTimeoutHeaderMax && milliseconds(grpcTimeoutHeaderMax, 0);
+  return maxMs === 0 && grpcTimeoutMaxMs === undefined
+    ? undefined
+    : { maxMs, grpcTimeoutMaxMs, grpcTimeoutOffsetMs: milliseconds(grpcTimeoutHeaderOffset, 0) };
+}
+
 /** Envoy's defaults: one retry, 25 ms doubling up to ten times that. */
-function decodeRetry(policy: EnvoyRetryPolicy): RetryPolicy {
+function decodeRetry(policy: EnvoyRetryPolicy, field: string, findings: Findings): RetryPolicy {
+  for (const { name } of policy.retryHostPredicate) {
+    if (name !== previousHosts) findings.report(`${field}.retry_host_predicate`, `${name} is not supported`);
+  }
   const backoffMsMin = milliseconds(policy.retryBackOff?.baseInterval, 25);
   return {
     retriesMax: policy.numRetries ?? 1,
@@ -103,11 +123,15 @@ function decodeRetry(policy: EnvoyRetryPolicy): RetryPolicy {
         .filter(Boolean),
     ),
     statuses: new Set(policy.retriableStatusCodes),
+    responseHeaders: policy.retriableHeaders.map((h, i) => decodeHeaderMatcher(h, `${field}.retriable_headers[${i}]`, findings)),
+    requestHeaders: policy.retriableRequestHeaders.map((h, i) =>
+      decodeHeaderMatcher(h, `${field}.retriable_request_headers[${i}]`, findings),
+    ),
     perTryTimeoutMs: milliseconds(policy.perTryTimeout, 0),
     backoffMsMin,
     backoffMsMax: milliseconds(policy.retryBackOff?.maxInterval, backoffMsMin * 10),
     hostSelectionRetriesMax: policy.hostSelectionRetryMaxAttempts || 1,
-    avoidPreviousHosts: policy.retryHostPredicate.some(({ name }) => name === 'envoy.retry_host_predicates.previous_hosts'),
+    avoidPreviousHosts: policy.retryHostPredicate.some(({ name }) => name === previousHosts),
   };
 }
 

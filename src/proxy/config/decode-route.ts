@@ -6,16 +6,16 @@ import type {
   VirtualHost as EnvoyVirtualHost,
 } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import { VirtualHost_TlsRequirementType as TlsRequirement } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
-import { HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/http/fault/v3/fault';
-import type { Route } from '#proxy/route/route';
+import type { Route, RouteAction } from '#proxy/route/route';
+import { noRouteFilters, type RouteFilters } from '#proxy/route/route-filter';
 import { type MatchedRoute, RouteTable, type VirtualHost } from '#proxy/route/route-table';
 import { anything, exactly } from '#proxy/route/string-matcher';
-import { decodeFault } from './decode-fault.ts';
 import { decodeHeaderMutations } from './decode-header-mutations.ts';
 import { decodeRouteMatch } from './decode-matcher.ts';
 import { originOf } from './decode-origin.ts';
 import { decodeRouteAction } from './decode-route-action.ts';
-import { type Findings, messageName } from './findings.ts';
+import { decodeRouteFilters } from './decode-route-filters.ts';
+import type { Findings } from './findings.ts';
 
 /** Route, virtual host and table each may change headers; Envoy applies them in this order. */
 export interface HeaderOptions {
@@ -66,7 +66,8 @@ function redirectToTls(host: EnvoyVirtualHost, field: string, findings: Findings
       action: { kind: 'redirect', status: 301, location: ({ authority, path }) => `https://${authority}${path}` },
       requestHeaders: noMutations,
       responseHeaders: noMutations,
-      fault: undefined,
+      filters: noRouteFilters,
+      disabledFilters: undefined,
       origin: undefined,
     },
   };
@@ -76,10 +77,13 @@ const noMutations = decodeHeaderMutations([], []);
 
 function decodeRoute(route: EnvoyRoute, host: EnvoyVirtualHost, table: RouteConfiguration, field: string, findings: Findings): Route {
   const levels: HeaderOptions[] = [route, host, table];
+  const perFilter = [table.typedPerFilterConfig, host.typedPerFilterConfig, route.typedPerFilterConfig];
+  const filters = decodeRouteFilters(perFilter, field, findings);
+  const action = decodeRouteAction(route, host, field, findings);
   return {
     name: route.name,
     virtualHost: host.name,
-    action: decodeRouteAction(route, host, field, findings),
+    action,
     requestHeaders: decodeHeaderMutations(
       levels.flatMap((l) => l.requestHeadersToAdd),
       levels.flatMap((l) => l.requestHeadersToRemove),
@@ -88,23 +92,15 @@ function decodeRoute(route: EnvoyRoute, host: EnvoyVirtualHost, table: RouteConf
       levels.flatMap((l) => l.responseHeadersToAdd),
       levels.flatMap((l) => l.responseHeadersToRemove),
     ),
-    fault: decodeRouteFault(route, host, field, findings),
+    filters,
+    disabledFilters: disabledIn(filters, action),
     origin: originOf(route.metadata),
   };
 }
 
-const faultFilter = 'envoy.filters.http.fault';
-
-function decodeRouteFault(route: EnvoyRoute, host: EnvoyVirtualHost, field: string, findings: Findings): Route['fault'] {
-  const any = route.typedPerFilterConfig[faultFilter] ?? host.typedPerFilterConfig[faultFilter];
-  for (const name of Object.keys(route.typedPerFilterConfig)) {
-    if (name !== faultFilter) findings.report(`${field}.typed_per_filter_config`, `filter ${name} is not known`);
-  }
-  if (any === undefined) return undefined;
-  const at = `${field}.typed_per_filter_config[${faultFilter}]`;
-  if (messageName(any) !== 'envoy.extensions.filters.http.fault.v3.HTTPFault') {
-    findings.report(at, `${any.typeUrl} is not an HTTPFault`);
-    return undefined;
-  }
-  return findings.attempt(at, () => decodeFault(HTTPFault.decode(any.value), at, findings));
+/** Whether one is left out is asked for each filter and stream: only where some are. */
+function disabledIn(filters: RouteFilters, action: RouteAction): Route['disabledFilters'] {
+  const all = [filters, ...(action.kind === 'forward' ? action.clusters.map((cluster) => cluster.filters) : [])];
+  const names = all.flatMap((each) => [...each].flatMap(([name, { disabled }]) => (disabled ? [name] : [])));
+  return names.length === 0 ? undefined : new Set(names);
 }

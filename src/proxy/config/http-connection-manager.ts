@@ -1,7 +1,7 @@
 // Envoy's HttpConnectionManager as the data plane runs it: decoded, defaults filled in, immutable.
 import type { AccessLogConfig } from '#proxy/config/access-log';
 import type { Http2Options } from '#proxy/config/http2-options';
-import type { FaultConfig } from '#proxy/route/fault';
+import type { HttpFilterConfig } from '#proxy/http/http-filter';
 import type { RouteTable } from '#proxy/route/route-table';
 
 export interface HttpConnectionManagerConfig {
@@ -50,10 +50,3 @@ export interface HttpConnectionManagerConfig {
   /** HTTP/1.1 requests in absolute form are accepted anyway; this allows HTTP/1.0. */
   acceptHttp10: boolean;
 }
-
-/** One entry of `http_filters`. A type that is not in this union is refused by name when decoding. */
-export type HttpFilterConfig =
-  | { kind: 'router'; name: string; suppressEnvoyHeaders: boolean }
-  | { kind: 'fault'; name: string; fault: FaultConfig | undefined }
-  | { kind: 'istio_stats'; name: string; reporter: 'sidecar' | 'gateway' }
-  | { kind: 'peer_metadata'; name: string; discover: boolean; propagate: boolean };

@@ -4,6 +4,8 @@ import type { AccessLogConfig } from '#proxy/config/access-log';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import type { DownstreamTlsConfig } from '#proxy/config/tls';
+import type { DownstreamConnection } from '#proxy/http/connection-manager';
+import type { ProxyRuntime } from '#proxy/runtime';
 
 export type TrafficDirection = 'inbound' | 'outbound' | 'unspecified';
 
@@ -38,7 +40,9 @@ export interface FilterChain {
   /** Which resource it came from, where the control plane says so. */
   origin: string | undefined;
   match: FilterChainMatch;
-  /** In order; the last one is terminal: `http_connection_manager` or `tcp_proxy`. */
+  /** What a connection must pass first, in order. */
+  gates: readonly ConnectionGateConfig[];
+  /** The terminal one, alone. */
   filters: readonly NetworkFilterConfig[];
   /** Undefined: plain. */
   tls: DownstreamTlsConfig | undefined;
@@ -59,6 +63,14 @@ export interface FilterChainMatch {
 export type NetworkFilterConfig =
   | { kind: 'http_connection_manager'; http: HttpConnectionManagerConfig }
   | { kind: 'tcp_proxy'; tcp: TcpProxyConfig };
+
+/** A filter that lets connections pass or ends them, before they are served. */
+export interface ConnectionGateConfig {
+  make(runtime: ProxyRuntime): ConnectionGate;
+}
+
+/** False: the connection is closed. */
+export type ConnectionGate = (connection: DownstreamConnection) => boolean;
 
 export interface TcpProxyConfig {
   statPrefix: string;

@@ -5,24 +5,17 @@ import type { TrafficDirection } from '#proxy/config/listener';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import type { ExchangeListener, ProxyRuntime } from '#proxy/runtime';
 import type { DownstreamStats } from './downstream-stats.ts';
-import type { ResponseHead } from './head.ts';
-import type { HttpStream } from './stream.ts';
-
-/**
- * One HTTP filter. It holds no state of a stream: that is the stream's. `request` returns `stop` when the filter has answered, or
- * will call `stream.continueRequest()` later.
- */
-export interface HttpFilter {
-  request(stream: HttpStream): 'continue' | 'stop';
-  /** Before the response's head goes down; in reverse order. Local replies pass here too. */
-  response?(stream: HttpStream, head: ResponseHead): void;
-}
+import type { HttpFilter } from './http-filter.ts';
 
 export interface ConnectionManager {
   readonly config: HttpConnectionManagerConfig;
   readonly direction: TrafficDirection;
   readonly runtime: ProxyRuntime;
   readonly filters: readonly HttpFilter[];
+  /** Their names in `http_filters`, in the same order. */
+  readonly filterNames: readonly string[];
+  /** Those of the filters that want to hear of a stream's end. */
+  readonly completions: readonly HttpFilter[];
   readonly listeners: readonly ExchangeListener[];
   readonly stats: DownstreamStats;
 }

@@ -21,19 +21,19 @@ const grpcStatuses: ReadonlyMap<number, string> = new Map([
   [504, '14'],
 ]);
 
-/** Of gRPC statuses 0 to 16. */
-const httpStatuses = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401] as const;
+/** By gRPC's numbers, 0 to 16: Envoy's mapping the other way round. */
+const httpStatuses: readonly number[] = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401];
 
-/** What a gRPC status is in HTTP, for who judges endpoints by it. */
-export function httpStatusOf(grpcStatus: string): number {
-  return httpStatuses[Number(grpcStatus)] ?? 500;
+/** For clients that are told of a gRPC status and speak plain HTTP, and for who judges endpoints by it. */
+export function httpStatusOfGrpc(status: number): number {
+  return httpStatuses[status] ?? 500;
 }
 
 /** A local reply as a gRPC client reads it: an answer of trailers alone, the reason in `grpc-message`. */
-export function grpcReply(status: number, message: string, headers: FieldList = []): FieldHead {
+export function grpcReply(status: number, message: string, headers: FieldList = [], grpcStatus?: number): FieldHead {
   const head = new FieldHead(200, headers);
   head.set('content-type', 'application/grpc');
-  head.set('grpc-status', grpcStatuses.get(status) ?? unknown);
+  head.set('grpc-status', grpcStatus === undefined ? (grpcStatuses.get(status) ?? unknown) : String(grpcStatus));
   if (message !== '') head.set('grpc-message', percentEncoded(message));
   return head;
 }

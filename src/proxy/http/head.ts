@@ -36,15 +36,11 @@ export interface ResponseHead extends Head {
 /** Trailers, or any other plain sequence. */
 export type FieldList = readonly (readonly [name: string, value: string])[];
 
-/** A response made here. */
-export class FieldHead implements ResponseHead {
-  readonly upgrade = '';
+/** Headers in a list. */
+abstract class Fields implements Head {
   private fields: [string, string][];
 
-  constructor(
-    readonly status: number,
-    fields: FieldList = [],
-  ) {
+  constructor(fields: FieldList) {
     this.fields = fields.map(([name, value]) => [name, value]);
   }
 
@@ -72,5 +68,32 @@ export class FieldHead implements ResponseHead {
 
   forEach(visit: (name: string, value: string) => void): void {
     for (const [name, value] of this.fields) visit(name, value);
+  }
+}
+
+/** A response made here. */
+export class FieldHead extends Fields implements ResponseHead {
+  readonly upgrade = '';
+
+  constructor(
+    readonly status: number,
+    fields: FieldList = [],
+  ) {
+    super(fields);
+  }
+}
+
+/** A request made here. */
+export class FieldRequestHead extends Fields implements RequestHead {
+  readonly upgrade = '';
+
+  constructor(
+    readonly method: string,
+    public authority: string,
+    public path: string,
+    fields: FieldList,
+    public scheme = 'http',
+  ) {
+    super(fields);
   }
 }

@@ -1,4 +1,5 @@
 // A request's body on its way: what came before there was an upstream, and what a retry would have to send again. Bounded.
+import type { BodySink } from './body-transform.ts';
 import type { FieldList } from './head.ts';
 import type { RequestPort } from './port.ts';
 
@@ -29,6 +30,30 @@ export class RequestBody {
 
   addTrailers(trailers: FieldList): void {
     this.trailers = trailers;
+  }
+
+  get size(): number {
+    return this.bytes;
+  }
+
+  /** All that is here, in one piece. */
+  contents(): Buffer {
+    return Buffer.concat(this.chunks);
+  }
+
+  /** Gives everything to `sink` and keeps nothing; `ended`: that is all of the body. Returns how many bytes were delivered at once. */
+  drainInto(sink: BodySink, ended: boolean): number {
+    const { chunks, trailers } = this;
+    this.chunks = [];
+    this.bytes = 0;
+    this.trailers = undefined;
+    this.ended = false;
+    let delivered = 0;
+    for (const [i, chunk] of chunks.entries()) {
+      delivered += sink.body(chunk, 0, chunk.length, ended && trailers === undefined && i === chunks.length - 1);
+    }
+    if (trailers !== undefined) sink.trailers(trailers);
+    return delivered;
   }
 
   /** More than may be kept? Then it is only kept until it is sent. */

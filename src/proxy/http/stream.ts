@@ -1,12 +1,16 @@
 // One request and its response on their way through the proxy, whatever the protocols at either end: the middle of an exchange.
 // Runs the filters, keeps the body while it may be needed, answers in the upstream's place, and is what access logs read.
-import type { Route, RoutedRequest, WeightedCluster } from '#proxy/route/route';
+import { isIP } from 'node:net';
+import { chooseCluster, type Route, type RoutedRequest, type WeightedCluster } from '#proxy/route/route';
+import type { RouteFilter } from '#proxy/route/route-filter';
 import type { RouteTable } from '#proxy/route/route-table';
 import type { PeerMetadata, ProxiedExchange } from '#proxy/runtime';
 import { type ResponseFlag, responseFlag } from '#telemetry/response-flags';
+import { BodyChain, type BodyTransform } from './body-transform.ts';
 import type { ConnectionManager, DownstreamConnection } from './connection-manager.ts';
 import { grpcReply, isGrpc } from './grpc.ts';
 import { FieldHead, type FieldList, type RequestHead, type ResponseHead } from './head.ts';
+import type { HttpFilter } from './http-filter.ts';
 import { localReset, noBytes, type RequestPort, type ResetReason, type ResponsePort } from './port.ts';
 import { prepareRequest, prepareResponse } from './prepare.ts';
 import { RequestBody } from './request-body.ts';
@@ -28,6 +32,8 @@ export interface LocalReply {
   details: string;
   body?: string;
   headers?: FieldList;
+  /** What gRPC clients are told, where it does not follow from `status`. */
+  grpcStatus?: number;
 }
 
 export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
@@ -81,6 +87,12 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
   /** Bytes of the request that the downstream was told are undelivered. */
   private undelivered = 0;
   private nextFilter = 0;
+  /** A filter wants the whole body first: it is taken up to so many bytes. */
+  private buffering: { bytesMax: number; whole: () => void; overflow: () => void } | undefined;
+  private requestChain: BodyChain | undefined;
+  private responseChain: BodyChain | undefined;
+  private states: Map<HttpFilter, unknown> | undefined;
+  private metadata: Map<string, Readonly<Record<string, unknown>>> | undefined;
 
   constructor(
     readonly manager: ConnectionManager,
@@ -123,12 +135,7 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
     const { routes } = manager.config;
     this.routes = routes.kind === 'inline' ? routes.table : manager.runtime.routeTables.get(routes.name);
     this.route = this.routes?.route(this, manager.runtime.random);
-    if (this.route !== undefined) {
-      this.continueRequest();
-      return;
-    }
-    manager.stats.no_route++;
-    this.reply({ status: 404, flags: responseFlag.noRouteFound, details: 'route_not_found' });
+    this.continueRequest();
   }
 
   /** A request that could not be understood: it is answered and logged, and goes nowhere. */
@@ -145,8 +152,15 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
   continueRequest(): void {
     const { filters } = this.manager;
     while (!this.ended && this.nextFilter < filters.length) {
-      if (filters[this.nextFilter++]!.request(this) === 'stop') return;
+      const index = this.nextFilter++;
+      const filter = filters[index]!;
+      if (filter.request === undefined || this.leavesOut(index)) continue;
+      if (filter.request(this) === 'stop') return;
     }
+  }
+
+  private leavesOut(index: number): boolean {
+    return this.route?.disabledFilters !== undefined && this.routeFilter(this.manager.filterNames[index]!)?.disabled === true;
   }
 
   body(buffer: Buffer, start: number, end: number, fin: boolean): number {
@@ -154,13 +168,21 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
     if (this.ended) return bytes;
     this.touch();
     this.bytesReceived += bytes;
+    return this.requestChain === undefined ? this.takeBody(buffer, start, end, fin) : this.requestChain.body(buffer, start, end, fin);
+  }
+
+  /** A part of the body as the filters have left it. */
+  private takeBody(buffer: Buffer, start: number, end: number, fin: boolean): number {
+    if (this.ended) return end - start;
+    if (this.buffering !== undefined) return this.bufferBody(this.buffering, buffer, start, end, fin);
+    const bytes = end - start;
     const kept = this.requestBody;
-    if (fin) this.endRequest();
     const { upstream } = this;
     if (kept !== undefined && (this.keepBody || upstream === undefined)) {
       kept.add(buffer, start, end);
       if (kept.overfull && upstream !== undefined) this.forgetBody();
     }
+    if (fin) this.endRequest();
     const delivered = upstream === undefined ? 0 : upstream.body(buffer, start, end, fin);
     this.undelivered += bytes - delivered;
     if (fin) this.completeTunnel();
@@ -169,9 +191,15 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
 
   trailers(trailers: FieldList): void {
     if (this.ended) return;
+    if (this.requestChain === undefined) this.takeTrailers(trailers);
+    else this.requestChain.trailers(trailers);
+  }
+
+  private takeTrailers(trailers: FieldList): void {
     this.requestBody?.addTrailers(trailers);
     this.endRequest();
     this.upstream?.trailers(trailers);
+    this.endBuffering();
   }
 
   /** The client went away, or broke the protocol. */
@@ -187,7 +215,8 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
   credit(bytes: number): void {
     if (this.ended) return;
     this.touch();
-    this.upstream?.credit(bytes);
+    if (this.responseChain === undefined) this.upstream?.credit(bytes);
+    else this.responseChain.drained(bytes);
   }
 
   flush(): void {
@@ -236,12 +265,117 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
     if (credit <= 0 || this.ended) return;
     this.undelivered -= credit;
     this.touch();
-    this.downstream.credit(credit);
+    if (this.requestChain === undefined) this.downstream.credit(credit);
+    else this.requestChain.drained(credit);
   }
 
   private forgetBody(): void {
     this.keepBody = false;
     this.requestBody?.forget();
+  }
+
+  // --- What filters ask of a stream.
+
+  /** What the route says of the filter of that name: the weighted cluster first. */
+  routeFilter(name: string): RouteFilter | undefined {
+    const { route } = this;
+    if (route === undefined) return undefined;
+    const { action } = route;
+    if (action.kind === 'forward' && action.clusterFilters) {
+      this.weightedCluster ??= chooseCluster(action, this.manager.runtime.random.next());
+      const found = this.weightedCluster.filters.get(name);
+      if (found !== undefined) return found;
+    }
+    return route.filters.get(name);
+  }
+
+  /** After a change of what routes look at. */
+  chooseRouteAgain(): void {
+    this.weightedCluster = undefined;
+    this.route = this.routes?.route(this, this.manager.runtime.random);
+  }
+
+  /** Remembers something of this stream for the filter. */
+  keep(filter: HttpFilter, state: unknown): void {
+    (this.states ??= new Map()).set(filter, state);
+  }
+
+  kept(filter: HttpFilter): unknown {
+    return this.states?.get(filter);
+  }
+
+  /** Envoy's dynamic metadata: what a filter has found out, for those behind it and for access logs. */
+  setMetadata(namespace: string, values: Readonly<Record<string, unknown>>): void {
+    const metadata = (this.metadata ??= new Map());
+    metadata.set(namespace, { ...metadata.get(namespace), ...values });
+  }
+
+  metadataOf(namespace: string): Readonly<Record<string, unknown>> | undefined {
+    return this.metadata?.get(namespace);
+  }
+
+  /**
+   * Calls `whole` when all of the request is here, at once if it is; or `overflow` when it has more than `bytesMax` bytes (what is there
+   * by then is kept). The filter has returned `stop`, or is about to.
+   */
+  bufferRequest(bytesMax: number, whole: () => void, overflow: () => void): void {
+    if (this.requestEnded) {
+      whole();
+      return;
+    }
+    this.buffering = { bytesMax, whole, overflow };
+    const { undelivered } = this;
+    // The client is to send on, although nobody has taken what came.
+    this.requestCredit(undelivered);
+    if (this.requestBody!.size > bytesMax) this.stopBuffering().overflow();
+  }
+
+  private bufferBody({ bytesMax }: { bytesMax: number }, buffer: Buffer, start: number, end: number, fin: boolean): number {
+    this.requestBody!.add(buffer, start, end);
+    if (fin) this.endRequest();
+    if (this.requestBody!.size > bytesMax) this.stopBuffering().overflow();
+    else if (fin) this.endBuffering();
+    return end - start;
+  }
+
+  private endBuffering(): void {
+    if (this.buffering !== undefined) this.stopBuffering().whole();
+  }
+
+  private stopBuffering(): { whole: () => void; overflow: () => void } {
+    const buffering = this.buffering!;
+    this.buffering = undefined;
+    return buffering;
+  }
+
+  /** From now on the request's body passes `transform`: behind those of earlier filters. What has come already does so at once. */
+  transformRequest(transform: BodyTransform): void {
+    const { requestBody } = this;
+    if (requestBody === undefined) return;
+    const chain = (this.requestChain ??= new BodyChain(
+      { body: (b, start, end, fin) => this.takeBody(b, start, end, fin), trailers: (t) => this.takeTrailers(t), flush: () => this.flush() },
+      (bytes) => this.downstream.credit(bytes),
+    ));
+    chain.add(transform);
+    if (requestBody.empty) return;
+    const { undelivered, requestEnded } = this;
+    this.undelivered = 0;
+    this.requestEnded = false;
+    const delivered = requestBody.drainInto(transform, requestEnded);
+    if (delivered > 0 && undelivered > 0) this.downstream.credit(Math.min(delivered, undelivered));
+  }
+
+  /** The same for the response, before its head goes down; its transforms run in the order of the filters' `response`. */
+  transformResponse(transform: BodyTransform): void {
+    this.responseChain ??= new BodyChain(
+      {
+        body: (buffer, start, end, fin) => this.sendBody(buffer, start, end, fin),
+        trailers: (trailers) => this.sendTrailers(trailers),
+        flush: () => this.downstream.flush(),
+      },
+      (bytes) => this.upstream?.credit(bytes),
+    );
+    this.responseChain.add(transform);
   }
 
   // --- The response, from the upstream or made here.
@@ -259,7 +393,10 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
     this.status = head.status;
     this.responseStarted = true;
     if (this.responseFirstByteMs < 0) this.responseFirstByteMs = this.elapsed();
-    for (let i = filters.length - 1; i >= 0; i--) filters[i]!.response?.(this, head);
+    for (let i = filters.length - 1; i >= 0; i--) {
+      const filter = filters[i]!;
+      if (filter.response !== undefined && !this.leavesOut(i)) filter.response(this, head, fin);
+    }
     prepareResponse(head, config, this.startWallMs + this.responseFirstByteMs);
     this.tunnel = head.status === 101 || (this.request.method === 'CONNECT' && head.status >= 200 && head.status < 300);
     // An upgrade that is not agreed to is a request without a body.
@@ -269,6 +406,10 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
   }
 
   respondBody(buffer: Buffer, start: number, end: number, fin: boolean): number {
+    return this.responseChain === undefined ? this.sendBody(buffer, start, end, fin) : this.responseChain.body(buffer, start, end, fin);
+  }
+
+  private sendBody(buffer: Buffer, start: number, end: number, fin: boolean): number {
     if (this.responseEnded) return end - start;
     this.touch();
     this.bytesSent += end - start;
@@ -277,6 +418,11 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
   }
 
   respondTrailers(trailers: FieldList): void {
+    if (this.responseChain === undefined) this.sendTrailers(trailers);
+    else this.responseChain.trailers(trailers);
+  }
+
+  private sendTrailers(trailers: FieldList): void {
     this.responseTrailers = trailers;
     this.endResponse();
     this.downstream.trailers(trailers);
@@ -292,7 +438,7 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
     }
     this.details = reply.details;
     if (this.requestProtocol === 'grpc') {
-      this.respond(grpcReply(reply.status, reply.body ?? '', reply.headers), true);
+      this.respond(grpcReply(reply.status, reply.body ?? '', reply.headers, reply.grpcStatus), true);
       this.downstream.flush();
       return;
     }
@@ -333,9 +479,12 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
     this.durationMs = this.elapsed();
     this.pending?.cancel();
     this.pending = undefined;
-    const { stats, listeners } = this.manager;
+    this.requestChain?.close();
+    this.responseChain?.close();
+    const { stats, listeners, completions } = this.manager;
     stats.downstream_rq_active--;
     if (this.status > 0) stats.countResponse(this.status);
+    for (let i = 0; i < completions.length; i++) completions[i]!.complete!(this);
     for (let i = 0; i < listeners.length; i++) listeners[i]!.onComplete(this);
   }
 
@@ -391,6 +540,14 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
 
   get virtualHost(): string {
     return this.route?.virtualHost ?? '';
+  }
+
+  /** At an edge, and where nobody says otherwise, the connection's own; else who the last proxy says it was. */
+  get clientAddress(): string {
+    const { connection, manager } = this;
+    if (manager.config.useRemoteAddress) return connection.remoteAddress;
+    const last = this.request.header('x-forwarded-for')?.split(',').at(-1)?.trim();
+    return last !== undefined && isIP(last) !== 0 ? last : connection.remoteAddress;
   }
 
   get downstreamRemote(): string {

@@ -1,7 +1,7 @@
 // One listener at run time: its bound sockets, its filter chains, the connections they serve. A changed configuration takes effect for
 // new connections; those of filter chains that are gone drain. Made by listener-manager.ts.
 import type { Server, Socket } from 'node:net';
-import type { FilterChain, InspectionConfig, ListenerConfig } from '#proxy/config/listener';
+import type { ConnectionGate, FilterChain, InspectionConfig, ListenerConfig } from '#proxy/config/listener';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { httpConnectionManager } from '#proxy/filters/network/http-connection-manager';
 import type { NetworkFilter, ServedConnection } from '#proxy/filters/network/network-filter';
@@ -33,6 +33,8 @@ interface Arrival {
 }
 
 interface ChainService {
+  /** What a connection must pass before it is served. */
+  gates: readonly ConnectionGate[];
   filter: NetworkFilter;
   /** Undefined: plain. */
   terminator: TlsTerminator | undefined;
@@ -127,7 +129,7 @@ export class Listener {
     }
     const sni = inspection.tls?.serverName ?? '';
     if (service.terminator === undefined) {
-      this.serve({ ...arrival, connection: { ...connection, serverName: sni } }, chain, service.filter);
+      this.serve({ ...arrival, connection: { ...connection, serverName: sni } }, chain, service);
       return;
     }
     this.waiting.add(socket);
@@ -136,7 +138,7 @@ export class Listener {
       if (secured === undefined) arrival.counted();
       else {
         const tls = describeTls(secured);
-        this.serve({ ...arrival, socket: secured, connection: { ...connection, tls, serverName: tls.serverName } }, chain, service.filter);
+        this.serve({ ...arrival, socket: secured, connection: { ...connection, tls, serverName: tls.serverName } }, chain, service);
       }
     });
   }
@@ -146,7 +148,12 @@ export class Listener {
     counted();
   }
 
-  private serve({ socket, connection, counted }: Arrival, chain: FilterChain, filter: NetworkFilter): void {
+  private serve({ socket, connection, counted }: Arrival, chain: FilterChain, { gates, filter }: ChainService): void {
+    if (!gates.every((passes) => passes(connection))) {
+      socket.destroy();
+      counted();
+      return;
+    }
     let open = true;
     const served = filter.accept(socket, connection, (ended) => {
       open = false;
@@ -180,7 +187,8 @@ export class Listener {
     const { secrets, clock } = this.runtime;
     const { tls, transportSocketConnectTimeoutMs } = chain;
     const terminator = tls && new TlsTerminator(tls, new TlsContext(tls, secrets, clock), this.tlsStats, transportSocketConnectTimeoutMs);
-    return { filter: this.networkFilter(chain), terminator };
+    const gates = chain.gates.map((gate) => gate.make(this.runtime));
+    return { gates, filter: this.networkFilter(chain), terminator };
   }
 
   private networkFilter(chain: FilterChain): NetworkFilter {

@@ -1,17 +1,8 @@
 // Whether one route takes a request: path, headers, query, fraction. Pure; every condition must hold.
 import type { Random } from '#foundation/random';
+import { type HeaderTest, valueMatches } from './header-test.ts';
 import type { RoutedRequest } from './route.ts';
 import type { StringTest } from './string-matcher.ts';
-
-export interface HeaderTest {
-  /** Lower case, or `:method`, `:path`, `:authority`, `:scheme`. */
-  name: string;
-  /** Undefined: the header must be there, whatever its value. */
-  test: StringTest | undefined;
-  invert: boolean;
-  /** Envoy's treat_missing_header_as_empty. */
-  missingAsEmpty: boolean;
-}
 
 export interface QueryTest {
   name: string;
@@ -96,11 +87,7 @@ function unmetHeader({ name, test, invert }: HeaderTest, request: RoutedRequest)
 }
 
 export function headerMatches(header: HeaderTest, request: RoutedRequest): boolean {
-  const found = headerValue(request, header.name);
-  const value = found === undefined && header.missingAsEmpty ? '' : found;
-  // An absent header never matches a value; inverted it does not either, unless presence is what is asked for.
-  if (value === undefined) return header.test === undefined && header.invert;
-  return (header.test === undefined || header.test(value)) !== header.invert;
+  return valueMatches(header, headerValue(request, header.name));
 }
 
 function headerValue(request: RoutedRequest, name: string): string | undefined {

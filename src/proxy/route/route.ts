@@ -1,6 +1,7 @@
 // A route as the data plane runs it. Decoded by config/decode-route.ts; chosen by route-table.ts; pure.
-import type { FaultConfig } from './fault.ts';
 import type { HashPolicy } from './hash-policy.ts';
+import type { HeaderTest } from './header-test.ts';
+import type { RouteFilters } from './route-filter.ts';
 
 /** What routing may look at; it never sees the protocol. Header names are lower case. */
 export interface RoutedRequest {
@@ -20,8 +21,10 @@ export interface Route {
   readonly action: RouteAction;
   readonly requestHeaders: HeaderMutations;
   readonly responseHeaders: HeaderMutations;
-  /** Per-route fault, which stands in for the filter's own. */
-  readonly fault: FaultConfig | undefined;
+  /** What it says of HTTP filters, in place of their own configuration. */
+  readonly filters: RouteFilters;
+  /** Names of filters that are left out here; undefined: none, of this route or its clusters. */
+  readonly disabledFilters: ReadonlySet<string> | undefined;
   /** Which resource it came from: `metadata.filter_metadata.istio.config`, with Lateen's file and line. */
   readonly origin: string | undefined;
 }
@@ -49,8 +52,12 @@ export interface ForwardAction {
   /** At least one; weights add up to `weightTotal` > 0. */
   readonly clusters: readonly WeightedCluster[];
   readonly weightTotal: number;
+  /** Some of `clusters` say something of filters: the choice is made before them. */
+  readonly clusterFilters: boolean;
   /** For the whole response to have come, retries included; 0: none. */
   readonly timeoutMs: number;
+  /** Of the exchange as a whole; undefined: without an end, whatever the client says. */
+  readonly duration: StreamDuration | undefined;
   /** 0: the connection manager's. */
   readonly idleTimeoutMs: number;
   readonly retry: RetryPolicy | undefined;
@@ -63,6 +70,15 @@ export interface ForwardAction {
   readonly hashPolicies: readonly HashPolicy[];
   /** Copies of the request go there too; their answers are not waited for. */
   readonly mirrors: readonly Mirror[];
+}
+
+export interface StreamDuration {
+  /** 0: none. */
+  readonly maxMs: number;
+  /** Of what gRPC clients ask for by `grpc-timeout`; 0: as long as they ask; undefined: they are not asked. */
+  readonly grpcTimeoutMaxMs: number | undefined;
+  /** So much earlier than they ask for. */
+  readonly grpcTimeoutOffsetMs: number;
 }
 
 export interface Mirror {
@@ -78,6 +94,8 @@ export interface WeightedCluster {
   readonly weight: number;
   readonly requestHeaders: HeaderMutations;
   readonly responseHeaders: HeaderMutations;
+  /** Over those of the route. */
+  readonly filters: RouteFilters;
 }
 
 export interface RetryPolicy {
@@ -86,6 +104,10 @@ export interface RetryPolicy {
   /** Envoy's `retry_on` words. */
   readonly on: ReadonlySet<string>;
   readonly statuses: ReadonlySet<number>;
+  /** Of a response that `retriable-headers` retries: any. */
+  readonly responseHeaders: readonly HeaderTest[];
+  /** Only requests with any of these are retried at all; empty: every request. */
+  readonly requestHeaders: readonly HeaderTest[];
   /** Of each try; 0: the route's timeout alone. */
   readonly perTryTimeoutMs: number;
   readonly backoffMsMin: number;
@@ -93,4 +115,13 @@ export interface RetryPolicy {
   /** Tries at another endpoint than those tried before, at most so many picks. */
   readonly hostSelectionRetriesMax: number;
   readonly avoidPreviousHosts: boolean;
+}
+
+/** `draw` in [0, 1). */
+export function chooseCluster({ clusters, weightTotal }: ForwardAction, draw: number): WeightedCluster {
+  if (clusters.length > 1) {
+    let left = draw * weightTotal;
+    for (const cluster of clusters) if ((left -= cluster.weight) < 0) return cluster;
+  }
+  return clusters[0]!;
 }

@@ -270,7 +270,7 @@ test.each<[string, Config, RegExp]>([
         },
       ],
     },
-    /filter envoy\.filters\.http\.lua is not known/,
+    /filter envoy\.filters\.http\.lua is not known by x/,
   ],
 ])('refused: %s', (_what, config, expected) => {
   const decoded = decoding((findings) => decodeRouteTable(RouteConfiguration.fromPartial({ name: 't', ...config }), '1', findings));

@@ -1,16 +1,24 @@
 // Injects faults: a delay before the request goes on, an answer in the upstream's place. Envoy's `fault` filter; the route's own
 // configuration stands in for the filter's.
-
-import type { HttpFilter } from '#proxy/http/connection-manager';
+import { HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/http/fault/v3/fault';
+import type { Findings } from '#proxy/config/findings';
+import { type HttpFilterType, routeConfig } from '#proxy/http/http-filter';
 import type { HttpStream } from '#proxy/http/stream';
-import type { FaultConfig } from '#proxy/route/fault';
+import type { RouteFilters } from '#proxy/route/route-filter';
 import { Timeout } from '#proxy/timer-wheel';
 import { responseFlag } from '#telemetry/response-flags';
+import { decodeFault } from './decode-fault.ts';
+import type { FaultConfig } from './fault-config.ts';
 
-export function faultFilter(general: FaultConfig | undefined): HttpFilter {
-  return {
+const decode = (bytes: Uint8Array, field: string, findings: Findings) => decodeFault(HTTPFault.decode(bytes), field, findings);
+
+export const faultType: HttpFilterType<FaultConfig | undefined, FaultConfig | undefined> = {
+  message: 'envoy.extensions.filters.http.fault.v3.HTTPFault',
+  decode,
+  perRoute: { decode },
+  make: (general, { name }) => ({
     request(stream) {
-      const fault = stream.route?.fault ?? general;
+      const fault = routeConfig(stream, faultType, name) ?? general;
       if (fault === undefined) return 'continue';
       const { random } = stream.manager.runtime;
       if (fault.delay !== undefined && random.next() < fault.delay.fraction) {
@@ -21,7 +29,13 @@ export function faultFilter(general: FaultConfig | undefined): HttpFilter {
       }
       return abort(stream, fault) ? 'stop' : 'continue';
     },
-  };
+  }),
+};
+
+/** The fault that a route injects, for who explains it. */
+export function faultOf(filters: RouteFilters): FaultConfig | undefined {
+  for (const { type, config } of filters.values()) if (type === faultType) return config as FaultConfig | undefined;
+  return undefined;
 }
 
 function delay(stream: HttpStream, delayMs: number, then: () => void): void {
@@ -36,9 +50,15 @@ function delay(stream: HttpStream, delayMs: number, then: () => void): void {
 }
 
 /** True: the stream is answered. */
-function abort(stream: HttpStream, fault: FaultConfig): boolean {
-  if (fault.abort === undefined || stream.manager.runtime.random.next() >= fault.abort.fraction) return false;
-  const { httpStatus } = fault.abort;
-  stream.reply({ status: httpStatus, flags: responseFlag.faultInjected, details: 'fault_filter_abort', body: 'fault filter abort' });
+function abort(stream: HttpStream, { abort: fault }: FaultConfig): boolean {
+  if (fault === undefined || stream.manager.runtime.random.next() >= fault.fraction) return false;
+  const { httpStatus, grpcStatus } = fault;
+  stream.reply({
+    status: httpStatus,
+    flags: responseFlag.faultInjected,
+    details: 'fault_filter_abort',
+    body: 'fault filter abort',
+    ...(grpcStatus !== undefined && { grpcStatus }),
+  });
   return true;
 }

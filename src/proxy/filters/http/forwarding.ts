@@ -2,12 +2,12 @@
 // client is told when all fails. The response passes through to the stream. Made by router.ts.
 import type { Word64 } from '#codec/hash/word64';
 import type { SocketAddress } from '#proxy/config/socket-address';
-import { httpStatusOf } from '#proxy/http/grpc';
+import { httpStatusOfGrpc } from '#proxy/http/grpc';
 import type { FieldList, ResponseHead } from '#proxy/http/head';
 import { localReset, overflow, type ResetReason, type ResponsePort } from '#proxy/http/port';
 import type { HttpStream, Pending } from '#proxy/http/stream';
 import { type HashedRequest, hashText, requestHash } from '#proxy/route/hash-policy';
-import type { ForwardAction, RetryPolicy } from '#proxy/route/route';
+import type { ForwardAction, Mirror, RetryPolicy } from '#proxy/route/route';
 import { Timeout } from '#proxy/timer-wheel';
 import type { PickContext } from '#proxy/upstream/balance/pick-context';
 import type { Cluster } from '#proxy/upstream/cluster';
@@ -16,9 +16,13 @@ import type { HttpPool, PoolWaiter, UpstreamRequest } from '#proxy/upstream/http
 import { TunnelConnection } from '#proxy/upstream/tunnel-connection';
 import { responseFlag } from '#telemetry/response-flags';
 import { describeReset, idempotent } from './reset-reply.ts';
-import { noRetry, type RetryDecision, RetryState, retriesReset, retriesStatus } from './retry-state.ts';
+import { noRetry, type RetryDecision, RetryState, retriesReset, retriesStatus, wantsRetries } from './retry-state.ts';
+import { chooseMirrors, sendCopies } from './shadow.ts';
+import { durationReached, streamDurationMs } from './stream-duration.ts';
 
 type Upstream = UpstreamRequest | TunnelConnection;
+
+const noMirrors: readonly Mirror[] = [];
 
 export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContext, HashedRequest {
   readonly picksMax: number;
@@ -40,6 +44,9 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
   private timeout: Timeout | undefined;
   private tryTimeout: Timeout | undefined;
   private backoffTimeout: Timeout | undefined;
+  /** Of the whole exchange. */
+  private durationTimeout: Timeout | undefined;
+  private readonly mirrors: readonly Mirror[];
 
   constructor(
     private readonly stream: HttpStream,
@@ -49,24 +56,31 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
   ) {
     const { retry } = action;
     this.picksMax = 1 + (retry?.hostSelectionRetriesMax ?? 0);
-    if (retry !== undefined && retry.retriesMax > 0 && stream.request.upgrade === '') this.policy = retry;
+    if (retry !== undefined && retry.retriesMax > 0 && stream.request.upgrade === '' && wantsRetries(retry, stream)) this.policy = retry;
+    this.mirrors = action.mirrors.length === 0 ? noMirrors : chooseMirrors(stream, action.mirrors);
   }
 
   start(): void {
     const { stream, action } = this;
     stream.pending = this;
-    stream.keepBody = this.policy !== undefined;
+    stream.keepBody = this.policy !== undefined || this.mirrors.length > 0;
     if (action.timeoutMs > 0 && stream.request.upgrade === '') {
       if (!this.suppressEnvoyHeaders) stream.request.set('x-envoy-expected-rq-timeout-ms', String(action.timeoutMs));
       this.timeout = new Timeout(() => this.onTimeout('response_timeout'));
-      if (stream.requestDone) this.requestEnded();
     }
+    const durationMs = action.duration === undefined ? 0 : streamDurationMs(action.duration, stream);
+    if (durationMs > 0) {
+      this.durationTimeout = new Timeout(() => stream.reply(durationReached));
+      stream.manager.runtime.timers.set(this.durationTimeout, durationMs);
+    }
+    if (stream.requestDone) this.requestEnded();
     this.try();
   }
 
   /** Envoy counts the route's timeout from the end of the request. */
   requestEnded(): void {
     if (this.timeout !== undefined) this.stream.manager.runtime.timers.set(this.timeout, this.action.timeoutMs);
+    if (this.mirrors.length > 0) sendCopies(this.stream, this.mirrors, this.action.timeoutMs);
   }
 
   /** The stream has ended. */
@@ -75,6 +89,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     if (this.timeout !== undefined) timers.cancel(this.timeout);
     if (this.tryTimeout !== undefined) timers.cancel(this.tryTimeout);
     if (this.backoffTimeout !== undefined) timers.cancel(this.backoffTimeout);
+    if (this.durationTimeout !== undefined) timers.cancel(this.durationTimeout);
     if (this.stream.finished) this.endTry();
     else this.giveUpTry();
     this.retry?.settle();
@@ -286,7 +301,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     const { monitor } = this.endpoint!;
     if (monitor === undefined) return;
     if (this.stream.requestProtocol !== 'grpc' || status !== 200) monitor.answered(status);
-    else if (grpcStatus !== undefined || fin) monitor.answered(httpStatusOf(grpcStatus ?? '0'));
+    else if (grpcStatus !== undefined || fin) monitor.answered(httpStatusOfGrpc(Number(grpcStatus ?? 0)));
   }
 
   /** When the request has not ended either, the stream's end will take the connection down. */

@@ -4,7 +4,9 @@ import { Backoff } from '#foundation/backoff';
 import type { Random } from '#foundation/random';
 import type { ResponseHead } from '#proxy/http/head';
 import type { ResetReason } from '#proxy/http/port';
-import type { RetryPolicy } from '#proxy/route/route';
+import { valueMatches } from '#proxy/route/header-test';
+import type { RetryPolicy, RoutedRequest } from '#proxy/route/route';
+import { headerMatches } from '#proxy/route/route-match';
 import type { Cluster } from '#proxy/upstream/cluster';
 
 export type RetryDecision = { readonly kind: 'retry'; readonly delayMs: number } | { readonly kind: 'no' | 'limit' | 'overflow' };
@@ -61,13 +63,23 @@ const grpcWords: Readonly<Record<string, string>> = {
   '14': 'unavailable',
 };
 
+/** May this request be retried at all, as its headers say? */
+export function wantsRetries({ requestHeaders }: RetryPolicy, request: RoutedRequest): boolean {
+  return requestHeaders.length === 0 || requestHeaders.some((test) => headerMatches(test, request));
+}
+
+function responseValue(head: ResponseHead, name: string): string | undefined {
+  return name === ':status' ? String(head.status) : head.header(name);
+}
+
 /** Does the policy want a response with this head to be retried? */
-export function retriesStatus({ on, statuses }: RetryPolicy, head: ResponseHead): boolean {
+export function retriesStatus({ on, statuses, responseHeaders }: RetryPolicy, head: ResponseHead): boolean {
   const { status } = head;
   if (status >= 500 && on.has('5xx')) return true;
   if (status >= 502 && status <= 504 && on.has('gateway-error')) return true;
   if (status === 409 && on.has('retriable-4xx')) return true;
   if (statuses.has(status) && on.has('retriable-status-codes')) return true;
+  if (on.has('retriable-headers') && responseHeaders.some((test) => valueMatches(test, responseValue(head, test.name)))) return true;
   if (!head.has('grpc-status')) return false;
   const word = grpcWords[head.header('grpc-status') ?? ''];
   return word !== undefined && on.has(word);

@@ -1,18 +1,28 @@
 // The last HTTP filter: does what the route says. Redirects and direct answers are given here; the rest is forwarded.
-import type { HttpFilterConfig } from '#proxy/config/http-connection-manager';
-import type { HttpFilter } from '#proxy/http/connection-manager';
+import { Router } from '#codec/protobuf/generated/envoy/extensions/filters/http/router/v3/router';
+import type { HttpFilterType } from '#proxy/http/http-filter';
 import type { HttpStream } from '#proxy/http/stream';
-import type { ForwardAction, Route, WeightedCluster } from '#proxy/route/route';
+import { chooseCluster, type ForwardAction, type Route } from '#proxy/route/route';
 import { responseFlag } from '#telemetry/response-flags';
 import { Forwarding } from './forwarding.ts';
 import { mutateRequest, mutateResponse } from './header-mutations.ts';
 
-type Config = Extract<HttpFilterConfig, { kind: 'router' }>;
+interface RouterConfig {
+  readonly suppressEnvoyHeaders: boolean;
+}
 
-export function routerFilter(config: Config): HttpFilter {
-  return {
+export const routerType: HttpFilterType<RouterConfig> = {
+  message: 'envoy.extensions.filters.http.router.v3.Router',
+  decode: (bytes) => ({ suppressEnvoyHeaders: Router.decode(bytes).suppressEnvoyHeaders }),
+  make: (config) => ({
     request(stream) {
-      const route = stream.route!;
+      // A filter may have had the route chosen again, in vain.
+      if (stream.route === undefined) {
+        stream.manager.stats.no_route++;
+        stream.reply({ status: 404, flags: responseFlag.noRouteFound, details: 'route_not_found' });
+        return 'stop';
+      }
+      const { route } = stream;
       mutateRequest(stream.request, route.requestHeaders);
       if (route.action.kind === 'forward') forward(stream, route.action, config);
       else answer(stream, route);
@@ -22,8 +32,8 @@ export function routerFilter(config: Config): HttpFilter {
       if (stream.weightedCluster !== undefined) mutateResponse(head, stream.weightedCluster.responseHeaders);
       if (stream.route !== undefined) mutateResponse(head, stream.route.responseHeaders);
     },
-  };
-}
+  }),
+};
 
 function answer(stream: HttpStream, { action }: Route): void {
   if (action.kind === 'redirect') {
@@ -34,13 +44,13 @@ function answer(stream: HttpStream, { action }: Route): void {
   }
 }
 
-function forward(stream: HttpStream, action: ForwardAction, config: Config): void {
+function forward(stream: HttpStream, action: ForwardAction, config: RouterConfig): void {
   const { manager, request } = stream;
   if (request.upgrade !== '' && !manager.config.upgradeTypes.has(request.upgrade) && !action.upgradeTypes.has(request.upgrade)) {
     stream.reply({ status: 403, flags: responseFlag.none, details: 'upgrade_failed' });
     return;
   }
-  const choice = chooseCluster(action, manager.runtime.random.next());
+  const choice = stream.weightedCluster ?? chooseCluster(action, manager.runtime.random.next());
   const cluster = manager.runtime.clusters.get(choice.name);
   stream.weightedCluster = choice;
   stream.upstreamCluster = choice.name;
@@ -56,16 +66,7 @@ function forward(stream: HttpStream, action: ForwardAction, config: Config): voi
   new Forwarding(stream, action, cluster, config.suppressEnvoyHeaders).start();
 }
 
-/** `draw` in [0, 1). */
-function chooseCluster({ clusters, weightTotal }: ForwardAction, draw: number): WeightedCluster {
-  if (clusters.length > 1) {
-    let left = draw * weightTotal;
-    for (const cluster of clusters) if ((left -= cluster.weight) < 0) return cluster;
-  }
-  return clusters[0]!;
-}
-
-function rewrite({ request }: HttpStream, action: ForwardAction, config: Config): void {
+function rewrite({ request }: HttpStream, action: ForwardAction, config: RouterConfig): void {
   if (action.path !== undefined && request.path !== '') {
     const path = action.path(request.path);
     if (path !== request.path && !config.suppressEnvoyHeaders) request.set('x-envoy-original-path', request.path);

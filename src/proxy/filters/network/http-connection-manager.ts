@@ -1,11 +1,9 @@
 // The network filter for HTTP: puts the HTTP filters together, and a server connection on each accepted socket.
-import type { HttpConnectionManagerConfig, HttpFilterConfig } from '#proxy/config/http-connection-manager';
+import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import type { TrafficDirection } from '#proxy/config/listener';
-import { faultFilter } from '#proxy/filters/http/fault';
-import { peerMetadataFilter } from '#proxy/filters/http/peer-metadata';
-import { routerFilter } from '#proxy/filters/http/router';
-import type { ConnectionManager, HttpFilter } from '#proxy/http/connection-manager';
+import type { ConnectionManager } from '#proxy/http/connection-manager';
 import type { DownstreamStats } from '#proxy/http/downstream-stats';
+import { makeFilters } from '#proxy/http/http-filter';
 import { ServerConnection } from '#proxy/http/server-connection';
 import { CodecDetection } from '#proxy/http2/codec-detection';
 import { Http2ServerConnection } from '#proxy/http2/server-connection';
@@ -19,12 +17,15 @@ export function httpConnectionManager(
   stats: DownstreamStats,
   runtime: ProxyRuntime,
 ): NetworkFilter {
+  const filters = makeFilters(config.httpFilters, { statPrefix: config.statPrefix, direction, runtime });
   const manager: ConnectionManager = {
     config,
     direction,
     runtime,
     stats,
-    filters: config.httpFilters.flatMap((filter) => httpFilter(filter, direction, runtime) ?? []),
+    filters: filters.map(({ filter }) => filter),
+    filterNames: filters.map(({ name }) => name),
+    completions: filters.flatMap(({ filter }) => (filter.complete === undefined ? [] : [filter])),
     listeners: runtime.exchangeListeners.http(config, direction),
   };
   const Connection = config.codec === 'auto' ? CodecDetection : config.codec === 'http2' ? Http2ServerConnection : ServerConnection;
@@ -39,18 +40,4 @@ export function httpConnectionManager(
       });
     },
   };
-}
-
-function httpFilter(filter: HttpFilterConfig, direction: TrafficDirection, runtime: ProxyRuntime): HttpFilter | undefined {
-  switch (filter.kind) {
-    case 'peer_metadata':
-      return peerMetadataFilter(filter, direction, runtime.peerMetadata);
-    case 'fault':
-      return faultFilter(filter.fault);
-    case 'istio_stats':
-      // It only listens to finished exchanges: one of `listeners`.
-      return undefined;
-    case 'router':
-      return routerFilter(filter);
-  }
 }

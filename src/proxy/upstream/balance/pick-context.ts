@@ -14,3 +14,6 @@ export interface PickContext {
   /** How many picks may be spent on finding one that is not avoided; at least 1. */
   readonly picksMax: number;
 }
+
+/** For who wants any endpoint at all. */
+export const anyEndpoint: PickContext = { destination: () => undefined, hash: () => undefined, avoids: () => false, picksMax: 1 };

@@ -1,8 +1,9 @@
 // Envoy's HTTPFault -> FaultConfig. Used for the filter itself and for a route's own.
 import type { HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/http/fault/v3/fault';
-import type { FaultConfig } from '#proxy/route/fault';
-import { fractionOf } from './decode-matcher.ts';
-import { type Findings, milliseconds } from './findings.ts';
+import { fractionOf } from '#proxy/config/decode-matcher';
+import { type Findings, milliseconds } from '#proxy/config/findings';
+import { httpStatusOfGrpc } from '#proxy/http/grpc';
+import type { FaultConfig } from './fault-config.ts';
 
 /** Undefined when it asks for nothing. */
 export function decodeFault(fault: HTTPFault, field: string, findings: Findings): FaultConfig | undefined {
@@ -24,11 +25,16 @@ function decodeDelay({ delay }: HTTPFault, field: string, findings: Findings): F
 
 function decodeAbort({ abort }: HTTPFault, field: string, findings: Findings): FaultConfig['abort'] {
   if (abort === undefined) return undefined;
+  const fraction = fractionOf(abort.percentage, 0);
+  if (abort.errorType?.$case === 'grpcStatus') {
+    const grpcStatus = abort.errorType.value;
+    return { httpStatus: httpStatusOfGrpc(grpcStatus), grpcStatus, fraction };
+  }
   if (abort.errorType?.$case !== 'httpStatus') {
-    findings.report(`${field}.abort`, 'only http_status is supported');
+    findings.report(`${field}.abort`, 'only http_status and grpc_status are supported');
     return undefined;
   }
   const httpStatus = abort.errorType.value;
   if (httpStatus < 200 || httpStatus > 599) findings.report(`${field}.abort.http_status`, `${httpStatus} is not within 200-599`);
-  return { httpStatus, fraction: fractionOf(abort.percentage, 0) };
+  return { httpStatus, fraction };
 }

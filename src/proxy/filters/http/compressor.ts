@@ -1,0 +1,101 @@
+// Compresses responses for clients that can read it: Envoy's `compressor` filter, in the direction of responses.
+import { Compressor, CompressorPerRoute } from '#codec/protobuf/generated/envoy/extensions/filters/http/compressor/v3/compressor';
+import type { ResponseHead } from '#proxy/http/head';
+import { type HttpFilterType, routeConfig } from '#proxy/http/http-filter';
+import type { HttpStream } from '#proxy/http/stream';
+import { type CompressionLibrary, decodeCompressor } from './compression-library.ts';
+import { ZlibTransform } from './zlib-transform.ts';
+
+interface CompressorConfig {
+  readonly library: CompressionLibrary;
+  readonly enabled: boolean;
+  readonly contentBytesMin: number;
+  /** Lower case, without parameters. */
+  readonly contentTypes: ReadonlySet<string>;
+  readonly disableOnEtag: boolean;
+  readonly removeAcceptEncoding: boolean;
+}
+
+/** Envoy's defaults. */
+const contentBytesMinDefault = 30;
+const contentTypesDefault = [
+  ...['application/javascript', 'application/json', 'application/xhtml+xml', 'image/svg+xml', 'text/css', 'text/html'],
+  ...['text/plain', 'text/xml'],
+];
+
+export const compressorType: HttpFilterType<CompressorConfig, { readonly disabled: boolean }> = {
+  message: 'envoy.extensions.filters.http.compressor.v3.Compressor',
+  decode(bytes, field, findings) {
+    const config = Compressor.decode(bytes);
+    if (config.requestDirectionConfig?.commonConfig?.enabled?.defaultValue) {
+      findings.report(`${field}.request_direction_config`, 'is not supported: responses are compressed');
+    }
+    const response = config.responseDirectionConfig;
+    const common = response?.commonConfig;
+    const types = common?.contentType.length ? common.contentType : config.contentType;
+    return {
+      library: decodeCompressor(config.compressorLibrary, `${field}.compressor_library`, findings),
+      enabled: (common?.enabled ?? config.runtimeEnabled)?.defaultValue ?? true,
+      contentBytesMin: common?.minContentLength ?? config.contentLength ?? contentBytesMinDefault,
+      contentTypes: new Set((types.length > 0 ? types : contentTypesDefault).map((type) => type.toLowerCase())),
+      disableOnEtag: response?.disableOnEtagHeader ?? config.disableOnEtagHeader,
+      removeAcceptEncoding: response?.removeAcceptEncodingHeader ?? config.removeAcceptEncodingHeader,
+    };
+  },
+  perRoute: {
+    message: 'envoy.extensions.filters.http.compressor.v3.CompressorPerRoute',
+    decode: (bytes) => ({ disabled: CompressorPerRoute.decode(bytes).override?.value === true }),
+  },
+  make(config, { name }) {
+    const { library, enabled, removeAcceptEncoding } = config;
+    const filter = {
+      request(stream: HttpStream) {
+        const { request } = stream;
+        stream.keep(filter, accepts(request.header('accept-encoding') ?? '', library.encoding));
+        if (removeAcceptEncoding) request.remove('accept-encoding');
+        return 'continue' as const;
+      },
+      response(stream: HttpStream, head: ResponseHead, fin: boolean) {
+        if (!enabled || fin || routeConfig(stream, compressorType, name)?.disabled || !compressible(stream, head, config)) return;
+        head.set('vary', varied(head.header('vary')));
+        if (stream.kept(filter) !== true) return;
+        head.set('content-encoding', library.encoding);
+        head.remove('content-length');
+        head.remove('etag'); // a strong one says that the bytes are the same
+        stream.transformResponse(new ZlibTransform(library.create(), () => stream.breakOff('compressor_failed')));
+      },
+    };
+    return filter;
+  },
+};
+
+function compressible(
+  { request }: HttpStream,
+  head: ResponseHead,
+  { contentBytesMin, contentTypes, disableOnEtag }: CompressorConfig,
+): boolean {
+  if (head.status < 200 || head.status === 204 || head.status === 304 || request.method === 'HEAD') return false;
+  if (head.has('content-encoding') || (disableOnEtag && head.has('etag'))) return false;
+  if (/(?:^|[,\s])no-transform(?:$|[,\s])/i.test(head.header('cache-control') ?? '')) return false;
+  const length = head.header('content-length');
+  if (length !== undefined && Number(length) < contentBytesMin) return false;
+  const type = head.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
+  return type === undefined || contentTypes.has(type);
+}
+
+/** RFC 9110 section 12.5.3; a weight of 0 forbids. */
+function accepts(header: string, encoding: string): boolean {
+  let any = false;
+  for (const item of header.toLowerCase().split(',')) {
+    const [name = '', ...parameters] = item.split(';').map((part) => part.trim());
+    const allowed = !parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter));
+    if (name === encoding) return allowed;
+    if (name === '*') any = allowed;
+  }
+  return any;
+}
+
+function varied(vary: string | undefined): string {
+  if (vary === undefined) return 'Accept-Encoding';
+  return /(?:^|[,\s])(?:accept-encoding|\*)(?:$|[,\s])/i.test(vary) ? vary : `${vary}, Accept-Encoding`;
+}
