@@ -4,6 +4,7 @@ import { ManualClock } from '#foundation/clock';
 import type { ClusterConfig } from '#proxy/config/cluster';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import type { Route } from '#proxy/route/route';
+import { until } from '../integration/until.ts';
 import {
   Client,
   closer,
@@ -220,6 +221,20 @@ describe('retries', () => {
     await turning(clock, 20, client.write(get).until('served;'));
     expect(await proxy.logged(1)).toMatchObject([{ status: 200, attempts: 3 }]);
     expect(proxy.runtime.clusters.get('a')!.stats.upstream_rq_per_try_timeout).toBe(2);
+  });
+
+  test('an upstream that is given up is told so: its connection is closed, and counts no more', async () => {
+    const clock = new ManualClock();
+    const upstream = open.add(await silence());
+    const { proxy, client } = await start({
+      clusters: [cluster('a', [upstream.port])],
+      routes: route(forward('a', { timeoutMs: 1000 })),
+      clock,
+    });
+    await turning(clock, 20, client.write(get).until('upstream request timeout'));
+    const { stats } = proxy.runtime.clusters.get('a')!;
+    await until('the connection is closed', () => stats.upstream_cx_active === 0);
+    expect(stats).toMatchObject({ upstream_rq_active: 0, upstream_rq_tx_reset: 1, upstream_cx_destroy: 1 });
   });
 
   test('the budget of the cluster bounds them', async () => {

@@ -46,6 +46,8 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
   private backoffTimeout: Timeout | undefined;
   /** Of the whole exchange. */
   private durationTimeout: Timeout | undefined;
+  /** The upstream's response has come to its end. */
+  private answered = false;
   private readonly mirrors: readonly Mirror[];
 
   constructor(
@@ -90,7 +92,8 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     if (this.tryTimeout !== undefined) timers.cancel(this.tryTimeout);
     if (this.backoffTimeout !== undefined) timers.cancel(this.backoffTimeout);
     if (this.durationTimeout !== undefined) timers.cancel(this.durationTimeout);
-    if (this.stream.finished) this.endTry();
+    // A reply of our own ends the stream as well, while the upstream is still at it.
+    if (this.answered && this.stream.finished) this.endTry();
     else this.giveUpTry();
     this.retry?.settle();
   }
@@ -306,6 +309,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
 
   /** When the request has not ended either, the stream's end will take the connection down. */
   private endResponse(): void {
+    this.answered = true;
     if (this.stream.requestDone) this.endTry();
   }
 
