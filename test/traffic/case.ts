@@ -1,6 +1,7 @@
 // What a case of the traffic tables is: resources, calls, and what must come of each. A case names the fields that it shows.
 import type http from 'node:http';
 import { expect } from 'vitest';
+import { until } from '../integration/until.ts';
 import type { Call, Reply, TrafficMesh } from './traffic-mesh.ts';
 
 export interface Case {
@@ -14,12 +15,18 @@ export interface Case {
 export interface Expectation extends Call {
   /** Of the same call, one after the other. */
   times?: number;
+  /** Of the same call, at once. */
+  together?: number;
   expect: Outcome;
 }
 
 export interface Outcome {
+  /** There is no answer, and the client is told why. */
+  fails?: RegExp;
   /** 200 unless said. */
   status?: number;
+  /** Of calls made together, sorted: the first ones. */
+  statuses?: readonly number[];
   /** The workload that answered; or of several, the part of the calls that each is to answer, within `splitTolerance`. */
   reaches?: string | Readonly<Record<string, number>>;
   /** What the workload saw. */
@@ -30,19 +37,43 @@ export interface Outcome {
   /** Of the response. */
   responseHeaders?: Readonly<Record<string, string | undefined>>;
   body?: string;
+  /** Of `set-cookie`. */
+  responseCookie?: RegExp;
+  /** Workloads that see the same request beside the one that answers it, in order of their names. */
+  copies?: readonly string[];
   /** All calls reach the same workload, whichever it is. */
   sticks?: true;
+  /** Each call comes by a connection of its own. */
+  connects?: true;
 }
 
 /** At 10,000 calls a split must be this close; with fewer, three standard deviations are. */
 const splitTolerance = 0.01;
 
-export async function runExpectation(mesh: TrafficMesh, { times = 1, expect: outcome, ...call }: Expectation): Promise<void> {
+export async function runExpectation(mesh: TrafficMesh, { times = 1, together, expect: outcome, ...call }: Expectation): Promise<void> {
+  if (together !== undefined) {
+    const statuses = (await Promise.all(Array.from({ length: together }, () => mesh.call(call)))).map(({ status }) => status);
+    expect(statuses.sort().slice(0, outcome.statuses?.length)).toEqual(outcome.statuses);
+    return;
+  }
+  if (outcome.fails) return expect(mesh.call(call)).rejects.toThrow(outcome.fails);
   const replies: Reply[] = [];
   for (let i = 0; i < times; i++) replies.push(await mesh.call(call));
   for (const reply of replies) checkReply(reply, outcome);
   if (typeof outcome.reaches === 'object') checkSplit(replies, outcome.reaches);
+  if (outcome.copies) await expectCopies(mesh, call.url, outcome.copies);
+  if (outcome.connects) expect(new Set(replies.map(({ seen }) => seen?.clientPort)).size, 'connections').toBe(times);
   if (outcome.sticks) expect(new Set(replies.map(({ seen }) => seen?.workload)).size, 'workloads reached').toBe(1);
+}
+
+/** Copies come when they come; those that are not wanted would have come with the others. */
+async function expectCopies(mesh: TrafficMesh, url: string, copies: readonly string[]): Promise<void> {
+  const path = new URL(url).pathname;
+  const seen = () =>
+    mesh.seen.filter((each) => each.url === path && String(each.headers.host).includes('-shadow')).map(({ workload }) => workload);
+  await until('the copies are there', () => seen().length >= copies.length || seen());
+  expect(seen().sort()).toEqual(copies);
+  mesh.seen.length = 0;
 }
 
 function checkReply({ status, headers, body, seen }: Reply, outcome: Outcome): void {
@@ -51,6 +82,7 @@ function checkReply({ status, headers, body, seen }: Reply, outcome: Outcome): v
   if (outcome.url !== undefined) expect(seen?.url).toBe(outcome.url);
   if (outcome.method !== undefined) expect(seen?.method).toBe(outcome.method);
   if (outcome.body !== undefined) expect(body).toBe(outcome.body);
+  if (outcome.responseCookie) expect(headers['set-cookie']?.[0]).toMatch(outcome.responseCookie);
   expectHeaders(headers, outcome.responseHeaders);
   expectHeaders(seen?.headers ?? {}, outcome.headers);
 }

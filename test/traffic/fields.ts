@@ -29,6 +29,30 @@ function* leaves({ properties, items, patternProperties, additionalProperties }:
   else yield path;
 }
 
+/** Messages that stand at several places: their fields count once, wherever they stand. Where they stand is a field of its own. */
+const shared: readonly (readonly [place: RegExp, name: string])[] = [
+  [/^DestinationRule (?:subsets\[\]\.)?trafficPolicy\.portLevelSettings\[\]\.(?!port\.)/, 'TrafficPolicy '],
+  [/^DestinationRule (?:subsets\[\]\.)?trafficPolicy\.(?!portLevelSettings)/, 'TrafficPolicy '],
+  [/^DestinationRule subsets\[\]\.trafficPolicy\.(portLevelSettings)/, 'DestinationRule trafficPolicy.$1'],
+  [/^Sidecar (ingress\[\]\.connectionPool|inboundConnectionPool)\..*/, 'Sidecar $1'],
+  [/^Sidecar ingress\[\]\.tls\./, 'Gateway servers[].tls.'],
+];
+
+/** What a field is called in the tables. */
+export function sharedName(field: string): string {
+  for (const [place, name] of shared) if (place.test(field)) return field.replace(place, name);
+  return field;
+}
+
+/** The other way round: where a field of the tables may stand. */
+export function placesOf(field: string): string[] {
+  const rest = /^TrafficPolicy (.*)$/.exec(field)?.[1];
+  if (rest === undefined) return [field];
+  return ['trafficPolicy', 'trafficPolicy.portLevelSettings[]', 'subsets[].trafficPolicy'].map(
+    (place) => `DestinationRule ${place}.${rest}`,
+  );
+}
+
 /** Whether an object has the field, somewhere. */
 export function hasField(object: { kind: string; spec?: unknown }, field: string): boolean {
   const [kind, path = ''] = field.split(' ', 2);

@@ -2,10 +2,11 @@
 import type { Workload } from './traffic-mesh.ts';
 
 const port = 9080;
-const service = (app: string, version: string, zone: string) => ({ app, version, 'topology.kubernetes.io/zone': zone });
+const place = (zone: string) => ({ 'topology.kubernetes.io/region': 'r', 'topology.kubernetes.io/zone': zone });
+const service = (app: string, version: string, zone: string) => ({ app, version, ...place(zone) });
 
 export const workloads: readonly Workload[] = [
-  { name: 'client', labels: { app: 'client', version: 'v1' }, proxy: 'client' },
+  { name: 'client', labels: { app: 'client', version: 'v2', ...place('a') }, proxy: 'client' },
   { name: 'stranger', namespace: 'other', labels: { app: 'stranger' }, proxy: 'client' },
   { name: 'gateway', namespace: 'istio-system', labels: { istio: 'ingressgateway' }, proxy: 'gateway' },
   { name: 'reviews-v1', labels: service('reviews', 'v1', 'a'), port },
@@ -14,7 +15,13 @@ export const workloads: readonly Workload[] = [
   { name: 'ratings-v1', labels: service('ratings', 'v1', 'a'), port },
   { name: 'sidecar-v1', labels: { app: 'sidecar' }, port, proxy: 'server' },
   { name: 'far-v1', namespace: 'other', labels: { app: 'far' }, port },
+  { name: 'outside-1', labels: {}, port },
+  { name: 'outside-2', labels: {}, port },
+  { name: 'two-ports-v1', labels: { app: 'two-ports' }, port },
+  { name: 'hanging-v1', labels: { app: 'hanging' }, port, proxy: 'server', answer: () => {} },
   { name: 'failing-v1', labels: { app: 'failing' }, port, answer: (_, response) => response.writeHead(503).end('failing') },
+  { name: 'half-good', labels: { app: 'half' }, port },
+  { name: 'half-bad', labels: { app: 'half' }, port, answer: (_, response) => response.writeHead(503).end('bad half') },
   { name: 'silent-v1', labels: { app: 'silent' }, port, answer: () => {} },
 ];
 
@@ -26,8 +33,11 @@ spec: {selector: {app: ${name}}, ports: [{name: http, port: ${port}}]${extra}}
 ---`;
 
 export const services = [
-  ...['reviews', 'ratings', 'sidecar', 'failing', 'silent'].map((name) => serviceOf(name)),
+  ...['reviews', 'ratings', 'failing', 'half', 'silent'].map((name) => serviceOf(name)),
   serviceOf('far', 'other'),
+  serviceOf('hanging'),
+  serviceOf('sidecar').replace(']}', ', {name: http-2, port: 9081}]}'),
+  serviceOf('two-ports').replace(']}', ', {name: http-2, port: 9081, targetPort: 9080}, {name: tcp, port: 7070, targetPort: 9080}]}'),
   `
 apiVersion: networking.istio.io/v1
 kind: DestinationRule

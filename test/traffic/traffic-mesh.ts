@@ -2,13 +2,14 @@
 // Workloads are small servers that answer with what they were asked; each has an address of its own.
 import { once } from 'node:events';
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import type { ApiObject } from '#api/kind';
 import type { Pod } from '#api/kinds/pod';
 import type { Service } from '#api/kinds/service';
 import { ControlPlane } from '#control/control-plane';
 import { proxyStatuses } from '#control/discovery/proxy-status';
-import type { SourceEvent, SourceHandlers } from '#control/sources/event';
+import type { SourceHandlers } from '#control/sources/event';
 import { systemClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
@@ -40,6 +41,8 @@ export interface Seen {
   url: string;
   headers: http.IncomingHttpHeaders;
   body: string;
+  /** Of the connection that it came by. */
+  clientPort: number;
 }
 
 export interface Reply {
@@ -55,6 +58,10 @@ export interface Call {
   from?: string;
   /** A workload that is a gateway: the URL's port is the gateway's own. */
   via?: string;
+  /** Instead of a proxy: an address to connect to. */
+  at?: string;
+  /** Of an `https` URL. */
+  tls?: https.RequestOptions;
   url: string;
   method?: string;
   headers?: Record<string, string>;
@@ -120,18 +127,19 @@ export class TrafficMesh {
     await this.block.close();
   }
 
-  /** Resolves when every proxy has it; to how to take it away again. */
+  /** Resolves when every proxy has it; to how to have again what was there before. */
   async apply(yaml: string): Promise<() => Promise<void>> {
     const objects = objectsOf(yaml);
+    const before = objects.map((object) => this.objects.get(keyOf(object)));
     this.put(objects);
     await this.untilSynced();
-    return () => this.delete(objects);
-  }
-
-  async delete(objects: readonly ApiObject[]): Promise<void> {
-    for (const object of objects) this.objects.delete(keyOf(object));
-    this.tell(objects.map(({ kind, metadata }) => ({ type: 'delete', kind, namespace: metadata.namespace ?? '', name: metadata.name })));
-    await this.untilSynced();
+    return async () => {
+      const added = objects.filter((_, i) => before[i] === undefined);
+      for (const object of added) this.objects.delete(keyOf(object));
+      this.handlers?.events(added.map(({ kind, metadata: { namespace = '', name } }) => ({ type: 'delete', kind, namespace, name })));
+      this.put(before.filter((object) => object !== undefined));
+      await this.untilSynced();
+    };
   }
 
   /** Every proxy has acknowledged all there is. */
@@ -161,6 +169,13 @@ export class TrafficMesh {
     return this.find(name).addresses;
   }
 
+  /** `POD(name)` and `LOOPBACK(name)` become the addresses of that workload. */
+  placed(text: string): string {
+    return text
+      .replace(/POD\(([\w-]+)\)/g, (_, name: string) => this.addressOf(name).pod)
+      .replace(/LOOPBACK\(([\w-]+)\)/g, (_, name: string) => this.addressOf(name).loopback);
+  }
+
   proxyOf(name: string): ProxyInstance {
     const { proxy } = this.find(name);
     if (!proxy) throw new Error(`${name} has no proxy`);
@@ -168,14 +183,19 @@ export class TrafficMesh {
   }
 
   /** Rejects where no whole answer comes. */
-  async call({ from = 'client', via, url, method = 'GET', headers = {}, body }: Call): Promise<Reply> {
+  async call({ from = 'client', via, at, tls, url, method = 'GET', headers = {}, body }: Call): Promise<Reply> {
     const target = new URL(url);
     const { addresses } = this.find(via ?? from);
+    const path = target.pathname + target.search;
+    const [host, port] = at === undefined ? [] : this.placed(at).split(':');
     const options =
-      via === undefined
-        ? { host: addresses.loopback, port: httpProxyPort, path: url }
-        : { host: addresses.pod, port: target.port || 80, path: target.pathname + target.search };
-    const request = http.request({ ...options, method, headers: { host: target.host, ...headers }, agent: false, timeout: 10_000 });
+      at !== undefined
+        ? { host, port, path }
+        : via === undefined
+          ? { host: addresses.loopback, port: httpProxyPort, path: url }
+          : { host: addresses.pod, port: target.port || 80, path };
+    const all = { ...options, method, headers: { host: target.host, ...headers }, agent: false, timeout: 10_000 } as const;
+    const request = target.protocol === 'https:' ? https.request({ ...all, ...tls }) : http.request(all);
     request.once('timeout', () => request.destroy(new Error('no answer in 10 s')));
     request.end(body);
     const [response] = (await once(request, 'response')) as [http.IncomingMessage];
@@ -238,7 +258,8 @@ export class TrafficMesh {
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
         const { method = '', url = '', headers } = request;
-        const seen = { workload, method, url, headers, body: Buffer.concat(chunks).toString('utf8') };
+        const clientPort = request.socket.remotePort ?? 0;
+        const seen = { workload, method, url, headers, body: Buffer.concat(chunks).toString('utf8'), clientPort };
         this.seen.push(seen);
         response.writeHead(200, { 'content-type': 'application/json', 'x-echo': '1' }).end(JSON.stringify(seen));
       });
@@ -253,11 +274,7 @@ export class TrafficMesh {
       .filter(({ kind }) => kind === 'Service')
       .flatMap((service) => (planEndpointSlice(service as Service, pods) ?? []) as ApiObject);
     for (const slice of slices) this.objects.set(keyOf(slice), slice);
-    this.tell([...objects, ...slices].map((object) => ({ type: 'set', object })));
-  }
-
-  private tell(events: readonly SourceEvent[]): void {
-    this.handlers?.events(events);
+    this.handlers?.events([...objects, ...slices].map((object) => ({ type: 'set', object })));
   }
 }
 

@@ -1,6 +1,16 @@
 // What each field of Istio's traffic resources does, shown on traffic: real control plane, real proxies, real sockets.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { destinationRuleKind } from '#api/kinds/destination-rule';
+import { gatewayKind } from '#api/kinds/gateway';
+import { serviceEntryKind } from '#api/kinds/service-entry';
+import { sidecarKind } from '#api/kinds/sidecar';
+import { virtualServiceKind } from '#api/kinds/virtual-service';
+import { workloadEntryKind } from '#api/kinds/workload-entry';
+import { objectsOf } from '../control/fixture.ts';
 import { type Case, runExpectation } from './case.ts';
+import { destinationRuleCases } from './destination-rule.cases.ts';
+import { edgeCases } from './edge.cases.ts';
+import { fieldsOf, hasField, placesOf, sharedName } from './fields.ts';
 import { services, workloads } from './town.ts';
 import { TrafficMesh } from './traffic-mesh.ts';
 import { virtualServiceCases } from './virtual-service.cases.ts';
@@ -17,12 +27,95 @@ afterEach(async () => {
   takeAway = undefined;
 });
 
-const tables: Readonly<Record<string, readonly Case[]>> = { VirtualService: virtualServiceCases };
+const tables: Readonly<Record<string, readonly Case[]>> = {
+  VirtualService: virtualServiceCases,
+  DestinationRule: destinationRuleCases,
+  Gateway: edgeCases.gateways,
+  'TCP and TLS rules': edgeCases.connections,
+  'ServiceEntry and WorkloadEntry': edgeCases.entries,
+  Sidecar: edgeCases.sidecars,
+};
 
 describe.each(Object.entries(tables))('%s', (_, cases) => {
   test.each(cases.map((each) => [each.name, each] as const))('%s', async (_name, { yaml, calls }) => {
-    takeAway = await mesh.apply(yaml);
+    takeAway = await mesh.apply(mesh.placed(yaml));
     expect(mesh.problems).toEqual([]);
     for (const call of calls) await runExpectation(mesh, call);
+  });
+});
+
+const kinds = [virtualServiceKind, destinationRuleKind, gatewayKind, serviceEntryKind, workloadEntryKind, sidecarKind];
+
+/** Fields that no case shows, and why: a list to be made shorter. */
+const notShown: readonly (readonly [fields: RegExp, reason: string])[] = [
+  [/^VirtualService tls\[\]\./, 'needs clients that speak TLS to a program: golden/tls, test/proxy/tls.test.ts'],
+  [
+    /^VirtualService tcp\[\]\.match\[\]\.(destinationSubnets|sourceLabels|sourceNamespace)$/,
+    'of redirected connections: golden/tls, golden/routes',
+  ],
+  [/^VirtualService tcp\[\]\.match\[\]\.sourceSubnet$/, 'deprecated: Istio ignores it as well'],
+  [/^VirtualService http\[\]\.match\[\]\.statPrefix$/, 'not in effect: LTN0003 says so'],
+  [/^VirtualService http\[\]\.retries\.retryRemoteLocalities$/, 'not in effect'],
+  [
+    /^VirtualService http\[\]\.fault\.delay\.percent$|mirrorPercent$|mirror_percent$|corsPolicy\.allowOrigin$/,
+    'deprecated forms of fields that are shown',
+  ],
+  [/^VirtualService http\[\]\.fault\.(delay\.exponentialDelay|abort\.http2Error)$/, 'Istio itself has not made them act'],
+  [/^TrafficPolicy loadBalancer\.(backendUtilization|zoneAwareLbSetting)\./, 'not in effect: LTN0003 says so'],
+  [/^TrafficPolicy loadBalancer\.warmup/, 'goes by time: test/proxy/balance'],
+  [/^TrafficPolicy loadBalancer\.consistentHash\.httpCookie\.attributes/, 'of the cookie that is made: test/control, test/proxy'],
+  [
+    /^TrafficPolicy connectionPool\.(tcp|http)\.(connectTimeout|idleTimeout|maxConnectionDuration|tcpKeepalive|http2KeepAlive)/,
+    'go by time: test/proxy, with a clock',
+  ],
+  [
+    /^TrafficPolicy connectionPool\.http\.(h2UpgradePolicy|useClientProtocol|maxConcurrentStreams)$/,
+    'need servers of HTTP/2: test/proxy/http2-*',
+  ],
+  [/^TrafficPolicy outlierDetection\.(splitExternal|consecutiveLocal|consecutiveErrors|outlierDetectionHttp)/, 'test/proxy/outlier'],
+  [/^TrafficPolicy tls\./, 'needs servers of TLS: test/proxy/tls.test.ts, golden/gateway-tls'],
+  [/^TrafficPolicy (tunnel|proxyProtocol|retryBudget)\./, 'test/proxy'],
+  [/^Gateway servers\[\]\.(port\.targetPort|defaultEndpoint)$/, 'deprecated: Istio ignores them as well'],
+  [/^Gateway servers\[\]\.bind$/, 'not shown yet'],
+  [
+    /^Gateway servers\[\]\.tls\.(serverCertificate|privateKey|caCertificates|caCrl|credentialNames|tlsCertificates|subjectAltNames|verify|ecdhCurves|insecureSkipVerify)/,
+    'test/proxy/tls.test.ts, golden/gateway-tls',
+  ],
+  [/^ServiceEntry addresses$/, 'of redirected connections: golden/service-entry'],
+  [
+    /^(ServiceEntry endpoints\[\]\.|WorkloadEntry )(network|locality|serviceAccount)$/,
+    'networks and identities are not in effect; localities: test/control',
+  ],
+  [/^ServiceEntry subjectAltNames$/, 'not in effect: LTN0003 says so'],
+  [/^Sidecar (in|e)gress\[\]\.port\.targetPort$/, 'Istio ignores it as well'],
+  [/^Sidecar ingress\[\]\.(bind|captureMode)$/, 'of redirected connections'],
+];
+
+describe('every field is shown', () => {
+  const fields = [...new Set(kinds.flatMap(fieldsOf).map(sharedName))];
+  const cases = Object.values(tables).flat();
+  const shown = new Set(cases.flatMap((each) => each.fields));
+
+  test('by a case, or stands on the list', () => {
+    const missing = fields.filter((field) => !shown.has(field) && !notShown.some(([pattern]) => pattern.test(field)));
+    expect(missing).toEqual([]);
+  });
+
+  test('the list has nothing that a case shows, and nothing that is no field', () => {
+    for (const [pattern] of notShown) {
+      expect(
+        fields.filter((field) => pattern.test(field) && !shown.has(field)),
+        String(pattern),
+      ).not.toEqual([]);
+      expect(
+        [...shown].filter((field) => pattern.test(field)),
+        String(pattern),
+      ).toEqual([]);
+    }
+  });
+
+  test.each(cases.map((each) => [each.name, each] as const))('%s: has the fields that it names', (_name, { fields: named, yaml }) => {
+    const objects = objectsOf(yaml) as { kind: string; spec?: unknown }[];
+    expect(named.filter((field) => !objects.some((object) => placesOf(field).some((place) => hasField(object, place))))).toEqual([]);
   });
 });

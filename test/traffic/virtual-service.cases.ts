@@ -315,6 +315,124 @@ const actions: Case[] = [
   },
 ];
 
+const cors = (more = '') =>
+  reviews(
+    `corsPolicy: {allowOrigins: [{exact: "http://exact.example"}, {prefix: "http://prefix"}, {regex: "http://[a-z]+[.]regex"}], allowMethods: [GET, PUT], allowHeaders: [x-in], exposeHeaders: [x-out], maxAge: 60s, allowCredentials: true${more}}, ${to('v1')}`,
+  );
+const preflight = (origin: string) => ({ method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'PUT' } });
+
+const later: Case[] = [
+  {
+    name: 'redirect: prefixRewrite',
+    fields: ['VirtualService http[].redirect.prefixRewrite'],
+    yaml: reviews('match: [{uri: {prefix: /old}}], redirect: {prefixRewrite: /new}'),
+    calls: [get('/old/a?q=1', { status: 301, responseHeaders: { location: 'http://reviews:9080/new/a?q=1' } })],
+  },
+  {
+    name: 'corsPolicy: preflights are answered, and answers say who may read them',
+    fields: [
+      'VirtualService http[].corsPolicy.allowOrigins[].exact',
+      'VirtualService http[].corsPolicy.allowOrigins[].prefix',
+      'VirtualService http[].corsPolicy.allowOrigins[].regex',
+      'VirtualService http[].corsPolicy.allowMethods',
+      'VirtualService http[].corsPolicy.allowHeaders',
+      'VirtualService http[].corsPolicy.exposeHeaders',
+      'VirtualService http[].corsPolicy.maxAge',
+      'VirtualService http[].corsPolicy.allowCredentials',
+    ],
+    yaml: cors(),
+    calls: [
+      ...['http://exact.example', 'http://prefix.example', 'http://abc.regex'].map((origin) =>
+        get(
+          '/',
+          {
+            responseHeaders: {
+              'access-control-allow-origin': origin,
+              'access-control-allow-methods': 'GET,PUT',
+              'access-control-allow-headers': 'x-in',
+              'access-control-max-age': '60',
+              'access-control-allow-credentials': 'true',
+            },
+          },
+          preflight(origin),
+        ),
+      ),
+      get(
+        '/',
+        { ...v1, responseHeaders: { 'access-control-allow-origin': 'http://exact.example', 'access-control-expose-headers': 'x-out' } },
+        { headers: { origin: 'http://exact.example' } },
+      ),
+      get('/', { ...v1, responseHeaders: { 'access-control-allow-origin': undefined } }, { headers: { origin: 'http://other.example' } }),
+    ],
+  },
+  {
+    name: 'corsPolicy: unmatchedPreflights',
+    fields: ['VirtualService http[].corsPolicy.unmatchedPreflights'],
+    yaml: cors(', unmatchedPreflights: IGNORE'),
+    calls: [get('/', { status: 200, body: '', responseHeaders: { 'x-echo': undefined } }, preflight('http://other.example'))],
+  },
+  {
+    name: 'delegate',
+    fields: ['VirtualService http[].delegate.name', 'VirtualService http[].delegate.namespace'],
+    yaml: `${reviews('match: [{uri: {prefix: /d}}], delegate: {name: inner, namespace: other}', to('v1'))}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: inner, namespace: other}
+spec:
+  http:
+  - {match: [{uri: {prefix: /d/3}}], route: [{destination: {host: reviews.default.svc.cluster.local, subset: v3}}]}
+  - {route: [{destination: {host: reviews.default.svc.cluster.local, subset: v2}}]}
+`,
+    calls: [get('/d/3', v3), get('/d', v2), get('/', v1)],
+  },
+  {
+    name: 'mirror: a copy goes to another service, and its answer nowhere',
+    fields: [
+      'VirtualService http[].mirror.host',
+      'VirtualService http[].mirror.subset',
+      'VirtualService http[].mirror.port.number',
+      'VirtualService http[].mirrorPercentage.value',
+    ],
+    yaml: reviews(`mirror: {host: reviews, subset: v2, port: {number: 9080}}, mirrorPercentage: {value: 100}, ${to('v1')}`),
+    calls: [get('/copied', { ...v1, copies: ['reviews-v2'] }, { method: 'POST', body: 'hello' })],
+  },
+  {
+    name: 'mirrors: several, each with its percentage',
+    fields: [
+      'VirtualService http[].mirrors[].destination.host',
+      'VirtualService http[].mirrors[].destination.subset',
+      'VirtualService http[].mirrors[].destination.port.number',
+      'VirtualService http[].mirrors[].percentage.value',
+    ],
+    yaml: reviews(
+      `mirrors: [{destination: {host: reviews, subset: v2, port: {number: 9080}}, percentage: {value: 100}}, {destination: {host: ratings}}, {destination: {host: reviews, subset: v3}, percentage: {value: 0}}], ${to('v1')}`,
+    ),
+    calls: [get('/copied', { ...v1, copies: ['ratings-v1', 'reviews-v2'] })],
+  },
+  {
+    name: 'fault: a gRPC status',
+    fields: ['VirtualService http[].fault.abort.grpcStatus'],
+    yaml: reviews(`fault: {abort: {grpcStatus: UNAVAILABLE, percentage: {value: 100}}}, ${to('v1')}`),
+    calls: [
+      get(
+        '/',
+        { status: 200, responseHeaders: { 'grpc-status': '14' } },
+        { method: 'POST', headers: { 'content-type': 'application/grpc' } },
+      ),
+      get('/', { status: 503 }),
+    ],
+  },
+  {
+    name: 'retries: another host than the one that failed',
+    fields: ['VirtualService http[].retries.retryIgnorePreviousHosts'],
+    yaml: reviews(
+      'retries: {attempts: 3, retryOn: 5xx, backoff: 1ms, retryIgnorePreviousHosts: true}, route: [{destination: {host: half}}]',
+    ),
+    calls: [get('/', { reaches: 'half-good' }, { times: 20 })],
+  },
+];
+
 const binding: Case[] = [
   {
     name: 'hosts: a wildcard, the more specific first',
@@ -372,4 +490,4 @@ spec:
   },
 ];
 
-export const virtualServiceCases: readonly Case[] = [...matches, ...actions, ...binding];
+export const virtualServiceCases: readonly Case[] = [...matches, ...actions, ...later, ...binding];

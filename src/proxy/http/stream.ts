@@ -121,12 +121,9 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
     else this.requestBody = new RequestBody(keptBodyBytesMax);
     manager.stats.downstream_rq_total++;
     manager.stats.downstream_rq_active++;
-    if (this.protocol === 'HTTP/2') {
-      manager.stats.downstream_rq_http2_total++;
-      if (isGrpc(request)) this.requestProtocol = 'grpc';
-    } else {
-      manager.stats.downstream_rq_http1_total++;
-    }
+    if (this.protocol === 'HTTP/2') manager.stats.downstream_rq_http2_total++;
+    else manager.stats.downstream_rq_http1_total++;
+    if (request.method === 'POST' && isGrpc(request)) this.requestProtocol = 'grpc';
     const refusal = prepareRequest(this);
     if (refusal !== undefined) {
       this.reply(refusal);

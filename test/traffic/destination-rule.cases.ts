@@ -1,0 +1,197 @@
+// What the fields of a DestinationRule do to traffic. A traffic policy is the same wherever it stands: a case shows each of its fields, and
+// others show the places.
+import type { Case, Expectation, Outcome } from './case.ts';
+
+const rule = (host: string, spec: string) => `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: ${host}, namespace: default}
+spec: {host: ${host}, ${spec}}
+`;
+const threeSubsets = 'subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}, {name: v3, labels: {version: v3}}]';
+const reviews = (policy: string) => rule('reviews', `trafficPolicy: {${policy}}, ${threeSubsets}`);
+
+const call = (expect: Outcome, more: Partial<Expectation> = {}): Expectation => ({ url: 'http://reviews:9080/', expect, ...more });
+const thirds = { 'reviews-v1': 1 / 3, 'reviews-v2': 1 / 3, 'reviews-v3': 1 / 3 };
+const sticks: Outcome = { sticks: true };
+
+const balancers: Case[] = [
+  ...['ROUND_ROBIN', 'RANDOM', 'LEAST_REQUEST', 'LEAST_CONN', 'UNSPECIFIED'].map((simple) => ({
+    name: `simple: ${simple}`,
+    fields: ['DestinationRule host', 'TrafficPolicy loadBalancer.simple'],
+    yaml: reviews(`loadBalancer: {simple: ${simple}}`),
+    calls: [call({ reaches: thirds }, { times: 300 })],
+  })),
+  {
+    name: 'consistentHash: a header',
+    fields: ['TrafficPolicy loadBalancer.consistentHash.httpHeaderName'],
+    yaml: reviews('loadBalancer: {consistentHash: {httpHeaderName: x-user}}'),
+    calls: ['ann', 'ben', 'cid'].map((user) => call(sticks, { times: 20, headers: { 'x-user': user } })),
+  },
+  {
+    name: 'consistentHash: a query parameter, on a ring',
+    fields: [
+      'TrafficPolicy loadBalancer.consistentHash.httpQueryParameterName',
+      'TrafficPolicy loadBalancer.consistentHash.ringHash.minimumRingSize',
+    ],
+    yaml: reviews('loadBalancer: {consistentHash: {httpQueryParameterName: user, ringHash: {minimumRingSize: 512}}}'),
+    calls: ['ann', 'ben', 'cid'].map((user) => ({ url: `http://reviews:9080/?user=${user}`, times: 20, expect: sticks })),
+  },
+  {
+    name: 'consistentHash: a cookie, by a table',
+    fields: [
+      'TrafficPolicy loadBalancer.consistentHash.httpCookie.name',
+      'TrafficPolicy loadBalancer.consistentHash.httpCookie.path',
+      'TrafficPolicy loadBalancer.consistentHash.httpCookie.ttl',
+      'TrafficPolicy loadBalancer.consistentHash.maglev.tableSize',
+    ],
+    yaml: reviews('loadBalancer: {consistentHash: {httpCookie: {name: user, path: /p, ttl: 60s}, maglev: {tableSize: 1021}}}'),
+    calls: [
+      ...['ann', 'ben'].map((user) => call(sticks, { times: 20, headers: { cookie: `user=${user}` } })),
+      call({ responseCookie: /^user="[^"]+"; Max-Age=60; Path=\/p; HttpOnly$/ }),
+    ],
+  },
+  {
+    name: 'consistentHash: the client’s address',
+    fields: ['TrafficPolicy loadBalancer.consistentHash.useSourceIp', 'TrafficPolicy loadBalancer.consistentHash.minimumRingSize'],
+    yaml: reviews('loadBalancer: {consistentHash: {useSourceIp: true, minimumRingSize: 512}}'),
+    calls: [call(sticks, { times: 20 })],
+  },
+  {
+    name: 'localityLbSetting: distribute',
+    fields: [
+      'TrafficPolicy loadBalancer.localityLbSetting.enabled',
+      'TrafficPolicy loadBalancer.localityLbSetting.distribute[].from',
+      'TrafficPolicy loadBalancer.localityLbSetting.distribute[].to',
+    ],
+    yaml: reviews('loadBalancer: {localityLbSetting: {enabled: true, distribute: [{from: "r/*", to: {"r/a/*": 80, "r/b/*": 20}}]}}'),
+    calls: [call({ reaches: { 'reviews-v1': 0.8, 'reviews-v2': 0.1, 'reviews-v3': 0.1 } }, { times: 500 })],
+  },
+  {
+    name: 'localityLbSetting: the own zone first, where failing endpoints are told',
+    fields: [
+      'TrafficPolicy loadBalancer.localityLbSetting.failover[].from',
+      'TrafficPolicy loadBalancer.localityLbSetting.failover[].to',
+      'TrafficPolicy outlierDetection.interval',
+    ],
+    yaml: reviews('outlierDetection: {interval: 1s}, loadBalancer: {localityLbSetting: {failover: [{from: r, to: s}]}}'),
+    calls: [call({ reaches: 'reviews-v1' }, { times: 20 })],
+  },
+  {
+    name: 'localityLbSetting: failoverPriority',
+    fields: ['TrafficPolicy loadBalancer.localityLbSetting.failoverPriority'],
+    yaml: reviews('outlierDetection: {interval: 1s}, loadBalancer: {localityLbSetting: {failoverPriority: ["version=v2"]}}'),
+    calls: [call({ reaches: 'reviews-v2' }, { times: 20 })],
+  },
+];
+
+const failing: Case[] = [
+  {
+    name: 'outlierDetection: an endpoint that fails is left out',
+    fields: [
+      'TrafficPolicy outlierDetection.consecutive5xxErrors',
+      'TrafficPolicy outlierDetection.baseEjectionTime',
+      'TrafficPolicy outlierDetection.maxEjectionPercent',
+      'TrafficPolicy outlierDetection.minHealthPercent',
+    ],
+    yaml: rule(
+      'half',
+      'trafficPolicy: {outlierDetection: {consecutive5xxErrors: 1, baseEjectionTime: 300s, maxEjectionPercent: 100, minHealthPercent: 0}}',
+    ),
+    calls: [
+      // Each try of the client's default retries counts: the bad half is found by the first call that meets it.
+      { url: 'http://half:9080/', times: 10, expect: { status: 200 } },
+      { url: 'http://half:9080/', times: 20, expect: { reaches: 'half-good' } },
+    ],
+  },
+  {
+    name: 'outlierDetection: gateway errors',
+    fields: ['TrafficPolicy outlierDetection.consecutiveGatewayErrors'],
+    yaml: rule(
+      'half',
+      'trafficPolicy: {outlierDetection: {consecutiveGatewayErrors: 1, consecutive5xxErrors: 0, baseEjectionTime: 300s, maxEjectionPercent: 100}}',
+    ),
+    calls: [
+      { url: 'http://half:9080/', times: 10, expect: { status: 200 } },
+      { url: 'http://half:9080/', times: 20, expect: { reaches: 'half-good' } },
+    ],
+  },
+  {
+    name: 'connectionPool: requests beyond what is allowed are refused',
+    fields: ['TrafficPolicy connectionPool.http.http2MaxRequests', 'TrafficPolicy connectionPool.http.maxRetries'],
+    yaml: `${rule('silent', 'trafficPolicy: {connectionPool: {http: {http2MaxRequests: 1, maxRetries: 1}}}')}---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: silent, namespace: default}
+spec: {hosts: [silent], http: [{timeout: 300ms, retries: {attempts: 0}, route: [{destination: {host: silent}}]}]}
+`,
+    calls: [{ url: 'http://silent:9080/', together: 4, expect: { statuses: [503, 503, 503, 504] } }],
+  },
+  {
+    name: 'connectionPool: connections, and who may wait for them',
+    fields: ['TrafficPolicy connectionPool.tcp.maxConnections', 'TrafficPolicy connectionPool.http.http1MaxPendingRequests'],
+    yaml: `${rule('silent', 'trafficPolicy: {connectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 1}}}')}---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: silent, namespace: default}
+spec: {hosts: [silent], http: [{timeout: 300ms, retries: {attempts: 0}, route: [{destination: {host: silent}}]}]}
+`,
+    calls: [{ url: 'http://silent:9080/', together: 8, expect: { statuses: [503, 503, 503, 503, 503, 503] } }],
+  },
+  {
+    name: 'connectionPool: requests per connection',
+    fields: ['TrafficPolicy connectionPool.http.maxRequestsPerConnection'],
+    yaml: reviews('connectionPool: {http: {maxRequestsPerConnection: 1}}'),
+    calls: [call({ connects: true }, { times: 6 })],
+  },
+];
+
+const places: Case[] = [
+  {
+    name: 'a subset’s policy goes before the rule’s',
+    fields: ['DestinationRule subsets[].name', 'DestinationRule subsets[].labels', 'DestinationRule subsets[].trafficPolicy'],
+    yaml: `${rule('reviews', 'trafficPolicy: {loadBalancer: {simple: RANDOM}}, subsets: [{name: b, labels: {app: reviews}, trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: x-user}}}}]')}---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: default}
+spec: {hosts: [reviews], http: [{match: [{uri: {prefix: /b}}], route: [{destination: {host: reviews, subset: b}}]}, {route: [{destination: {host: reviews}}]}]}
+`,
+    calls: [
+      { url: 'http://reviews:9080/b', headers: { 'x-user': 'ann' }, times: 20, expect: sticks },
+      { url: 'http://reviews:9080/', headers: { 'x-user': 'ann' }, times: 300, expect: { reaches: thirds } },
+    ],
+  },
+  {
+    name: 'a port’s settings stand in for all of the rule’s',
+    fields: ['DestinationRule trafficPolicy.portLevelSettings[].port.number', 'DestinationRule trafficPolicy.portLevelSettings[]'],
+    yaml: reviews(
+      'loadBalancer: {simple: RANDOM}, portLevelSettings: [{port: {number: 9080}, loadBalancer: {consistentHash: {httpHeaderName: x-user}}}]',
+    ),
+    calls: [call(sticks, { times: 20, headers: { 'x-user': 'ann' } })],
+  },
+  {
+    name: 'exportTo',
+    fields: ['DestinationRule exportTo'],
+    yaml: rule('reviews', `exportTo: ["."], trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: x-user}}}, ${threeSubsets}`),
+    calls: [
+      call(sticks, { times: 20, headers: { 'x-user': 'ann' } }),
+      { url: 'http://reviews.default:9080/', from: 'stranger', headers: { 'x-user': 'ann' }, times: 300, expect: { reaches: thirds } },
+    ],
+  },
+  {
+    name: 'workloadSelector: of the client',
+    fields: ['DestinationRule workloadSelector.matchLabels'],
+    yaml: `${rule('ratings', 'workloadSelector: {matchLabels: {app: client}}, subsets: [{name: mine, labels: {version: v1}}]')}---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: ratings, namespace: default}
+spec: {hosts: [ratings], http: [{route: [{destination: {host: ratings, subset: mine}}]}]}
+`,
+    calls: [
+      { url: 'http://ratings:9080/', expect: { reaches: 'ratings-v1' } },
+      { url: 'http://ratings.default:9080/', from: 'stranger', expect: { status: 503 } },
+    ],
+  },
+];
+
+export const destinationRuleCases: readonly Case[] = [...balancers, ...failing, ...places];
