@@ -12,6 +12,7 @@ import { addProxyConfig } from './commands/proxy-config.ts';
 import { addProxyStatus } from './commands/proxy-status.ts';
 import { addValidate } from './commands/validate.ts';
 import { addVersion } from './commands/version.ts';
+import { addWait } from './commands/wait.ts';
 import type { CliContext } from './context.ts';
 import { writeFailure } from './message.ts';
 import { Session } from './session.ts';
@@ -55,6 +56,7 @@ Examples:
   addValidate(command, session);
   addAnalyze(command, session);
   addCrd(command, session);
+  addWait(command, session);
   addVersion(command, session);
   return { command, session, run: (args) => run(command, session, args) };
 }

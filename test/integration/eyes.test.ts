@@ -129,3 +129,36 @@ test('findings are kept on the resources, and go when they are mended; neither i
   await until('it is forgotten', async () => (await messages()) === undefined || (await messages()));
   expect((await mesh.lateen(['apply', '-f', '-'], rules)).stdout).toMatch(/unchanged\n.*unchanged\n$/);
 });
+
+describe('wait', () => {
+  test('until every proxy has it', async () => {
+    expect(await shown('wait', 'vs', 'reviews.default')).toBe('VirtualService default/reviews is on 7 of 7 proxies\n');
+    expect(
+      await shown('x', 'wait', '--for=distribution', 'destinationrule', 'reviews', '--generation', '1', '--threshold', '0.5'),
+    ).toContain('7 of 7');
+  });
+
+  test('until it is gone', async () => {
+    expect(await shown('wait', '--for=delete', 'vs', 'never-was')).toBe('VirtualService default/never-was is gone from 7 of 7 proxies\n');
+  });
+
+  test('what never comes is said when the time is over', async () => {
+    const { code, stderr } = await mesh.lateen(['wait', 'vs', 'reviews', '--generation', '99', '--timeout', '1ms']);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /^timed out after 1ms: VirtualService default\/reviews is on 0 of 7 proxies\n {2}the control plane has not sent it/,
+      ),
+    ]);
+    const late = await mesh.lateen(['wait', '--for=delete', 'vs', 'reviews', '--timeout', '1ms']);
+    expect([late.code, late.stderr]).toEqual([1, expect.stringContaining('is gone from 0 of 7 proxies')]);
+  });
+
+  test('what is not there, and what is not understood', async () => {
+    expect((await mesh.lateen(['wait', 'vs', 'absent'])).stderr).toMatch(
+      /there is no virtualservice "absent" in namespace default\n.*lateen get virtualservices -A/,
+    );
+    expect((await mesh.lateen(['wait', 'vs', 'reviews', '--timeout', 'soon'])).code).toBe(2);
+    expect((await mesh.lateen(['wait', 'vs', 'reviews', '--threshold', '2'])).code).toBe(2);
+  });
+});

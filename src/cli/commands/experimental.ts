@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { Session } from '../session.ts';
 import { addDescribe } from './describe.ts';
+import { addWait } from './wait.ts';
 
 export function addExperimental(program: Command, session: Session): void {
   const experimental = program
@@ -10,6 +11,7 @@ export function addExperimental(program: Command, session: Session): void {
     .summary("istioctl's place for some commands")
     .description('Commands that istioctl has below "experimental" or "x".');
   addDescribe(experimental, session);
+  addWait(experimental, session);
   experimental
     .command('precheck')
     .summary('check whether an API server is fit for the mesh')

@@ -6,6 +6,7 @@ import { messageOf } from '#foundation/mesh-error';
 import { listenFailure } from '#net/port-owner';
 import { dumpIntent } from './config-dump.ts';
 import type { Discovery } from './discovery.ts';
+import { distributionOf } from './distribution.ts';
 import { proxyStatuses } from './proxy-status.ts';
 
 interface Answer {
@@ -28,6 +29,11 @@ const json = (value: unknown): Answer => ({ type: 'application/json', body: `${J
 const pages: Readonly<Record<string, Page>> = {
   '/ready': ({ discovery: { ready } }) => (ready ? text(200, 'ready') : text(503, 'waiting for the first list of objects')),
   '/debug/syncz': ({ discovery: { connections } }) => json(proxyStatuses(connections)),
+  '/debug/config_distribution': ({ discovery, query }) => {
+    const [kind, namespace, name] = ['kind', 'namespace', 'name'].map((word) => query.get(word) ?? '');
+    if (!kind || !name) return text(400, 'of which object? add ?kind=VirtualService&namespace=default&name=reviews');
+    return json(distributionOf(discovery, kind, namespace ?? '', name));
+  },
   '/debug/config_dump': async ({ discovery, query, canonicalJson }) => {
     if (!canonicalJson) return text(501, 'this control plane was started without the descriptors of Envoy’s messages');
     const proxyId = query.get('proxyID');
