@@ -111,6 +111,41 @@ describe('a rule that names a subset which nobody defines', () => {
   });
 });
 
+describe('a DestinationRule that takes away a subset which is in use', () => {
+  const good = snapshotOf(`${reviews}\n---\n${destinationRule('v1')}\n---\n${virtualService('v1')}`);
+  const subsetsOf = (snapshot: MeshSnapshot) =>
+    [...snapshot.destinationRules.values()].flatMap(({ object }) => (object.spec.subsets ?? []).map(({ name }) => name));
+
+  test('its last good version serves until the VirtualService follows; then both are new', () => {
+    const held = fold(good, setsOf(destinationRule('v2'))).snapshot;
+    expect([subsetsOf(held), servedSubset(held), problemCodes(held)]).toEqual([['v1'], 'v1', ['SUBSET_IN_USE']]);
+    const released = fold(held, setsOf(virtualService('v2'))).snapshot;
+    expect([subsetsOf(released), servedSubset(released), problemCodes(released)]).toEqual([['v2'], 'v2', []]);
+  });
+
+  test('the other way round it is the VirtualService that waits', () => {
+    const held = fold(good, setsOf(virtualService('v2'))).snapshot;
+    const released = fold(held, setsOf(destinationRule('v2'))).snapshot;
+    expect([subsetsOf(released), servedSubset(released), problemCodes(released)]).toEqual([['v2'], 'v2', []]);
+  });
+
+  test('when the VirtualService goes, or the rule is mended, it waits no more', () => {
+    const held = fold(good, setsOf(destinationRule('v2'))).snapshot;
+    const alone = fold(held, [{ type: 'delete', kind: 'VirtualService', namespace: 'default', name: 'reviews' }]).snapshot;
+    expect([subsetsOf(alone), problemCodes(alone)]).toEqual([['v2'], []]);
+    const mended = fold(held, setsOf(destinationRule('v1', 'v2'))).snapshot;
+    expect([subsetsOf(mended), problemCodes(mended)]).toEqual([['v1', 'v2'], []]);
+  });
+
+  test('what else it changes waits with it', () => {
+    const other = `${virtualService('v1').replace('name: reviews', 'name: other')}`;
+    const both = fold(good, setsOf(other)).snapshot;
+    const held = fold(fold(both, setsOf(destinationRule('v2'))).snapshot, setsOf(virtualService('v2'))).snapshot;
+    expect([subsetsOf(held), servedSubset(held)]).toEqual([['v1'], 'v1']);
+    expect(problemCodes(held).sort()).toEqual(['SUBSET_IN_USE', 'UNKNOWN_SUBSET']);
+  });
+});
+
 test('whatever the order of the events and however they are batched, the end is the same', () => {
   const pool: SourceEvent[] = [
     ...setsOf(reviews),

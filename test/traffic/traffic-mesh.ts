@@ -142,6 +142,11 @@ export class TrafficMesh {
     };
   }
 
+  /** Applies without waiting for anything. */
+  offer(yaml: string): void {
+    this.put(objectsOf(yaml));
+  }
+
   /** Every proxy has acknowledged all there is. */
   async untilSynced(): Promise<void> {
     await until('every proxy has everything', () => {

@@ -49,6 +49,14 @@ export class Draft {
     this.changed[section].add(key);
   }
 
+  /** As it was before this fold. */
+  restore(section: Section, key: string): void {
+    const before = (this.base[section] as ByKey<unknown>).get(key);
+    if (before === undefined) this.copy(section).delete(key);
+    else this.copy(section).set(key, before);
+    this.changed[section].delete(key);
+  }
+
   /** Problems are told apart from configuration: they change no revision. Undefined: there are none. */
   write(section: 'problems', key: string, value: unknown): void {
     const current = this.read(section).get(key);

@@ -5,24 +5,21 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ApiObject } from '#api/kind';
 import { keyOf } from '#api/kind';
 import type { ConfigMap } from '#api/kinds/config-map';
-import type { DestinationRule } from '#api/kinds/destination-rule';
 import type { EndpointSlice } from '#api/kinds/endpoint-slice';
 import type { Gateway } from '#api/kinds/gateway';
 import type { Pod } from '#api/kinds/pod';
 import type { Secret } from '#api/kinds/secret';
 import type { ServiceEntry } from '#api/kinds/service-entry';
 import type { Sidecar } from '#api/kinds/sidecar';
-import type { VirtualService } from '#api/kinds/virtual-service';
 import type { SourceEvent } from '#control/sources/event';
-import { delegates, withDelegates } from './delegate.ts';
 import { Draft } from './draft.ts';
 import { serviceNameLabel } from './endpoint.ts';
+import { refreshTrafficRules } from './last-good.ts';
 import { readMeshConfig } from './mesh-config.ts';
 import { Registry, refreshEndpoints, refreshService } from './registry.ts';
 import { tlsSecret } from './secret.ts';
 import type { MeshChanges, MeshSnapshot } from './snapshot.ts';
-import { missingSubset, missingSubsetProblem, SubsetIndex } from './subset-check.ts';
-import { meshDestinationRule, meshVirtualService, trafficResource } from './traffic-resource.ts';
+import { trafficResource } from './traffic-resource.ts';
 import { workloadFacts } from './workload.ts';
 
 /** Kinds that a snapshot is made of; events of others are ignored. */
@@ -43,7 +40,14 @@ const foldedKinds: readonly string[] = [
 export function fold(base: MeshSnapshot, reported: readonly SourceEvent[]): { snapshot: MeshSnapshot; changes: MeshChanges } {
   const { draft, events } = reconfigured(base, reported);
   const objects = new ObjectTables(draft);
-  const marks: Marks = { services: new Set(), endpoints: new Set(), virtualServices: new Set(), pods: new Set(), entrySelectors: false };
+  const marks: Marks = {
+    services: new Set(),
+    endpoints: new Set(),
+    virtualServices: new Set(),
+    destinationRules: new Set(),
+    pods: new Set(),
+    entrySelectors: false,
+  };
   for (const event of events) {
     const kind = event.type === 'set' ? event.object.kind : event.kind;
     if (!foldedKinds.includes(kind)) continue;
@@ -57,7 +61,7 @@ export function fold(base: MeshSnapshot, reported: readonly SourceEvent[]): { sn
   markEndpointsOfPods(marks, registry);
   for (const hostname of marks.services) refreshService(draft, registry, hostname);
   for (const hostname of marks.endpoints) refreshEndpoints(draft, registry, hostname);
-  refreshVirtualServices(draft, marks.virtualServices);
+  refreshTrafficRules(draft, marks);
   return { snapshot: draft.finish(), changes: draft.changed };
 }
 
@@ -113,6 +117,7 @@ interface Marks {
   endpoints: Set<string>;
   /** `namespace/name`. */
   virtualServices: Set<string>;
+  destinationRules: Set<string>;
   pods: Set<string>;
   /** A WorkloadEntry changed: any ServiceEntry with a selector may. */
   entrySelectors: boolean;
@@ -169,7 +174,7 @@ function markTrafficResource(draft: Draft, marks: Marks, kind: string, key: stri
       marks.virtualServices.add(key);
       return;
     case 'DestinationRule':
-      draft.put('destinationRules', key, after && ((stamp) => meshDestinationRule(after as DestinationRule, stamp, draft.base.config)));
+      marks.destinationRules.add(key);
       return;
     case 'Gateway':
       draft.put('gateways', key, after && ((stamp) => trafficResource(after as Gateway, stamp)));
@@ -183,35 +188,4 @@ function markTrafficResource(draft: Draft, marks: Marks, kind: string, key: stri
 function markEndpointsOfPods(marks: Marks, registry: Registry): void {
   if (marks.pods.size > 0) for (const hostname of registry.hostsOfPods(marks.pods)) marks.endpoints.add(hostname);
   if (marks.pods.size > 0 || marks.entrySelectors) for (const hostname of registry.selectingHosts()) marks.endpoints.add(hostname);
-}
-
-/**
- * The newest version of each serves, unless it names a subset that nobody defines while the version that serves now does
- * not: a bad resource never takes a good one down. When DestinationRules change, every one is looked at again.
- */
-function refreshVirtualServices(draft: Draft, marked: ReadonlySet<string>): void {
-  const { domainSuffix } = draft.base.config;
-  const objects = draft.read('objects').get('VirtualService');
-  const find = (key: string) => objects?.get(key) as VirtualService | undefined;
-  const keys = draft.changed.destinationRules.size > 0 ? new Set([...marked, ...(objects?.keys() ?? [])]) : new Set(marked);
-  if (keys.size === 0) return;
-  // What a root says depends on its delegates.
-  for (const [key, object] of objects ?? []) if (delegates(object as VirtualService)) keys.add(key);
-  const subsets = new SubsetIndex(draft.read('destinationRules'));
-  for (const key of keys) {
-    const written = find(key);
-    if (!written) {
-      draft.put('virtualServices', key, undefined);
-      draft.write('problems', `VirtualService ${key}`, undefined);
-      continue;
-    }
-    const object = withDelegates(written, find, domainSuffix);
-    const serving = draft.read('virtualServices').get(key);
-    const make = (stamp: number) => meshVirtualService(object, stamp, draft.base.config);
-    const newest = make(0);
-    const missing = missingSubset(newest, subsets, domainSuffix);
-    const keep = missing && serving && !isDeepStrictEqual(make(serving.stamp), serving) && !missingSubset(serving, subsets, domainSuffix);
-    if (!keep) draft.put('virtualServices', key, make);
-    draft.write('problems', `VirtualService ${key}`, missing && [missingSubsetProblem(newest, missing, Boolean(keep))]);
-  }
 }

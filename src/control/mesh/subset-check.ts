@@ -1,5 +1,6 @@
 // Whether the subsets that a VirtualService names exist. Used by fold.ts, which keeps a last good version serving while
 // a new one names subsets that nobody defines yet.
+import type { DestinationRule } from '#api/kinds/destination-rule';
 import { originOf } from '#api/origin';
 import { hostCovers, resolveHost } from './hostname.ts';
 import type { ByKey, MeshProblem } from './snapshot.ts';
@@ -50,7 +51,25 @@ export function missingSubset(service: MeshVirtualService, subsets: SubsetIndex,
   return undefined;
 }
 
-/** `keptRevision`: what serves instead, if there is something. */
+export const subsetInUse = 'SUBSET_IN_USE';
+
+/** Of a DestinationRule that waits behind its last good version. `user`: `VirtualService default/reviews`. */
+export function subsetInUseProblem(rule: DestinationRule, subset: string, user: string): MeshProblem {
+  const { name, namespace = 'default' } = rule.metadata;
+  const field = 'spec.subsets';
+  const origin = originOf(rule, field);
+  return {
+    level: 'error',
+    code: subsetInUse,
+    object: `DestinationRule ${namespace}/${name}`,
+    message: `no longer defines the subset "${subset}", which ${user} sends requests to; the last good version keeps serving`,
+    field,
+    hint: `take the subset out of ${user} as well`,
+    ...(origin && { origin }),
+  };
+}
+
+/** `kept`: the version that served goes on. */
 export function missingSubsetProblem(service: MeshVirtualService, missing: MissingSubset, kept: boolean): MeshProblem {
   const origin = originOf(service.object, missing.field);
   return {
