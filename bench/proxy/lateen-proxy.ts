@@ -82,6 +82,7 @@ function cluster(subset: string): ClusterConfig {
     bufferBytesMax: 1_048_576,
     tlsMatches: [],
     tls: undefined,
+    proxyProtocol: undefined,
     service: { host: 'svc.default.svc.cluster.local', name: 'svc', namespace: 'default' },
   };
 }
@@ -215,6 +216,7 @@ function listener(): ListenerConfig {
     bufferBytesMax: 1_048_576,
     accessLogs: [],
     inspection: () => ({ tls: false, http: false }),
+    proxyProtocol: undefined,
     inspectionTimeoutMs: 0,
     continueAfterInspectionTimeout: false,
   };

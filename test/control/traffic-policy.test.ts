@@ -123,6 +123,12 @@ describe('a policy for a host becomes the configuration of its cluster', () => {
       { circuitBreaker: { ...unlimited, retryBudget: { percent: 30, retriesMin: 2 } } },
     ],
     ['{retryBudget: {}}', { circuitBreaker: { ...unlimited, retryBudget: { percent: 20, retriesMin: 3 } } }],
+    ['{proxyProtocol: {version: V2}}', { proxyProtocol: 'v2', tls: undefined }],
+    ['{proxyProtocol: {}}', { proxyProtocol: 'v1' }],
+    [
+      '{proxyProtocol: {}, tls: {mode: SIMPLE, sni: a.example}}',
+      { proxyProtocol: 'v1', tls: expect.objectContaining({ serverName: 'a.example' }) },
+    ],
     ['{loadBalancer: {localityLbSetting: {enabled: false}}}', { priorities: { panicThreshold: 50, localityWeighted: false } }],
   ])('%s', (policy, config) => {
     expect(meshWith(ruleFor('reviews', policy)).cluster(reviews)).toMatchObject(config);

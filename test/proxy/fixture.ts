@@ -46,6 +46,7 @@ export function cluster(name: string, ports: readonly number[], changes: Partial
     bufferBytesMax: 1_048_576,
     tlsMatches: [],
     tls: undefined,
+    proxyProtocol: undefined,
     service: undefined,
     ...changes,
   };
@@ -228,6 +229,7 @@ function listener(filters: ListenerConfig['filterChains'][number]['filters'], ch
     bufferBytesMax: 1_048_576,
     accessLogs: [],
     inspection: () => ({ tls: false, http: false }),
+    proxyProtocol: undefined,
     inspectionTimeoutMs: 0,
     continueAfterInspectionTimeout: false,
     ...changes,

@@ -27,7 +27,6 @@ const inertOfPolicy: readonly (readonly [field: string, effect: string, unless?:
   ['loadBalancer.zoneAwareLbSetting', 'zones are not told apart'],
   ['loadBalancer.backendUtilization', 'endpoints are chosen by least request instead'],
   ['tunnel', 'connections are made directly'],
-  ['proxyProtocol', 'no PROXY header is sent'],
 ];
 
 const table: readonly Inert[] = [

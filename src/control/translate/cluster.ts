@@ -22,6 +22,7 @@ import { balancing } from './load-balancer.ts';
 import type { LocalityBalance } from './locality-balance.ts';
 import { adsSource, bytesOf, durationOf } from './message.ts';
 import { outlierDetection } from './outlier-detection.ts';
+import { proxyProtocolSocket } from './proxy-protocol.ts';
 import type { Recipe } from './resource-cache.ts';
 import { type PortPolicy, portPolicy } from './traffic-policy.ts';
 import { clientTransportSocket } from './transport-socket.ts';
@@ -115,7 +116,8 @@ function discovery(input: ClusterInput, policy: PortPolicy): ClusterPartial {
 
 function transport(input: ClusterInput, policy: PortPolicy): Partial<Cluster> {
   const applicationProtocols = upstreamProtocol(input, policy.connectionPool) === 'http2' ? ['h2'] : [];
-  const transportSocket = clientTransportSocket(policy.tls, { hostname: input.service.hostname, applicationProtocols });
+  const tls = clientTransportSocket(policy.tls, { hostname: input.service.hostname, applicationProtocols });
+  const transportSocket = policy.proxyProtocol ? proxyProtocolSocket(policy.proxyProtocol, tls) : tls;
   return transportSocket ? { transportSocket } : {};
 }
 

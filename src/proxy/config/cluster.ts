@@ -1,4 +1,5 @@
 // Clusters and endpoints as the data plane runs them: decoded from Envoy's Cluster and ClusterLoadAssignment.
+import type { ProxyProtocolVersion } from '#codec/proxy-protocol/header';
 import type { Http2Options } from '#proxy/config/http2-options';
 import type { LoadBalancerConfig, PriorityConfig } from '#proxy/config/load-balancer';
 import type { OutlierDetectionConfig } from '#proxy/config/outlier-detection';
@@ -39,6 +40,8 @@ export interface ClusterConfig {
   tlsMatches: readonly { labels: Readonly<Record<string, string>>; tls: UpstreamTlsConfig | undefined }[];
   /** Undefined: plain. */
   tls: UpstreamTlsConfig | undefined;
+  /** Every connection begins with who is behind it, in this version of the PROXY protocol; undefined: it does not. */
+  proxyProtocol: ProxyProtocolVersion | undefined;
   /** Of `metadata.filter_metadata`, for telemetry: Istio's `istio.services[0]`. */
   service: { host: string; name: string; namespace: string } | undefined;
 }

@@ -11,6 +11,7 @@ import type { CircuitBreakerConfig, ClusterConfig, EndpointConfig, EndpointHealt
 import { decodeAddress } from './decode-address.ts';
 import { bufferBytesDefault } from './decode-listener.ts';
 import { decodeLoadBalancer, decodePriorities } from './decode-load-balancer.ts';
+import { unwrapProxyProtocol } from './decode-proxy-protocol.ts';
 import { decodeUpstreamTls } from './decode-tls.ts';
 import { type Findings, milliseconds } from './findings.ts';
 import { decodeHttp2Options } from './http2-options.ts';
@@ -25,6 +26,7 @@ const thresholdDefault = 1024;
 export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConfig {
   if (cluster.name === '') findings.report('name', 'is empty');
   const protocol = decodeProtocolOptions(cluster, findings);
+  const { proxyProtocol, inner } = unwrapProxyProtocol(cluster.transportSocket, 'transport_socket', findings);
   return {
     name: cluster.name,
     discovery: decodeDiscovery(cluster, findings),
@@ -43,7 +45,8 @@ export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConf
       labels: labelsOf(match),
       tls: decodeUpstreamTls(transportSocket, `transport_socket_matches[${i}]`, findings),
     })),
-    tls: decodeUpstreamTls(cluster.transportSocket, 'transport_socket', findings),
+    tls: decodeUpstreamTls(inner, 'transport_socket', findings),
+    proxyProtocol,
     service: decodeService(cluster),
   };
 }

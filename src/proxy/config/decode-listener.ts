@@ -12,7 +12,7 @@ import { decodeNetworkRbac } from '#proxy/filters/network/rbac';
 import { decodeAccessLogs } from './decode-access-log.ts';
 import { decodeAddress } from './decode-address.ts';
 import { decodeHttpConnectionManager } from './decode-http-connection-manager.ts';
-import { decodeInspection } from './decode-inspection.ts';
+import { decodeListenerFilters } from './decode-listener-filter.ts';
 import { originOf } from './decode-origin.ts';
 import { decodeDownstreamTls } from './decode-tls.ts';
 import { type Findings, messageName, milliseconds } from './findings.ts';
@@ -56,7 +56,7 @@ export function decodeListener(listener: Listener, findings: Findings): Listener
         : decodeFilterChain(listener.defaultFilterChain, 'default_filter_chain', findings),
     bufferBytesMax: listener.perConnectionBufferLimitBytes ?? bufferBytesDefault,
     accessLogs: decodeAccessLogs(listener.accessLog, 'access_log', findings),
-    inspection: decodeInspection(listener, findings),
+    ...decodeListenerFilters(listener, findings),
     inspectionTimeoutMs: milliseconds(listener.listenerFiltersTimeout, inspectionTimeoutDefaultMs),
     continueAfterInspectionTimeout: listener.continueOnListenerFiltersTimeout,
   };

@@ -109,7 +109,12 @@ export class TcpSession implements ServedConnection, PickContext {
     this.exchange.workload = endpoint.config.workload;
     const reader = new SocketReader(runtime.sockets.buffers, (buffer, length) => this.onUpstream(buffer, length));
     reader.large = true;
-    const socket = openSocket(endpoint, reader.options(), true, () => this.onConnect(side));
+    const { remoteAddress, remotePort, localAddress, localPort, originalDestination } = this.connection;
+    const proxied = {
+      source: { address: remoteAddress, port: remotePort },
+      destination: originalDestination ?? { address: localAddress, port: localPort },
+    };
+    const socket = openSocket(endpoint, reader.options(), true, () => this.onConnect(side), proxied);
     const side = new Side(socket, reader, runtime.sockets);
     this.upstream = side;
     cluster.stats.upstream_cx_total++;
