@@ -2,6 +2,7 @@
 import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { encodeProxyHeader, type ProxiedConnection } from '#codec/proxy-protocol/header';
 import { identityPlacement, place } from '#proxy/config/socket-address';
+import { deliverTo } from '#proxy/socket/accepted-socket';
 import type { Endpoint } from './endpoint.ts';
 
 /**
@@ -37,8 +38,9 @@ export function openSocket(
     socket.write(header);
     return socket;
   }
+  // TLS over a socket that is there already takes no `onread`.
   const { onread: _, ...below } = options;
   const socket = connect(below);
   socket.write(header);
-  return tls.connect({ ...options, socket }, onConnect);
+  return deliverTo(tls.connect({ ...below, socket }, onConnect), onread);
 }
