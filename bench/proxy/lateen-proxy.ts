@@ -70,6 +70,7 @@ function cluster(subset: string): ClusterConfig {
     loadBalancer: { kind: 'least_request', choices: 2, bias: 1, slowStart: undefined },
     priorities: priorityDefault,
     outlierDetection: undefined,
+    healthCheck: undefined,
     connectTimeoutMs: 10_000,
     protocol: 'http1',
     http2: http2Defaults,

@@ -34,6 +34,7 @@ export function cluster(name: string, ports: readonly number[], changes: Partial
     loadBalancer: roundRobinDefault,
     priorities: priorityDefault,
     outlierDetection: undefined,
+    healthCheck: undefined,
     connectTimeoutMs: 2000,
     protocol: 'http1',
     http2: http2Defaults,

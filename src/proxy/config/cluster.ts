@@ -1,5 +1,6 @@
 // Clusters and endpoints as the data plane runs them: decoded from Envoy's Cluster and ClusterLoadAssignment.
 import type { ProxyProtocolVersion } from '#codec/proxy-protocol/header';
+import type { HealthCheckConfig } from '#proxy/config/health-check';
 import type { Http2Options } from '#proxy/config/http2-options';
 import type { LoadBalancerConfig, PriorityConfig } from '#proxy/config/load-balancer';
 import type { OutlierDetectionConfig } from '#proxy/config/outlier-detection';
@@ -21,6 +22,8 @@ export interface ClusterConfig {
   /** Undefined: nobody is taken out for failing. */
   outlierDetection: OutlierDetectionConfig | undefined;
   connectTimeoutMs: number;
+  /** Undefined: nobody is asked. */
+  healthCheck: HealthCheckConfig | undefined;
   /** What is spoken to the endpoints; `downstream`: what the request came by. */
   protocol: 'http1' | 'http2' | 'downstream';
   http2: Http2Options;

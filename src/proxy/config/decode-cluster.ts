@@ -14,6 +14,7 @@ import { decodeLoadBalancer, decodePriorities } from './decode-load-balancer.ts'
 import { unwrapProxyProtocol } from './decode-proxy-protocol.ts';
 import { decodeUpstreamTls } from './decode-tls.ts';
 import { type Findings, milliseconds } from './findings.ts';
+import { decodeHealthCheck } from './health-check.ts';
 import { decodeHttp2Options } from './http2-options.ts';
 import { decodeOutlierDetection } from './outlier-detection.ts';
 
@@ -36,6 +37,7 @@ export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConf
     outlierDetection: decodeOutlierDetection(cluster.outlierDetection, findings),
     connectTimeoutMs: milliseconds(cluster.connectTimeout, 5_000),
     circuitBreaker: decodeCircuitBreaker(cluster),
+    healthCheck: decodeHealthCheck(cluster.healthChecks, findings),
     ...protocol,
     maxRequestsPerConnection: cluster.maxRequestsPerConnection ?? protocol.maxRequestsPerConnection,
     keepaliveMs: decodeKeepalive(cluster),
