@@ -174,6 +174,14 @@ describe('consistent hashing becomes hash policies of the routes', () => {
     expect(filter).toMatchObject({ kind: 'tcp_proxy', tcp: { idleTimeoutMs: 30_000, connectionMsMax: 60_000 } });
   });
 
+  test.each([
+    ['{targetHost: far.example, targetPort: 443}', { target: 'far.example:443', post: undefined, headers: [] }],
+    ['{protocol: POST, targetHost: "2001:db8::1", targetPort: 443}', { target: '[2001:db8::1]:443', post: { path: '/' }, headers: [] }],
+  ])('connections of a TCP service go through a tunnel: %s', (tunnel, expected) => {
+    const filter = meshWith(ruleFor('db', `{tunnel: ${tunnel}}`)).listener('10.96.0.5_5432').filterChains[0]?.filters[0];
+    expect(filter).toMatchObject({ kind: 'tcp_proxy', tcp: { tunnel: expected } });
+  });
+
   test('of a TCP service, by the source address alone', () => {
     const hashes = (hash: string) => {
       const { filterChains } = meshWith(ruleFor('db', `{loadBalancer: {consistentHash: {${hash}}}}`)).listener('10.96.0.5_5432');

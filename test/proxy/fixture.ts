@@ -196,6 +196,7 @@ export function tcpListener(
           statPrefix: 'tcp',
           idleTimeoutMs: 0,
           connectionMsMax: 0,
+          tunnel: undefined,
           maxConnectAttempts: 1,
           hashesSourceIp: false,
           accessLogs: [],

@@ -82,6 +82,14 @@ export interface ConnectionGateConfig {
 /** False: the connection is closed. */
 export type ConnectionGate = (connection: DownstreamConnection) => boolean;
 
+/** Through an HTTP proxy to `target`, by CONNECT or by POST. */
+export interface TunnelConfig {
+  /** `host:port` */
+  target: string;
+  post: { path: string } | undefined;
+  headers: readonly (readonly [name: string, value: string])[];
+}
+
 export interface TcpProxyConfig {
   statPrefix: string;
   /** One entry for a plain `cluster`. */
@@ -89,6 +97,8 @@ export interface TcpProxyConfig {
   idleTimeoutMs: number;
   /** Of a connection, whatever is on it; 0: without limit. */
   connectionMsMax: number;
+  /** Undefined: bytes go as they are. */
+  tunnel: TunnelConfig | undefined;
   maxConnectAttempts: number;
   /** Connections are hashed by the client's address, for clusters that balance by a hash. */
   hashesSourceIp: boolean;
