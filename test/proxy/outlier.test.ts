@@ -125,6 +125,43 @@ test('an endpoint that goes while ejected leaves its place to another', () => {
   expect(monitors[1]!.ejected).toBe(true);
 });
 
+describe('by the share of failures, at the end of an interval', () => {
+  const rates = { ...all, consecutive5xx: 1_000_000, maxEjectionPercent: 100 };
+  /** A letter an endpoint: of a hundred requests, `a` fails none, `b` 5, `c` 50, `d` 90; `i` has ten, all failed. */
+  const shares: Record<string, [failed: number, total: number]> = { a: [0, 100], b: [5, 100], c: [50, 100], d: [90, 100], i: [10, 10] };
+
+  test.each<[hosts: string, changes: Parameters<typeof config>[0], ejected: string]>([
+    ['aaaaaaaac', rates, 'c'],
+    ['aaaaaaaaai', rates, ''],
+    ['aaac', rates, ''],
+    ['aaac', { ...rates, successRateMinimumHosts: 3, successRateStdevFactor: 1000 }, 'c'],
+    ['aaaaaaaac', { ...rates, enforcingSuccessRate: 0 }, ''],
+    ['bbbbbbbbb', rates, ''],
+    ['aaaad', { ...rates, enforcingSuccessRate: 0, enforcingFailurePercentage: 100 }, 'd'],
+    ['aaacd', { ...rates, enforcingSuccessRate: 0, enforcingFailurePercentage: 100, failurePercentageThreshold: 50 }, 'cd'],
+    ['aad', { ...rates, enforcingSuccessRate: 0, enforcingFailurePercentage: 100 }, ''],
+  ])('of %s', (hosts, changes, expected) => {
+    const { clock, monitors, changes: changed } = watched(hosts.length, changes);
+    for (const [i, letter] of [...hosts].entries()) {
+      const [failed, total] = shares[letter]!;
+      for (let n = 0; n < total; n++) monitors[i]!.answered(n < failed ? 500 : 200);
+    }
+    expect(monitors.some(({ ejected }) => ejected)).toBe(false);
+    clock.advance(10_000);
+    expect([...hosts].filter((_, i) => monitors[i]!.ejected).join('')).toBe(expected);
+    expect(changed()).toBe(expected === '' ? 0 : 1);
+  });
+
+  test('an interval without failures forgets those of the one before', () => {
+    const { clock, monitors } = watched(5, { ...rates, enforcingFailurePercentage: 100, failurePercentageRequestVolume: 60 });
+    for (const monitor of monitors) live(monitor, '5'.repeat(50));
+    clock.advance(10_000);
+    for (const monitor of monitors) live(monitor, '5'.repeat(50));
+    clock.advance(10_000);
+    expect(monitors.some(({ ejected }) => ejected)).toBe(false);
+  });
+});
+
 test.each([
   [{ maxEjectionPercent: 101 }, 'outlier_detection.max_ejection_percent: 101 is above 100'],
   [{ interval: { seconds: 0, nanos: 0 } }, 'outlier_detection.interval: must be above 0'],
