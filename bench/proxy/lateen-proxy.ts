@@ -75,6 +75,7 @@ function cluster(subset: string): ClusterConfig {
     protocol: 'http1',
     http2: http2Defaults,
     circuitBreaker: { connectionsMax: 4096, pendingRequestsMax: 4096, requestsMax: 4096, retriesMax: 3 },
+    preconnectRatio: 1,
     idleTimeoutMs: 3_600_000,
     maxRequestsPerConnection: 0,
     connectionMsMax: 0,

@@ -28,6 +28,8 @@ export interface ClusterConfig {
   protocol: 'http1' | 'http2' | 'downstream';
   http2: Http2Options;
   circuitBreaker: CircuitBreakerConfig;
+  /** HTTP/1 connections to an endpoint for each request that is on one, from 1 to 3: more than one, and the next finds one made. */
+  preconnectRatio: number;
   /** Of a pooled connection without a request; 0: none. Envoy's default is an hour. */
   idleTimeoutMs: number;
   /** 0: without limit. */

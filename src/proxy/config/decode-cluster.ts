@@ -38,6 +38,7 @@ export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConf
     connectTimeoutMs: milliseconds(cluster.connectTimeout, 5_000),
     circuitBreaker: decodeCircuitBreaker(cluster),
     healthCheck: decodeHealthCheck(cluster.healthChecks, findings),
+    preconnectRatio: decodePreconnect(cluster, findings),
     ...protocol,
     maxRequestsPerConnection: cluster.maxRequestsPerConnection ?? protocol.maxRequestsPerConnection,
     keepaliveMs: decodeKeepalive(cluster),
@@ -69,6 +70,15 @@ function decodeCircuitBreaker({ circuitBreakers }: Cluster): CircuitBreakerConfi
 function decodeKeepalive({ upstreamConnectionOptions }: Cluster): number | undefined {
   const keepalive = upstreamConnectionOptions?.tcpKeepalive;
   return keepalive && (keepalive.keepaliveTime ?? 7200) * 1000;
+}
+
+function decodePreconnect({ preconnectPolicy }: Cluster, findings: Findings): number {
+  const ratio = preconnectPolicy?.perUpstreamPreconnectRatio ?? 1;
+  if (preconnectPolicy?.predictivePreconnectRatio !== undefined) {
+    findings.report('preconnect_policy.predictive_preconnect_ratio', 'is not supported');
+  }
+  if (ratio < 1 || ratio > 3) findings.report('preconnect_policy.per_upstream_preconnect_ratio', `${ratio} is not between 1 and 3`);
+  return ratio;
 }
 
 function decodeDiscovery(cluster: Cluster, findings: Findings): ClusterConfig['discovery'] {
