@@ -24,6 +24,7 @@ const roots = [
   'envoy/extensions/filters/listener/original_dst/v3',
   'envoy/extensions/filters/listener/tls_inspector/v3',
   'envoy/extensions/filters/listener/http_inspector/v3',
+  'envoy/extensions/filters/listener/proxy_protocol/v3',
   'envoy/extensions/filters/http/router/v3',
   'envoy/extensions/filters/http/fault/v3',
   ...[
@@ -50,6 +51,7 @@ const roots = [
   'envoy/extensions/upstreams/http/v3',
   'envoy/extensions/transport_sockets/tls/v3',
   'envoy/extensions/transport_sockets/raw_buffer/v3',
+  'envoy/extensions/transport_sockets/proxy_protocol/v3',
   'envoy/extensions/access_loggers/file/v3',
   'envoy/extensions/access_loggers/stream/v3',
   'envoy/admin/v3',

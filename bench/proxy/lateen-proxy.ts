@@ -70,10 +70,12 @@ function cluster(subset: string): ClusterConfig {
     loadBalancer: { kind: 'least_request', choices: 2, bias: 1, slowStart: undefined },
     priorities: priorityDefault,
     outlierDetection: undefined,
+    healthCheck: undefined,
     connectTimeoutMs: 10_000,
     protocol: 'http1',
     http2: http2Defaults,
     circuitBreaker: { connectionsMax: 4096, pendingRequestsMax: 4096, requestsMax: 4096, retriesMax: 3 },
+    preconnectRatio: 1,
     idleTimeoutMs: 3_600_000,
     maxRequestsPerConnection: 0,
     connectionMsMax: 0,
@@ -82,6 +84,7 @@ function cluster(subset: string): ClusterConfig {
     bufferBytesMax: 1_048_576,
     tlsMatches: [],
     tls: undefined,
+    proxyProtocol: undefined,
     service: { host: 'svc.default.svc.cluster.local', name: 'svc', namespace: 'default' },
   };
 }
@@ -215,6 +218,7 @@ function listener(): ListenerConfig {
     bufferBytesMax: 1_048_576,
     accessLogs: [],
     inspection: () => ({ tls: false, http: false }),
+    proxyProtocol: undefined,
     inspectionTimeoutMs: 0,
     continueAfterInspectionTimeout: false,
   };

@@ -26,7 +26,7 @@ spec:
 `;
 
 /** A line for each locality: priority, locality, weight, the last part of each address. */
-function assignment(locality: string, policy: string, labels: Record<string, string> = {}): string[] {
+function assignment(locality: string, policy: string, labels: Record<string, string> = {}, mesh = ''): string[] {
   const [region, zone, subZone] = locality.split('/');
   const rule = `---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: shop}\nspec: {host: shop.example, trafficPolicy: ${policy}}`;
   const proxy = testProxy('sidecar~10.1.0.9~client-1.default~default.svc.cluster.local', { LABELS: labels }, 'envoy', {
@@ -34,7 +34,8 @@ function assignment(locality: string, policy: string, labels: Record<string, str
     zone,
     subZone,
   });
-  const view = new ViewFactory(snapshotOf(shop + rule)).view(proxy);
+  const config = `---\n${JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'istio', namespace: 'istio-system' }, data: { mesh } })}`;
+  const view = new ViewFactory(snapshotOf([shop + rule, config].join('\n'))).view(proxy);
   const name = 'outbound|80||shop.example';
   const resource = new Translator(new ResourceCache())
     .translate(view, typeUrl.endpoint, { wildcard: false, names: new Set([name]) })
@@ -99,6 +100,19 @@ describe('endpoints of a client, by its locality and the rule', () => {
     ['no rule for the locality', 'asia/e', setting('distribute: [{from: us/*, to: {us/*: 100}}]'), alike],
   ])('%s', (_, locality, policy, expected, labels) => {
     expect(assignment(locality, policy, labels)).toEqual(expected);
+  });
+});
+
+describe('what the mesh says holds where the rule says nothing', () => {
+  const shares = ['0 eu/b 100: 3'];
+  const mesh = 'localityLbSetting: {distribute: [{from: "*", to: {eu/b: 100}}]}';
+  test.each([
+    ['{}', mesh, shares],
+    [`{${outliers}}`, 'localityLbSetting: {enabled: false}', alike],
+    [setting('enabled: true'), 'localityLbSetting: {enabled: false}', assignment('eu/a/1', `{${outliers}}`)],
+    [setting('enabled: false'), mesh, alike],
+  ])('rule %s, mesh %s', (policy, config, expected) => {
+    expect(assignment('eu/a/1', policy, {}, config)).toEqual(expected);
   });
 });
 

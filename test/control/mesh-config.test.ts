@@ -235,6 +235,7 @@ describe('the mesh is configured anew while it runs', () => {
 describe('wrong', () => {
   test.each([
     ['connectTimeout: soon', 'data.mesh: connectTimeout', '"soon" is no duration, such as 10s'],
+    ['localityLbSetting: {failover: x}', 'data.mesh: localityLbSetting', 'failover must be a list of objects'],
     ['outboundTrafficPolicy: {mode: SOME}', 'data.mesh: outboundTrafficPolicy', '"SOME" is none of ALLOW_ANY, REGISTRY_ONLY'],
     ['outboundTrafficPolicy: SOME', 'data.mesh: outboundTrafficPolicy', 'must be an object'],
     ['accessLogFile: 3', 'data.mesh: accessLogFile', 'must be a text, not 3'],

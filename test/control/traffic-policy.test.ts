@@ -123,6 +123,12 @@ describe('a policy for a host becomes the configuration of its cluster', () => {
       { circuitBreaker: { ...unlimited, retryBudget: { percent: 30, retriesMin: 2 } } },
     ],
     ['{retryBudget: {}}', { circuitBreaker: { ...unlimited, retryBudget: { percent: 20, retriesMin: 3 } } }],
+    ['{proxyProtocol: {version: V2}}', { proxyProtocol: 'v2', tls: undefined }],
+    ['{proxyProtocol: {}}', { proxyProtocol: 'v1' }],
+    [
+      '{proxyProtocol: {}, tls: {mode: SIMPLE, sni: a.example}}',
+      { proxyProtocol: 'v1', tls: expect.objectContaining({ serverName: 'a.example' }) },
+    ],
     ['{loadBalancer: {localityLbSetting: {enabled: false}}}', { priorities: { panicThreshold: 50, localityWeighted: false } }],
   ])('%s', (policy, config) => {
     expect(meshWith(ruleFor('reviews', policy)).cluster(reviews)).toMatchObject(config);
@@ -166,6 +172,14 @@ describe('consistent hashing becomes hash policies of the routes', () => {
     const pool = '{connectionPool: {tcp: {idleTimeout: 30s, maxConnectionDuration: 60s}}}';
     const filter = meshWith(ruleFor('db', pool)).listener('10.96.0.5_5432').filterChains[0]?.filters[0];
     expect(filter).toMatchObject({ kind: 'tcp_proxy', tcp: { idleTimeoutMs: 30_000, connectionMsMax: 60_000 } });
+  });
+
+  test.each([
+    ['{targetHost: far.example, targetPort: 443}', { target: 'far.example:443', post: undefined, headers: [] }],
+    ['{protocol: POST, targetHost: "2001:db8::1", targetPort: 443}', { target: '[2001:db8::1]:443', post: { path: '/' }, headers: [] }],
+  ])('connections of a TCP service go through a tunnel: %s', (tunnel, expected) => {
+    const filter = meshWith(ruleFor('db', `{tunnel: ${tunnel}}`)).listener('10.96.0.5_5432').filterChains[0]?.filters[0];
+    expect(filter).toMatchObject({ kind: 'tcp_proxy', tcp: { tunnel: expected } });
   });
 
   test('of a TCP service, by the source address alone', () => {

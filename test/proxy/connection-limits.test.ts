@@ -5,6 +5,7 @@ import {
   Client,
   closer,
   cluster,
+  deadPort,
   forward,
   httpConfig,
   httpListener,
@@ -87,4 +88,35 @@ test.each([
   const texts = await Promise.all(clients.map((client) => ask(client, /[xn];$/)));
   expect(texts.filter((text) => text.endsWith('x;'))).toHaveLength(retries);
   expect(proxy.runtime.clusters.get('a')!.stats.upstream_rq_retry_overflow).toBe(4 - retries);
+});
+
+test.each([
+  [1, 1],
+  [2, 2],
+  [3, 3],
+])('one request, preconnect ratio %d: %d connections, which the next requests find', async (preconnectRatio, connections) => {
+  const upstream = open.add(await httpPeer(ok('x;')));
+  const proxy = open.add(new TestProxy());
+  proxy.runtime.clusters.set(cluster('a', [upstream.port], { preconnectRatio }));
+  const port = await proxy.listen(httpListener(httpConfig(routeTable({ '*': route(forward('a')) }))));
+  const client = open.add(await Client.connect(port));
+  const { stats } = proxy.runtime.clusters.get('a')!;
+  await ask(client, /x;$/);
+  while (upstream.sockets.size < connections) await new Promise<void>((resolve) => setImmediate(resolve));
+  await ask(client, /x;$/);
+  expect(stats).toMatchObject({ upstream_cx_total: connections, upstream_rq_pending_active: 0, upstream_rq_pending_total: 1 });
+});
+
+test('connections made ahead that fail trouble nobody, and are within the circuit breaker', async () => {
+  const proxy = open.add(new TestProxy());
+  const circuitBreaker = { connectionsMax: 2, pendingRequestsMax: 9, requestsMax: 9, retriesMax: 0 };
+  proxy.runtime.clusters.set(cluster('a', [await deadPort()], { preconnectRatio: 3, circuitBreaker }));
+  const port = await proxy.listen(httpListener(httpConfig(routeTable({ '*': route(forward('a')) }))));
+  const client = open.add(await Client.connect(port));
+  const { stats } = proxy.runtime.clusters.get('a')!;
+  for (let i = 1; i <= 3; i++) {
+    expect(await ask(client, /connection failure/)).toMatch(/^HTTP\/1.1 503/);
+    while (stats.upstream_cx_active > 0) await new Promise<void>((resolve) => setImmediate(resolve));
+    expect(stats).toMatchObject({ upstream_cx_total: 2 * i, upstream_rq_pending_active: 0 });
+  }
 });

@@ -113,3 +113,33 @@ export function answerOf(stream: ClientHttp2Stream, send: (stream: ClientHttp2St
     send(stream);
   });
 }
+
+/** A server without TLS that answers every request at once, and sends back what it gets. */
+export async function http2TunnelPeer(): Promise<{ port: number; heads: IncomingHttpHeaders[]; sessions: number; close(): Promise<void> }> {
+  const server = createServer();
+  const open = new Set<{ destroy(): void }>();
+  const heads: IncomingHttpHeaders[] = [];
+  const peer = {
+    port: 0,
+    heads,
+    sessions: 0,
+    close: () => {
+      for (const session of open) session.destroy();
+      return new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+  server.on('session', (session) => {
+    peer.sessions++;
+    open.add(session);
+    session.on('error', () => {});
+  });
+  server.on('stream', (stream, headers) => {
+    heads.push(headers);
+    stream.on('error', () => {});
+    stream.respond({ ':status': 200 });
+    stream.pipe(stream);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  peer.port = (server.address() as AddressInfo).port;
+  return peer;
+}

@@ -14,6 +14,7 @@ import {
   closer,
   cluster,
   deadPort,
+  endpoint,
   forward,
   httpConfig,
   httpListener,
@@ -124,6 +125,43 @@ test('an endpoint that goes while ejected leaves its place to another', () => {
   expect(monitors[1]!.ejected).toBe(true);
 });
 
+describe('by the share of failures, at the end of an interval', () => {
+  const rates = { ...all, consecutive5xx: 1_000_000, maxEjectionPercent: 100 };
+  /** A letter an endpoint: of a hundred requests, `a` fails none, `b` 5, `c` 50, `d` 90; `i` has ten, all failed. */
+  const shares: Record<string, [failed: number, total: number]> = { a: [0, 100], b: [5, 100], c: [50, 100], d: [90, 100], i: [10, 10] };
+
+  test.each<[hosts: string, changes: Parameters<typeof config>[0], ejected: string]>([
+    ['aaaaaaaac', rates, 'c'],
+    ['aaaaaaaaai', rates, ''],
+    ['aaac', rates, ''],
+    ['aaac', { ...rates, successRateMinimumHosts: 3, successRateStdevFactor: 1000 }, 'c'],
+    ['aaaaaaaac', { ...rates, enforcingSuccessRate: 0 }, ''],
+    ['bbbbbbbbb', rates, ''],
+    ['aaaad', { ...rates, enforcingSuccessRate: 0, enforcingFailurePercentage: 100 }, 'd'],
+    ['aaacd', { ...rates, enforcingSuccessRate: 0, enforcingFailurePercentage: 100, failurePercentageThreshold: 50 }, 'cd'],
+    ['aad', { ...rates, enforcingSuccessRate: 0, enforcingFailurePercentage: 100 }, ''],
+  ])('of %s', (hosts, changes, expected) => {
+    const { clock, monitors, changes: changed } = watched(hosts.length, changes);
+    for (const [i, letter] of [...hosts].entries()) {
+      const [failed, total] = shares[letter]!;
+      for (let n = 0; n < total; n++) monitors[i]!.answered(n < failed ? 500 : 200);
+    }
+    expect(monitors.some(({ ejected }) => ejected)).toBe(false);
+    clock.advance(10_000);
+    expect([...hosts].filter((_, i) => monitors[i]!.ejected).join('')).toBe(expected);
+    expect(changed()).toBe(expected === '' ? 0 : 1);
+  });
+
+  test('an interval without failures forgets those of the one before', () => {
+    const { clock, monitors } = watched(5, { ...rates, enforcingFailurePercentage: 100, failurePercentageRequestVolume: 60 });
+    for (const monitor of monitors) live(monitor, '5'.repeat(50));
+    clock.advance(10_000);
+    for (const monitor of monitors) live(monitor, '5'.repeat(50));
+    clock.advance(10_000);
+    expect(monitors.some(({ ejected }) => ejected)).toBe(false);
+  });
+});
+
 test.each([
   [{ maxEjectionPercent: 101 }, 'outlier_detection.max_ejection_percent: 101 is above 100'],
   [{ interval: { seconds: 0, nanos: 0 } }, 'outlier_detection.interval: must be above 0'],
@@ -131,12 +169,14 @@ test.each([
   expect(() => config(changes)).toThrow(finding);
 });
 
+const sick = 'HTTP/1.1 500 Oops\r\ncontent-length: 3\r\n\r\nbad';
+
 describe('over sockets', () => {
   const hasty = config({ ...all, consecutive5xx: 3, interval: { seconds: 0, nanos: 50e6 }, baseEjectionTime: { seconds: 60, nanos: 0 } });
 
   test('an endpoint that answers 500, and one that is not there, are left out; /clusters and /stats say so', async () => {
     const good = open.add(await httpPeer(ok('good')));
-    const bad = open.add(await httpPeer('HTTP/1.1 500 Oops\r\ncontent-length: 3\r\n\r\nbad'));
+    const bad = open.add(await httpPeer(sick));
     const proxy = open.add(new TestProxy());
     const ports = [good.port, bad.port, await deadPort()];
     proxy.runtime.clusters.set(cluster('a', ports, { outlierDetection: hasty, priorities: withoutPanic }));
@@ -177,6 +217,33 @@ describe('over sockets', () => {
     expect(await ask()).toBe('no healthy upstream');
     clock.advance(1_100);
     expect(await ask()).toBe('good');
+  });
+
+  test('a priority that fails is left for the next one, and found again', async () => {
+    const clock = new ManualClock();
+    let down = false;
+    const near = await Promise.all(['n', 'm'].map(async (name) => open.add(await httpPeer(() => (down ? sick : ok(name))))));
+    const far = open.add(await httpPeer(ok('f')));
+    const proxy = open.add(new TestProxy({ clock }));
+    const endpoints = [...near.map(({ port }) => endpoint(port)), endpoint(far.port, { priority: 1 })];
+    proxy.runtime.clusters.set(cluster('a', [], { endpoints, outlierDetection: hasty, priorities: withoutPanic }));
+    const port = await proxy.listen(httpListener(httpConfig(routeTable({ '*': route(forward('a')) }))));
+    const client = open.add(await Client.connect(port));
+    const ask = async (count: number) => {
+      let answers = '';
+      for (let i = 0; i < count; i++) {
+        client.text = '';
+        answers += /[nmf]$|bad$/.exec(await client.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n').until(/[nmf]$|bad$/))![0];
+      }
+      return answers;
+    };
+    expect(await ask(4)).toMatch(/^(nm|mn){2}$/);
+    down = true;
+    // Three failures each; then one of two is out, and takes 30 percent of the traffic with it to the far one.
+    expect(await ask(40)).toMatch(/f{20}$/);
+    down = false;
+    clock.advance(61_000);
+    expect(await ask(4)).toMatch(/^(nm|mn){2}$/);
   });
 
   test('TCP endpoints that refuse connections are left out', async () => {

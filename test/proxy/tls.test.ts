@@ -345,6 +345,23 @@ describe('inspection', () => {
   });
 });
 
+test('TLS behind a PROXY header, from one proxy to another', async () => {
+  const upstream = open.add(await Peer.listen((socket) => void socket.pipe(socket)));
+  const [near, far] = [open.add(new TestProxy()), open.add(new TestProxy())];
+  far.runtime.clusters.set(cluster('a', [upstream.port], { proxyProtocol: 'v1' }));
+  const secure = tcpListener({ clusters: [{ name: 'a', weight: 1 }] }, { proxyProtocol: { optional: false, disallowed: [] } });
+  const chains = secure.filterChains.map((chain) => ({ ...chain, tls: serving() }));
+  const farPort = await far.listen({ ...secure, filterChains: chains });
+  const tls: UpstreamTlsConfig = { ...settings, serverName: 'bookinfo.test', validation: trusting() };
+  near.runtime.clusters.set(cluster('b', [farPort], { proxyProtocol: 'v2', tls }));
+  const nearPort = await near.listen(tcpListener({ clusters: [{ name: 'b', weight: 1 }] }));
+  const asking = open.add(await Client.connect(nearPort, { address: '127.0.0.9' }));
+  expect(await asking.write('hello').until('hello')).toBe(`PROXY TCP4 127.0.0.9 127.0.0.1 ${asking.socket.localPort} ${nearPort}\r\nhello`);
+  asking.text = '';
+  const long = 'x'.repeat(300_000);
+  expect(await asking.write(`${long};`).until(';')).toBe(`${long};`);
+});
+
 /** An upstream behind TLS that answers every request with `secured`. */
 class TlsPeer {
   readonly seen: { serverName: string | false; protocol: string | false; client: unknown }[] = [];

@@ -26,8 +26,6 @@ const inertOfPolicy: readonly (readonly [field: string, effect: string, unless?:
   ['outlierDetection.outlierDetectionHttpErrorCodes', 'answers of 500 and above count as failures, and no others'],
   ['loadBalancer.zoneAwareLbSetting', 'zones are not told apart'],
   ['loadBalancer.backendUtilization', 'endpoints are chosen by least request instead'],
-  ['tunnel', 'connections are made directly'],
-  ['proxyProtocol', 'no PROXY header is sent'],
 ];
 
 const table: readonly Inert[] = [

@@ -2,12 +2,15 @@
 // key `mesh` of the ConfigMap `istio` in the root namespace, and may change at any time.
 import { durationMs } from '#api/duration';
 import { isPlainObject } from '#api/json';
+import type { TrafficPolicy } from '#api/kinds/destination-rule';
 import type { HttpRoute } from '#api/kinds/virtual-service';
 import { parseYaml } from '#codec/yaml/documents';
 import { messageOf } from '#foundation/mesh-error';
 import type { Problem, Result } from '#foundation/problem';
 
 const normalizations = ['NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const;
+
+export type LocalityLbSetting = NonNullable<NonNullable<TrafficPolicy['loadBalancer']>['localityLbSetting']>;
 
 /** A text for lines, or a structure for JSON; undefined: Istio's own text. */
 export type AccessLogFormat = string | Readonly<Record<string, unknown>> | undefined;
@@ -32,6 +35,8 @@ export interface MeshConfig {
   pathNormalization: (typeof normalizations)[number];
   /** How long the first bytes are waited for where a port's protocol is not known; 0: for ever. */
   protocolDetectionTimeoutMs: number;
+  /** Of hosts whose rules say nothing of localities. */
+  localityLbSetting: LocalityLbSetting;
   /** Plain HTTP to services is sent as HTTP/2, where their rules do not say otherwise. */
   h2Upgrade: boolean;
 }
@@ -50,6 +55,7 @@ export const defaultMeshConfig: MeshConfig = {
   defaultDestinationRuleExportTo: ['*'],
   pathNormalization: 'BASE',
   protocolDetectionTimeoutMs: 0,
+  localityLbSetting: { enabled: true },
   h2Upgrade: false,
 };
 
@@ -103,6 +109,7 @@ const readers: Readonly<Record<string, Reader>> = {
     return { pathNormalization: word === 'DEFAULT' ? 'BASE' : word };
   },
   protocolDetectionTimeout: (value) => ({ protocolDetectionTimeoutMs: duration(value) }),
+  localityLbSetting: (value) => ({ localityLbSetting: localities(value) }),
   h2UpgradePolicy: (value) => ({ h2Upgrade: oneOf(value, ['DO_NOT_UPGRADE', 'UPGRADE']) === 'UPGRADE' }),
 };
 
@@ -149,6 +156,20 @@ function retries(value: unknown): HttpRoute['retries'] {
   if (retryOn !== undefined) text(retryOn);
   for (const each of [perTryTimeout, backoff]) if (each !== undefined) duration(each);
   return value as HttpRoute['retries'];
+}
+
+/** Of its lists, that they are lists: what stands in them is as in a DestinationRule. */
+function localities(value: unknown): LocalityLbSetting {
+  if (!isPlainObject(value)) throw new Error('must be an object');
+  const { enabled = true, distribute = [], failover = [], failoverPriority = [] } = value;
+  if (typeof enabled !== 'boolean') throw new Error('enabled must be true or false');
+  if (!Array.isArray(failoverPriority) || !failoverPriority.every((label) => typeof label === 'string')) {
+    throw new Error('failoverPriority must be a list of texts');
+  }
+  for (const [name, list] of Object.entries({ distribute, failover })) {
+    if (!Array.isArray(list) || !list.every(isPlainObject)) throw new Error(`${name} must be a list of objects`);
+  }
+  return { enabled, distribute, failover, failoverPriority } as LocalityLbSetting;
 }
 
 function text(value: unknown): string {

@@ -18,15 +18,16 @@ import { outboundClusterName } from './cluster-name.ts';
 import { circuitBreakers, connectionOptions, protocolOptions } from './connection-pool.ts';
 import { loadAssignment } from './endpoint.ts';
 import type { UpstreamProtocol } from './http-protocol-options.ts';
-import { balancing } from './load-balancer.ts';
+import { type BalancingOptions, balancing } from './load-balancer.ts';
 import type { LocalityBalance } from './locality-balance.ts';
 import { adsSource, bytesOf, durationOf } from './message.ts';
 import { outlierDetection } from './outlier-detection.ts';
+import { proxyProtocolSocket } from './proxy-protocol.ts';
 import type { Recipe } from './resource-cache.ts';
 import { type PortPolicy, portPolicy } from './traffic-policy.ts';
 import { clientTransportSocket } from './transport-socket.ts';
 
-export interface ClusterInput {
+export interface ClusterInput extends BalancingOptions {
   service: MeshService;
   port: MeshPort;
   subset: Subset | undefined;
@@ -35,8 +36,6 @@ export interface ClusterInput {
   endpoints: MeshEndpoints | undefined;
   /** Of those. */
   balance: LocalityBalance | undefined;
-  /** For a gRPC client, which balances by round robin or a ring. */
-  grpcClient: boolean;
   connectTimeoutMs: number;
   /** The mesh upgrades plain HTTP to HTTP/2 where the rule does not say. */
   h2Upgrade: boolean;
@@ -53,6 +52,7 @@ export const clusterRecipe: Recipe<ClusterInput> = {
       input.endpoints?.stamp ?? '',
       JSON.stringify(input.balance),
       input.grpcClient,
+      input.localityWeighted,
       input.connectTimeoutMs,
       input.h2Upgrade,
     ].join(' '),
@@ -89,7 +89,7 @@ function outboundCluster(input: ClusterInput): ClusterPartial {
 }
 
 function discovery(input: ClusterInput, policy: PortPolicy): ClusterPartial {
-  const { service, port, subset, endpoints, balance, grpcClient } = input;
+  const { service, port, subset, endpoints, balance } = input;
   const simple = policy.loadBalancer?.simple;
   const type = (value: Cluster_DiscoveryType) => ({ $case: 'type', value }) as const;
   if (service.resolution === 'passthrough' || simple === 'PASSTHROUGH') {
@@ -99,13 +99,13 @@ function discovery(input: ClusterInput, policy: PortPolicy): ClusterPartial {
   if (!carriesEndpoints(service)) {
     return {
       clusterDiscoveryType: type(Cluster_DiscoveryType.EDS),
-      ...balancing(policy, grpcClient),
+      ...balancing(policy, input),
       edsClusterConfig: { edsConfig: adsSource(), serviceName: name },
     };
   }
   return {
     clusterDiscoveryType: type(service.resolution === 'dns' ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.LOGICAL_DNS),
-    ...balancing(policy, grpcClient),
+    ...balancing(policy, input),
     loadAssignment: loadAssignment({ clusterName: name, port, labels: subset?.labels, endpoints, balance }),
     dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
     dnsRefreshRate: durationOf(60_000),
@@ -115,7 +115,8 @@ function discovery(input: ClusterInput, policy: PortPolicy): ClusterPartial {
 
 function transport(input: ClusterInput, policy: PortPolicy): Partial<Cluster> {
   const applicationProtocols = upstreamProtocol(input, policy.connectionPool) === 'http2' ? ['h2'] : [];
-  const transportSocket = clientTransportSocket(policy.tls, { hostname: input.service.hostname, applicationProtocols });
+  const tls = clientTransportSocket(policy.tls, { hostname: input.service.hostname, applicationProtocols });
+  const transportSocket = policy.proxyProtocol ? proxyProtocolSocket(policy.proxyProtocol, tls) : tls;
   return transportSocket ? { transportSocket } : {};
 }
 

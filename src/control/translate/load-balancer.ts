@@ -12,12 +12,19 @@ import type { PortPolicy } from './traffic-policy.ts';
 type LoadBalancer = NonNullable<TrafficPolicy['loadBalancer']>;
 type Balancing = Pick<Parameters<typeof Cluster.fromPartial>[0], 'lbPolicy' | 'lbConfig' | 'commonLbConfig'>;
 
-/** `grpcClient`: knows round robin and rings alone. */
-export function balancing({ loadBalancer = {}, outlierDetection }: PortPolicy, grpcClient: boolean): Balancing {
+export interface BalancingOptions {
+  /** Knows round robin and rings alone. */
+  grpcClient: boolean;
+  /** Each locality gets its share. */
+  localityWeighted: boolean;
+}
+
+export function balancing({ loadBalancer = {}, outlierDetection }: PortPolicy, options: BalancingOptions): Balancing {
+  const { grpcClient, localityWeighted } = options;
   return {
-    ...(loadBalancer.consistentHash ? hashing(loadBalancer.consistentHash) : simple(loadBalancer, grpcClient)),
+    ...(loadBalancer.consistentHash ? hashing(loadBalancer.consistentHash, grpcClient) : simple(loadBalancer, grpcClient)),
     commonLbConfig: {
-      ...(loadBalancer.localityLbSetting?.enabled !== false && {
+      ...(localityWeighted && {
         localityConfigSpecifier: { $case: 'localityWeightedLbConfig' as const, value: {} },
       }),
       // Ejected endpoints stay out, however many, until the rule says when to give up on that.
@@ -55,8 +62,8 @@ function slowStart(warmup: LoadBalancer['warmup']): Partial<SlowStartConfig> | u
 /** Of Istio's and of Envoy's rings. */
 const ringSizeDefault = 1024;
 
-function hashing({ maglev, ringHash, minimumRingSize }: NonNullable<LoadBalancer['consistentHash']>): Balancing {
-  if (maglev) {
+function hashing({ maglev, ringHash, minimumRingSize }: NonNullable<LoadBalancer['consistentHash']>, grpcClient: boolean): Balancing {
+  if (maglev && !grpcClient) {
     return {
       lbPolicy: LbPolicy.MAGLEV,
       ...(maglev.tableSize && { lbConfig: { $case: 'maglevLbConfig', value: { tableSize: maglev.tableSize } } }),

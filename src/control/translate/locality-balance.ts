@@ -1,36 +1,45 @@
 // Which endpoints a client goes to first, by where both are: Istio's `localityLbSetting`, as priorities and weights of localities. Pure.
-import type { Subset, TrafficPolicy } from '#api/kinds/destination-rule';
+import type { Subset } from '#api/kinds/destination-rule';
 import type { MeshEndpoint } from '#control/mesh/endpoint';
 import { localityMatches, withTopology } from '#control/mesh/locality';
+import type { LocalityLbSetting, MeshConfig } from '#control/mesh/mesh-config';
 import type { MergedDestinationRule } from '#control/view/destination-rule';
 import type { ProxyView } from '#control/view/proxy-view';
-import { portPolicy } from './traffic-policy.ts';
-
-type LocalitySetting = NonNullable<NonNullable<TrafficPolicy['loadBalancer']>['localityLbSetting']>;
+import { type PortPolicy, portPolicy } from './traffic-policy.ts';
 
 /** All that decides, beside the endpoints. */
 export interface LocalityBalance {
   /** Of the client. */
   locality: string;
-  distribute: LocalitySetting['distribute'];
-  failover: LocalitySetting['failover'];
+  distribute: LocalityLbSetting['distribute'];
+  failover: LocalityLbSetting['failover'];
   /** What each label of `failoverPriority` must be on an endpoint, in order; undefined: the client does not have it. */
   labels: readonly (readonly [name: string, value: string | undefined])[];
 }
 
+/** The rule's, else the mesh's; undefined when localities do not count. */
+export function localitySetting(
+  { loadBalancer }: PortPolicy,
+  config: Pick<MeshConfig, 'localityLbSetting'>,
+): LocalityLbSetting | undefined {
+  const setting = loadBalancer?.localityLbSetting ?? config.localityLbSetting;
+  return setting.enabled === false ? undefined : setting;
+}
+
 /** Undefined when all endpoints are alike to the client. */
 export function localityBalance(
-  { locality, labels }: Pick<ProxyView, 'locality' | 'labels'>,
+  { locality, labels, snapshot }: Pick<ProxyView, 'locality' | 'labels' | 'snapshot'>,
   rule: MergedDestinationRule | undefined,
   subset: Subset | undefined,
   port: number,
 ): LocalityBalance | undefined {
-  const { loadBalancer, outlierDetection } = portPolicy(rule, subset, port);
-  const { enabled, distribute = [], failover = [], failoverPriority = [] } = loadBalancer?.localityLbSetting ?? {};
-  if (enabled === false) return undefined;
+  const policy = portPolicy(rule, subset, port);
+  const setting = localitySetting(policy, snapshot.config);
+  if (setting === undefined) return undefined;
+  const { distribute = [], failover = [], failoverPriority = [] } = setting;
   if (distribute.length > 0) return { locality, distribute, failover: [], labels: [] };
   // Without it nobody would find out that an endpoint is to be failed over from.
-  if (outlierDetection === undefined) return undefined;
+  if (policy.outlierDetection === undefined) return undefined;
   const own = withTopology(labels, locality);
   const wanted = failoverPriority.map((text) => {
     const equals = text.indexOf('=');
@@ -81,7 +90,7 @@ function rankOf(endpoint: MeshEndpoint, { locality, distribute, failover, labels
 const ranksOfDistance = 5;
 
 /** 0 in the same subzone, then zone, then region; the others behind, those that `failover` does not name for this region last. */
-function distance(from: string, to: string, failover: LocalitySetting['failover']): number {
+function distance(from: string, to: string, failover: LocalityLbSetting['failover']): number {
   const [region = '', zone = '', subzone = ''] = from.split('/');
   const [otherRegion = '', otherZone = '', otherSubzone = ''] = to.split('/');
   if (region === otherRegion) {

@@ -9,6 +9,8 @@ import { durationOf, pack } from './message.ts';
 export interface ConnectionSettings {
   /** They are hashed by the client's address. */
   hashesSourceIp?: boolean;
+  /** They go through an HTTP proxy. */
+  tunnel?: { target: string; post: boolean };
   idleMs?: number;
   durationMsMax?: number;
 }
@@ -30,6 +32,7 @@ export function tcpProxy(statPrefix: string, clusters: readonly ClusterWeight[],
       clusters.length === 1 && only
         ? { $case: 'cluster', value: only.name }
         : { $case: 'weightedClusters', value: { clusters: clusters.map(({ name, weight }) => ({ name, weight })) } },
+    ...(settings.tunnel && { tunnelingConfig: { hostname: settings.tunnel.target, usePost: settings.tunnel.post } }),
     ...(settings.idleMs !== undefined && { idleTimeout: durationOf(settings.idleMs) }),
     ...(settings.durationMsMax !== undefined && { maxDownstreamConnectionDuration: durationOf(settings.durationMsMax) }),
     ...(settings.hashesSourceIp && {

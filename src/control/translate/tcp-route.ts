@@ -28,13 +28,18 @@ function clusterWeight(scope: SidecarScope, name: string, weight: number): Clust
   return { name, weight, ...(Object.keys(connections).length > 0 && { connections }) };
 }
 
+function hostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 function connectionSettings(scope: SidecarScope, cluster: string): ConnectionSettings {
-  const { loadBalancer, connectionPool } = clusterPolicy(scope, cluster);
+  const { loadBalancer, connectionPool, tunnel } = clusterPolicy(scope, cluster);
   const { idleTimeout, maxConnectionDuration } = connectionPool?.tcp ?? {};
   const idleMs = idleTimeout === undefined ? undefined : durationMs(idleTimeout);
   const durationMsMax = maxConnectionDuration === undefined ? undefined : durationMs(maxConnectionDuration);
   return {
     ...(loadBalancer?.consistentHash?.useSourceIp && { hashesSourceIp: true }),
+    ...(tunnel && { tunnel: { target: hostPort(tunnel.targetHost, tunnel.targetPort), post: tunnel.protocol === 'POST' } }),
     ...(idleMs !== undefined && { idleMs }),
     ...(durationMsMax !== undefined && { durationMsMax }),
   };

@@ -14,13 +14,14 @@ import { type ListenerInput, listenerRecipe } from './listener.ts';
 import { gatewayListeners } from './listener-gateway.ts';
 import { inboundListeners } from './listener-inbound.ts';
 import { outboundListeners } from './listener-outbound.ts';
-import { localityBalance } from './locality-balance.ts';
+import { localityBalance, localitySetting } from './locality-balance.ts';
 import type { ResourceCache } from './resource-cache.ts';
 import { distinctHosts, routeConfiguration } from './route-configuration.ts';
 import { gatewayHosts } from './route-gateway.ts';
 import { httpProxyHosts, httpProxyRoutes, outboundHosts, singleServiceHosts } from './route-outbound.ts';
 import { ScopeMemo } from './scope-memo.ts';
 import { secretInput, secretRecipe } from './secret.ts';
+import { portPolicy } from './traffic-policy.ts';
 import { type VirtualHostInput, virtualHostRecipe } from './virtual-host.ts';
 
 export class Translator {
@@ -148,6 +149,7 @@ function clusterOf(view: ProxyView, service: MeshService, port: MeshPort, subset
       ? { endpoints: snapshot.endpoints.get(service.hostname), balance: localityBalance(view, rule, subset, port.number) }
       : { endpoints: undefined, balance: undefined }),
     grpcClient: proxy.type === 'grpc',
+    localityWeighted: localitySetting(portPolicy(rule, subset, port.number), snapshot.config) !== undefined,
     connectTimeoutMs: snapshot.config.connectTimeoutMs,
     h2Upgrade: snapshot.config.h2Upgrade,
   };

@@ -29,7 +29,8 @@ export class DestinationRules {
     private readonly clientNamespace: string,
     clientLabels: Readonly<Record<string, string>>,
   ) {
-    this.byClientLabels = [...snapshot.destinationRules.values()].some(({ object: { spec } }) => comparesLabels(spec));
+    const meshWide = Boolean(snapshot.config.localityLbSetting.failoverPriority?.length);
+    this.byClientLabels = meshWide || [...snapshot.destinationRules.values()].some(({ object: { spec } }) => comparesLabels(spec));
     for (const rule of [...snapshot.destinationRules.values()].sort(compareAge)) {
       const selector = selectorOf(rule);
       if (selector && (rule.namespace !== clientNamespace || !selects(selector, clientLabels))) continue;

@@ -36,6 +36,8 @@ export function describeClusters(clusters: Iterable<Cluster>): object {
         })),
         health_status: {
           eds_health_status: endpoint.config.health.toUpperCase(),
+          ...(endpoint.checked?.health === 'unhealthy' && { failed_active_health_check: true }),
+          ...(endpoint.checked?.pending && { pending_active_hc: true }),
           ...(endpoint.monitor?.ejected && { failed_outlier_check: true }),
         },
         weight: endpoint.config.weight,
@@ -46,8 +48,12 @@ export function describeClusters(clusters: Iterable<Cluster>): object {
 }
 
 /** Envoy's words, each after a slash. */
-function healthFlags({ config, monitor }: Endpoint): string {
+function healthFlags({ config, monitor, checked }: Endpoint): string {
   const flags = [
+    checked?.health === 'unhealthy' && '/failed_active_hc',
+    checked?.health === 'degraded' && '/degraded_active_hc',
+    checked?.pending && '/pending_active_hc',
+
     monitor?.ejected && '/failed_outlier_check',
     config.health === 'unhealthy' && '/failed_eds_health',
     config.health === 'degraded' && '/degraded_eds_health',

@@ -29,10 +29,11 @@ function* samples(clusters: Iterable<Cluster>, server: ServerStats): Iterable<re
 }
 
 /** Some of them are there only where the cluster has what they count. */
-function* clusterSamples({ stats, http2Stats, outlierStats }: Cluster): Iterable<readonly [string, number]> {
+function* clusterSamples({ stats, http2Stats, outlierStats, healthCheckStats }: Cluster): Iterable<readonly [string, number]> {
   for (const [key, value] of Object.entries(stats)) yield [key, value as number];
   for (const [key, value] of Object.entries(http2Stats)) yield [`http2.${key}`, value as number];
   for (const [key, value] of Object.entries(outlierStats ?? {})) yield [`outlier_detection.${key}`, value as number];
+  for (const [key, value] of Object.entries(healthCheckStats ?? {})) yield [`health_check.${key}`, value as number];
 }
 
 /** Gauges by Envoy's naming; the rest are counters. */

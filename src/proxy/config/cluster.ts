@@ -1,4 +1,6 @@
 // Clusters and endpoints as the data plane runs them: decoded from Envoy's Cluster and ClusterLoadAssignment.
+import type { ProxyProtocolVersion } from '#codec/proxy-protocol/header';
+import type { HealthCheckConfig } from '#proxy/config/health-check';
 import type { Http2Options } from '#proxy/config/http2-options';
 import type { LoadBalancerConfig, PriorityConfig } from '#proxy/config/load-balancer';
 import type { OutlierDetectionConfig } from '#proxy/config/outlier-detection';
@@ -20,10 +22,14 @@ export interface ClusterConfig {
   /** Undefined: nobody is taken out for failing. */
   outlierDetection: OutlierDetectionConfig | undefined;
   connectTimeoutMs: number;
+  /** Undefined: nobody is asked. */
+  healthCheck: HealthCheckConfig | undefined;
   /** What is spoken to the endpoints; `downstream`: what the request came by. */
   protocol: 'http1' | 'http2' | 'downstream';
   http2: Http2Options;
   circuitBreaker: CircuitBreakerConfig;
+  /** HTTP/1 connections to an endpoint for each request that is on one, from 1 to 3: more than one, and the next finds one made. */
+  preconnectRatio: number;
   /** Of a pooled connection without a request; 0: none. Envoy's default is an hour. */
   idleTimeoutMs: number;
   /** 0: without limit. */
@@ -39,6 +45,8 @@ export interface ClusterConfig {
   tlsMatches: readonly { labels: Readonly<Record<string, string>>; tls: UpstreamTlsConfig | undefined }[];
   /** Undefined: plain. */
   tls: UpstreamTlsConfig | undefined;
+  /** Every connection begins with who is behind it, in this version of the PROXY protocol; undefined: it does not. */
+  proxyProtocol: ProxyProtocolVersion | undefined;
   /** Of `metadata.filter_metadata`, for telemetry: Istio's `istio.services[0]`. */
   service: { host: string; name: string; namespace: string } | undefined;
 }

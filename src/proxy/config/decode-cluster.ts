@@ -11,8 +11,10 @@ import type { CircuitBreakerConfig, ClusterConfig, EndpointConfig, EndpointHealt
 import { decodeAddress } from './decode-address.ts';
 import { bufferBytesDefault } from './decode-listener.ts';
 import { decodeLoadBalancer, decodePriorities } from './decode-load-balancer.ts';
+import { unwrapProxyProtocol } from './decode-proxy-protocol.ts';
 import { decodeUpstreamTls } from './decode-tls.ts';
 import { type Findings, milliseconds } from './findings.ts';
+import { decodeHealthCheck } from './health-check.ts';
 import { decodeHttp2Options } from './http2-options.ts';
 import { decodeOutlierDetection } from './outlier-detection.ts';
 
@@ -25,6 +27,7 @@ const thresholdDefault = 1024;
 export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConfig {
   if (cluster.name === '') findings.report('name', 'is empty');
   const protocol = decodeProtocolOptions(cluster, findings);
+  const { proxyProtocol, inner } = unwrapProxyProtocol(cluster.transportSocket, 'transport_socket', findings);
   return {
     name: cluster.name,
     discovery: decodeDiscovery(cluster, findings),
@@ -34,6 +37,8 @@ export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConf
     outlierDetection: decodeOutlierDetection(cluster.outlierDetection, findings),
     connectTimeoutMs: milliseconds(cluster.connectTimeout, 5_000),
     circuitBreaker: decodeCircuitBreaker(cluster),
+    healthCheck: decodeHealthCheck(cluster.healthChecks, findings),
+    preconnectRatio: decodePreconnect(cluster, findings),
     ...protocol,
     maxRequestsPerConnection: cluster.maxRequestsPerConnection ?? protocol.maxRequestsPerConnection,
     keepaliveMs: decodeKeepalive(cluster),
@@ -43,7 +48,8 @@ export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConf
       labels: labelsOf(match),
       tls: decodeUpstreamTls(transportSocket, `transport_socket_matches[${i}]`, findings),
     })),
-    tls: decodeUpstreamTls(cluster.transportSocket, 'transport_socket', findings),
+    tls: decodeUpstreamTls(inner, 'transport_socket', findings),
+    proxyProtocol,
     service: decodeService(cluster),
   };
 }
@@ -64,6 +70,15 @@ function decodeCircuitBreaker({ circuitBreakers }: Cluster): CircuitBreakerConfi
 function decodeKeepalive({ upstreamConnectionOptions }: Cluster): number | undefined {
   const keepalive = upstreamConnectionOptions?.tcpKeepalive;
   return keepalive && (keepalive.keepaliveTime ?? 7200) * 1000;
+}
+
+function decodePreconnect({ preconnectPolicy }: Cluster, findings: Findings): number {
+  const ratio = preconnectPolicy?.perUpstreamPreconnectRatio ?? 1;
+  if (preconnectPolicy?.predictivePreconnectRatio !== undefined) {
+    findings.report('preconnect_policy.predictive_preconnect_ratio', 'is not supported');
+  }
+  if (ratio < 1 || ratio > 3) findings.report('preconnect_policy.per_upstream_preconnect_ratio', `${ratio} is not between 1 and 3`);
+  return ratio;
 }
 
 function decodeDiscovery(cluster: Cluster, findings: Findings): ClusterConfig['discovery'] {

@@ -11,8 +11,9 @@ import { TcpProxy } from '#codec/protobuf/generated/envoy/extensions/filters/net
 import { decodeNetworkRbac } from '#proxy/filters/network/rbac';
 import { decodeAccessLogs } from './decode-access-log.ts';
 import { decodeAddress } from './decode-address.ts';
+import { decodeHeaderMutations } from './decode-header-mutations.ts';
 import { decodeHttpConnectionManager } from './decode-http-connection-manager.ts';
-import { decodeInspection } from './decode-inspection.ts';
+import { decodeListenerFilters } from './decode-listener-filter.ts';
 import { originOf } from './decode-origin.ts';
 import { decodeDownstreamTls } from './decode-tls.ts';
 import { type Findings, messageName, milliseconds } from './findings.ts';
@@ -56,7 +57,7 @@ export function decodeListener(listener: Listener, findings: Findings): Listener
         : decodeFilterChain(listener.defaultFilterChain, 'default_filter_chain', findings),
     bufferBytesMax: listener.perConnectionBufferLimitBytes ?? bufferBytesDefault,
     accessLogs: decodeAccessLogs(listener.accessLog, 'access_log', findings),
-    inspection: decodeInspection(listener, findings),
+    ...decodeListenerFilters(listener, findings),
     inspectionTimeoutMs: milliseconds(listener.listenerFiltersTimeout, inspectionTimeoutDefaultMs),
     continueAfterInspectionTimeout: listener.continueOnListenerFiltersTimeout,
   };
@@ -124,7 +125,6 @@ function decodeNetworkFilter(filter: Filter, field: string, findings: Findings):
 
 function decodeTcpProxy(tcp: TcpProxy, field: string, findings: Findings): TcpProxyConfig {
   const specifier = tcp.clusterSpecifier;
-  if (tcp.tunnelingConfig !== undefined) findings.report(`${field}.tunneling_config`, 'is not supported');
   if (specifier === undefined) findings.report(field, 'cluster specifier is missing');
   return {
     statPrefix: tcp.statPrefix,
@@ -134,8 +134,23 @@ function decodeTcpProxy(tcp: TcpProxy, field: string, findings: Findings): TcpPr
         : [{ name: specifier?.value ?? '', weight: 1 }],
     idleTimeoutMs: milliseconds(tcp.idleTimeout, 3_600_000),
     connectionMsMax: milliseconds(tcp.maxDownstreamConnectionDuration, 0),
+    tunnel: decodeTunnel(tcp, `${field}.tunneling_config`, findings),
     maxConnectAttempts: tcp.maxConnectAttempts ?? 1,
     hashesSourceIp: tcp.hashPolicy.some(({ policySpecifier }) => policySpecifier?.$case === 'sourceIp'),
     accessLogs: decodeAccessLogs(tcp.accessLog, `${field}.access_log`, findings),
+  };
+}
+
+function decodeTunnel({ tunnelingConfig }: TcpProxy, field: string, findings: Findings): TcpProxyConfig['tunnel'] {
+  if (tunnelingConfig === undefined) return undefined;
+  const { hostname, usePost, postPath, headersToAdd, propagateResponseHeaders, propagateResponseTrailers } = tunnelingConfig;
+  if (hostname === '' || hostname.includes('%')) findings.report(`${field}.hostname`, `"${hostname}" is no host and port`);
+  if (propagateResponseHeaders) findings.report(`${field}.propagate_response_headers`, 'is not supported');
+  if (propagateResponseTrailers) findings.report(`${field}.propagate_response_trailers`, 'is not supported');
+  const { set, append, addIfAbsent } = decodeHeaderMutations(headersToAdd, []);
+  return {
+    target: hostname,
+    post: usePost ? { path: postPath || '/' } : undefined,
+    headers: [...set, ...append, ...addIfAbsent].map(({ name, value }) => [name, value] as const),
   };
 }

@@ -1,5 +1,6 @@
 // A listener as the data plane runs it: decoded from Envoy's Listener by decode-listener.ts, checked, immutable.
 
+import type { ProxyProtocolVersion } from '#codec/proxy-protocol/header';
 import type { AccessLogConfig } from '#proxy/config/access-log';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import type { SocketAddress } from '#proxy/config/socket-address';
@@ -23,10 +24,19 @@ export interface ListenerConfig {
   accessLogs: readonly AccessLogConfig[];
   /** What is to be known of a connection before its filter chain is chosen, by the port that it came to. */
   inspection: (destinationPort: number) => InspectionConfig;
+  /** Each connection begins with who is behind it; undefined: it does not. */
+  proxyProtocol: ProxyProtocolConfig | undefined;
   /** For a client that says nothing to be inspected; 0: none. */
   inspectionTimeoutMs: number;
   /** After that time go on with what is known, instead of closing. */
   continueAfterInspectionTimeout: boolean;
+}
+
+/** Envoy's listener filter `proxy_protocol`. */
+export interface ProxyProtocolConfig {
+  /** A connection that begins otherwise is served as it is. */
+  optional: boolean;
+  disallowed: readonly ProxyProtocolVersion[];
 }
 
 /** Envoy's listener filters that look at the first bytes. */
@@ -72,6 +82,14 @@ export interface ConnectionGateConfig {
 /** False: the connection is closed. */
 export type ConnectionGate = (connection: DownstreamConnection) => boolean;
 
+/** Through an HTTP proxy to `target`, by CONNECT or by POST. */
+export interface TunnelConfig {
+  /** `host:port` */
+  target: string;
+  post: { path: string } | undefined;
+  headers: readonly (readonly [name: string, value: string])[];
+}
+
 export interface TcpProxyConfig {
   statPrefix: string;
   /** One entry for a plain `cluster`. */
@@ -79,6 +97,8 @@ export interface TcpProxyConfig {
   idleTimeoutMs: number;
   /** Of a connection, whatever is on it; 0: without limit. */
   connectionMsMax: number;
+  /** Undefined: bytes go as they are. */
+  tunnel: TunnelConfig | undefined;
   maxConnectAttempts: number;
   /** Connections are hashed by the client's address, for clusters that balance by a hash. */
   hashesSourceIp: boolean;

@@ -5,6 +5,8 @@ import { type Findings, milliseconds } from './findings.ts';
 export interface OutlierDetectionConfig {
   /** How many failures in a row of each kind eject, and in how many percent of the cases they do. */
   consecutive: Readonly<Record<ConsecutiveKind, { failures: number; enforcedPercent: number }>>;
+  successRate: SuccessRateConfig;
+  failurePercentage: FailurePercentageConfig;
   /** What happens between proxy and endpoint is counted apart from what the endpoint answers. */
   splitsLocalOrigin: boolean;
   /** How often is looked whether an ejection is over. */
@@ -15,6 +17,24 @@ export interface OutlierDetectionConfig {
   /** Of the endpoints. */
   ejectedPercentMax: number;
   alwaysEjectsOne: boolean;
+}
+
+/** Over an interval; of endpoints with so many requests at least, where there are so many of them at least. */
+interface RateConfig {
+  hostsMin: number;
+  requestsMin: number;
+  enforcedPercent: number;
+  /** Of what happens between proxy and endpoint, where that is counted apart. */
+  localEnforcedPercent: number;
+}
+
+export interface SuccessRateConfig extends RateConfig {
+  stdevFactor: number;
+}
+
+export interface FailurePercentageConfig extends RateConfig {
+  /** In percent of the requests. */
+  threshold: number;
 }
 
 /** Envoy's names, as its counters have them. */
@@ -47,6 +67,21 @@ export function decodeOutlierDetection(outlier: OutlierDetection | undefined, fi
         failures: outlier.consecutiveLocalOriginFailure ?? 5,
         enforcedPercent: percent('enforcing_consecutive_local_origin_failure', outlier.enforcingConsecutiveLocalOriginFailure, 100),
       },
+    },
+    successRate: {
+      hostsMin: outlier.successRateMinimumHosts ?? 5,
+      requestsMin: outlier.successRateRequestVolume ?? 100,
+      enforcedPercent: percent('enforcing_success_rate', outlier.enforcingSuccessRate, 100),
+      localEnforcedPercent: percent('enforcing_local_origin_success_rate', outlier.enforcingLocalOriginSuccessRate, 100),
+      // In thousandths.
+      stdevFactor: (outlier.successRateStdevFactor ?? 1900) / 1000,
+    },
+    failurePercentage: {
+      hostsMin: outlier.failurePercentageMinimumHosts ?? 5,
+      requestsMin: outlier.failurePercentageRequestVolume ?? 50,
+      enforcedPercent: percent('enforcing_failure_percentage', outlier.enforcingFailurePercentage, 0),
+      localEnforcedPercent: percent('enforcing_failure_percentage_local_origin', outlier.enforcingFailurePercentageLocalOrigin, 0),
+      threshold: percent('failure_percentage_threshold', outlier.failurePercentageThreshold, 85),
     },
     splitsLocalOrigin: outlier.splitExternalLocalOriginErrors,
     intervalMs: positive('interval', milliseconds(outlier.interval, 10_000)),

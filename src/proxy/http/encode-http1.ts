@@ -17,7 +17,7 @@ export function requestCoding(head: RequestHead, fin: boolean): BodyCoding {
 export function encodeRequest(head: RequestHead, coding: BodyCoding): string {
   let out = head instanceof RawRequestHead ? head.encodeHead() : requestHead(head);
   if (coding === 'chunked') out += 'transfer-encoding: chunked\r\n';
-  if (coding === 'tunnel') out += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`;
+  if (coding === 'tunnel' && head.method !== 'CONNECT') out += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`;
   return `${out}\r\n`;
 }
 
@@ -61,7 +61,8 @@ export function encodeTrailers(trailers: FieldList): string {
 }
 
 function requestHead(head: RequestHead): string {
-  return `${head.method} ${head.path} HTTP/1.1\r\nhost: ${head.authority}\r\n${encodeFields(head)}`;
+  const target = head.method === 'CONNECT' ? head.authority : head.path;
+  return `${head.method} ${target} HTTP/1.1\r\nhost: ${head.authority}\r\n${encodeFields(head)}`;
 }
 
 function rawResponse(head: RawResponseHead): string {

@@ -1,7 +1,8 @@
 // One listener at run time: its bound sockets, its filter chains, the connections they serve. A changed configuration takes effect for
 // new connections; those of filter chains that are gone drain. Made by listener-manager.ts.
 import type { Server, Socket } from 'node:net';
-import type { ConnectionGate, FilterChain, InspectionConfig, ListenerConfig } from '#proxy/config/listener';
+import type { ProxiedConnection } from '#codec/proxy-protocol/header';
+import type { ConnectionGate, FilterChain, InspectionConfig, ListenerConfig, ProxyProtocolConfig } from '#proxy/config/listener';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { httpConnectionManager } from '#proxy/filters/network/http-connection-manager';
 import type { NetworkFilter, ServedConnection } from '#proxy/filters/network/network-filter';
@@ -15,6 +16,7 @@ import { TlsContext } from '#proxy/tls/tls-context';
 import { TlsStats } from '#proxy/tls/tls-stats';
 import { matchFilterChain } from './filter-chain-matcher.ts';
 import { type Inspection, inspect } from './inspector.ts';
+import { readProxyHeader } from './proxy-header.ts';
 import { TlsTerminator } from './tls-terminator.ts';
 
 /** Envoy's stat prefix tables: `http.<prefix>.` and `tcp.<prefix>.`. */
@@ -91,6 +93,38 @@ export class Listener {
         tls: undefined,
       },
     };
+    if (this.config.proxyProtocol !== undefined) this.readHeader(arrival, this.config.proxyProtocol);
+    else this.lookAt(arrival);
+  }
+
+  /** A proxy before this one says whom the connection is of: from here on, it is that client's. */
+  private readHeader(arrival: Arrival, config: ProxyProtocolConfig): void {
+    const { timers } = this.runtime;
+    const { socket, connection } = arrival;
+    const timeout = new Timeout(() => socket.destroy());
+    const onClose = () => {
+      timers.cancel(timeout);
+      this.waiting.delete(socket);
+      arrival.counted();
+    };
+    this.waiting.add(socket);
+    socket.on('close', onClose);
+    socket.on('error', ignore);
+    if (this.config.inspectionTimeoutMs > 0) timers.set(timeout, this.config.inspectionTimeoutMs);
+    readProxyHeader(socket, config, (header) => {
+      if (header.kind === 'refused') {
+        socket.destroy();
+        return;
+      }
+      socket.off('close', onClose);
+      socket.off('error', ignore);
+      timers.cancel(timeout);
+      this.waiting.delete(socket);
+      this.lookAt(header.kind === 'seen' ? arrival : { ...arrival, ...proxiedAs(header.connection, connection) });
+    });
+  }
+
+  private lookAt(arrival: Arrival): void {
     const inspection = this.config.inspection(arrival.destination.port);
     if (inspection.tls || inspection.http) this.inspect(arrival, inspection);
     else this.choose(arrival, {});
@@ -208,6 +242,27 @@ function drainTimeoutMs(chain: FilterChain): number {
   const terminal = chain.filters[chain.filters.length - 1];
   return terminal?.kind === 'http_connection_manager' ? terminal.http.drainTimeoutMs : defaultDrainTimeoutMs;
 }
+
+/** The connection as it was before the proxy that told of it. */
+function proxiedAs(
+  { source, destination }: ProxiedConnection,
+  connection: DownstreamConnection,
+): Pick<Arrival, 'destination' | 'connection'> {
+  return {
+    destination,
+    connection: {
+      ...connection,
+      remoteAddress: source.address,
+      remotePort: source.port,
+      localAddress: destination.address,
+      localPort: destination.port,
+      originalDestination: destination,
+    },
+  };
+}
+
+/** What an error means, the close that follows says. */
+function ignore(): void {}
 
 /** Without the prefix that IPv4 addresses have on IPv6 sockets. */
 function plain(address: string): string {

@@ -35,8 +35,8 @@ export function reopen(accepted: Socket, options: OpenOptions): Socket {
   return socket;
 }
 
-/** Reads a socket that has no `onread` as if it had. */
-function deliverTo(socket: Socket, { callback }: OnReadOpts): Socket {
+/** Reads a socket that cannot have an `onread` as if it had. */
+export function deliverTo(socket: Socket, { callback }: OnReadOpts): Socket {
   socket.on('data', (chunk: Buffer) => void callback(chunk.length, chunk));
   return socket;
 }

@@ -48,6 +48,8 @@ export class ClientConnection implements RequestPort {
   constructor(
     readonly endpoint: Endpoint,
     private readonly pool: ConnectionPool,
+    /** A request waits for it. */
+    private readonly wanted: boolean,
   ) {
     const { sockets, stats, timers, config } = endpoint.context;
     this.reader = new SocketReader(sockets.buffers, (buffer, length) => this.onData(buffer, length));
@@ -68,9 +70,9 @@ export class ClientConnection implements RequestPort {
     timers.set(this.timeout, config.connectTimeoutMs);
   }
 
-  /** It has served before: the upstream may have closed it in the meantime, without a fault of the request's. */
+  /** It has waited for this request: the upstream may have closed it in the meantime, without a fault of the request's. */
   get reused(): boolean {
-    return this.requests > 1;
+    return this.requests > 1 || !this.wanted;
   }
 
   /** Our side of the connection, once it is there; empty before. */
@@ -244,10 +246,23 @@ export class ClientConnection implements RequestPort {
     const { context } = this.endpoint;
     this.connected = true;
     this.localAddress = `${this.socket.localAddress}:${this.socket.localPort}`;
-    context.stats.upstream_rq_pending_active--;
+    this.settle();
     context.timers.cancel(this.timeout);
-    const { connectionMsMax } = context.config;
-    if (connectionMsMax > 0) this.endsAtMs = context.clock.now() + connectionMsMax;
+    this.endsAtMs = after(context.clock.now(), context.config.connectionMsMax);
+    if (!this.wanted) this.rest();
+  }
+
+  /** It is connected, or will not be: nobody is pending for it any more. */
+  private settle(): void {
+    if (this.wanted) this.endpoint.context.stats.upstream_rq_pending_active--;
+    else this.pool.settled();
+  }
+
+  /** Waits for a request. */
+  private rest(): void {
+    this.idleSinceMs = this.endpoint.context.clock.now();
+    this.arm();
+    this.pool.release(this);
   }
 
   private onEnd(): void {
@@ -276,7 +291,7 @@ export class ClientConnection implements RequestPort {
     context.stats.upstream_cx_destroy++;
     stats.cx_active--;
     if (!this.connected) {
-      context.stats.upstream_rq_pending_active--;
+      this.settle();
       context.stats.upstream_cx_connect_fail++;
       stats.cx_connect_fail++;
     }

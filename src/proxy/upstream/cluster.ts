@@ -7,6 +7,8 @@ import { isHashed } from './balance/picker.ts';
 import { PrioritySet } from './balance/priority-set.ts';
 import { ClusterStats } from './cluster-stats.ts';
 import { Endpoint } from './endpoint.ts';
+import type { HealthCheckStats } from './health/health-check-stats.ts';
+import { HealthChecker } from './health/health-checker.ts';
 import { OutlierDetector } from './outlier/outlier-detector.ts';
 import type { OutlierStats } from './outlier/outlier-stats.ts';
 import { ClusterTls } from './tls-client.ts';
@@ -26,6 +28,7 @@ export class Cluster {
   private readonly endpoints = new Map<string, Endpoint>();
   private balance: PrioritySet;
   private outliers: OutlierDetector | undefined;
+  private checker: HealthChecker | undefined;
 
   constructor(
     options: UpstreamOptions,
@@ -35,6 +38,7 @@ export class Cluster {
     this.context = { ...options, config, stats: this.stats, http2Stats: this.http2Stats, tlsFor: (endpoint) => this.tls.for(endpoint) };
     this.balance = this.balanced();
     this.detectOutliers();
+    this.checkHealth();
   }
 
   get name(): string {
@@ -58,7 +62,13 @@ export class Cluster {
     this.context.config = config;
     this.tls = new ClusterTls(config, this.context);
     this.detectOutliers();
+    this.checkHealth();
     this.refresh();
+  }
+
+  /** Undefined while nobody is asked. */
+  get healthCheckStats(): HealthCheckStats | undefined {
+    return this.checker?.stats;
   }
 
   /** Undefined while nobody looks for outliers. */
@@ -100,17 +110,20 @@ export class Cluster {
 
   drain(): void {
     this.outliers?.close();
+    this.checker?.close();
     for (const endpoint of this.endpoints.values()) endpoint.drain();
   }
 
   close(): void {
     this.outliers?.close();
+    this.checker?.close();
     for (const endpoint of this.endpoints.values()) endpoint.close();
   }
 
   private addEndpoint(name: string, config: EndpointConfig): Endpoint {
     const endpoint = new Endpoint(this.context, config);
     endpoint.monitor = this.outliers?.watch();
+    endpoint.checked = this.checker?.watch(endpoint, undefined);
     this.endpoints.set(name, endpoint);
     return endpoint;
   }
@@ -119,6 +132,7 @@ export class Cluster {
     const endpoint = this.endpoints.get(name)!;
     endpoint.drain();
     if (endpoint.monitor !== undefined) this.outliers?.forget(endpoint.monitor);
+    if (endpoint.checked !== undefined) this.checker?.forget(endpoint.checked);
     this.endpoints.delete(name);
   }
 
@@ -136,9 +150,21 @@ export class Cluster {
     for (const endpoint of this.endpoints.values()) endpoint.monitor = this.outliers?.watch();
   }
 
+  /** What was found out holds until the new way of asking knows better. */
+  private checkHealth(): void {
+    const { healthCheck } = this.config;
+    if (healthCheck === this.checker?.config) return;
+    this.checker?.close();
+    const { timers, random, stats } = this.context;
+    const options = { timers, random, clusterStats: stats, onChange: () => this.refresh() };
+    this.checker = healthCheck && new HealthChecker(healthCheck, options);
+    for (const endpoint of this.endpoints.values()) endpoint.checked = this.checker?.watch(endpoint, endpoint.checked?.health);
+  }
+
   private refresh(): void {
     const { stats } = this;
     for (const endpoint of this.endpoints.values()) endpoint.noteHealth();
+    this.checker?.recount();
     const count = (health: EndpointHealth) => [...this.endpoints.values()].filter((endpoint) => endpoint.health === health).length;
     stats.membership_total = this.endpoints.size;
     stats.membership_healthy = count('healthy');

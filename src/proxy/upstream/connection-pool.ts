@@ -9,6 +9,8 @@ export class ConnectionPool implements HttpPool {
   private readonly idle: ClientConnection[] = [];
   private readonly open = new Set<ClientConnection>();
   private readonly waiters: PoolWaiter[] = [];
+  /** Of `open`: made ahead, and not connected yet. */
+  private ahead = 0;
 
   constructor(private readonly endpoint: Endpoint) {}
 
@@ -16,6 +18,7 @@ export class ConnectionPool implements HttpPool {
     const connection = this.idle.pop();
     if (connection !== undefined) {
       waiter.onConnection(connection);
+      this.connectAhead();
       return;
     }
     const { stats, config } = this.endpoint.context;
@@ -29,7 +32,8 @@ export class ConnectionPool implements HttpPool {
     stats.upstream_rq_pending_active++;
     // Every endpoint may have one connection, however many its cluster has: or it would starve (Envoy's rule).
     if (stats.upstream_cx_active < connectionsMax || this.open.size === 0) {
-      waiter.onConnection(this.connect());
+      waiter.onConnection(this.connect(true));
+      this.connectAhead();
       return;
     }
     stats.upstream_cx_overflow++;
@@ -41,6 +45,11 @@ export class ConnectionPool implements HttpPool {
     if (index < 0) return;
     this.waiters.splice(index, 1);
     this.endpoint.context.stats.upstream_rq_pending_active--;
+  }
+
+  /** A connection made ahead is there, or will not be. */
+  settled(): void {
+    this.ahead--;
   }
 
   /** A connection that is ready for another request. */
@@ -62,7 +71,7 @@ export class ConnectionPool implements HttpPool {
     if (index >= 0) this.idle.splice(index, 1);
     const waiter = this.waiters.shift();
     // Its place in line is now that of the request that a new connection is made for: still pending.
-    if (waiter !== undefined) waiter.onConnection(this.connect());
+    if (waiter !== undefined) waiter.onConnection(this.connect(true));
   }
 
   drain(): void {
@@ -73,8 +82,21 @@ export class ConnectionPool implements HttpPool {
     for (const connection of [...this.open]) connection.close();
   }
 
-  private connect(): ClientConnection {
-    const connection = new ClientConnection(this.endpoint, this);
+  /** Connections that nobody waits for yet: as many as the cluster wants beside those that are busy. */
+  private connectAhead(): void {
+    const { stats, config } = this.endpoint.context;
+    const { preconnectRatio, circuitBreaker } = config;
+    if (preconnectRatio <= 1) return;
+    const busy = this.open.size - this.idle.length - this.ahead;
+    while (this.open.size < Math.ceil(busy * preconnectRatio) && stats.upstream_cx_active < circuitBreaker.connectionsMax) {
+      this.ahead++;
+      this.connect(false);
+    }
+  }
+
+  /** `wanted`: for a request that is there, and pending until it is connected. */
+  private connect(wanted: boolean): ClientConnection {
+    const connection = new ClientConnection(this.endpoint, this, wanted);
     this.open.add(connection);
     return connection;
   }

@@ -3,6 +3,7 @@ import type { EndpointConfig, EndpointHealth } from '#proxy/config/cluster';
 import { formatAddress, place, type SocketAddress } from '#proxy/config/socket-address';
 import { EndpointStats } from './cluster-stats.ts';
 import { ConnectionPool } from './connection-pool.ts';
+import type { CheckedHost } from './health/health-checker.ts';
 import type { HttpPool } from './http-pool.ts';
 import { Http2Pool } from './http2-pool.ts';
 import type { HostMonitor } from './outlier/host-monitor.ts';
@@ -20,6 +21,8 @@ export class Endpoint {
   removed = false;
   /** There when the cluster detects outliers: is told how every try went. */
   monitor: HostMonitor | undefined;
+  /** There when endpoints are asked how they are. */
+  checked: CheckedHost | undefined;
   /** When it last became available: slow start counts from there. */
   availableSinceMs: number;
   private wasSick = false;
@@ -35,7 +38,9 @@ export class Endpoint {
 
   /** What balancing goes by: the worst that anybody says of it. */
   get health(): EndpointHealth {
-    return this.monitor?.ejected ? 'unhealthy' : this.config.health;
+    const { config, checked } = this;
+    if (this.monitor?.ejected || checked?.health === 'unhealthy' || config.health === 'unhealthy') return 'unhealthy';
+    return checked?.health === 'degraded' ? 'degraded' : config.health;
   }
 
   /** To be called when its health may have changed: who was sick starts slowly again. */

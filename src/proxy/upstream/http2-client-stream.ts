@@ -40,9 +40,10 @@ export class Http2ClientStream implements UpstreamRequest, StreamEvents {
   // --- The request port.
 
   head(head: RequestHead, fin: boolean): void {
-    this.upgrade = head.upgrade;
+    // A plain CONNECT every server knows.
+    this.upgrade = head.upgrade === 'connect' ? '' : head.upgrade;
     if (head.upgrade === 'websocket') this.webSocketKey = head.header('sec-websocket-key');
-    if (head.upgrade !== '' && !this.connection.codec.peer.connectProtocol) {
+    if (this.upgrade !== '' && !this.connection.codec.peer.connectProtocol) {
       if (this.connection.codec.settled) this.refuseUpgrade();
       else this.deferred = head;
       return;
@@ -73,11 +74,14 @@ export class Http2ClientStream implements UpstreamRequest, StreamEvents {
     const { stream } = this;
     stream.bodiless = head.method === 'HEAD';
     const encoder = stream.beginHead();
-    encoder.add(':method', head.upgrade === '' ? head.method : 'CONNECT');
-    encoder.add(':scheme', head.scheme);
+    encoder.add(':method', this.upgrade === '' ? head.method : 'CONNECT');
     if (head.authority !== '') encoder.add(':authority', head.authority);
-    encoder.add(':path', head.path);
-    if (head.upgrade !== '') encoder.add(':protocol', head.upgrade);
+    // A plain CONNECT has neither: RFC 9113 section 8.5.
+    if (head.upgrade !== 'connect') {
+      encoder.add(':scheme', head.scheme);
+      encoder.add(':path', head.path);
+    }
+    if (this.upgrade !== '') encoder.add(':protocol', this.upgrade);
     if (head instanceof RawRequestHead) encodeTe(encoder, head);
     encodeFields(encoder, head);
     stream.endHead(fin);

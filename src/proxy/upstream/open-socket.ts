@@ -1,13 +1,21 @@
 // Opens a socket to an endpoint: from where, to where, read how. The only place of the data path that connects.
 import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
+import { encodeProxyHeader, type ProxiedConnection } from '#codec/proxy-protocol/header';
 import { identityPlacement, place } from '#proxy/config/socket-address';
+import { deliverTo } from '#proxy/socket/accepted-socket';
 import type { Endpoint } from './endpoint.ts';
 
 /**
  * `onConnect` is called once it is connected, and where the cluster asks for TLS, secured. The caller listens for `error` and `close`;
- * connecting is bounded by the caller's timeout.
+ * connecting is bounded by the caller's timeout. `proxied`: the one connection that this one is for, where it is for one alone.
  */
-export function openSocket(endpoint: Endpoint, onread: OnReadOpts, allowHalfOpen: boolean, onConnect: () => void): Socket {
+export function openSocket(
+  endpoint: Endpoint,
+  onread: OnReadOpts,
+  allowHalfOpen: boolean,
+  onConnect: () => void,
+  proxied?: ProxiedConnection,
+): Socket {
   const { placement, config, resolver } = endpoint.context;
   const { address, port } = endpoint.target;
   // Without a network namespace of its own, a pod is known to its peers by its source address.
@@ -23,5 +31,16 @@ export function openSocket(endpoint: Endpoint, onread: OnReadOpts, allowHalfOpen
     ...(isIP(address) > 0 ? {} : { lookup: resolver.lookup }),
   };
   const tls = endpoint.context.tlsFor(endpoint.config);
-  return tls === undefined ? connect(options, onConnect) : tls.connect(options, onConnect);
+  if (config.proxyProtocol === undefined) return tls === undefined ? connect(options, onConnect) : tls.connect(options, onConnect);
+  const header = encodeProxyHeader(config.proxyProtocol, proxied);
+  if (tls === undefined) {
+    const socket = connect(options, onConnect);
+    socket.write(header);
+    return socket;
+  }
+  // TLS over a socket that is there already takes no `onread`.
+  const { onread: _, ...below } = options;
+  const socket = connect(below);
+  socket.write(header);
+  return deliverTo(tls.connect({ ...below, socket }, onConnect), onread);
 }

@@ -6,7 +6,6 @@ import { httpStatusOfGrpc } from '#proxy/http/grpc';
 import type { FieldList, ResponseHead } from '#proxy/http/head';
 import { localReset, overflow, type ResetReason, type ResponsePort } from '#proxy/http/port';
 import type { HttpStream, Pending } from '#proxy/http/stream';
-import { type HashedRequest, hashText, requestHash } from '#proxy/route/hash-policy';
 import type { ForwardAction, Mirror, RetryPolicy } from '#proxy/route/route';
 import { Timeout } from '#proxy/timer-wheel';
 import type { PickContext } from '#proxy/upstream/balance/pick-context';
@@ -15,6 +14,7 @@ import type { Endpoint } from '#proxy/upstream/endpoint';
 import type { HttpPool, PoolWaiter, UpstreamRequest } from '#proxy/upstream/http-pool';
 import { TunnelConnection } from '#proxy/upstream/tunnel-connection';
 import { responseFlag } from '#telemetry/response-flags';
+import { RequestAffinity } from './request-affinity.ts';
 import { describeReset, idempotent } from './reset-reply.ts';
 import { noRetry, type RetryDecision, RetryState, retriesReset, retriesStatus, wantsRetries } from './retry-state.ts';
 import { chooseMirrors, sendCopies } from './shadow.ts';
@@ -24,7 +24,7 @@ type Upstream = UpstreamRequest | TunnelConnection;
 
 const noMirrors: readonly Mirror[] = [];
 
-export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContext, HashedRequest {
+export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContext {
   readonly picksMax: number;
   private connection: Upstream | undefined;
   private endpoint: Endpoint | undefined;
@@ -35,9 +35,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
   private retry: RetryState | undefined;
   /** Endpoints of failed tries, when the policy avoids them. */
   private tried: Set<Endpoint> | undefined;
-  private hashOf: { readonly value: Word64 | undefined } | undefined;
-  /** To be set with the response: the client came without one that it is to be hashed by. */
-  private cookies: readonly string[] | undefined;
+  private affinity: RequestAffinity | undefined;
   private tryStartMs = 0;
   /** One more try was made because a kept connection turned out to be dead: at most once. */
   private replacedDead = false;
@@ -167,34 +165,12 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
 
   /** Made once: later tries are to find the same endpoint, or the next behind it. */
   hash(): Word64 | undefined {
-    this.hashOf ??= { value: requestHash(this.action.hashPolicies, this) };
-    return this.hashOf.value;
+    this.affinity ??= new RequestAffinity(this.stream, this.action.hashPolicies);
+    return this.affinity.hash;
   }
 
   avoids(endpoint: Endpoint): boolean {
     return this.tried?.has(endpoint) ?? false;
-  }
-
-  // --- What hashing asks.
-
-  get path(): string {
-    return this.stream.originalPath;
-  }
-
-  header(name: string): string | undefined {
-    return this.stream.header(name);
-  }
-
-  get clientAddress(): string {
-    return this.stream.connection.remoteAddress;
-  }
-
-  /** The same for all requests of one connection, so that those that race get the same. */
-  newCookie(name: string, attributes: string): string {
-    const { remoteAddress, remotePort, localAddress, localPort } = this.stream.connection;
-    const value = hashText(`${remoteAddress}:${remotePort}${localAddress}:${localPort}`).toHex();
-    this.cookies = [...(this.cookies ?? []), `${name}="${value}"${attributes}`];
-    return value;
   }
 
   /** The try is over, well or not: its connection is no more ours. */
@@ -246,7 +222,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     stream.responseFirstByteMs = now - stream.startMs;
     stream.upstreamServiceMs = Math.round(now - this.tryStartMs);
     if (!this.suppressEnvoyHeaders) head.set('x-envoy-upstream-service-time', String(stream.upstreamServiceMs));
-    for (const cookie of this.cookies ?? []) head.append('set-cookie', cookie);
+    this.affinity?.setCookies(head);
     stream.upstreamLocal = this.connection!.localAddress;
     if (fin) this.endResponse();
     stream.respond(head, fin);

@@ -7,22 +7,23 @@ import type { DownstreamConnection } from '#proxy/http/connection-manager';
 import { hashText } from '#proxy/route/hash-policy';
 import { reopen } from '#proxy/socket/accepted-socket';
 import { SocketReader } from '#proxy/socket/read-buffers';
-import { type SocketResources, SocketWriter } from '#proxy/socket/socket-writer';
 import { after, Timeout } from '#proxy/timer-wheel';
 import type { PickContext } from '#proxy/upstream/balance/pick-context';
 import type { Cluster } from '#proxy/upstream/cluster';
 import type { Endpoint } from '#proxy/upstream/endpoint';
-import { openSocket } from '#proxy/upstream/open-socket';
 import { responseFlag } from '#telemetry/response-flags';
+import { HttpTunnel } from './http-tunnel.ts';
 import type { ServedConnection } from './network-filter.ts';
 import { TcpExchange } from './tcp-exchange.ts';
 import type { TcpProxy } from './tcp-proxy.ts';
+import { TcpSide } from './tcp-side.ts';
+import { TcpConnection, type TcpUpstream, type TcpUpstreamEvents } from './tcp-upstream.ts';
 
-export class TcpSession implements ServedConnection, PickContext {
+export class TcpSession implements ServedConnection, PickContext, TcpUpstreamEvents {
   readonly picksMax = 1;
   private readonly exchange: TcpExchange;
-  private readonly downstream: Side;
-  private upstream: Side | undefined;
+  private readonly downstream: TcpSide;
+  private upstream: TcpUpstream | undefined;
   private cluster: Cluster | undefined;
   private endpoint: Endpoint | undefined;
   private connected = false;
@@ -36,7 +37,7 @@ export class TcpSession implements ServedConnection, PickContext {
     accepted: Socket,
     private readonly proxy: TcpProxy,
     private readonly connection: DownstreamConnection,
-    private readonly onClose: (session: TcpSession) => void,
+    private readonly onFinish: (session: TcpSession) => void,
   ) {
     const { runtime, stats } = proxy;
     const now = runtime.clock.now();
@@ -45,11 +46,11 @@ export class TcpSession implements ServedConnection, PickContext {
     this.exchange = new TcpExchange(connection, now, runtime.clock.wallMs());
     const reader = new SocketReader(runtime.sockets.buffers, (buffer, length) => this.onDownstream(buffer, length));
     reader.large = true;
-    this.downstream = new Side(reopen(accepted, { onread: reader.options(), allowHalfOpen: true }), reader, runtime.sockets);
+    this.downstream = new TcpSide(reopen(accepted, { onread: reader.options(), allowHalfOpen: true }), reader, runtime.sockets);
     // Nothing is read before there is somewhere to send it.
     this.downstream.socket.pause();
     this.downstream.socket.on('end', () => this.upstream?.end());
-    this.downstream.socket.on('drain', () => this.upstream?.socket.resume());
+    this.downstream.socket.on('drain', () => this.upstream?.resume());
     this.downstream.socket.on('close', () => this.finish('', responseFlag.none));
     stats.downstream_cx_total++;
     stats.downstream_cx_active++;
@@ -102,47 +103,58 @@ export class TcpSession implements ServedConnection, PickContext {
   }
 
   private open(cluster: Cluster, endpoint: Endpoint): void {
-    const { runtime } = this.proxy;
+    const { runtime, config } = this.proxy;
     this.endpoint = endpoint;
     this.exchange.attempts++;
     this.exchange.upstreamHost = endpoint.name;
     this.exchange.workload = endpoint.config.workload;
-    const reader = new SocketReader(runtime.sockets.buffers, (buffer, length) => this.onUpstream(buffer, length));
-    reader.large = true;
-    const socket = openSocket(endpoint, reader.options(), true, () => this.onConnect(side));
-    const side = new Side(socket, reader, runtime.sockets);
-    this.upstream = side;
-    cluster.stats.upstream_cx_total++;
-    cluster.stats.upstream_cx_active++;
-    endpoint.stats.cx_total++;
-    endpoint.stats.cx_active++;
-    side.socket.on('error', (error) => {
-      this.exchange.upstreamFailure = (error as NodeJS.ErrnoException).code ?? error.message;
-    });
-    side.socket.on('end', () => this.downstream.end());
-    side.socket.on('drain', () => this.downstream.socket.resume());
-    side.socket.on('close', () => {
-      cluster.stats.upstream_cx_active--;
-      cluster.stats.upstream_cx_destroy++;
-      endpoint.stats.cx_active--;
-      if (this.upstream === side) this.onUpstreamClose();
-    });
     runtime.timers.set(this.timeout, cluster.config.connectTimeoutMs);
+    const { remoteAddress, remotePort, localAddress, localPort, originalDestination } = this.connection;
+    const proxied = {
+      source: { address: remoteAddress, port: remotePort },
+      destination: originalDestination ?? { address: localAddress, port: localPort },
+    };
+    if (config.tunnel === undefined) {
+      this.upstream = new TcpConnection(endpoint, proxied, this);
+      return;
+    }
+    const tunnel = new HttpTunnel(endpoint, config.tunnel, this);
+    this.upstream = tunnel;
+    tunnel.start();
   }
 
-  private onConnect(side: Side): void {
-    const { socket } = side;
+  // --- What the far end tells.
+
+  onConnect(): void {
     this.connected = true;
     this.endpoint!.monitor?.connected();
-    this.exchange.upstreamLocal = `${socket.localAddress}:${socket.localPort}`;
+    this.exchange.upstreamLocal = this.upstream!.localAddress;
     this.proxy.runtime.timers.cancel(this.timeout);
     this.downstream.socket.resume();
     this.arm();
   }
 
+  onData(buffer: Buffer, start: number, end: number): void {
+    const { exchange } = this;
+    if (exchange.responseFirstByteMs < 0) exchange.responseFirstByteMs = this.proxy.runtime.clock.now() - exchange.startMs;
+    exchange.bytesSent += end - start;
+    this.proxy.stats.downstream_cx_tx_bytes_total += end - start;
+    this.touch();
+    if (this.downstream.write(buffer, start, end)) this.upstream!.pause();
+  }
+
+  onEnd(): void {
+    this.downstream.end();
+  }
+
+  onDrain(): void {
+    this.downstream.socket.resume();
+  }
+
   /** The connection failed, broke, or both ways have ended. */
-  private onUpstreamClose(): void {
+  onClose(failure: string): void {
     const { cluster, endpoint } = this;
+    if (failure !== '') this.exchange.upstreamFailure = failure;
     if (this.connected) {
       this.downstream.destroySoon();
       return;
@@ -166,15 +178,6 @@ export class TcpSession implements ServedConnection, PickContext {
     if (this.upstream?.write(buffer, length)) this.downstream.socket.pause();
   }
 
-  private onUpstream(buffer: Buffer, length: number): void {
-    const { exchange } = this;
-    if (exchange.responseFirstByteMs < 0) exchange.responseFirstByteMs = this.proxy.runtime.clock.now() - exchange.startMs;
-    exchange.bytesSent += length;
-    this.proxy.stats.downstream_cx_tx_bytes_total += length;
-    this.touch();
-    if (this.downstream.write(buffer, length)) this.upstream!.socket.pause();
-  }
-
   private touch(): void {
     this.lastActivityMs = this.proxy.runtime.clock.now();
   }
@@ -192,7 +195,7 @@ export class TcpSession implements ServedConnection, PickContext {
     if (!this.connected) {
       this.cluster!.stats.upstream_cx_connect_timeout++;
       this.exchange.upstreamFailure = 'connection timeout';
-      this.upstream!.socket.destroy();
+      this.upstream!.destroy();
       return;
     }
     const { idleTimeoutMs } = this.proxy.config;
@@ -220,43 +223,7 @@ export class TcpSession implements ServedConnection, PickContext {
     stats.downstream_cx_active--;
     stats.downstream_cx_destroy++;
     for (const listener of listeners) listener.onComplete(exchange);
-    this.onClose(this);
-  }
-}
-
-/** One socket with what reads from it and writes to it. */
-class Side {
-  private readonly writer: SocketWriter;
-
-  constructor(
-    readonly socket: Socket,
-    private readonly reader: SocketReader,
-    shared: SocketResources,
-  ) {
-    this.writer = new SocketWriter(socket, shared);
-    socket.on('error', () => {});
-    socket.on('close', () => this.reader.release());
-  }
-
-  /** True: the other side is to wait for `drain`. */
-  write(buffer: Buffer, length: number): boolean {
-    this.writer.writeBytes(buffer, 0, length);
-    this.writer.flush();
-    return this.writer.congested;
-  }
-
-  end(): void {
-    this.writer.end();
-  }
-
-  /** After what was written has gone. */
-  destroySoon(): void {
-    this.writer.flushNow();
-    this.socket.destroySoon();
-  }
-
-  destroy(): void {
-    this.socket.destroy();
+    this.onFinish(this);
   }
 }
 

@@ -30,11 +30,23 @@ export function createPicker(config: LoadBalancerConfig, candidates: readonly Ca
     case 'least_request':
       return new LeastRequest(candidates, config, random, clock);
     case 'ring_hash':
-      return new RingHash(candidates, config);
+      return new LazyPicker(() => new RingHash(candidates, config));
     case 'maglev':
-      return new Maglev(candidates, config);
+      return new LazyPicker(() => new Maglev(candidates, config));
     default:
       return new RoundRobin(candidates, config.kind === 'round_robin' ? config.slowStart : undefined, random, clock);
+  }
+}
+
+/** Rings and tables take milliseconds to make: who is never asked need not have one, and endpoints often change several times in a row. */
+class LazyPicker implements Picker {
+  private made: Picker | undefined;
+
+  constructor(private readonly make: () => Picker) {}
+
+  pick(hash: Word64, attempt: number): Endpoint {
+    this.made ??= this.make();
+    return this.made.pick(hash, attempt);
   }
 }
 

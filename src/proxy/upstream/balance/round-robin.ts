@@ -3,7 +3,7 @@ import type { Clock } from '#foundation/clock';
 import type { Random } from '#foundation/random';
 import type { SlowStartConfig } from '#proxy/config/load-balancer';
 import type { Endpoint } from '../endpoint.ts';
-import { DynamicSchedule } from './dynamic-weights.ts';
+import { DynamicSchedule } from './dynamic-schedule.ts';
 import type { Candidate, Picker } from './picker.ts';
 
 export class RoundRobin implements Picker {

@@ -1,5 +1,7 @@
 // What outlier detection remembers of one endpoint: its failures in a row, its ejections. Told by filters/ how each try went.
+
 import type { ConsecutiveKind, OutlierDetectionConfig } from '#proxy/config/outlier-detection';
+import type { Outcomes } from './rate.ts';
 
 /** Who is told when there were enough failures in a row. */
 export interface OutlierJudge {
@@ -12,6 +14,9 @@ export class HostMonitor {
   ejectedAtMs = 0;
   /** Ejections lately: each makes the next one longer, each interval without one takes one off. */
   ejections = 0;
+  /** Of the interval under way: answers, and what happened on the way to them. */
+  answers: Outcomes = { total: 0, succeeded: 0 };
+  local: Outcomes = { total: 0, succeeded: 0 };
   private readonly inRow: Record<ConsecutiveKind, number> = {
     consecutive_5xx: 0,
     consecutive_gateway_failure: 0,
@@ -23,6 +28,8 @@ export class HostMonitor {
   /** The endpoint answered; of gRPC, with what its status is in HTTP. */
   answered(status: number): void {
     this.inRow.consecutive_local_origin_failure = 0;
+    note(this.local, true);
+    note(this.answers, status < 500);
     this.count('consecutive_5xx', status >= 500);
     this.count('consecutive_gateway_failure', status >= 502 && status <= 504);
   }
@@ -34,8 +41,12 @@ export class HostMonitor {
 
   /** It could not be reached, broke off, or took too long. `status`: what the client is told. */
   failed(status: 503 | 504): void {
-    if (this.judge.config.splitsLocalOrigin) this.count('consecutive_local_origin_failure', true);
-    else this.answered(status);
+    if (!this.judge.config.splitsLocalOrigin) {
+      this.answered(status);
+      return;
+    }
+    note(this.local, false);
+    this.count('consecutive_local_origin_failure', true);
   }
 
   eject(nowMs: number): void {
@@ -52,6 +63,12 @@ export class HostMonitor {
     this.inRow.consecutive_local_origin_failure = 0;
   }
 
+  /** An interval is over. */
+  forget(): void {
+    this.answers = { total: 0, succeeded: 0 };
+    this.local = { total: 0, succeeded: 0 };
+  }
+
   private count(kind: ConsecutiveKind, failed: boolean): void {
     if (!failed) {
       this.inRow[kind] = 0;
@@ -62,4 +79,9 @@ export class HostMonitor {
     this.inRow[kind] = 0;
     this.judge.suspect(this, kind);
   }
+}
+
+function note(outcomes: Outcomes, succeeded: boolean): void {
+  outcomes.total++;
+  if (succeeded) outcomes.succeeded++;
 }

@@ -1,10 +1,14 @@
-// Takes endpoints that fail out of balancing for a while: Envoy's outlier detection, of one cluster. Ejections are made at the failure
-// itself and end at the next interval after their time; a timer runs only while there is something to end.
+// Takes endpoints that fail out of balancing for a while: Envoy's outlier detection, of one cluster. Ejections for
+// failures in a row are made at once, those for the share of failures at the end of an interval, and all end at the next interval after
+// their time; a timer runs only while there is something to judge or to end.
 import type { Clock, Timer } from '#foundation/clock';
 import type { Random } from '#foundation/random';
 import type { ConsecutiveKind, OutlierDetectionConfig } from '#proxy/config/outlier-detection';
 import { HostMonitor, type OutlierJudge } from './host-monitor.ts';
 import { OutlierStats } from './outlier-stats.ts';
+import { outliersByFailurePercentage, outliersBySuccessRate } from './rate.ts';
+
+type RateKind = 'success_rate' | 'failure_percentage' | 'local_origin_success_rate' | 'local_origin_failure_percentage';
 
 export interface OutlierOptions {
   clock: Clock;
@@ -27,6 +31,7 @@ export class OutlierDetector implements OutlierJudge {
   watch(): HostMonitor {
     const monitor = new HostMonitor(this);
     this.monitors.add(monitor);
+    if (this.ratesCount) this.arm();
     return monitor;
   }
 
@@ -41,20 +46,25 @@ export class OutlierDetector implements OutlierJudge {
   }
 
   suspect(monitor: HostMonitor, kind: ConsecutiveKind): void {
-    const { stats, options, config } = this;
-    if (monitor.ejected || !this.monitors.has(monitor)) return;
+    if (this.eject(monitor, kind, this.config.consecutive[kind].enforcedPercent)) this.options.onChange();
+  }
+
+  /** False when it stays. */
+  private eject(monitor: HostMonitor, kind: ConsecutiveKind | RateKind, enforcedPercent: number): boolean {
+    const { stats, options } = this;
+    if (monitor.ejected || !this.monitors.has(monitor)) return false;
     stats[`ejections_detected_${kind}`]++;
-    if (options.random.next() * 100 >= config.consecutive[kind].enforcedPercent) return;
+    if (options.random.next() * 100 >= enforcedPercent) return false;
     if (!this.mayEject()) {
       stats.ejections_overflow++;
-      return;
+      return false;
     }
     stats[`ejections_enforced_${kind}`]++;
     stats.ejections_enforced_total++;
     stats.ejections_active++;
     monitor.eject(options.clock.now());
     this.arm();
-    options.onChange();
+    return true;
   }
 
   /** As long as fewer are ejected than may be: the first may be, whatever the percentage, unless it is 0. */
@@ -84,8 +94,38 @@ export class OutlierDetector implements OutlierJudge {
       }
       remembered ||= monitor.ejections > 0;
     }
-    if (remembered) this.arm();
+    if (this.judgeRates()) changed = true;
+    if (remembered || this.ratesCount) this.arm();
     if (changed) onChange();
+  }
+
+  /** Whether anybody is compared by rates: then an interval must follow the other. */
+  private get ratesCount(): boolean {
+    const { successRate, failurePercentage, splitsLocalOrigin } = this.config;
+    return [successRate, failurePercentage].some(
+      ({ enforcedPercent, localEnforcedPercent }) => enforcedPercent > 0 || (splitsLocalOrigin && localEnforcedPercent > 0),
+    );
+  }
+
+  /** At the end of an interval. True when somebody was ejected. */
+  private judgeRates(): boolean {
+    const { successRate, failurePercentage, splitsLocalOrigin } = this.config;
+    if (!this.ratesCount) return false;
+    let ejected = false;
+    const judge = (found: readonly HostMonitor[], kind: RateKind, percent: number) => {
+      for (const monitor of found) if (this.eject(monitor, kind, percent)) ejected = true;
+    };
+    const answers = new Map([...this.monitors].map((monitor) => [monitor, monitor.answers]));
+    judge(outliersBySuccessRate(answers, successRate), 'success_rate', successRate.enforcedPercent);
+    judge(outliersByFailurePercentage(answers, failurePercentage), 'failure_percentage', failurePercentage.enforcedPercent);
+    if (splitsLocalOrigin) {
+      const local = new Map([...this.monitors].map((monitor) => [monitor, monitor.local]));
+      judge(outliersBySuccessRate(local, successRate), 'local_origin_success_rate', successRate.localEnforcedPercent);
+      const failing = outliersByFailurePercentage(local, failurePercentage);
+      judge(failing, 'local_origin_failure_percentage', failurePercentage.localEnforcedPercent);
+    }
+    for (const monitor of this.monitors) monitor.forget();
+    return ejected;
   }
 
   private ejectionMs({ ejections }: HostMonitor): number {

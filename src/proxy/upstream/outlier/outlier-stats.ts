@@ -11,4 +11,12 @@ export class OutlierStats {
   ejections_enforced_consecutive_gateway_failure = 0;
   ejections_detected_consecutive_local_origin_failure = 0;
   ejections_enforced_consecutive_local_origin_failure = 0;
+  ejections_detected_success_rate = 0;
+  ejections_enforced_success_rate = 0;
+  ejections_detected_local_origin_success_rate = 0;
+  ejections_enforced_local_origin_success_rate = 0;
+  ejections_detected_failure_percentage = 0;
+  ejections_enforced_failure_percentage = 0;
+  ejections_detected_local_origin_failure_percentage = 0;
+  ejections_enforced_local_origin_failure_percentage = 0;
 }

@@ -1,6 +1,7 @@
-// Envoy's listener filters -> what is to be looked at before a filter chain is chosen.
+// Envoy's listener filters -> what is to be read and looked at before a filter chain is chosen.
 import type { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
 import type { ListenerFilterChainMatchPredicate } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
+import { decodeProxyProtocolFilter } from './decode-proxy-protocol.ts';
 import { type Findings, messageName } from './findings.ts';
 import type { ListenerConfig } from './listener.ts';
 
@@ -8,10 +9,15 @@ const listenerFilters = {
   originalDst: 'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',
   tlsInspector: 'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
   httpInspector: 'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector',
+  proxyProtocol: 'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol',
 } as const;
 
 /** Each inspector may be disabled for some ports, as Istio does where it knows that the server speaks first. */
-export function decodeInspection({ listenerFilters: filters }: Listener, findings: Findings): ListenerConfig['inspection'] {
+export function decodeListenerFilters(
+  { listenerFilters: filters }: Listener,
+  findings: Findings,
+): Pick<ListenerConfig, 'inspection' | 'proxyProtocol'> {
+  let proxyProtocol: ListenerConfig['proxyProtocol'];
   const disabled = new Map<string, PortTest>();
   for (const [i, filter] of filters.entries()) {
     const field = `listener_filters[${i}]`;
@@ -21,10 +27,12 @@ export function decodeInspection({ listenerFilters: filters }: Listener, finding
       findings.report(field, `filter ${filter.name} is not known`);
       continue;
     }
+    if (any !== undefined && name === listenerFilters.proxyProtocol) proxyProtocol = decodeProxyProtocolFilter(any, field, findings);
     disabled.set(name, decodePortTest(filter.filterDisabled, `${field}.filter_disabled`, findings));
   }
   const [tls, http] = [disabled.get(listenerFilters.tlsInspector), disabled.get(listenerFilters.httpInspector)];
-  return (port) => ({ tls: tls !== undefined && !tls(port), http: http !== undefined && !http(port) });
+  const inspection = (port: number) => ({ tls: tls !== undefined && !tls(port), http: http !== undefined && !http(port) });
+  return { inspection, proxyProtocol };
 }
 
 type PortTest = (port: number) => boolean;
