@@ -95,6 +95,7 @@ export function forward(clusters: Record<string, number> | string, changes: Part
     upgradeTypes: new Set(),
     hashPolicies: [],
     mirrors: [],
+    rateLimits: { own: [], host: [] },
     ...changes,
   };
 }
