@@ -139,6 +139,7 @@ function route(name: string, weights: Record<string, number>): Route {
       upgradeTypes: new Set(),
       hashPolicies: [],
       mirrors: [],
+      rateLimits: { own: [], host: [] },
       // Istio's default policy.
       retry: {
         retriesMax: 2,

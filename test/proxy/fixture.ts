@@ -98,6 +98,7 @@ export function forward(clusters: Record<string, number> | string, changes: Part
     upgradeTypes: new Set(),
     hashPolicies: [],
     mirrors: [],
+    rateLimits: { own: [], host: [] },
     ...changes,
   };
 }

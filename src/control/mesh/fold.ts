@@ -4,10 +4,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ApiObject } from '#api/kind';
 import { keyOf } from '#api/kind';
+import type { AuthorizationPolicy } from '#api/kinds/authorization-policy';
 import type { ConfigMap } from '#api/kinds/config-map';
 import type { EndpointSlice } from '#api/kinds/endpoint-slice';
+import type { EnvoyFilter } from '#api/kinds/envoy-filter';
 import type { Gateway } from '#api/kinds/gateway';
 import type { Pod } from '#api/kinds/pod';
+import type { RequestAuthentication } from '#api/kinds/request-authentication';
 import type { Secret } from '#api/kinds/secret';
 import type { ServiceEntry } from '#api/kinds/service-entry';
 import type { Sidecar } from '#api/kinds/sidecar';
@@ -19,7 +22,7 @@ import { readMeshConfig } from './mesh-config.ts';
 import { Registry, refreshEndpoints, refreshService } from './registry.ts';
 import { tlsSecret } from './secret.ts';
 import type { MeshChanges, MeshSnapshot } from './snapshot.ts';
-import { trafficResource } from './traffic-resource.ts';
+import { policyResource, trafficResource } from './traffic-resource.ts';
 import { workloadFacts } from './workload.ts';
 
 /** Kinds that a snapshot is made of; events of others are ignored. */
@@ -35,6 +38,9 @@ const foldedKinds: readonly string[] = [
   'ServiceEntry',
   'WorkloadEntry',
   'Sidecar',
+  'RequestAuthentication',
+  'AuthorizationPolicy',
+  'EnvoyFilter',
 ];
 
 export function fold(base: MeshSnapshot, reported: readonly SourceEvent[]): { snapshot: MeshSnapshot; changes: MeshChanges } {
@@ -181,6 +187,15 @@ function markTrafficResource(draft: Draft, marks: Marks, kind: string, key: stri
       return;
     case 'Sidecar':
       draft.put('sidecars', key, after && ((stamp) => trafficResource(after as Sidecar, stamp)));
+      return;
+    case 'RequestAuthentication':
+      draft.put('requestAuthentications', key, after && ((stamp) => policyResource(after as RequestAuthentication, stamp)));
+      return;
+    case 'AuthorizationPolicy':
+      draft.put('authorizationPolicies', key, after && ((stamp) => policyResource(after as AuthorizationPolicy, stamp)));
+      return;
+    case 'EnvoyFilter':
+      draft.put('envoyFilters', key, after && ((stamp) => policyResource(after as EnvoyFilter, stamp)));
       return;
   }
 }

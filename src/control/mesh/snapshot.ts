@@ -6,7 +6,15 @@ import type { MeshEndpoints } from './endpoint.ts';
 import { defaultMeshConfig, type MeshConfig } from './mesh-config.ts';
 import type { MeshSecret } from './secret.ts';
 import type { MeshService } from './service.ts';
-import type { MeshDestinationRule, MeshGateway, MeshSidecar, MeshVirtualService } from './traffic-resource.ts';
+import type {
+  MeshAuthorizationPolicy,
+  MeshDestinationRule,
+  MeshEnvoyFilter,
+  MeshGateway,
+  MeshRequestAuthentication,
+  MeshSidecar,
+  MeshVirtualService,
+} from './traffic-resource.ts';
 import type { MeshWorkload } from './workload.ts';
 
 /** A Problem of an object that was accepted and cannot act, or not as written. */
@@ -34,6 +42,9 @@ export interface MeshSnapshot {
   readonly destinationRules: ByKey<MeshDestinationRule>;
   readonly gateways: ByKey<MeshGateway>;
   readonly sidecars: ByKey<MeshSidecar>;
+  readonly requestAuthentications: ByKey<MeshRequestAuthentication>;
+  readonly authorizationPolicies: ByKey<MeshAuthorizationPolicy>;
+  readonly envoyFilters: ByKey<MeshEnvoyFilter>;
   readonly workloads: ByKey<MeshWorkload>;
   /** Those that hold what TLS needs. */
   readonly secrets: ByKey<MeshSecret>;
@@ -49,6 +60,9 @@ export interface MeshChanges {
   destinationRules: ReadonlySet<string>;
   gateways: ReadonlySet<string>;
   sidecars: ReadonlySet<string>;
+  requestAuthentications: ReadonlySet<string>;
+  authorizationPolicies: ReadonlySet<string>;
+  envoyFilters: ReadonlySet<string>;
   workloads: ReadonlySet<string>;
   secrets: ReadonlySet<string>;
   /** `mesh`, where the mesh's configuration itself changed. */
@@ -70,6 +84,9 @@ export function emptySnapshot(config: Partial<MeshConfig> = {}): MeshSnapshot {
     destinationRules: new Map(),
     gateways: new Map(),
     sidecars: new Map(),
+    requestAuthentications: new Map(),
+    authorizationPolicies: new Map(),
+    envoyFilters: new Map(),
     workloads: new Map(),
     secrets: new Map(),
     problems: new Map(),

@@ -1,8 +1,11 @@
 // Istio's traffic resources as the mesh holds them: names made whole, defaults filled in, the object kept for its
 // spec and its origin.
 import type { ApiObject } from '#api/kind';
+import type { AuthorizationPolicy } from '#api/kinds/authorization-policy';
 import type { DestinationRule } from '#api/kinds/destination-rule';
+import type { EnvoyFilter } from '#api/kinds/envoy-filter';
 import type { Gateway } from '#api/kinds/gateway';
+import type { RequestAuthentication } from '#api/kinds/request-authentication';
 import type { Sidecar } from '#api/kinds/sidecar';
 import type { VirtualService } from '#api/kinds/virtual-service';
 import { originAnnotation } from '#api/origin';
@@ -30,6 +33,12 @@ export interface MeshDestinationRule extends TrafficResource<DestinationRule> {
   readonly host: string;
 }
 
+/** What applies to workloads that it selects, in its own namespace, or in all from the root namespace. */
+export type PolicyResource<T> = Omit<TrafficResource<T>, 'exportTo'>;
+
+export type MeshRequestAuthentication = PolicyResource<RequestAuthentication>;
+export type MeshAuthorizationPolicy = PolicyResource<AuthorizationPolicy>;
+export type MeshEnvoyFilter = PolicyResource<EnvoyFilter>;
 export type MeshGateway = TrafficResource<Gateway>;
 export type MeshSidecar = TrafficResource<Sidecar>;
 
@@ -67,8 +76,17 @@ export function trafficResource<T extends VirtualService | DestinationRule | Gat
   };
 }
 
+export function policyResource<T extends RequestAuthentication | AuthorizationPolicy | EnvoyFilter>(
+  object: T,
+  stamp: number,
+): PolicyResource<T> {
+  const { metadata } = object;
+  const { name, namespace = 'default', creationTimestamp: createdAt = '' } = metadata;
+  return { stamp, name, namespace, createdAt, object: contentOf(object) };
+}
+
 /** Without what changes when the content does not: versions, status, who owns which field. */
-function contentOf<T extends ApiObject & { spec: unknown }>(object: T): T {
+function contentOf<T extends ApiObject & { spec?: unknown }>(object: T): T {
   const { apiVersion, kind, metadata, spec } = object;
   const origin = metadata.annotations?.[originAnnotation];
   const { name, namespace } = metadata;
@@ -81,7 +99,7 @@ export function resolveGateway(name: string, namespace: string): string {
 }
 
 /** The older first; at the same age, by name and namespace, as Istio orders configuration. */
-export function compareAge(a: TrafficResource<unknown>, b: TrafficResource<unknown>): number {
+export function compareAge(a: PolicyResource<unknown>, b: PolicyResource<unknown>): number {
   if (a.createdAt !== b.createdAt) return a.createdAt < b.createdAt ? -1 : 1;
   if (a.name !== b.name) return a.name < b.name ? -1 : 1;
   return a.namespace < b.namespace ? -1 : a.namespace > b.namespace ? 1 : 0;

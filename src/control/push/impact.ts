@@ -15,6 +15,10 @@ const touchedBy: { readonly [S in keyof MeshChanges]: readonly TypeUrl[] } = {
   destinationRules: all,
   gateways: [typeUrl.listener, typeUrl.route],
   sidecars: all,
+  // With clusters for keys that are fetched.
+  requestAuthentications: [typeUrl.cluster, typeUrl.listener],
+  authorizationPolicies: [typeUrl.listener],
+  envoyFilters: all,
   // The ports of a proxy's own pod; the endpoints of others are counted by themselves.
   workloads: [typeUrl.cluster, typeUrl.listener, typeUrl.route],
   secrets: [typeUrl.secret],

@@ -1,12 +1,15 @@
 // The kinds that the mesh is made of; what else a store holds does not concern the control plane.
 import type { Kind } from '#api/kind';
+import { authorizationPolicyKind } from '#api/kinds/authorization-policy';
 import { configMapKind } from '#api/kinds/config-map';
 import { destinationRuleKind } from '#api/kinds/destination-rule';
 import { endpointSliceKind } from '#api/kinds/endpoint-slice';
 import { endpointsKind } from '#api/kinds/endpoints';
+import { envoyFilterKind } from '#api/kinds/envoy-filter';
 import { gatewayKind } from '#api/kinds/gateway';
 import { namespaceKind } from '#api/kinds/namespace';
 import { podKind } from '#api/kinds/pod';
+import { requestAuthenticationKind } from '#api/kinds/request-authentication';
 import { secretKind } from '#api/kinds/secret';
 import { serviceKind } from '#api/kinds/service';
 import { serviceEntryKind } from '#api/kinds/service-entry';
@@ -28,4 +31,7 @@ export const meshKinds: readonly Kind[] = [
   gatewayKind,
   virtualServiceKind,
   sidecarKind,
+  requestAuthenticationKind,
+  authorizationPolicyKind,
+  envoyFilterKind,
 ];

@@ -9,6 +9,7 @@ import {
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
 import type { MeshConfig } from '#control/mesh/mesh-config';
 import { type AccessLogOptions, accessLogs } from './access-log.ts';
+import type { Guards } from './guards.ts';
 import { httpFilters, type ListenerClass, router } from './http-filter.ts';
 import { adsSource, durationOf, pack } from './message.ts';
 
@@ -21,6 +22,7 @@ export interface ListenerOptions {
   pathNormalization: MeshConfig['pathNormalization'];
   /** How long a connection's first bytes are waited for where they decide; 0: for ever. */
   detectionTimeoutMs: number;
+  guards: Guards;
   /** Of all the others. */
   key: string;
 }
@@ -35,7 +37,7 @@ export interface HttpConnectionManagerInput extends ListenerOptions {
 }
 
 export function httpConnectionManager(input: HttpConnectionManagerInput): Filter {
-  const { place, statPrefix, routes, istio, accessLog, pathNormalization, connect } = input;
+  const { place, statPrefix, routes, istio, accessLog, pathNormalization, connect, guards } = input;
   const edge = place === 'gateway';
   const value = pack(typeName, HttpConnectionManager, {
     statPrefix,
@@ -43,7 +45,7 @@ export function httpConnectionManager(input: HttpConnectionManagerInput): Filter
       typeof routes === 'string'
         ? { $case: 'rds', value: { configSource: adsSource(), routeConfigName: routes } }
         : { $case: 'routeConfig', value: routes },
-    httpFilters: httpFilters(place, istio),
+    httpFilters: httpFilters(place, istio, guards.http()),
     serverName: 'istio-envoy',
     streamIdleTimeout: durationOf(0),
     accessLog: accessLogs(accessLog),

@@ -15,10 +15,11 @@ export type ListenerClass = 'sidecar-inbound' | 'sidecar-outbound' | 'gateway';
 export const faultFilterName = 'envoy.filters.http.fault';
 export const corsFilterName = 'envoy.filters.http.cors';
 
-/** `istio`: the proxy has Istio's own filters. */
-export function httpFilters(place: ListenerClass, istio: boolean): HttpFilter[] {
+/** `istio`: the proxy has Istio's own filters; `guards`: who may pass. */
+export function httpFilters(place: ListenerClass, istio: boolean, guards: readonly HttpFilter[]): HttpFilter[] {
   return [
     ...(istio ? [peerMetadata(place)] : []), // first: what follows may ask who the peer is
+    ...guards,
     filter(faultFilterName, pack('envoy.extensions.filters.http.fault.v3.HTTPFault', HTTPFault, {})), // per route; rejects cheaply
     filter(corsFilterName, pack('envoy.extensions.filters.http.cors.v3.Cors', Cors, {})), // per route; answers preflights
     ...(istio ? [stats(place)] : []), // last before the router: sees what came of all others

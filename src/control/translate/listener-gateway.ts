@@ -1,6 +1,7 @@
 // Listeners of a gateway: one per port of the Gateways that select it.
 import type { ProxyView } from '#control/view/proxy-view';
 import { type GatewayPort, type GatewayServer, gatewayPorts, serverHosts, serverKind } from './gateway-server.ts';
+import { guardsOf } from './guards.ts';
 import { httpConnectionManager, type ListenerOptions } from './http-connection-manager.ts';
 import { direction, filterChain, type ListenerInput, listenerOptions } from './listener.ts';
 import { type ConnectionChain, connectionListener } from './listener-tcp.ts';
@@ -11,7 +12,7 @@ import { gatewayTcpDestinations } from './tcp-route.ts';
 import { gatewayTlsChains } from './tls-route.ts';
 
 export function gatewayListeners(view: ProxyView): ListenerInput[] {
-  const options = listenerOptions(view);
+  const options = listenerOptions(view, guardsOf(view));
   return gatewayPorts(view).flatMap((port) => {
     if (port.protocol === 'http') return [httpListener(port.number, options)];
     const chains = port.protocol === 'tls' ? tlsChains(view, port) : tcpChains(gatewayTcpDestinations(view, port));

@@ -5,6 +5,7 @@ import { isHttp } from '#control/mesh/protocol';
 import type { InboundPort } from '#control/view/inbound-port';
 import type { ProxyView } from '#control/view/proxy-view';
 import { blackHoleCluster, inboundClusterName, inboundPassthroughCluster } from './cluster-name.ts';
+import { guardsOf } from './guards.ts';
 import { httpConnectionManager, type ListenerOptions } from './http-connection-manager.ts';
 import { inspections, plainHttp } from './inspection.ts';
 import { direction, filterChain, type ListenerInput, listenerOptions } from './listener.ts';
@@ -16,7 +17,7 @@ import { virtualHost } from './virtual-host.ts';
 const virtualInboundPort = 15_006;
 
 export function inboundListeners(view: ProxyView): ListenerInput[] {
-  const options = listenerOptions(view);
+  const options = listenerOptions(view, guardsOf(view));
   if (!view.proxy.captured) return view.inbound.map((port) => boundInbound(port, options));
   const [bound, redirected] = [
     view.inbound.filter(({ listener }) => listener?.bound),
@@ -46,6 +47,7 @@ function virtualInbound(ports: readonly InboundPort[], options: ListenerOptions)
         ...ports.flatMap((port) => inboundChains(port, options, port.number)),
       ],
       defaultFilterChain: filterChain('virtualInbound-catchall', [
+        ...options.guards.network(),
         tcpProxy(inboundPassthroughCluster, [{ name: inboundPassthroughCluster, weight: 1 }], options),
       ]),
     }),
@@ -84,7 +86,10 @@ function inboundChains(
   const https = protocol === 'https' && listener?.tls;
   const transportSocket = listener?.tls && serverTransportSocket(listener.tls, https ? ['h2', 'http/1.1'] : []);
   if (isHttp(protocol) || https) return [{ ...filterChain(name, [http()], { destinationPort }), transportSocket }];
-  const tcp = { ...filterChain(name, [tcpProxy(cluster, [{ name: cluster, weight: 1 }], options)], { destinationPort }), transportSocket };
+  const tcp = {
+    ...filterChain(name, [...options.guards.network(), tcpProxy(cluster, [{ name: cluster, weight: 1 }], options)], { destinationPort }),
+    transportSocket,
+  };
   return protocol === 'auto' ? [filterChain(name, [http()], { destinationPort, applicationProtocols: plainHttp }), tcp] : [tcp];
 }
 

@@ -77,7 +77,10 @@ function chainMessage(chain: ConnectionChain, { address, port, chainName }: Conn
   const match = { serverNames: [...serverNames], prefixRanges: prefixRanges.map(range), applicationProtocols };
   return FilterChainMessage.fromPartial({
     name: chainName,
-    filters: [targetFilter(target, `outbound_${address}_${port}`, options)],
+    filters: [
+      ...(target.kind === 'clusters' ? options.guards.network() : []),
+      targetFilter(target, `outbound_${address}_${port}`, options),
+    ],
     ...(tls && { transportSocket: serverTransportSocket(tls.server, tls.applicationProtocols) }),
     ...(conditionsKey(chain) !== anything && { filterChainMatch: match }),
     ...(metadata && { metadata }),

@@ -6,6 +6,7 @@ import type { Filter, FilterChain } from '#codec/protobuf/generated/envoy/config
 import { FilterChain as FilterChainMessage } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import type { ProxyView } from '#control/view/proxy-view';
 import { typeUrl } from '#xds/resource-type';
+import { type Guards, noGuards } from './guards.ts';
 import type { ListenerOptions } from './http-connection-manager.ts';
 import { bytesOf } from './message.ts';
 import type { Recipe } from './resource-cache.ts';
@@ -26,7 +27,8 @@ export const listenerRecipe: Recipe<ListenerInput> = {
 
 export const direction = { inbound: TrafficDirection.INBOUND, outbound: TrafficDirection.OUTBOUND };
 
-export function listenerOptions({ proxy, snapshot }: ProxyView): ListenerOptions {
+/** `guards`: where listeners are for clients of the workload, or of a gateway. */
+export function listenerOptions({ proxy, snapshot }: ProxyView, guards: Guards = noGuards): ListenerOptions {
   const { accessLogFile, accessLogFormat, pathNormalization, protocolDetectionTimeoutMs } = snapshot.config;
   const options = {
     istio: proxy.istioVersion !== undefined,
@@ -34,7 +36,7 @@ export function listenerOptions({ proxy, snapshot }: ProxyView): ListenerOptions
     pathNormalization,
     detectionTimeoutMs: protocolDetectionTimeoutMs,
   };
-  return { ...options, key: JSON.stringify(options) };
+  return { ...options, guards, key: `${JSON.stringify(options)}${guards.key}` };
 }
 
 /** What a filter chain asks of a connection; nothing: it takes any. */

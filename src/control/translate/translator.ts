@@ -10,6 +10,7 @@ import { blackHoleCluster, inboundPassthroughCluster, parseOutboundClusterName, 
 import { type EndpointInput, endpointRecipe } from './endpoint.ts';
 import { apiListener, apiRoutes } from './grpc-client.ts';
 import { fixedClusterRecipe, inboundClusterRecipe } from './inbound-cluster.ts';
+import { jwksClusterRecipe, jwksClusters } from './jwks-cluster.ts';
 import { type ListenerInput, listenerRecipe } from './listener.ts';
 import { gatewayListeners } from './listener-gateway.ts';
 import { inboundListeners } from './listener-inbound.ts';
@@ -63,6 +64,7 @@ export class Translator {
       : [...names].flatMap((name) => clusterInput(view, name) ?? []).map(make);
     const resources = [...outbound];
     if (proxy.type === 'grpc') return resources;
+    for (const cluster of jwksClusters(view)) resources.push(this.cache.make(jwksClusterRecipe, cluster));
     const { captured } = proxy;
     for (const port of inbound) resources.push(this.cache.make(inboundClusterRecipe, { port, captured, connectTimeoutMs }));
     const fixed = [

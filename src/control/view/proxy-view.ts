@@ -7,6 +7,7 @@ import type { MeshWorkload } from '#control/mesh/workload';
 import { type InboundPort, inboundPorts } from './inbound-port.ts';
 import type { MeshProxy } from './proxy.ts';
 import { type SidecarScope, sidecarFor, sidecarScope, VirtualServiceIndex } from './sidecar-scope.ts';
+import { type WorkloadPolicies, workloadPolicies } from './workload-policies.ts';
 
 export interface ProxyView {
   readonly snapshot: MeshSnapshot;
@@ -18,6 +19,7 @@ export interface ProxyView {
   /** Of `scope.meshVirtualServices`. */
   readonly meshRules: VirtualServiceIndex;
   readonly inbound: readonly InboundPort[];
+  readonly policies: WorkloadPolicies;
   /** The pod, where it is known. */
   readonly workload: MeshWorkload | undefined;
   /** Services that select this workload. */
@@ -51,6 +53,7 @@ export class ViewFactory {
       locality: proxy.locality || workload?.locality || localityOfLabels(labels),
       ...shared,
       inbound: proxy.type === 'sidecar' ? inboundPorts(instances, workload, shared.scope.sidecar) : [],
+      policies: workloadPolicies(snapshot, proxy.namespace, labels),
       workload,
       instances,
       gateways:

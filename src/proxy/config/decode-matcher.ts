@@ -80,7 +80,7 @@ export function decodeHeaderMatcher(matcher: HeaderMatcher, field: string, findi
   }
 }
 
-function decodeQueryMatcher(matcher: QueryParameterMatcher, field: string, findings: Findings): QueryTest {
+export function decodeQueryMatcher(matcher: QueryParameterMatcher, field: string, findings: Findings): QueryTest {
   const specifier = matcher.queryParameterMatchSpecifier;
   return {
     name: matcher.name,

@@ -14,6 +14,7 @@ import { compileRegex } from '#proxy/route/string-matcher';
 import { decodeHashPolicies } from './decode-hash-policy.ts';
 import { decodeHeaderMutations } from './decode-header-mutations.ts';
 import { decodeHeaderMatcher, fractionOf } from './decode-matcher.ts';
+import { decodeRateLimits } from './decode-rate-limits.ts';
 import { decodeRouteFilters } from './decode-route-filters.ts';
 import { type Findings, milliseconds } from './findings.ts';
 
@@ -64,6 +65,10 @@ function decodeForward(
     upgradeTypes: new Set(action.upgradeConfigs.filter((u) => u.enabled ?? true).map((u) => u.upgradeType.toLowerCase())),
     hashPolicies: decodeHashPolicies(action.hashPolicy, field, findings),
     mirrors: decodeMirrors(action, field, findings),
+    rateLimits: {
+      own: decodeRateLimits(action.rateLimits, field, findings),
+      host: decodeRateLimits(host.rateLimits, 'virtual host', findings),
+    },
   };
 }
 

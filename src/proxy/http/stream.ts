@@ -1,7 +1,8 @@
 // One request and its response on their way through the proxy, whatever the protocols at either end: the middle of an exchange.
 // Runs the filters, keeps the body while it may be needed, answers in the upstream's place, and is what access logs read.
 import { isIP } from 'node:net';
-import { chooseCluster, type Route, type RoutedRequest, type WeightedCluster } from '#proxy/route/route';
+import type { LimitedRequest } from '#proxy/route/rate-limit';
+import { chooseCluster, type Route, type WeightedCluster } from '#proxy/route/route';
 import type { RouteFilter } from '#proxy/route/route-filter';
 import type { RouteTable } from '#proxy/route/route-table';
 import type { PeerMetadata, ProxiedExchange } from '#proxy/runtime';
@@ -36,7 +37,7 @@ export interface LocalReply {
   grpcStatus?: number;
 }
 
-export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
+export class HttpStream implements RequestPort, LimitedRequest, ProxiedExchange {
   requestProtocol: 'http' | 'grpc' = 'http';
   request!: RequestHead;
   response: ResponseHead | undefined;
@@ -529,6 +530,14 @@ export class HttpStream implements RequestPort, RoutedRequest, ProxiedExchange {
 
   header(name: string): string | undefined {
     return this.request.header(name);
+  }
+
+  /** The choice is made now if it was not before. */
+  get destinationCluster(): string {
+    const action = this.route?.action;
+    if (action?.kind !== 'forward') return '';
+    this.weightedCluster ??= chooseCluster(action, this.manager.runtime.random.next());
+    return this.weightedCluster.name;
   }
 
   get routeName(): string {

@@ -105,7 +105,7 @@ function headerValue(request: RoutedRequest, name: string): string | undefined {
   }
 }
 
-function queryMatches(tests: readonly QueryTest[], path: string): boolean {
+export function queryMatches(tests: readonly QueryTest[], path: string): boolean {
   const parameters = queryParameters(path);
   return tests.every(({ name, test }) => {
     const value = parameters.get(name);

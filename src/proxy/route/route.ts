@@ -1,6 +1,7 @@
 // A route as the data plane runs it. Decoded by config/decode-route.ts; chosen by route-table.ts; pure.
 import type { HashPolicy } from './hash-policy.ts';
 import type { HeaderTest } from './header-test.ts';
+import type { RateLimit } from './rate-limit.ts';
 import type { RouteFilters } from './route-filter.ts';
 
 /** What routing may look at; it never sees the protocol. Header names are lower case. */
@@ -68,6 +69,8 @@ export interface ForwardAction {
   readonly upgradeTypes: ReadonlySet<string>;
   /** What the request is hashed by, for clusters that balance by a hash. */
   readonly hashPolicies: readonly HashPolicy[];
+  /** The route's own, and its virtual host's. */
+  readonly rateLimits: { readonly own: readonly RateLimit[]; readonly host: readonly RateLimit[] };
   /** Copies of the request go there too; their answers are not waited for. */
   readonly mirrors: readonly Mirror[];
 }

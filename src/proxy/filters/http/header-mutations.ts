@@ -1,5 +1,5 @@
 // Applies the header changes of a route or a weighted cluster. Names that say where a message goes go to their own fields.
-import type { Head, RequestHead } from '#proxy/http/head';
+import type { FieldList, Head, RequestHead } from '#proxy/http/head';
 import type { HeaderMutations } from '#proxy/route/route';
 
 export function mutateRequest(head: RequestHead, mutations: HeaderMutations): void {
@@ -17,4 +17,9 @@ export function mutateResponse(head: Head, mutations: HeaderMutations): void {
   for (const { name, value } of mutations.addIfAbsent) if (!head.has(name)) head.append(name, value);
   for (const { name, value } of mutations.append) head.append(name, value);
   for (const { name, value } of mutations.set) head.set(name, value);
+}
+
+/** What they add to a message that has no headers yet. */
+export function addedFields({ addIfAbsent, append, set }: HeaderMutations): FieldList {
+  return [...addIfAbsent, ...append, ...set].map(({ name, value }) => [name, value] as const);
 }

@@ -4,6 +4,7 @@ import { bufferType } from './buffer.ts';
 import { compressorType } from './compressor.ts';
 import { corsType } from './cors.ts';
 import { decompressorType } from './decompressor.ts';
+import { extAuthzType } from './ext-authz.ts';
 import { faultType } from './fault.ts';
 import { grpcStatsType } from './grpc-stats.ts';
 import { grpcWebType } from './grpc-web.ts';
@@ -11,7 +12,10 @@ import { headerMutationType } from './header-mutation.ts';
 import { healthCheckType } from './health-check.ts';
 import { istioAlpnType } from './istio-alpn.ts';
 import { istioStatsType } from './istio-stats.ts';
+import { jwtAuthnType } from './jwt-authn.ts';
+import { localRateLimitType } from './local-ratelimit.ts';
 import { peerMetadataType } from './peer-metadata.ts';
+import { rateLimitType } from './ratelimit.ts';
 import { rbacType } from './rbac.ts';
 import { routerType } from './router.ts';
 
@@ -30,4 +34,8 @@ export const httpFilterTypes: readonly HttpFilterType[] = [
   peerMetadataType,
   rbacType,
   routerType,
+  extAuthzType,
+  jwtAuthnType,
+  localRateLimitType,
+  rateLimitType,
 ];

@@ -1,0 +1,61 @@
+// AuthorizationPolicies of a workload as RBAC filters: first what denies, then what allows, as Istio evaluates them.
+import type { Filter } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
+import { RBAC_Action as Action, type Policy } from '#codec/protobuf/generated/envoy/config/rbac/v3/rbac';
+import { RBAC as HttpRbac } from '#codec/protobuf/generated/envoy/extensions/filters/http/rbac/v3/rbac';
+import type { HttpFilter } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { RBAC as NetworkRbac } from '#codec/protobuf/generated/envoy/extensions/filters/network/rbac/v3/rbac';
+import type { MeshAuthorizationPolicy } from '#control/mesh/traffic-resource';
+import { nothing, rulePolicy } from './authorization-rule.ts';
+import { pack } from './message.ts';
+
+/** CUSTOM asks a provider of the mesh's configuration. None is known here: what it is about is denied, as Istio denies it then. */
+const denying = ['CUSTOM', 'DENY'] as const;
+
+interface RuleSet {
+  action: Action;
+  policies: Record<string, Policy>;
+}
+
+export function httpAuthorization(policies: readonly MeshAuthorizationPolicy[]): HttpFilter[] {
+  return ruleSets(policies, false).map((rules) => ({
+    name: 'envoy.filters.http.rbac',
+    configType: { $case: 'typedConfig', value: pack('envoy.extensions.filters.http.rbac.v3.RBAC', HttpRbac, { rules }) },
+    isOptional: false,
+    disabled: false,
+  }));
+}
+
+export function networkAuthorization(policies: readonly MeshAuthorizationPolicy[]): Filter[] {
+  return ruleSets(policies, true).map((rules) => {
+    const value = pack('envoy.extensions.filters.network.rbac.v3.RBAC', NetworkRbac, { rules, statPrefix: 'tcp.' });
+    return { name: 'envoy.filters.network.rbac', configType: { $case: 'typedConfig', value } };
+  });
+}
+
+function ruleSets(policies: readonly MeshAuthorizationPolicy[], tcp: boolean): RuleSet[] {
+  const of = (action: string) => policies.filter(({ object }) => (object.spec?.action ?? 'ALLOW') === action);
+  const sets: RuleSet[] = [];
+  for (const action of denying) {
+    const denied = rulesOf(of(action), tcp ? 'denies' : 'no');
+    if (Object.keys(denied).length > 0) sets.push({ action: Action.DENY, policies: denied });
+  }
+  const audited = rulesOf(of('AUDIT'), tcp ? 'denies' : 'no');
+  if (!tcp && Object.keys(audited).length > 0) sets.push({ action: Action.LOG, policies: audited });
+  const allowing = of('ALLOW');
+  if (allowing.length > 0) {
+    const allowed = rulesOf(allowing, tcp ? 'allows' : 'no');
+    // Policies that allow nothing still close what they are for.
+    sets.push({ action: Action.ALLOW, policies: Object.keys(allowed).length > 0 ? allowed : { 'allow-nothing': nothing } });
+  }
+  return sets;
+}
+
+function rulesOf(policies: readonly MeshAuthorizationPolicy[], tcp: 'no' | 'allows' | 'denies'): Record<string, Policy> {
+  const named = policies.flatMap(({ namespace, name, object }) =>
+    (object.spec?.rules ?? []).flatMap((rule, i): [string, Policy][] => {
+      const policy = rulePolicy(rule, namespace, tcp);
+      return policy === undefined ? [] : [[`ns[${namespace}]-policy[${name}]-rule[${i}]`, policy]];
+    }),
+  );
+  return Object.fromEntries(named);
+}

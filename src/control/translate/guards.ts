@@ -1,0 +1,31 @@
+// What stands before a workload: the filters that its RequestAuthentications and AuthorizationPolicies come down to.
+import type { Filter } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
+import type { HttpFilter } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import type { ProxyView } from '#control/view/proxy-view';
+import { httpAuthorization, networkAuthorization } from './authorization.ts';
+import { jwksClusterName } from './jwks-cluster.ts';
+import { jwksUriOf, jwtAuthentication } from './request-authentication.ts';
+
+export interface Guards {
+  /** Of everything that the filters are made from; empty: there are none. */
+  readonly key: string;
+  http(): HttpFilter[];
+  network(): Filter[];
+}
+
+export const noGuards: Guards = { key: '', http: () => [], network: () => [] };
+
+/** Who somebody is comes before what he may do. */
+export function guardsOf(view: ProxyView): Guards {
+  const { requestAuthentications, authorizationPolicies } = view.policies;
+  if (requestAuthentications.length + authorizationPolicies.length === 0) return noGuards;
+  const clusterOf = (uri: string) => jwksClusterName(view, uri);
+  const clusters = requestAuthentications.flatMap(({ object }) =>
+    (object.spec?.jwtRules ?? []).flatMap((rule) => jwksUriOf(rule) ?? []).map(clusterOf),
+  );
+  return {
+    key: JSON.stringify([requestAuthentications.map(({ stamp }) => stamp), clusters, authorizationPolicies.map(({ stamp }) => stamp)]),
+    http: () => [...jwtAuthentication(requestAuthentications, clusterOf), ...httpAuthorization(authorizationPolicies)],
+    network: () => networkAuthorization(authorizationPolicies),
+  };
+}

@@ -1,0 +1,170 @@
+// RequestAuthentication and AuthorizationPolicy on traffic: the policies of a workload decide at its own proxy.
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, test } from 'vitest';
+import { type Outcome, runExpectation } from './case.ts';
+import { services, workloads } from './town.ts';
+import { TrafficMesh } from './traffic-mesh.ts';
+
+let mesh: TrafficMesh;
+let takeAway: (() => Promise<void>) | undefined;
+
+beforeAll(async () => {
+  mesh = await TrafficMesh.start(workloads, services);
+});
+afterAll(() => mesh?.close());
+afterEach(async () => {
+  await takeAway?.();
+  takeAway = undefined;
+});
+
+const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const jwks = JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k' }] });
+
+function bearer(claims: object): Record<string, string> {
+  const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const signed = `${encoded({ alg: 'ES256', kid: 'k' })}.${encoded(claims)}`;
+  const signature = sign('sha256', Buffer.from(signed), { key: privateKey, dsaEncoding: 'ieee-p1363' });
+  return { authorization: `Bearer ${signed}.${signature.toString('base64url')}` };
+}
+
+/** `selector` and so on, in flow style. */
+const policy = (kind: string, name: string, spec: string, namespace = 'default') => `
+apiVersion: security.istio.io/v1
+kind: ${kind}
+metadata: {name: ${name}, namespace: ${namespace}}
+spec: {${spec}}
+---`;
+
+const sidecar = 'selector: {matchLabels: {app: sidecar}}';
+const authentication = (more = '') =>
+  policy('RequestAuthentication', 'jwt', `${sidecar}, jwtRules: [{issuer: me, jwks: '${jwks}'${more}}]`);
+const authorization = (spec: string, name = 'rules', namespace = 'default') => policy('AuthorizationPolicy', name, spec, namespace);
+
+const url = 'http://sidecar:9080';
+const passes: Outcome = { reaches: 'sidecar-v1' };
+const denied: Outcome = { status: 403, body: 'RBAC: access denied' };
+const call = (path: string, expect: Outcome, headers: Record<string, string> = {}, method = 'GET') => ({
+  url: `${url}${path}`,
+  expect,
+  headers,
+  method,
+});
+
+const joe = { iss: 'me', sub: 'joe', groups: ['admin', 'dev'], scope: 'read write' };
+
+const cases = [
+  {
+    name: 'no token passes, a good one too, a bad one does not',
+    yaml: authentication(),
+    calls: [
+      call('/', passes),
+      call('/', { ...passes, headers: { authorization: undefined } }, bearer(joe)),
+      call('/', { status: 401, body: 'Jwt issuer is not configured' }, bearer({ iss: 'you' })),
+      call('/', { status: 401, body: 'Jwt is expired' }, bearer({ ...joe, exp: 1000 })),
+    ],
+  },
+  {
+    name: 'the token goes on, and what it says, in headers',
+    yaml: authentication(
+      ', forwardOriginalToken: true, outputPayloadToHeader: x-jwt, outputClaimToHeaders: [{header: x-sub, claim: sub}], audiences: [us]',
+    ),
+    calls: [
+      call('/', { ...passes, headers: { 'x-sub': 'joe' } }, bearer({ ...joe, aud: 'us' })),
+      call('/', { status: 403 }, bearer({ ...joe, aud: 'them' })),
+    ],
+  },
+  {
+    name: 'tokens in other places',
+    yaml: authentication(', fromHeaders: [{name: x-token, prefix: "T "}], fromParams: [token]'),
+    calls: [
+      call('/', { status: 401 }, { 'x-token': 'T rubbish' }),
+      call('/?token=rubbish', { status: 401 }),
+      call('/', passes, { authorization: 'Bearer rubbish' }),
+    ],
+  },
+  {
+    name: 'a rule without keys takes no token',
+    yaml: policy('RequestAuthentication', 'jwt', `${sidecar}, jwtRules: [{issuer: me}]`),
+    calls: [call('/', passes), call('/', { status: 401 }, bearer(joe))],
+  },
+  {
+    name: 'an empty policy allows nothing',
+    yaml: authorization(sidecar),
+    calls: [call('/', denied), { url: 'http://reviews:9080/', expect: { status: 200 } }],
+  },
+  {
+    name: 'ALLOW by path and method; exact, prefix, suffix, templates',
+    yaml: authorization(`${sidecar}, rules: [{to: [{operation: {paths: [/a, "/pre*", "*.css", "/u/{*}/x"], methods: [GET]}}]}]`),
+    calls: [
+      ...['/a', '/prefix', '/x/y.css', '/u/1/x', '/a?b'].map((path) => call(path, passes)),
+      ...['/b', '/u/1/2/x', '/'].map((path) => call(path, denied)),
+      call('/a', denied, {}, 'POST'),
+    ],
+  },
+  {
+    name: 'DENY goes before ALLOW; not*',
+    yaml: [
+      authorization(
+        `${sidecar}, action: DENY, rules: [{to: [{operation: {notPaths: ["/public*"]}}], when: [{key: "request.headers[x-bad]", values: ["*"]}]}]`,
+      ),
+      authorization(`${sidecar}, rules: [{}]`, 'all'),
+    ].join(''),
+    calls: [call('/', passes), call('/', denied, { 'x-bad': '1' }), call('/public', passes, { 'x-bad': '1' })],
+  },
+  {
+    name: 'AUDIT lets pass',
+    yaml: authorization(`${sidecar}, action: AUDIT, rules: [{}]`),
+    calls: [call('/', passes)],
+  },
+  {
+    name: 'CUSTOM without its provider denies what it is about',
+    yaml: authorization(`${sidecar}, action: CUSTOM, provider: {name: nobody}, rules: [{to: [{operation: {paths: [/asked]}}]}]`),
+    calls: [call('/asked', denied), call('/other', passes)],
+  },
+  {
+    name: 'by token: principals, claims, audiences',
+    yaml: [
+      authentication(),
+      authorization(
+        `${sidecar}, rules: [` +
+          '{from: [{source: {requestPrincipals: ["me/joe"]}}], to: [{operation: {paths: [/joe]}}]},' +
+          '{from: [{source: {requestPrincipals: ["*"]}}], to: [{operation: {paths: [/any]}}]},' +
+          '{to: [{operation: {paths: [/admin]}}], when: [{key: "request.auth.claims[groups]", values: [admin]}]},' +
+          '{to: [{operation: {paths: [/write]}}], when: [{key: "request.auth.claims[scope]", values: [write]}]}]',
+      ),
+    ].join(''),
+    calls: [
+      ...['/joe', '/any', '/admin', '/write'].map((path) => call(path, passes, bearer(joe))),
+      ...['/joe', '/any', '/admin', '/write'].map((path) => call(path, denied)),
+      call('/joe', denied, bearer({ ...joe, sub: 'ann' })),
+      call('/admin', denied, bearer({ ...joe, groups: ['dev'] })),
+    ],
+  },
+  {
+    name: 'by address, and by port',
+    yaml: authorization(`${sidecar}, rules: [{from: [{source: {ipBlocks: [127.0.0.0/8]}}], to: [{operation: {ports: ["9080"]}}]}]`),
+    calls: [call('/', passes)],
+  },
+  {
+    name: 'by an address that is another’s',
+    yaml: authorization(`${sidecar}, rules: [{from: [{source: {notIpBlocks: [127.0.0.0/8]}}]}]`),
+    calls: [call('/', denied)],
+  },
+  {
+    name: 'the root namespace’s policies hold everywhere, another namespace’s nowhere else',
+    yaml: [
+      authorization('action: DENY, rules: [{to: [{operation: {paths: [/root]}}]}]', 'root', 'istio-system'),
+      authorization('action: DENY, rules: [{to: [{operation: {paths: [/other]}}]}]', 'other', 'other'),
+    ].join(''),
+    calls: [call('/root', denied), call('/other', passes)],
+  },
+];
+
+describe('policies', () => {
+  test.each(cases)('$name', async ({ yaml, calls }) => {
+    takeAway = await mesh.apply(yaml);
+    // A connection that is kept from before serves one more request as it was made, and ends: that one is spent here.
+    await mesh.call({ url });
+    for (const each of calls) await runExpectation(mesh, each);
+  });
+});
