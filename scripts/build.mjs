@@ -31,8 +31,8 @@ async function buildAll() {
       input: Object.fromEntries(programs.map((program) => [program.replace(/^src\//, ''), `${program}.ts`])),
       platform: 'node',
       logLevel: 'warn',
-      // Peers of the benchmarks are found as their users find them.
-      external: ['http-proxy'],
+      // What has a binary beside it stays where npm put it; peers of the benchmarks are found as their users find them.
+      external: ['http-proxy', 'lmdb'],
       output: { dir: fresh, format: 'esm', chunkFileNames: 'chunks/[name]-[hash].js', sourcemap: true },
     });
     fs.copyFileSync(path.join(root, 'src/codec/protobuf/generated/descriptors.binpb'), path.join(fresh, 'descriptors.binpb'));

@@ -1,4 +1,5 @@
-// The Store in memory: the whole state of one machine's mesh. What it holds is frozen and shared, never copied.
+// The Store in memory: the whole state of one machine's mesh. What it holds is frozen and shared, never copied. With a journal it is
+// durable: a write is seen, and acknowledged, when the journal has it.
 import { isDeepStrictEqual } from 'node:util';
 import { type ApiObject, type Kind, keyOf } from '#api/kind';
 import { kindOf } from '#api/registry';
@@ -6,7 +7,9 @@ import type { Clock } from '#foundation/clock';
 import { formatProblem, type Problem } from '#foundation/problem';
 import type { Random } from '#foundation/random';
 import { deepFrozen } from './frozen.ts';
+import { GroupCommit } from './group-commit.ts';
 import { WatchHistory } from './history.ts';
+import { type Change, type Journal, objectKey } from './journal.ts';
 import { selects } from './selector.ts';
 import type { ListOptions, ObjectList, Store, Watch, WatchHandlers } from './store.ts';
 import { StoreError } from './store-error.ts';
@@ -29,6 +32,7 @@ export interface MemoryStoreOptions {
   objectsMax?: number;
   /** Changes kept for watches that begin in the past. */
   historyMax?: number;
+  journal?: Journal;
 }
 
 type WithStatus = ApiObject & { status?: unknown };
@@ -37,12 +41,27 @@ export class MemoryStore implements Store {
   private readonly tables = new Map<Kind, Map<string, ApiObject>>();
   private readonly history: WatchHistory;
   private readonly objectsMax: number;
-  private version = 1;
+  private readonly group: GroupCommit | undefined;
+  /** Of the last write that was staged; and of the last one that is published. */
+  private version: number;
+  private published: number;
   private count = 0;
 
   constructor(private readonly options: MemoryStoreOptions) {
-    this.history = new WatchHistory(options.historyMax ?? 10_000, this.version);
-    this.objectsMax = options.objectsMax ?? 100_000;
+    const { journal, historyMax = 10_000, objectsMax = 100_000 } = options;
+    const recovered = journal?.recover();
+    this.version = this.published = recovered?.version ?? 1;
+    this.history = new WatchHistory(historyMax, (recovered?.changes[0]?.version ?? this.version + 1) - 1);
+    this.objectsMax = objectsMax;
+    if (!journal || !recovered) return;
+    for (const object of recovered.objects) this.table(kindOfObject(object)).set(keyOf(object.metadata), deepFrozen(object));
+    this.count = recovered.objects.length;
+    for (const change of recovered.changes) this.history.record({ ...deepFrozen(change), kind: kindOfObject(change.object) });
+    this.group = new GroupCommit(
+      journal,
+      (_, change) => this.publish(change),
+      () => (this.count = this.countPublished()),
+    );
   }
 
   async get(kind: Kind, namespace: string, name: string): Promise<ApiObject | undefined> {
@@ -51,7 +70,7 @@ export class MemoryStore implements Store {
 
   async list(kind: Kind, options: ListOptions = {}): Promise<ObjectList> {
     const items = [...this.table(kind).values()].filter((object) => selects(options, object));
-    return { items: items.sort((a, b) => compare(keyOf(a.metadata), keyOf(b.metadata))), resourceVersion: `${this.version}` };
+    return { items: items.sort((a, b) => compare(keyOf(a.metadata), keyOf(b.metadata))), resourceVersion: `${this.published}` };
   }
 
   watch(kind: Kind, options: ListOptions & { resourceVersion: string }, handlers: WatchHandlers): Watch {
@@ -61,7 +80,7 @@ export class MemoryStore implements Store {
   async create(object: ApiObject): Promise<ApiObject> {
     const kind = kindOfObject(object);
     const { namespace = '', name } = object.metadata;
-    if (this.find(kind, namespace, name)) throw new StoreError('ALREADY_EXISTS', `${describe(object)} exists already`);
+    if (this.newest(kind, namespace, name)) throw new StoreError('ALREADY_EXISTS', `${describe(object)} exists already`);
     if (this.count >= this.objectsMax) throw new StoreError('FULL', `the store holds ${this.count} objects, and no more are allowed`);
     const { resourceVersion: _, ...metadata } = object.metadata;
     const { clock, random } = this.options;
@@ -92,13 +111,9 @@ export class MemoryStore implements Store {
   }
 
   async delete(kind: Kind, namespace: string, name: string): Promise<ApiObject> {
-    const stored = this.find(kind, namespace, name);
+    const stored = this.newest(kind, namespace, name);
     if (!stored) throw notFound(kind, namespace, name);
-    const deleted = this.stamped(stored);
-    this.table(kind).delete(keyOf({ namespace, name }));
-    this.count--;
-    this.history.record({ kind, version: this.version, previous: stored, object: deleted, deleted: true });
-    return deleted;
+    return this.commit(kind, stored, stored, true);
   }
 
   view(): StoreView {
@@ -115,7 +130,7 @@ export class MemoryStore implements Store {
   private storedOf(object: ApiObject): { kind: Kind; stored: ApiObject } {
     const kind = kindOfObject(object);
     const { namespace = '', name, resourceVersion, uid } = object.metadata;
-    const stored = this.find(kind, namespace, name);
+    const stored = this.newest(kind, namespace, name);
     if (!stored) throw notFound(kind, namespace, name);
     const stale = resourceVersion !== undefined && resourceVersion !== stored.metadata.resourceVersion;
     if (stale || (uid !== undefined && uid !== stored.metadata.uid)) {
@@ -126,17 +141,34 @@ export class MemoryStore implements Store {
     return { kind, stored };
   }
 
-  private commit(kind: Kind, previous: ApiObject | undefined, object: ApiObject): ApiObject {
-    const stored = this.stamped(object);
-    this.table(kind).set(keyOf(stored.metadata), stored);
+  private commit(kind: Kind, previous: ApiObject | undefined, object: ApiObject, deleted = false): ApiObject | Promise<ApiObject> {
+    this.version++;
+    const stored = deepFrozen({ ...object, metadata: { ...object.metadata, resourceVersion: `${this.version}` } });
     if (!previous) this.count++;
-    this.history.record({ kind, version: this.version, previous, object: stored, deleted: false });
+    if (deleted) this.count--;
+    const change: Change = { version: this.version, previous, object: stored, deleted };
+    if (this.group) return this.group.commit(objectKey(kind, stored.metadata), change);
+    this.publish(change);
     return stored;
   }
 
-  private stamped(object: ApiObject): ApiObject {
-    this.version++;
-    return deepFrozen({ ...object, metadata: { ...object.metadata, resourceVersion: `${this.version}` } });
+  private publish({ version, previous, object, deleted }: Change): void {
+    const kind = kindOfObject(object);
+    const table = this.table(kind);
+    if (deleted) table.delete(keyOf(object.metadata));
+    else table.set(keyOf(object.metadata), object);
+    this.published = version;
+    this.history.record({ kind, version, previous, object, deleted });
+  }
+
+  private countPublished(): number {
+    return [...this.tables.values()].reduce((sum, table) => sum + table.size, 0);
+  }
+
+  /** What a write builds on: it may not be durable yet. */
+  private newest(kind: Kind, namespace: string, name: string): ApiObject | undefined {
+    const staged = this.group?.staged(objectKey(kind, { namespace, name }));
+    return staged ? staged.object : this.find(kind, namespace, name);
   }
 
   private find(kind: Kind, namespace: string, name: string): ApiObject | undefined {

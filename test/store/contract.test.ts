@@ -1,4 +1,7 @@
-// What every Store keeps to, asked of the one in memory and of the one over REST.
+// What every Store keeps to, asked of the one in memory, the one with a journal, and the one over REST.
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ApiObject } from '#api/kind';
 import { configMapKind } from '#api/kinds/config-map';
@@ -9,6 +12,8 @@ import { ManualClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
 import { applyObject } from '#store/apply';
+import type { Journal } from '#store/journal';
+import { LmdbJournal } from '#store/lmdb-journal';
 import { MemoryStore } from '#store/memory-store';
 import { admitNamespace, ensureNamespaces } from '#store/namespaces';
 import { RemoteStore } from '#store/remote-store';
@@ -16,8 +21,14 @@ import type { Store, Watch, WatchEvent } from '#store/store';
 
 const historyMax = 40;
 
-function memory(): MemoryStore {
-  return new MemoryStore({ clock: new ManualClock(), random: new SeededRandom(7), historyMax, admit: admitNamespace });
+function memory(journal?: Journal): MemoryStore {
+  return new MemoryStore({
+    clock: new ManualClock(),
+    random: new SeededRandom(7),
+    historyMax,
+    admit: admitNamespace,
+    ...(journal && { journal }),
+  });
 }
 
 const stores: Record<string, () => Promise<{ store: Store; end: () => Promise<void> }>> = {
@@ -25,6 +36,17 @@ const stores: Record<string, () => Promise<{ store: Store; end: () => Promise<vo
     const store = memory();
     await ensureNamespaces(store);
     return { store, end: async () => undefined };
+  },
+  durable: async () => {
+    const directory = mkdtempSync(path.join(os.tmpdir(), 'lateen-contract-'));
+    const journal = await LmdbJournal.open({ directory, historyMax });
+    const store = memory(journal);
+    await ensureNamespaces(store);
+    const end = async () => {
+      await journal.close();
+      rmSync(directory, { recursive: true, force: true });
+    };
+    return { store, end };
   },
   remote: async () => {
     const clock = new ManualClock();
