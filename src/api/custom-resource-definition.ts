@@ -63,7 +63,7 @@ function objectSchema(schema: Node): Node {
   const required = (schema['required'] as string[]).filter((name) => name === 'spec');
   return {
     type: 'object',
-    properties: { spec: structural(spec ?? {}), status: { ...structural(status ?? {}), type: 'object' } },
+    properties: { spec: structuralSchema(spec ?? {}), status: { ...structuralSchema(status ?? {}), type: 'object' } },
     ...(required.length > 0 && { required }),
   };
 }
@@ -75,16 +75,17 @@ const copied = [
 /** Of our own; CEL says the same. */
 const ownFormats = ['duration', 'duration-or-zero', 're2'];
 
-function structural(schema: Node | TSchema): Node {
+/** The schema in the form of Kubernetes' definitions and OpenAPI documents. */
+export function structuralSchema(schema: Node | TSchema): Node {
   const node: Node = Object.fromEntries(copied.flatMap((key) => (key in schema ? [[key, schema[key]]] : [])));
   if (ownFormats.includes(String(node['format']))) delete node['format'];
   if (node['type'] === undefined) return { 'x-kubernetes-preserve-unknown-fields': true };
   if (Array.isArray(node['type'])) return { 'x-kubernetes-int-or-string': true };
   const { properties, patternProperties, items } = schema as Record<string, Node | undefined>;
   if (properties)
-    node['properties'] = Object.fromEntries(Object.entries(properties).map(([name, part]) => [name, structural(part as Node)]));
-  if (patternProperties) node['additionalProperties'] = structural(Object.values(patternProperties)[0] as Node);
-  if (items) node['items'] = structural(items);
+    node['properties'] = Object.fromEntries(Object.entries(properties).map(([name, part]) => [name, structuralSchema(part as Node)]));
+  if (patternProperties) node['additionalProperties'] = structuralSchema(Object.values(patternProperties)[0] as Node);
+  if (items) node['items'] = structuralSchema(items);
   const rules = rulesOf(schema);
   if (rules.length > 0) node['x-kubernetes-validations'] = rules;
   return node;

@@ -7,6 +7,7 @@ export interface OwnerReference {
   name: string;
   uid: string;
   controller?: boolean;
+  blockOwnerDeletion?: boolean;
 }
 
 export interface ObjectMeta {
@@ -18,6 +19,8 @@ export interface ObjectMeta {
   generation?: number;
   creationTimestamp?: string;
   deletionTimestamp?: string;
+  deletionGracePeriodSeconds?: number;
+  finalizers?: string[];
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
   ownerReferences?: OwnerReference[];
@@ -42,6 +45,16 @@ export interface Kind {
   namespaced: boolean;
   /** Of the whole object. */
   schema: TSchema;
+  /** What a list shows beside name and age, where a definition says so. */
+  columns?: readonly Column[];
+}
+
+/** A column in which lists show objects. */
+export interface Column {
+  title: string;
+  /** Shown with `-o wide` only. */
+  wide?: boolean;
+  cell(object: ApiObject): string;
 }
 
 /** `group/version`, or `version` alone in the core group. */

@@ -1,10 +1,9 @@
-// Kinds of Kubernetes and of the Gateway API that files hold beside the mesh's own, and that analyzers read. They are
-// not stored or served; their schemas take whatever Kubernetes takes, and name what is read.
+// Kinds of Kubernetes and of the Gateway API that files hold beside the mesh's own, and that analyzers read. Nothing
+// of ours acts on them; their schemas take whatever Kubernetes takes, and name what is read.
 import { type Static, type TProperties, type TSchema, Type } from '@sinclair/typebox';
 import type { Kind } from './kind.ts';
 import { bool, openMessage, stringMap, text, texts } from './schema/field.ts';
 import { metadataOf } from './schema/metadata.ts';
-import { podTemplateSchema } from './schema/pod-spec.ts';
 
 /** An object of which only these fields are looked at. */
 function tolerant<P extends TProperties>(fields: P) {
@@ -35,7 +34,6 @@ const customResourceDefinitionSchema = tolerant({
     openMessage({ group: text, names: openMessage({ kind: text }), versions: Type.Array(openMessage({ name: text, served: bool })) }),
   ),
 });
-const workloadSchema = tolerant({ spec: Type.Optional(openMessage({ template: podTemplateSchema })) });
 const kubernetesGatewaySchema = tolerant({
   spec: Type.Optional(openMessage({ listeners: Type.Array(openMessage({ hostname: text })) })),
 });
@@ -63,12 +61,6 @@ const byGroup: Readonly<Record<string, readonly Row[]>> = {
     { kind: 'ResourceQuota' },
     { kind: 'ReplicationController' },
   ],
-  apps: [
-    { kind: 'DaemonSet', schema: workloadSchema },
-    { kind: 'StatefulSet', schema: workloadSchema },
-    { kind: 'ReplicaSet', schema: workloadSchema },
-  ],
-  batch: [{ kind: 'Job' }, { kind: 'CronJob' }],
   autoscaling: [{ kind: 'HorizontalPodAutoscaler', versions: ['v2', 'v1'] }],
   policy: [{ kind: 'PodDisruptionBudget' }],
   'networking.k8s.io': [

@@ -2,22 +2,28 @@
 import type { Kind } from './kind.ts';
 import { authorizationPolicyKind } from './kinds/authorization-policy.ts';
 import { configMapKind } from './kinds/config-map.ts';
+import { cronJobKind } from './kinds/cron-job.ts';
+import { daemonSetKind } from './kinds/daemon-set.ts';
 import { deploymentKind } from './kinds/deployment.ts';
 import { destinationRuleKind } from './kinds/destination-rule.ts';
 import { endpointSliceKind } from './kinds/endpoint-slice.ts';
 import { endpointsKind } from './kinds/endpoints.ts';
 import { envoyFilterKind } from './kinds/envoy-filter.ts';
+import { eventKind } from './kinds/event.ts';
 import { gatewayKind } from './kinds/gateway.ts';
+import { jobKind } from './kinds/job.ts';
 import { namespaceKind } from './kinds/namespace.ts';
 import { peerAuthenticationKind } from './kinds/peer-authentication.ts';
 import { podKind } from './kinds/pod.ts';
 import { proxyConfigKind } from './kinds/proxy-config.ts';
+import { replicaSetKind } from './kinds/replica-set.ts';
 import { requestAuthenticationKind } from './kinds/request-authentication.ts';
 import { secretKind } from './kinds/secret.ts';
 import { serviceKind } from './kinds/service.ts';
 import { serviceAccountKind } from './kinds/service-account.ts';
 import { serviceEntryKind } from './kinds/service-entry.ts';
 import { sidecarKind } from './kinds/sidecar.ts';
+import { statefulSetKind } from './kinds/stateful-set.ts';
 import { telemetryKind } from './kinds/telemetry.ts';
 import { trafficExtensionKind } from './kinds/traffic-extension.ts';
 import { virtualServiceKind } from './kinds/virtual-service.ts';
@@ -35,7 +41,13 @@ export const kinds: readonly Kind[] = [
   endpointsKind,
   endpointSliceKind,
   podKind,
+  replicaSetKind,
   deploymentKind,
+  statefulSetKind,
+  daemonSetKind,
+  jobKind,
+  cronJobKind,
+  eventKind,
   serviceEntryKind,
   workloadEntryKind,
   destinationRuleKind,

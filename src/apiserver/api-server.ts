@@ -1,22 +1,28 @@
-// Kubernetes' REST API over a Store: fastify routes for every kind and version, errors as Status, advice as warnings.
-import type { AddressInfo } from 'node:net';
+// Kubernetes' REST API over a Store: one port for HTTPS (kubectl, with a token) and for plain HTTP (Lateen's own, on loopback). Reads
+// bodies, finds the user and the kind, turns errors into Status and advice into warnings.
+import type { IncomingMessage } from 'node:http';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { type ApiObject, apiVersionOf, type Kind } from '#api/kind';
-import { kinds } from '#api/registry';
+import { KindCatalog } from '#api/kind-catalog';
 import { parseYaml } from '#codec/yaml/documents';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { formatProblem, type Problem } from '#foundation/problem';
+import { type Random, systemRandom } from '#foundation/random';
 import { listenFailure } from '#net/port-owner';
 import { ensureNamespaces } from '#store/namespaces';
-import { groupPath } from '#store/rest-path';
 import { failure, statusOf } from '#store/status';
 import type { Store } from '#store/store';
 import { StoreError } from '#store/store-error';
-import { coreVersions, group, groupList, resourceList } from './discovery.ts';
-import { type Advise, ObjectHandlers, type PatchType, type Target, type Written } from './object-handlers.ts';
-import { labelsOf, nameOf, type Query } from './selection.ts';
-import { writeWatch } from './watch-response.ts';
+import { reviewKinds } from './access-review.ts';
+import type { Credentials } from './credentials.ts';
+import { Discovery } from './discovery.ts';
+import { DualListener, isSecure } from './dual-listener.ts';
+import { type Advise, ObjectHandlers } from './object-handlers.ts';
+import { openApiIndex, openApiV2, openApiV3 } from './openapi.ts';
+import { type Query, verbOf } from './request.ts';
+import { parseResourcePath, type ResourcePath } from './resource-path.ts';
+import { patchTypes, ResourceRoutes } from './resource-routes.ts';
+import { forbiddenMessage, localUser, mayAccess, TokenUsers, type User } from './user.ts';
 
 export interface ApiServerOptions {
   store: Store;
@@ -26,51 +32,61 @@ export interface ApiServerOptions {
   version: string;
   /** Its warnings go out with the answer to a write. */
   advise?: Advise;
+  /** What is served; without it, the kinds that need no definition. */
+  catalog?: KindCatalog;
+  /** For names that clients leave to us. */
+  random?: Random;
+  /** Without them, plain HTTP alone. */
+  credentials?: Credentials;
 }
 
 const bodyBytesMax = 3 * 1024 * 1024;
 const warningsMax = 20;
 const warningLengthMax = 1000;
-
-interface Route {
-  Params: { namespace?: string; name: string };
-  Querystring: Query;
-}
-
-const patchTypes: Readonly<Record<string, PatchType>> = {
-  'application/merge-patch+json': 'merge',
-  'application/strategic-merge-patch+json': 'merge',
-  'application/json-patch+json': 'json',
-  'application/apply-patch+yaml': 'apply',
-};
+/** Kubernetes' version whose API this is. */
+const kubernetesVersion = { major: '1', minor: '30' };
+const aggregatedType = /application\/json;g=apidiscovery\.k8s\.io;v=(v2(?:beta1)?);as=APIGroupDiscoveryList/;
+const localHosts = /^(127(\.\d+){3}|localhost|\[::1\])(:\d+)?$/;
 
 export class ApiServer {
   private readonly app: FastifyInstance;
-  private readonly handlers: ObjectHandlers;
+  private readonly listener: DualListener;
+  private readonly routes: ResourceRoutes;
+  private readonly catalog: KindCatalog;
+  private readonly users: TokenUsers | undefined;
 
   constructor(private readonly options: ApiServerOptions) {
-    this.handlers = new ObjectHandlers(options.store, options.advise ?? (() => []));
-    this.app = fastify({ bodyLimit: bodyBytesMax, forceCloseConnections: true, logger: false });
+    const { store, clock, credentials, random = systemRandom, advise = () => [] } = options;
+    this.catalog = options.catalog ?? new KindCatalog();
+    this.users = credentials && new TokenUsers(credentials.tokens);
+    const namespacedKinds = () => this.catalog.kinds.filter(({ namespaced }) => namespaced);
+    const handlers = new ObjectHandlers({ store, clock, random, advise, namespacedKinds });
+    this.routes = new ResourceRoutes({ store, clock, handlers });
+    this.listener = new DualListener({ handler: (request, response) => this.app.routing(request, response), tls: credentials });
+    this.app = fastify({ bodyLimit: bodyBytesMax, logger: false, serverFactory: () => this.listener.plain });
     this.acceptBodies();
     this.answerErrors();
     this.routeDiscovery();
-    for (const kind of kinds) for (const version of kind.versions) this.routeKind(kind, version);
+    for (const url of ['/api/*', '/apis/*']) {
+      this.app.route({ method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], url, handler: (request, reply) => this.answer(request, reply) });
+    }
   }
 
   /** Makes the permanent namespaces, then listens. Port 0 takes a free one. Throws MeshError ADDRESS_IN_USE or LISTEN_FAILED. */
   async listen(address: { host: string; port: number }): Promise<{ url: string; port: number }> {
     await ensureNamespaces(this.options.store);
+    await this.app.ready();
     try {
-      await this.app.listen(address);
+      const { port } = await this.listener.listen(address);
+      return { url: `http://${address.host}:${port}`, port };
     } catch (error) {
       throw await listenFailure('the API server', address, error);
     }
-    const { port } = this.app.server.address() as AddressInfo;
-    return { url: `http://${address.host}:${port}`, port };
   }
 
   /** Ends the watches too. */
   async close(): Promise<void> {
+    await this.listener.close();
     await this.app.close();
   }
 
@@ -86,7 +102,7 @@ export class ApiServer {
     this.app.addContentTypeParser(['application/apply-patch+yaml', 'application/yaml'], { parseAs: 'string' }, (_, text, done) => {
       const [document] = parseYaml(String(text));
       const [problem] = document?.problems ?? [];
-      if (problem) done(new StoreError('INVALID', `line ${problem.line}, column ${problem.column}: ${problem.message}`));
+      if (problem) done(new StoreError('BAD_REQUEST', `line ${problem.line}, column ${problem.column}: ${problem.message}`));
       else done(null, document?.value);
     });
   }
@@ -110,82 +126,78 @@ export class ApiServer {
   }
 
   private routeDiscovery(): void {
-    const { app } = this;
+    const { app, catalog } = this;
     for (const path of ['/healthz', '/readyz', '/livez']) app.get(path, (_, reply) => reply.type('text/plain').send('ok'));
-    app.get('/version', () => ({ major: '1', minor: '30', gitVersion: `v1.30.0+lateen-${this.options.version}`, platform: 'lateen' }));
-    app.get('/api', () => coreVersions);
-    app.get('/apis', () => groupList());
+    const gitVersion = `v${kubernetesVersion.major}.${kubernetesVersion.minor}.0+lateen-${this.options.version}`;
+    app.get('/version', () => ({ ...kubernetesVersion, gitVersion, platform: 'linux/amd64' }));
+    const ofAll = (core: boolean) => (request: FastifyRequest, reply: FastifyReply) => {
+      const discovery = new Discovery(catalog.kinds);
+      const [type, version] = aggregatedType.exec(request.headers.accept ?? '') ?? [];
+      if (type === undefined) return core ? discovery.coreVersions() : discovery.groupList();
+      return reply.type(type).send(JSON.stringify(discovery.aggregated(core, `apidiscovery.k8s.io/${version}`)));
+    };
+    app.get('/api', ofAll(true));
+    app.get('/apis', ofAll(false));
     const found = (reply: FastifyReply, document: object | undefined) => document ?? reply.callNotFound();
-    app.get<{ Params: { version: string } }>('/api/:version', ({ params }, reply) => found(reply, resourceList('', params.version)));
-    app.get<{ Params: { group: string } }>('/apis/:group', ({ params }, reply) => found(reply, group(params.group)));
-    app.get<{ Params: { group: string; version: string } }>('/apis/:group/:version', ({ params }, reply) =>
-      found(reply, resourceList(params.group, params.version)),
+    app.get<{ Params: { group: string } }>('/apis/:group', ({ params }, reply) =>
+      found(reply, new Discovery(catalog.kinds).group(params.group)),
     );
+    app.get('/openapi/v2', () => openApiV2(catalog.kinds));
+    app.get('/openapi/v3', () => openApiIndex(catalog.kinds));
+    app.get<{ Params: { '*': string } }>('/openapi/v3/*', ({ params }, reply) => found(reply, openApiV3(catalog.kinds, params['*'])));
+    app.addHook('onRequest', async (request) => void this.userOf(request.raw));
   }
 
-  private routeKind(kind: Kind, version: string): void {
-    const { app, handlers } = this;
-    const base = groupPath(kind, version);
-    const collection = kind.namespaced ? `${base}/namespaces/:namespace/${kind.plural}` : `${base}/${kind.plural}`;
-    const one = `${collection}/:name`;
-    const target = ({ params }: FastifyRequest<Route>): Target => {
-      return { kind, version, namespace: kind.namespaced ? (params.namespace ?? '') : '', name: params.name };
-    };
-    const inVersion = (object: ApiObject) => ({ ...object, apiVersion: apiVersionOf(kind, version) });
-    const answer = (reply: FastifyReply, { object, created, warnings }: Written) => {
-      if (warnings.length > 0) reply.header('warning', warnings.slice(0, warningsMax).map(warningText));
-      return reply.code(created ? 201 : 200).send(inVersion(object));
-    };
-    if (kind.namespaced) app.get<Route>(`${base}/${kind.plural}`, (request, reply) => this.list(kind, version, request, reply));
-    app.get<Route>(collection, (request, reply) => this.list(kind, version, request, reply));
-    app.post<Route>(collection, async (request, reply) =>
-      answer(reply, await handlers.create(target(request), request.body, request.query)),
+  private async answer(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const path = parseResourcePath(request.url.split('?', 1)[0] ?? '');
+    if (!path) return reply.callNotFound();
+    if (path.plural === undefined) {
+      return new Discovery(this.catalog.kinds).resourceList(path.group, path.version) ?? reply.callNotFound();
+    }
+    const kind = this.catalog.kindAt(path.group, path.version, path.plural) ?? reviewKinds.find((each) => isAt(each, path));
+    if (!kind) return reply.callNotFound();
+    const query = request.query as Query;
+    const user = this.userOf(request.raw);
+    this.authorize(user, request.method, path, query);
+    const { headers, method, body } = request;
+    const [contentType = ''] = (headers['content-type'] ?? '').split(';');
+    const answer = await this.routes.answer(
+      { method, path, kind, query, body, contentType, accept: headers.accept, client: headers['user-agent']?.split(/[/ ]/, 1)[0], user },
+      () => {
+        reply.hijack();
+        return reply.raw;
+      },
     );
-    app.get<Route>(one, async (request) => inVersion(await handlers.get(target(request))));
-    app.put<Route>(one, async (request, reply) => answer(reply, await handlers.update(target(request), request.body, request.query)));
-    app.delete<Route>(one, async (request) => inVersion(await handlers.delete(target(request), request.query)));
-    app.get<Route>(`${one}/status`, async (request) => inVersion(await handlers.get(target(request))));
-    app.put<Route>(`${one}/status`, async (request, reply) => {
-      return answer(reply, await handlers.updateStatus(target(request), request.body, request.query));
-    });
-    for (const subresource of [undefined, 'status'] as const) {
-      app.patch<Route>(subresource ? `${one}/${subresource}` : one, async (request, reply) => {
-        const written = await handlers.patch(target(request), patchTypeOf(request), request.body, request.query, subresource);
-        return answer(reply, written);
+    if (answer === 'streaming') return reply;
+    if (!answer) {
+      return reply.code(405).send(failure(405, 'MethodNotAllowed', `the server does not allow ${method} at ${request.url.slice(0, 200)}`));
+    }
+    if (answer.warnings?.length) reply.header('warning', answer.warnings.slice(0, warningsMax).map(warningText));
+    return reply.code(answer.code).send(answer.body);
+  }
+
+  /** Throws StoreError UNAUTHORIZED; over plain HTTP FORBIDDEN to a page of the web that was led here by its own name (DNS rebinding). */
+  private userOf(request: IncomingMessage): User {
+    if (isSecure(request)) {
+      const user = this.users?.find(request.headers.authorization);
+      if (user) return user;
+      throw new StoreError('UNAUTHORIZED', 'Unauthorized', {
+        hint: 'the token is missing or wrong: use the kubeconfig of "lateen kubeconfig"',
       });
     }
+    if (localHosts.test(request.headers.host ?? '')) return localUser;
+    throw new StoreError('FORBIDDEN', `plain HTTP is for this machine alone, not for "${request.headers.host ?? ''}"`);
   }
 
-  private async list(kind: Kind, version: string, request: FastifyRequest<Route>, reply: FastifyReply): Promise<unknown> {
-    const { query, params } = request;
-    const { store, clock } = this.options;
-    const labels = labelsOf(query);
-    const name = nameOf(query);
-    const options = { ...(params.namespace !== undefined && { namespace: params.namespace }), ...(labels && { labels }) };
-    if (query.watch === '1' || query.watch === 'true') {
-      const timeoutMs = query.timeoutSeconds === undefined ? undefined : Number(query.timeoutSeconds) * 1000;
-      const resourceVersion = query.resourceVersion === '0' ? undefined : query.resourceVersion || undefined;
-      reply.hijack();
-      await writeWatch(store, clock, { kind, version, options, name, resourceVersion, timeoutMs }, reply.raw);
-      return reply;
-    }
-    const { items, resourceVersion } = await store.list(kind, options);
-    const selected = name === undefined ? items : items.filter((object) => object.metadata.name === name);
-    const apiVersion = apiVersionOf(kind, version);
-    return {
-      apiVersion,
-      kind: `${kind.kind}List`,
-      metadata: { resourceVersion },
-      items: selected.map((object) => ({ ...object, apiVersion })),
-    };
+  private authorize(user: User, method: string, path: ResourcePath, query: Query): void {
+    const { group, plural, subresource, namespace, name } = path;
+    const access = { verb: verbOf(method, path, query), group, resource: plural, subresource, namespace, name };
+    if (!mayAccess(user, access)) throw new StoreError('FORBIDDEN', forbiddenMessage(user, access));
   }
 }
 
-function patchTypeOf(request: FastifyRequest): PatchType {
-  const [type = ''] = (request.headers['content-type'] ?? '').split(';');
-  const known = patchTypes[type.trim()];
-  if (!known) throw new StoreError('INVALID', `"${type}" is no kind of patch: use ${Object.keys(patchTypes).join(', ')}`);
-  return known;
+function isAt({ group, plural, versions }: { group: string; plural: string; versions: readonly string[] }, path: ResourcePath): boolean {
+  return group === path.group && plural === path.plural && versions.includes(path.version);
 }
 
 /** RFC 7234, section 5.5; a header takes printable ASCII only. */

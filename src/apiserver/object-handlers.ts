@@ -1,26 +1,19 @@
-// What the REST verbs do to objects: decode, check, write to the Store, and say what to mind. No HTTP here.
+// What the REST verbs do to objects: decode, merge, check, write to the Store, and say what to mind. No HTTP here.
 import { setImmediate } from 'node:timers/promises';
-import { decodeObject } from '#api/decode';
-import { parseFieldPath } from '#api/field-path';
-import { type ApiObject, apiVersionOf, type Kind, keyOf } from '#api/kind';
+import { type ApiObject, apiVersionOf, type Kind } from '#api/kind';
 import { namespaceKind } from '#api/kinds/namespace';
-import { kinds } from '#api/registry';
+import type { Clock } from '#foundation/clock';
 import type { Problem } from '#foundation/problem';
-import { type Applied, applyObject } from '#store/apply';
+import type { Random } from '#foundation/random';
 import { namespaceMissing, permanentNamespaces } from '#store/namespaces';
 import type { Store } from '#store/store';
 import { StoreError } from '#store/store-error';
+import { type Decoded, decodeBody, named } from './body.ts';
+import { afterUpdate, applied, type Manager } from './managed-fields.ts';
 import { jsonPatch, mergePatch } from './patch.ts';
-import type { Query } from './selection.ts';
-
-/** Where a request points. */
-export interface Target {
-  kind: Kind;
-  version: string;
-  /** Empty for cluster-scoped kinds. */
-  namespace: string;
-  name: string;
-}
+import { isDryRun, isTrue, type Query, type Target } from './request.ts';
+import { strategicMerge } from './strategic-merge.ts';
+import { withGroup } from './user.ts';
 
 export interface Written {
   object: ApiObject;
@@ -31,81 +24,127 @@ export interface Written {
 /** What is wrong, though not refused: analysis of the object among the others. */
 export type Advise = (object: ApiObject) => Problem[];
 
-export type PatchType = 'merge' | 'json' | 'apply';
+export type PatchType = 'merge' | 'strategic' | 'json' | 'apply';
+
+export interface ObjectHandlersOptions {
+  store: Store;
+  clock: Clock;
+  random: Random;
+  advise: Advise;
+  /** Every kind that has a namespace: their objects go with it. */
+  namespacedKinds: () => readonly Kind[];
+}
+
+/** How a write came: by whom, and with which options. */
+export interface Write {
+  query: Query;
+  client?: string | undefined;
+}
 
 export class ObjectHandlers {
-  constructor(
-    private readonly store: Store,
-    private readonly advise: Advise,
-  ) {}
+  constructor(private readonly options: ObjectHandlersOptions) {}
 
   async get({ kind, namespace, name }: Target): Promise<ApiObject> {
-    const object = await this.store.get(kind, namespace, name);
-    if (!object) throw new StoreError('NOT_FOUND', `${kind.plural}${kind.group ? `.${kind.group}` : ''} "${name}" not found`);
+    const object = await this.options.store.get(kind, namespace, name);
+    if (!object) throw new StoreError('NOT_FOUND', `${withGroup(kind.plural, kind.group)} "${name}" not found`);
     return object;
   }
 
-  async create(target: Omit<Target, 'name'>, body: unknown, query: Query): Promise<Written> {
-    const { object, warnings } = decodeFor(target, body, query);
-    if (query.dryRun !== undefined) {
-      if (await this.store.get(target.kind, target.namespace, object.metadata.name)) throw exists(object);
+  async create(target: Omit<Target, 'name'>, body: unknown, write: Write): Promise<Written> {
+    const { store, random } = this.options;
+    const { kind, version, namespace } = target;
+    const { object: decoded, warnings } = decodeBody({ kind, version, namespace }, named(body, random), write.query);
+    const object = afterUpdate(kind, undefined, decoded, this.managerOf(target, write));
+    if (isDryRun(write.query)) {
+      if (await store.get(kind, namespace, object.metadata.name)) throw alreadyExists(kind, object.metadata.name);
       return { object: await this.tried(object), created: true, warnings };
     }
-    return this.written(await this.store.create(object), true, warnings);
+    return this.written(await store.create(object), true, warnings);
   }
 
-  async update(target: Target, body: unknown, query: Query): Promise<Written> {
-    const { object, warnings } = decodeFor(target, body, query);
-    if (query.dryRun !== undefined) {
-      await this.get(target);
-      return { object: await this.tried(object), created: false, warnings };
-    }
-    return this.written(await this.store.update(object), false, warnings);
+  async update(target: Target, body: unknown, write: Write): Promise<Written> {
+    const decoded = decodeBody(target, body, write.query);
+    return this.replace(target, await this.get(target), decoded, write);
   }
 
-  async updateStatus(target: Target, body: unknown, query: Query): Promise<Written> {
-    const { object } = decodeFor(target, body, query);
-    if (query.dryRun !== undefined) return { object: await this.get(target), created: false, warnings: [] };
-    return { object: await this.store.updateStatus(object), created: false, warnings: [] };
+  async updateStatus(target: Target, body: unknown, { query }: Write): Promise<Written> {
+    const { object } = decodeBody(target, body, query);
+    if (isDryRun(query)) return { object: await this.get(target), created: false, warnings: [] };
+    return { object: await this.options.store.updateStatus(object), created: false, warnings: [] };
   }
 
-  async patch(target: Target, type: PatchType, body: unknown, query: Query, subresource?: 'status'): Promise<Written> {
-    if (type === 'apply' && !subresource) return this.apply(target, body, query);
+  async patch(target: Target, type: PatchType, body: unknown, write: Write, subresource?: string): Promise<Written> {
+    if (type === 'apply' && subresource === undefined) return this.apply(target, body, write);
     const stored = await this.get(target);
-    const patched = type === 'json' ? jsonPatch(stored, body) : mergePatch(stored, body);
-    return subresource ? this.updateStatus(target, patched, query) : this.update(target, patched, query);
+    const patched = patchedBy(type, target.kind, stored, body);
+    return subresource === 'status'
+      ? this.updateStatus(target, patched, write)
+      : this.replace(target, stored, decodeBody(target, patched, write.query), write);
   }
 
-  async delete(target: Target, query: Query): Promise<ApiObject> {
+  /** One with finalizers stays, marked, until they are gone; `propagationPolicy` is kept as a finalizer of the garbage collector. */
+  async delete(target: Target, body: unknown, query: Query): Promise<ApiObject> {
     const { kind, namespace, name } = target;
+    const { store } = this.options;
+    const stored = await this.get(target);
+    const wanted = (body ?? {}) as { propagationPolicy?: string; preconditions?: { uid?: string; resourceVersion?: string } };
+    const { uid, resourceVersion } = wanted.preconditions ?? {};
+    const changed = resourceVersion !== undefined && resourceVersion !== stored.metadata.resourceVersion;
+    if (changed || (uid !== undefined && uid !== stored.metadata.uid)) {
+      throw new StoreError('CONFLICT', `the preconditions of the deletion of ${kind.plural} "${name}" do not hold: it has been changed`);
+    }
     if (kind === namespaceKind && permanentNamespaces.includes(name)) {
       throw new StoreError('INVALID', `namespace "${name}" cannot be deleted: the mesh needs it`);
     }
-    if (query.dryRun !== undefined) return this.get(target);
-    const deleted = await this.store.delete(kind, namespace, name);
+    if (isDryRun(query, body)) return stored;
+    const finalizer = propagationFinalizers[query.propagationPolicy ?? wanted.propagationPolicy ?? ''];
+    if (finalizer !== undefined) {
+      const finalizers = [...new Set([...(stored.metadata.finalizers ?? []), finalizer])];
+      await store.update({ ...stored, metadata: { ...stored.metadata, finalizers } });
+    }
+    const deleted = await store.delete(kind, namespace, name);
     if (kind === namespaceKind) await this.deleteContents(name);
     return deleted;
   }
 
-  /** Server-side apply in its simple form: one owner, whose word replaces what is there. */
-  private async apply(target: Target, body: unknown, query: Query): Promise<Written> {
-    const { object, warnings } = decodeFor(target, body, query);
-    if (query.dryRun !== undefined) return { object: await this.tried(object), created: false, warnings };
-    const applied: Applied = await applyObject(this.store, target.kind, object);
-    return this.written(applied.object, applied.outcome === 'created', warnings);
+  /** Server-side apply: what the manager declares, and no more of what it declared before. */
+  private async apply(target: Target, body: unknown, write: Write): Promise<Written> {
+    const { object: config, warnings } = decodeBody(target, body, write.query);
+    const manager = this.managerOf(target, write);
+    if (!manager)
+      throw new StoreError('BAD_REQUEST', 'fieldManager is required for apply patch', { hint: 'name who applies: ?fieldManager=NAME' });
+    const { store } = this.options;
+    const { kind, namespace, name } = target;
+    const stored = await store.get(kind, namespace, name);
+    const object = applied(kind, stored, config, manager, isTrue(write.query.force));
+    if (isDryRun(write.query)) return { object: await this.tried(object), created: stored === undefined, warnings };
+    return this.written(stored ? await store.update(object) : await store.create(object), stored === undefined, warnings);
+  }
+
+  private async replace(target: Target, stored: ApiObject, { object: decoded, warnings }: Decoded, write: Write): Promise<Written> {
+    const object = afterUpdate(target.kind, stored, decoded, this.managerOf(target, write));
+    if (isDryRun(write.query)) return { object: await this.tried(object), created: false, warnings };
+    return this.written(await this.options.store.update(object), false, warnings);
+  }
+
+  /** Undefined: a client that does not say who it is manages nothing. */
+  private managerOf({ kind, version }: Omit<Target, 'name'>, { query, client }: Write): Manager | undefined {
+    const name = query.fieldManager ?? client;
+    if (name === undefined) return undefined;
+    return { name, apiVersion: apiVersionOf(kind, version), time: `${new Date(this.options.clock.wallMs()).toISOString().slice(0, 19)}Z` };
   }
 
   private async written(object: ApiObject, created: boolean, warnings: Problem[]): Promise<Written> {
     // Who watches hears of it first: proxies wait for that, and for advice only the writer.
     await setImmediate();
-    return { object, created, warnings: [...warnings, ...this.advise(object)] };
+    return { object, created, warnings: [...warnings, ...this.options.advise(object)] };
   }
 
   /** Dry run: what the store would check, without the write. */
   private async tried(object: ApiObject): Promise<ApiObject> {
     const { namespace } = object.metadata;
     const free = namespace === undefined || permanentNamespaces.includes(namespace);
-    if (!free && !(await this.store.get(namespaceKind, '', namespace))) {
+    if (!free && !(await this.options.store.get(namespaceKind, '', namespace))) {
       const problem = namespaceMissing(object);
       throw new StoreError('INVALID', problem.message, { problems: [problem] });
     }
@@ -113,10 +152,11 @@ export class ObjectHandlers {
   }
 
   private async deleteContents(namespace: string): Promise<void> {
-    for (const kind of kinds.filter((each) => each.namespaced)) {
-      const { items } = await this.store.list(kind, { namespace });
+    const { store, namespacedKinds } = this.options;
+    for (const kind of namespacedKinds()) {
+      const { items } = await store.list(kind, { namespace });
       for (const { metadata } of items) {
-        await this.store.delete(kind, namespace, metadata.name).catch((error: unknown) => {
+        await store.delete(kind, namespace, metadata.name).catch((error: unknown) => {
           if (!(error instanceof StoreError && error.code === 'NOT_FOUND')) throw error;
         });
       }
@@ -124,58 +164,20 @@ export class ObjectHandlers {
   }
 }
 
-/** The body as an object of the kind, namespace and name that the path says; a body that says otherwise is refused. */
-function decodeFor(
-  target: Omit<Target, 'name'> & { name?: string },
-  body: unknown,
-  query: Query,
-): { object: ApiObject; warnings: Problem[] } {
-  const { kind, version, namespace, name } = target;
-  const apiVersion = apiVersionOf(kind, version);
-  const given = typeof body === 'object' && body !== null ? { apiVersion, kind: kind.kind, ...body } : body;
-  const { object, warnings } = decoded(given, namespace, query);
-  const { metadata } = object;
-  if (object.kind !== kind.kind || object.apiVersion !== apiVersionOf(kind)) {
-    throw new StoreError('INVALID', `the body is a ${object.kind} in ${object.apiVersion}, the path is for ${kind.kind} in ${apiVersion}`);
+/** Kubernetes keeps the wish of who deletes in these, for the garbage collector. */
+const propagationFinalizers: Readonly<Record<string, string | undefined>> = { Foreground: 'foregroundDeletion', Orphan: 'orphan' };
+
+function patchedBy(type: PatchType, kind: Kind, stored: ApiObject, body: unknown): unknown {
+  switch (type) {
+    case 'json':
+      return jsonPatch(stored, body);
+    case 'strategic':
+      return strategicMerge(kind, stored, body);
+    default:
+      return mergePatch(stored, body);
   }
-  if ((kind.namespaced && metadata.namespace !== namespace) || (name !== undefined && metadata.name !== name)) {
-    throw new StoreError(
-      'INVALID',
-      `the body is about ${keyOf(metadata)}, the path about ${keyOf({ namespace, name: name ?? metadata.name })}`,
-    );
-  }
-  return { object, warnings };
 }
 
-function decoded(value: unknown, namespace: string, query: Query): { object: ApiObject; warnings: Problem[] } {
-  const result = decodeObject(value, { namespace });
-  if (result.ok) return { object: result.value, warnings: result.warnings ?? [] };
-  const lenient = query.fieldValidation === 'Warn' || query.fieldValidation === 'Ignore';
-  if (lenient && result.problems.every(({ code }) => code === 'UNKNOWN_FIELD')) {
-    const pruned = structuredClone(value);
-    for (const { field = '' } of result.problems) removeField(pruned, field);
-    const again = decodeObject(pruned, { namespace });
-    const noted = result.problems.map((problem): Problem => ({ ...problem, level: 'warning' }));
-    if (again.ok) return { object: again.value, warnings: [...(query.fieldValidation === 'Warn' ? noted : []), ...(again.warnings ?? [])] };
-  }
-  throw invalid(value, result.problems);
-}
-
-function removeField(value: unknown, field: string): void {
-  const path = parseFieldPath(field);
-  const key = path.pop();
-  let at = value;
-  for (const segment of path) at = (at as Record<string, unknown> | undefined)?.[segment];
-  if (at !== undefined && key !== undefined) delete (at as Record<string, unknown>)[key];
-}
-
-function invalid(value: unknown, problems: Problem[]): StoreError {
-  const [first] = problems;
-  const subject = first?.object ?? 'the object';
-  const lines = problems.map(({ field, message, hint }) => `${field ? `${field}: ` : ''}${message}${hint ? ` (${hint})` : ''}`);
-  return new StoreError('INVALID', `${subject} is invalid: ${lines.join('; ')}`, { problems, cause: typeof value });
-}
-
-function exists(object: ApiObject): StoreError {
-  return new StoreError('ALREADY_EXISTS', `${object.kind} ${keyOf(object.metadata)} exists already`);
+function alreadyExists({ plural, group }: Kind, name: string): StoreError {
+  return new StoreError('ALREADY_EXISTS', `${withGroup(plural, group)} "${name}" already exists`);
 }

@@ -4,15 +4,17 @@ import { type ApiObject, apiVersionOf, type Kind } from '#api/kind';
 import type { Clock, Timer } from '#foundation/clock';
 import { failure } from '#store/status';
 import type { ListOptions, Store, WatchEvent } from '#store/store';
+import type { Presentation } from './presentation.ts';
 
 export interface WatchRequest {
   kind: Kind;
   version: string;
   options: ListOptions;
-  /** Of one object, where only that is asked for. */
-  name?: string | undefined;
+  presentation: Presentation;
   /** Undefined: all that there is now comes first. */
   resourceVersion?: string | undefined;
+  /** All that there is now comes first, and a bookmark says where that ends. */
+  sendInitialEvents: boolean;
   timeoutMs?: number | undefined;
 }
 
@@ -22,21 +24,26 @@ const bookmarkEveryMs = 10_000;
 
 /** Writes until the client goes, the version expires or the time is over; bookmarks show an idle client that we live. */
 export async function writeWatch(store: Store, clock: Clock, request: WatchRequest, response: ServerResponse): Promise<void> {
-  const { kind, version, options, name } = request;
-  let resourceVersion = request.resourceVersion;
+  const { kind, version, options, presentation, sendInitialEvents } = request;
+  let resourceVersion = sendInitialEvents ? undefined : request.resourceVersion;
   const send = (type: string, object: object) => {
     response.write(`${JSON.stringify({ type, object })}\n`);
     if (response.writableLength > unsentBytesMax) response.destroy();
   };
   const sendObject = (type: string, object: ApiObject) => {
     resourceVersion = object.metadata.resourceVersion ?? resourceVersion;
-    if (name === undefined || object.metadata.name === name) send(type, { ...object, apiVersion: apiVersionOf(kind, version) });
+    send(type, presentation.one(object));
+  };
+  const sendBookmark = (annotations?: Record<string, string>) => {
+    const metadata = { resourceVersion, creationTimestamp: null, ...(annotations && { annotations }) };
+    send('BOOKMARK', { kind: kind.kind, apiVersion: apiVersionOf(kind, version), metadata });
   };
   response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' });
   if (resourceVersion === undefined) {
     const list = await store.list(kind, options);
     for (const object of list.items) sendObject('ADDED', object);
     resourceVersion = list.resourceVersion;
+    if (sendInitialEvents) sendBookmark({ 'k8s.io/initial-events-end': 'true' });
   }
   response.flushHeaders();
   const watch = store.watch(
@@ -48,7 +55,7 @@ export async function writeWatch(store: Store, clock: Clock, request: WatchReque
         else sendObject(event.type, event.object);
       },
       closed: (reason) => {
-        if (reason === 'EXPIRED') send('ERROR', failure(410, 'Expired', `resource version ${request.resourceVersion ?? ''} is too old`));
+        if (reason === 'EXPIRED') send('ERROR', failure(410, 'Expired', `too old resource version: ${request.resourceVersion ?? ''}`));
         response.end();
       },
     },
@@ -58,7 +65,7 @@ export async function writeWatch(store: Store, clock: Clock, request: WatchReque
     bookmark = clock.after(
       bookmarkEveryMs,
       () => {
-        send('BOOKMARK', { kind: kind.kind, apiVersion: apiVersionOf(kind, version), metadata: { resourceVersion } });
+        sendBookmark();
         scheduleBookmark();
       },
       { unref: true },

@@ -1,9 +1,9 @@
 // Shows resources as kubectl does: a table with the kind's columns, names, JSON or YAML.
 import type { ApiObject, Kind } from '#api/kind';
+import { columnsOf } from '#api/printer-columns';
 import { MeshError } from '#foundation/mesh-error';
 import type { RemoteStore } from '#store/remote-store';
 import { kindArgument } from './kind-argument.ts';
-import { columnsOf } from './kind-columns.ts';
 import { age, asJson, columns, presentable, resourceName } from './output.ts';
 import type { Session } from './session.ts';
 import { asYaml } from './yaml-output.ts';

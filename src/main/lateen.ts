@@ -9,6 +9,8 @@ import { createProgram } from '#cli/program';
 import { systemClock } from '#foundation/clock';
 import type { LogLevel } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
+import { addBackup } from './backup-commands.ts';
+import { addKubeconfig } from './kubeconfig-command.ts';
 import { readDescriptors, version } from './package.ts';
 import { addDiff, addExplain, addTest } from './route-commands.ts';
 import type { UpOptions } from './up.ts';
@@ -45,6 +47,7 @@ function port(text: string): number {
 
 const collect = (value: string, all: string[]) => [...all, value];
 const stateDefault = path.join(env['XDG_STATE_HOME'] ?? path.join(os.homedir(), '.local', 'state'), 'lateen');
+const dataDefault = path.join(env['XDG_DATA_HOME'] ?? path.join(os.homedir(), '.local', 'share'), 'lateen');
 const { command, session, run } = createProgram(context);
 
 command
@@ -58,7 +61,9 @@ command
   .option('--debug-port <port>', "of the control plane's metrics and debug pages", port, 15_014)
   .option('--gateway-http-port <port>', "where the ingress gateway's port 80 is published", port, 8080)
   .option('--gateway-https-port <port>', "where the ingress gateway's port 443 is published", port, 8443)
-  .option('--state-directory <folder>', 'logs go below it', stateDefault)
+  .option('--state-directory <folder>', 'logs and kubeconfigs go below it', stateDefault)
+  .option('--data <folder>', `what is applied is kept there (default: ${dataDefault}/mesh-PORT; nothing with --sample)`)
+  .option('--ephemeral', 'keep nothing of what is applied')
   .addOption(new Option('--log-level <level>', 'of lateen.log').choices(['trace', 'debug', 'info', 'warn', 'error']).default('info'))
   .addHelpText(
     'after',
@@ -73,9 +78,14 @@ Examples:
     const inherited = Object.fromEntries(inheritedNames.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
     const screen = { write: context.stdout, interactive: process.stdout.isTTY === true };
     const errors = { write: context.stderr, interactive: false };
-    await up({ ...options, logLevel: options.logLevel as LogLevel }, { screen, errors, inherited, ended: endAsked() });
+    await up(
+      { ...options, dataDirectory: dataDefault, logLevel: options.logLevel as LogLevel },
+      { screen, errors, inherited, ended: endAsked() },
+    );
   });
 
+addKubeconfig(command, { stdout: context.stdout, stateDirectory: stateDefault });
+addBackup(command, { stdout: context.stdout, dataDirectory: dataDefault });
 addExplain(command, session, context);
 addTest(command, session, context);
 addDiff(command, session, context);

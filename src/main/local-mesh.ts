@@ -5,8 +5,10 @@ import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { advise } from '#analysis/advise';
-import type { ApiObject } from '#api/kind';
+import { KindCatalog } from '#api/kind-catalog';
+import { kindOf } from '#api/registry';
 import { ApiServer } from '#apiserver/api-server';
+import { ensureCredentials, writeKubeconfigs } from '#apiserver/credentials';
 import { FindingKeeper } from '#diagnosis/finding-keeper';
 import { systemClock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
@@ -18,8 +20,11 @@ import { ingressGateway } from '#host/ingress-gateway';
 import { AddressBlock } from '#host/pod-addresses';
 import { SupervisedProcess } from '#host/process';
 import { type FleetReport, ProxyFleet } from '#host/proxy-fleet';
+import { forgetRuns } from '#host/recovery';
 import { listenFailure } from '#net/port-owner';
 import type { SocketAddress } from '#proxy/config/socket-address';
+import { applyObject } from '#store/apply';
+import { LmdbJournal } from '#store/lmdb-journal';
 import { MemoryStore } from '#store/memory-store';
 import { admitNamespace } from '#store/namespaces';
 import type { ControlPlaneReport } from './control-plane.ts';
@@ -32,8 +37,10 @@ export interface LocalMeshOptions {
   debugPort: number;
   gatewayHttpPort: number;
   gatewayHttpsPort: number;
-  /** Logs go to `logs/` below it. */
+  /** Logs go to `logs/` below it, and what opens the API: certificates, tokens, kubeconfigs. */
   runDirectory: string;
+  /** Of the store; without it what is written ends with the process. */
+  dataDirectory?: string | undefined;
   images: readonly ImageMapping[];
   /** What children and programs inherit. */
   inherited: Readonly<Record<string, string>>;
@@ -42,6 +49,7 @@ export interface LocalMeshOptions {
 
 export interface LocalMeshAddresses {
   apiUrl: string;
+  kubeconfig: string;
   xds: SocketAddress;
   debug: SocketAddress;
   gatewayHttp: SocketAddress;
@@ -54,20 +62,17 @@ const childStartMsMax = 20_000;
 const childStopMsMax = 3_000;
 
 export class LocalMesh {
-  readonly store: MemoryStore;
-  private readonly api: ApiServer;
   private readonly fleet: ProxyFleet;
   private readonly proxies: SupervisedProcess;
-  private readonly findings: FindingKeeper;
   private readonly logs: string;
+  private opened: { store: MemoryStore; journal: LmdbJournal | undefined } | undefined;
+  private api: ApiServer | undefined;
+  private findings: FindingKeeper | undefined;
   private controlPlane: SupervisedProcess | undefined;
   private host: Host | undefined;
 
   constructor(private readonly options: LocalMeshOptions) {
     this.logs = path.join(options.runDirectory, 'logs');
-    this.store = new MemoryStore({ clock: systemClock, random: systemRandom, admit: admitNamespace });
-    this.api = new ApiServer({ store: this.store, clock: systemClock, logger: options.logger, version, advise: advise(this.store) });
-    this.findings = new FindingKeeper({ store: this.store, clock: systemClock, random: systemRandom, logger: options.logger });
     this.proxies = this.child('proxies', () => ['proxies.js'], {
       message: (message) => this.fleet.receive(message as FleetReport),
       ended: () => this.fleet.finishRemovals(),
@@ -75,18 +80,41 @@ export class LocalMesh {
     this.fleet = new ProxyFleet((command) => this.proxies.send(command));
   }
 
-  /** Resolves when everything but the pods runs. Throws MeshError where a port is taken. */
+  get dataDirectory(): string | undefined {
+    return this.options.dataDirectory;
+  }
+
+  /** Once it has been started. */
+  get store(): MemoryStore {
+    if (!this.opened) throw new MeshError('NOT_STARTED', 'the mesh has not been started');
+    return this.opened.store;
+  }
+
+  /** Resolves when everything but the pods runs. Throws MeshError where a port is taken, or the data are in use. */
   async start(): Promise<LocalMeshAddresses> {
+    const { logger, dataDirectory, runDirectory } = this.options;
     const gatewayHttp = { address: loopback, port: await freePort(this.options.gatewayHttpPort) };
     const gatewayHttps = { address: loopback, port: await freePort(this.options.gatewayHttpsPort) };
-    const { url } = await this.api.listen({ host: loopback, port: this.options.apiPort });
+    const catalog = new KindCatalog();
+    const journal = dataDirectory === undefined ? undefined : await LmdbJournal.open({ directory: dataDirectory });
+    const own = { clock: systemClock, random: systemRandom };
+    const store = new MemoryStore({ ...own, admit: admitNamespace, kindOf: catalog.kindOf, ...(journal && { journal }) });
+    this.opened = { store, journal };
+    const credentials = await ensureCredentials(runDirectory, systemClock);
+    this.api = new ApiServer({ ...own, store, logger, version, advise: advise(store), catalog, credentials });
+    this.findings = new FindingKeeper({ ...own, store, logger });
+    const { url, port } = await this.api.listen({ host: loopback, port: this.options.apiPort });
+    const kubeconfig = writeKubeconfigs(runDirectory, `https://${loopback}:${port}`, credentials);
     // Only now: a mesh that runs already, on the same ports, keeps its logs.
     rmSync(this.logs, { recursive: true, force: true });
     mkdirSync(this.logs, { recursive: true });
     this.proxies.start();
     const { xdsPort, debugPort } = await this.startControlPlane(url);
     const xds = { address: loopback, port: xdsPort };
-    await this.create(ingressGateway({ http: gatewayHttp, https: gatewayHttps }));
+    await forgetRuns(store);
+    for (const object of ingressGateway({ http: gatewayHttp, https: gatewayHttps })) {
+      await applyObject(store, kindOf(object.apiVersion, object.kind)!, object);
+    }
     this.host = new Host({
       store: this.store,
       clock: systemClock,
@@ -102,24 +130,21 @@ export class LocalMesh {
     });
     this.host.start();
     this.findings.start();
-    return { apiUrl: url, xds, debug: { address: loopback, port: debugPort }, gatewayHttp, gatewayHttps, logs: this.logs };
+    return { apiUrl: url, kubeconfig, xds, debug: { address: loopback, port: debugPort }, gatewayHttp, gatewayHttps, logs: this.logs };
   }
 
   /** Pods first, then their proxies, then what told them. */
   async stop(): Promise<void> {
-    this.findings.stop();
+    this.findings?.stop();
     await this.host?.stop();
     await Promise.all([this.proxies.stop(), this.controlPlane?.stop()]);
-    await this.api.close();
+    await this.api?.close();
+    await this.opened?.journal?.close();
   }
 
   /** Process ids of Lateen's own processes, for whoever measures or kills them. */
   processes(): { supervisor: number; controlPlane: number | undefined; proxies: number | undefined } {
     return { supervisor: process.pid, controlPlane: this.controlPlane?.pid, proxies: this.proxies.pid };
-  }
-
-  private async create(objects: readonly ApiObject[]): Promise<void> {
-    for (const object of objects) await this.store.create(object);
   }
 
   /** The first start settles the ports; a restart takes the same again. */

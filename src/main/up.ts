@@ -31,6 +31,11 @@ export interface UpOptions {
   gatewayHttpPort: number;
   gatewayHttpsPort: number;
   stateDirectory: string;
+  /** Of the durable store; a folder below `dataDirectory` when left out. */
+  data?: string;
+  dataDirectory: string;
+  /** Keeps nothing. */
+  ephemeral?: boolean;
   logLevel: LogLevel;
 }
 
@@ -55,6 +60,7 @@ export async function up(options: UpOptions, { screen, errors, inherited, ended 
   const mesh = new LocalMesh({
     ...options,
     runDirectory,
+    dataDirectory: dataOf(options),
     images: [...(sample?.imageMap ? [sample.imageMap] : []), ...options.imageMap].flatMap(readImageMap),
     inherited,
     logger: createLogger({ level: options.logLevel, file: path.join(runDirectory, 'lateen.log') }),
@@ -81,6 +87,13 @@ export async function up(options: UpOptions, { screen, errors, inherited, ended 
     await mesh.stop();
   }
   show.note('ended: nothing is left running');
+}
+
+/** Undefined: nothing is kept. A sample begins anew each time, and a mesh on any free port could not be found again. */
+function dataOf({ data, dataDirectory, ephemeral, sample, apiPort }: UpOptions): string | undefined {
+  if (data !== undefined && ephemeral) throw new MeshError('USAGE', '--data and --ephemeral exclude each other');
+  if (data !== undefined) return path.resolve(data);
+  return ephemeral || sample !== undefined || apiPort === 0 ? undefined : path.join(dataDirectory, `mesh-${apiPort}`);
 }
 
 /** True when every Deployment has its pods; after a minute it goes on without, saying which are missing and why. */
@@ -141,6 +154,8 @@ async function showMesh(
     ...(page === undefined ? [] : ([['product page', `${gateway}${page}`]] as const)),
     ['ingress gateway', `${gateway}, https on ${addresses.gatewayHttps.port}`],
     ['API', addresses.apiUrl],
+    ['kubectl', `export KUBECONFIG=${addresses.kubeconfig}`],
+    ...(mesh.dataDirectory === undefined ? [] : ([['data', mesh.dataDirectory]] as const)),
     ['xDS, debug', `${addresses.xds.address}:${addresses.xds.port}, http://${addresses.debug.address}:${addresses.debug.port}/debug/syncz`],
     ['running', `${workloads.length} pods, ${pods.length} proxies, control plane`],
     ['proxies’ admin', admin.join('\n')],

@@ -1,6 +1,6 @@
 // The last changes of a MemoryStore, and the watches that follow them. A watch may begin at any change that is still kept.
 import type { ApiObject, Kind } from '#api/kind';
-import { selects } from './selector.ts';
+import { selection } from './selector.ts';
 import type { ListOptions, Watch, WatchEvent, WatchHandlers } from './store.ts';
 
 export interface HistoryEntry {
@@ -13,7 +13,7 @@ export interface HistoryEntry {
 
 interface Watcher {
   kind: Kind;
-  options: ListOptions;
+  selects: (object: ApiObject) => boolean;
   handlers: WatchHandlers;
   queue: HistoryEntry[];
   scheduled: boolean;
@@ -40,19 +40,19 @@ export class WatchHistory {
       const dropped = this.entries.splice(0, Math.ceil(this.entriesMax / 4));
       this.forgotten = dropped.at(-1)?.version ?? this.forgotten;
     }
-    for (const watcher of this.watchers) if (watcher.kind === entry.kind) this.enqueue(watcher, [entry]);
+    for (const watcher of this.watchers) if (sameKind(watcher.kind, entry.kind)) this.enqueue(watcher, [entry]);
   }
 
   /** Events come after this call has returned, in order; several changes of one turn come in one go. */
   watch(kind: Kind, options: ListOptions & { resourceVersion: string }, handlers: WatchHandlers): Watch {
     const since = Number(options.resourceVersion);
-    const watcher: Watcher = { kind, options, handlers, queue: [], scheduled: false };
+    const watcher: Watcher = { kind, selects: selection(options), handlers, queue: [], scheduled: false };
     this.watchers.add(watcher);
     const known = Number.isInteger(since) && since >= this.forgotten && since <= this.last;
     if (known) {
       this.enqueue(
         watcher,
-        this.entries.slice(this.indexAfter(since)).filter((entry) => entry.kind === kind),
+        this.entries.slice(this.indexAfter(since)).filter((entry) => sameKind(entry.kind, kind)),
       );
     } else {
       queueMicrotask(() => this.watchers.delete(watcher) && handlers.closed('EXPIRED'));
@@ -75,7 +75,7 @@ export class WatchHistory {
     watcher.queue = [];
     for (const entry of queue) {
       if (!this.watchers.has(watcher)) return;
-      const event = eventFor(watcher.options, entry);
+      const event = eventFor(watcher.selects, entry);
       if (event) watcher.handlers.event(event);
     }
   }
@@ -93,10 +93,13 @@ export class WatchHistory {
   }
 }
 
+/** A custom resource's kind is another object after its definition has changed. */
+const sameKind = (a: Kind, b: Kind) => a.kind === b.kind && a.group === b.group;
+
 /** An object that begins to match the selection is added to it, one that ceases to is deleted from it. */
-function eventFor(options: ListOptions, { previous, object, deleted }: HistoryEntry): WatchEvent | undefined {
-  const before = previous !== undefined && selects(options, previous);
-  const after = !deleted && selects(options, object);
+function eventFor(selects: Watcher['selects'], { previous, object, deleted }: HistoryEntry): WatchEvent | undefined {
+  const before = previous !== undefined && selects(previous);
+  const after = !deleted && selects(object);
   if (after) return { type: before ? 'MODIFIED' : 'ADDED', object };
   return before ? { type: 'DELETED', object } : undefined;
 }

@@ -10,7 +10,7 @@ import { deepFrozen } from './frozen.ts';
 import { GroupCommit } from './group-commit.ts';
 import { WatchHistory } from './history.ts';
 import { type Change, type Journal, objectKey } from './journal.ts';
-import { selects } from './selector.ts';
+import { selection } from './selector.ts';
 import type { ListOptions, ObjectList, Store, Watch, WatchHandlers } from './store.ts';
 import { StoreError } from './store-error.ts';
 
@@ -33,12 +33,17 @@ export interface MemoryStoreOptions {
   /** Changes kept for watches that begin in the past. */
   historyMax?: number;
   journal?: Journal;
+  /** What it may hold; the kinds of the registry when left out. */
+  kindOf?: (apiVersion: string, kind: string) => Kind | undefined;
+  /** Fills in what a new object, or a new state of one, leaves to the platform. */
+  complete?: (object: ApiObject, view: StoreView) => ApiObject;
 }
 
 type WithStatus = ApiObject & { status?: unknown };
 
 export class MemoryStore implements Store {
-  private readonly tables = new Map<Kind, Map<string, ApiObject>>();
+  /** By group and kind, then by namespace and name. */
+  private readonly tables = new Map<string, Map<string, ApiObject>>();
   private readonly history: WatchHistory;
   private readonly objectsMax: number;
   private readonly group: GroupCommit | undefined;
@@ -54,9 +59,9 @@ export class MemoryStore implements Store {
     this.history = new WatchHistory(historyMax, (recovered?.changes[0]?.version ?? this.version + 1) - 1);
     this.objectsMax = objectsMax;
     if (!journal || !recovered) return;
-    for (const object of recovered.objects) this.table(kindOfObject(object)).set(keyOf(object.metadata), deepFrozen(object));
+    for (const object of recovered.objects) this.table(this.kindOfObject(object)).set(keyOf(object.metadata), deepFrozen(object));
     this.count = recovered.objects.length;
-    for (const change of recovered.changes) this.history.record({ ...deepFrozen(change), kind: kindOfObject(change.object) });
+    for (const change of recovered.changes) this.history.record({ ...deepFrozen(change), kind: this.kindOfObject(change.object) });
     this.group = new GroupCommit(
       journal,
       (_, change) => this.publish(change),
@@ -69,7 +74,7 @@ export class MemoryStore implements Store {
   }
 
   async list(kind: Kind, options: ListOptions = {}): Promise<ObjectList> {
-    const items = [...this.table(kind).values()].filter((object) => selects(options, object));
+    const items = [...this.table(kind).values()].filter(selection(options));
     return { items: items.sort((a, b) => compare(keyOf(a.metadata), keyOf(b.metadata))), resourceVersion: `${this.published}` };
   }
 
@@ -78,14 +83,13 @@ export class MemoryStore implements Store {
   }
 
   async create(object: ApiObject): Promise<ApiObject> {
-    const kind = kindOfObject(object);
+    const kind = this.kindOfObject(object);
     const { namespace = '', name } = object.metadata;
     if (this.newest(kind, namespace, name)) throw new StoreError('ALREADY_EXISTS', `${describe(object)} exists already`);
     if (this.count >= this.objectsMax) throw new StoreError('FULL', `the store holds ${this.count} objects, and no more are allowed`);
     const { resourceVersion: _, ...metadata } = object.metadata;
-    const { clock, random } = this.options;
-    const creationTimestamp = `${new Date(clock.wallMs()).toISOString().slice(0, 19)}Z`;
-    const created = { ...object, metadata: { ...metadata, uid: uuid(random), generation: 1, creationTimestamp } };
+    const given = { uid: uuid(this.options.random), generation: 1, creationTimestamp: this.timestamp() };
+    const created = this.completed({ ...object, metadata: { ...metadata, ...given } });
     this.admit(created);
     return this.commit(kind, undefined, created);
   }
@@ -93,12 +97,20 @@ export class MemoryStore implements Store {
   async update(object: ApiObject): Promise<ApiObject> {
     const { kind, stored } = this.storedOf(object);
     const { status } = stored as WithStatus;
-    const { status: _, ...rest } = object as WithStatus;
-    const { uid, creationTimestamp, generation = 1, resourceVersion } = stored.metadata;
+    const { status: _, ...rest } = this.completed(object) as WithStatus;
+    const { uid, creationTimestamp, deletionTimestamp, generation = 1, resourceVersion } = stored.metadata;
     const sameSpec = isDeepStrictEqual(withoutMetadata(rest), withoutMetadata(stored));
-    const kept = { uid, creationTimestamp, generation: sameSpec ? generation : generation + 1, resourceVersion };
+    const kept = {
+      uid,
+      creationTimestamp,
+      generation: sameSpec ? generation : generation + 1,
+      resourceVersion,
+      ...(deletionTimestamp && { deletionTimestamp }),
+    };
     const updated = { ...rest, metadata: { ...object.metadata, ...kept }, ...(status !== undefined && { status }) } as ApiObject;
     if (isDeepStrictEqual(updated, stored)) return stored;
+    // The last finalizer has gone: what waited for it goes as well.
+    if (deletionTimestamp && (updated.metadata.finalizers?.length ?? 0) === 0) return this.commit(kind, stored, updated, true);
     this.admit(updated);
     return this.commit(kind, stored, updated);
   }
@@ -113,11 +125,22 @@ export class MemoryStore implements Store {
   async delete(kind: Kind, namespace: string, name: string): Promise<ApiObject> {
     const stored = this.newest(kind, namespace, name);
     if (!stored) throw notFound(kind, namespace, name);
-    return this.commit(kind, stored, stored, true);
+    if ((stored.metadata.finalizers?.length ?? 0) === 0) return this.commit(kind, stored, stored, true);
+    if (stored.metadata.deletionTimestamp !== undefined) return stored;
+    const marks = { deletionTimestamp: this.timestamp(), deletionGracePeriodSeconds: 0 };
+    return this.commit(kind, stored, { ...stored, metadata: { ...stored.metadata, ...marks } });
   }
 
   view(): StoreView {
     return { get: (kind, namespace, name) => this.find(kind, namespace, name), all: (kind) => this.table(kind).values() };
+  }
+
+  private completed(object: ApiObject): ApiObject {
+    return this.options.complete?.(object, this.view()) ?? object;
+  }
+
+  private timestamp(): string {
+    return `${new Date(this.options.clock.wallMs()).toISOString().slice(0, 19)}Z`;
   }
 
   private admit(object: ApiObject): void {
@@ -128,7 +151,7 @@ export class MemoryStore implements Store {
 
   /** The object that is about to be replaced; its version must be the one that the writer saw, if it says which. */
   private storedOf(object: ApiObject): { kind: Kind; stored: ApiObject } {
-    const kind = kindOfObject(object);
+    const kind = this.kindOfObject(object);
     const { namespace = '', name, resourceVersion, uid } = object.metadata;
     const stored = this.newest(kind, namespace, name);
     if (!stored) throw notFound(kind, namespace, name);
@@ -153,7 +176,7 @@ export class MemoryStore implements Store {
   }
 
   private publish({ version, previous, object, deleted }: Change): void {
-    const kind = kindOfObject(object);
+    const kind = this.kindOfObject(object);
     const table = this.table(kind);
     if (deleted) table.delete(keyOf(object.metadata));
     else table.set(keyOf(object.metadata), object);
@@ -171,22 +194,23 @@ export class MemoryStore implements Store {
     return staged ? staged.object : this.find(kind, namespace, name);
   }
 
+  private kindOfObject(object: ApiObject): Kind {
+    const kind = (this.options.kindOf ?? kindOf)(object.apiVersion, object.kind);
+    if (!kind) throw new StoreError('INVALID', `unknown kind ${object.kind} in ${object.apiVersion}`);
+    if (kind.namespaced && !object.metadata.namespace) throw new StoreError('INVALID', `${describe(object)} names no namespace`);
+    return kind;
+  }
+
   private find(kind: Kind, namespace: string, name: string): ApiObject | undefined {
     return this.table(kind).get(keyOf({ namespace, name }));
   }
 
   private table(kind: Kind): Map<string, ApiObject> {
-    let table = this.tables.get(kind);
-    if (!table) this.tables.set(kind, (table = new Map()));
+    const key = `${kind.group}/${kind.kind}`;
+    let table = this.tables.get(key);
+    if (!table) this.tables.set(key, (table = new Map()));
     return table;
   }
-}
-
-function kindOfObject(object: ApiObject): Kind {
-  const kind = kindOf(object.apiVersion, object.kind);
-  if (!kind) throw new StoreError('INVALID', `unknown kind ${object.kind} in ${object.apiVersion}`);
-  if (kind.namespaced && !object.metadata.namespace) throw new StoreError('INVALID', `${describe(object)} names no namespace`);
-  return kind;
 }
 
 function withoutMetadata(object: object): object {

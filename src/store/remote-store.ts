@@ -155,9 +155,13 @@ function placeOf(object: ApiObject): { kind: Kind; namespace: string; name: stri
   return { kind, namespace, name };
 }
 
-function query({ labels = {} }: ListOptions, parameters: Record<string, string> = {}): string {
-  const selector = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
-  const search = new URLSearchParams({ ...parameters, ...(selector.length > 0 && { labelSelector: selector.join(',') }) });
+function query({ labels = {}, labelSelector, fieldSelector }: ListOptions, parameters: Record<string, string> = {}): string {
+  const terms = [...Object.entries(labels).map(([key, value]) => `${key}=${value}`), ...(labelSelector ? [labelSelector] : [])];
+  const search = new URLSearchParams({
+    ...parameters,
+    ...(terms.length > 0 && { labelSelector: terms.join(',') }),
+    ...(fieldSelector && { fieldSelector }),
+  });
   return search.size > 0 ? `?${search}` : '';
 }
 

@@ -25,8 +25,12 @@ const reasons: readonly (readonly [StoreErrorCode, reason: string, code: number]
   ['ALREADY_EXISTS', 'AlreadyExists', 409],
   ['CONFLICT', 'Conflict', 409],
   ['INVALID', 'Invalid', 422],
-  ['INVALID', 'BadRequest', 400],
-  ['FULL', 'Forbidden', 403],
+  ['BAD_REQUEST', 'BadRequest', 400],
+  ['UNAUTHORIZED', 'Unauthorized', 401],
+  ['FORBIDDEN', 'Forbidden', 403],
+  ['FULL', 'InsufficientStorage', 507],
+  ['EXPIRED', 'Expired', 410],
+  ['UNSUPPORTED_MEDIA_TYPE', 'UnsupportedMediaType', 415],
   ['UNAVAILABLE', 'ServiceUnavailable', 503],
 ];
 

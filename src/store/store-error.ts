@@ -9,6 +9,15 @@ export type StoreErrorCode =
   | 'CONFLICT'
   /** The object is refused; `problems` say why. */
   | 'INVALID'
+  /** The request makes no sense, whatever there is. */
+  | 'BAD_REQUEST'
+  /** Nobody knows who asks. */
+  | 'UNAUTHORIZED'
+  /** Who asks may not. */
+  | 'FORBIDDEN'
+  | 'UNSUPPORTED_MEDIA_TYPE'
+  /** Begin again from a list: what was asked for is no longer kept. */
+  | 'EXPIRED'
   /** The store has reached its bound. */
   | 'FULL'
   /** The API server cannot be reached, or does not answer as one. */

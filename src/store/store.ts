@@ -5,8 +5,12 @@ import type { ApiObject, Kind } from '#api/kind';
 export interface ListOptions {
   /** All namespaces when left out. */
   namespace?: string;
-  /** Equality only: every label must be there with this value. */
+  /** Every label must be there with this value. */
   labels?: Readonly<Record<string, string>>;
+  /** Kubernetes' grammar: `app=a,tier in (x, y),!canary`. */
+  labelSelector?: string;
+  /** `metadata.name=a,status.phase!=Running`. */
+  fieldSelector?: string;
 }
 
 export interface ObjectList<T extends ApiObject = ApiObject> {
@@ -43,6 +47,9 @@ export interface Store {
   update(object: ApiObject): Promise<ApiObject>;
   /** Replaces `status` alone; `generation` stays. */
   updateStatus(object: ApiObject): Promise<ApiObject>;
-  /** Throws `StoreError` NOT_FOUND. */
+  /**
+   * Removes the object; one with finalizers is marked (`metadata.deletionTimestamp`) and goes when the last of them does.
+   * Throws `StoreError` NOT_FOUND.
+   */
   delete(kind: Kind, namespace: string, name: string): Promise<ApiObject>;
 }

@@ -1,12 +1,10 @@
 // Deployment of Kubernetes: so many pods of one template.
 import { type Static, Type } from '@sinclair/typebox';
 import type { Kind } from '#api/kind';
-import { bool, int32, message, opaque, openMessage } from '../schema/field.ts';
+import { bool, count, int32, message, opaque, openMessage } from '../schema/field.ts';
 import { labelSelectorSchema } from '../schema/label-selector.ts';
 import { objectSchema } from '../schema/metadata.ts';
 import { podTemplateSchema } from '../schema/pod-spec.ts';
-
-const count = Type.Integer({ minimum: 0, maximum: 2_147_483_647 });
 
 const deploymentSpecSchema = message(
   {

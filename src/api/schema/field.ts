@@ -49,6 +49,8 @@ export const opaqueObject = Type.Unsafe<Record<string, unknown>>({ type: 'object
 
 export const int32 = Type.Integer({ minimum: -2_147_483_648, maximum: 2_147_483_647 });
 export const uint32 = Type.Integer({ minimum: 0, maximum: 4_294_967_295 });
+/** Of things: nought or more. */
+export const count = Type.Integer({ minimum: 0, maximum: 2_147_483_647 });
 export const port = Type.Integer({ minimum: 1, maximum: 65_535 });
 export const percent = Type.Number({ minimum: 0, maximum: 100 });
 /** An integer, or the name of a port. */

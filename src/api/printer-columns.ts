@@ -1,25 +1,19 @@
-// The columns in which `get` shows each kind, as kubectl and Istio's definitions have them. Names and ages are added.
-import type { ApiObject } from '#api/kind';
-import type { ConfigMap } from '#api/kinds/config-map';
-import type { Deployment } from '#api/kinds/deployment';
-import type { DestinationRule } from '#api/kinds/destination-rule';
-import type { EndpointSlice } from '#api/kinds/endpoint-slice';
-import type { Endpoints } from '#api/kinds/endpoints';
-import type { Gateway } from '#api/kinds/gateway';
-import type { Namespace } from '#api/kinds/namespace';
-import type { Pod } from '#api/kinds/pod';
-import type { Secret } from '#api/kinds/secret';
-import type { Service } from '#api/kinds/service';
-import type { ServiceEntry } from '#api/kinds/service-entry';
-import type { VirtualService } from '#api/kinds/virtual-service';
-import type { WorkloadEntry } from '#api/kinds/workload-entry';
-
-export interface Column {
-  title: string;
-  /** Shown with `-o wide` only. */
-  wide?: boolean;
-  cell(object: ApiObject): string;
-}
+// The columns in which `lateen get` and `kubectl get` show each kind, as Kubernetes and Istio's definitions have them. Names and ages are
+// added by whoever shows them.
+import type { ApiObject, Column } from './kind.ts';
+import type { ConfigMap } from './kinds/config-map.ts';
+import type { Deployment } from './kinds/deployment.ts';
+import type { DestinationRule } from './kinds/destination-rule.ts';
+import type { EndpointSlice } from './kinds/endpoint-slice.ts';
+import type { Endpoints } from './kinds/endpoints.ts';
+import type { Gateway } from './kinds/gateway.ts';
+import type { Namespace } from './kinds/namespace.ts';
+import type { Pod } from './kinds/pod.ts';
+import type { Secret } from './kinds/secret.ts';
+import type { Service } from './kinds/service.ts';
+import type { ServiceEntry } from './kinds/service-entry.ts';
+import type { VirtualService } from './kinds/virtual-service.ts';
+import type { WorkloadEntry } from './kinds/workload-entry.ts';
 
 function column<T extends ApiObject>(title: string, cell: (object: T) => string | undefined, wide = false): Column {
   return { title, wide, cell: (object) => cell(object as T) || '<none>' };
@@ -94,6 +88,7 @@ function endpointsCell({ subsets = [] }: Endpoints): string {
     .join(',');
 }
 
+/** Without the wide ones, unless they are wanted. */
 export function columnsOf(kind: string, wide: boolean): readonly Column[] {
   return (byKind[kind] ?? []).filter((each) => wide || !each.wide);
 }

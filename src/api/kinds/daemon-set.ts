@@ -1,0 +1,44 @@
+// DaemonSet of Kubernetes: one pod on every node, and this machine is the only one.
+import { type Static, Type } from '@sinclair/typebox';
+import type { Kind } from '#api/kind';
+import { count, int32, message, opaque, openMessage } from '../schema/field.ts';
+import { labelSelectorSchema } from '../schema/label-selector.ts';
+import { objectSchema } from '../schema/metadata.ts';
+import { podTemplateSchema } from '../schema/pod-spec.ts';
+
+const daemonSetSpecSchema = message(
+  {
+    selector: labelSelectorSchema,
+    template: podTemplateSchema,
+    updateStrategy: opaque,
+    minReadySeconds: int32,
+    revisionHistoryLimit: int32,
+  },
+  ['selector', 'template'],
+);
+
+const daemonSetStatusSchema = openMessage({
+  observedGeneration: Type.Integer(),
+  currentNumberScheduled: count,
+  desiredNumberScheduled: count,
+  numberMisscheduled: count,
+  numberReady: count,
+  numberAvailable: count,
+  numberUnavailable: count,
+  updatedNumberScheduled: count,
+});
+
+const daemonSetSchema = objectSchema('DaemonSet', { spec: daemonSetSpecSchema, status: Type.Optional(daemonSetStatusSchema) });
+
+export type DaemonSet = Static<typeof daemonSetSchema>;
+
+export const daemonSetKind: Kind = {
+  kind: 'DaemonSet',
+  plural: 'daemonsets',
+  singular: 'daemonset',
+  shortNames: ['ds'],
+  group: 'apps',
+  versions: ['v1'],
+  namespaced: true,
+  schema: daemonSetSchema,
+};

@@ -1,0 +1,80 @@
+// The body of a write as an object of the kind, namespace and name that the path says; a body that says otherwise is refused. Pure.
+import { decodeObject } from '#api/decode';
+import { parseFieldPath } from '#api/field-path';
+import { isPlainObject } from '#api/json';
+import { type ApiObject, apiVersionOf, keyOf } from '#api/kind';
+import { nameSuffix } from '#foundation/name-suffix';
+import type { Problem } from '#foundation/problem';
+import type { Random } from '#foundation/random';
+import { StoreError } from '#store/store-error';
+import type { Query, Target } from './request.ts';
+
+/** Of metadata: the server's own to write. */
+const serverOwned = ['deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink'];
+
+export interface Decoded {
+  object: ApiObject;
+  warnings: Problem[];
+}
+
+/** Throws StoreError INVALID or BAD_REQUEST. */
+export function decodeBody(target: Omit<Target, 'name'> & { name?: string }, body: unknown, query: Query): Decoded {
+  const { kind, version, namespace, name } = target;
+  const apiVersion = apiVersionOf(kind, version);
+  const given = isPlainObject(body) ? { apiVersion, kind: kind.kind, ...body, metadata: metadataOf(body) } : body;
+  const { object, warnings } = decoded(target, given, query);
+  const { metadata } = object;
+  if (object.kind !== kind.kind || object.apiVersion !== apiVersionOf(kind)) {
+    throw new StoreError('INVALID', `the body is a ${object.kind} in ${object.apiVersion}, the path is for ${kind.kind} in ${apiVersion}`);
+  }
+  if ((kind.namespaced && metadata.namespace !== namespace) || (name !== undefined && metadata.name !== name)) {
+    throw new StoreError(
+      'INVALID',
+      `the body is about ${keyOf(metadata)}, the path about ${keyOf({ namespace, name: name ?? metadata.name })}`,
+    );
+  }
+  return { object, warnings };
+}
+
+/** What names itself by `generateName` gets a name: five letters more. */
+export function named(body: unknown, random: Random): unknown {
+  if (!isPlainObject(body) || !isPlainObject(body['metadata'])) return body;
+  const { name, generateName } = body['metadata'];
+  if (name !== undefined || typeof generateName !== 'string' || generateName === '') return body;
+  return { ...body, metadata: { ...body['metadata'], name: `${generateName.slice(0, 58)}${nameSuffix(random)}` } };
+}
+
+function metadataOf({ metadata }: Record<string, unknown>): unknown {
+  if (!isPlainObject(metadata)) return metadata;
+  return Object.fromEntries(Object.entries(metadata).filter(([field]) => !serverOwned.includes(field)));
+}
+
+function decoded({ kind, namespace }: Omit<Target, 'name'>, value: unknown, query: Query): Decoded {
+  const options = { namespace, otherKinds: [kind] };
+  const result = decodeObject(value, options);
+  if (result.ok) return { object: result.value, warnings: result.warnings ?? [] };
+  const lenient = query.fieldValidation === 'Warn' || query.fieldValidation === 'Ignore';
+  if (lenient && result.problems.every(({ code }) => code === 'UNKNOWN_FIELD')) {
+    const pruned = structuredClone(value);
+    for (const { field = '' } of result.problems) removeField(pruned, field);
+    const again = decodeObject(pruned, options);
+    const noted = result.problems.map((problem): Problem => ({ ...problem, level: 'warning' }));
+    if (again.ok) return { object: again.value, warnings: [...(query.fieldValidation === 'Warn' ? noted : []), ...(again.warnings ?? [])] };
+  }
+  throw invalid(value, result.problems);
+}
+
+function removeField(value: unknown, field: string): void {
+  const path = parseFieldPath(field);
+  const key = path.pop();
+  let at = value;
+  for (const segment of path) at = (at as Record<string, unknown> | undefined)?.[segment];
+  if (at !== undefined && key !== undefined) delete (at as Record<string, unknown>)[key];
+}
+
+function invalid(value: unknown, problems: Problem[]): StoreError {
+  const [first] = problems;
+  const subject = first?.object ?? 'the object';
+  const lines = problems.map(({ field, message, hint }) => `${field ? `${field}: ` : ''}${message}${hint ? ` (${hint})` : ''}`);
+  return new StoreError('INVALID', `${subject} is invalid: ${lines.join('; ')}`, { problems, cause: typeof value });
+}

@@ -1,0 +1,99 @@
+// The form in which objects are given: as they are, as a Table that kubectl prints, or with their metadata alone. Pure.
+import { type ApiObject, apiVersionOf, type Kind } from '#api/kind';
+import { columnsOf } from '#api/printer-columns';
+import type { Clock } from '#foundation/clock';
+
+export type Form = 'object' | 'table' | 'metadata';
+
+/** From an Accept header, whose first known part wins; anything else is given as JSON. */
+export function formOf(accept: string | undefined): Form {
+  for (const part of (accept ?? '').split(',')) {
+    if (!part.includes('json')) continue;
+    if (part.includes('as=Table')) return 'table';
+    if (part.includes('as=PartialObjectMetadata')) return 'metadata';
+    return 'object';
+  }
+  return 'object';
+}
+
+export interface ListMeta {
+  resourceVersion: string;
+  continue?: string;
+  remainingItemCount?: number;
+}
+
+/** What a table's rows carry of their objects: the query's `includeObject`. */
+export type Included = 'None' | 'Metadata' | 'Object';
+
+export class Presentation {
+  constructor(
+    private readonly kind: Kind,
+    private readonly version: string,
+    readonly form: Form,
+    private readonly clock: Clock,
+    private readonly included: Included = 'Metadata',
+  ) {}
+
+  one(object: ApiObject): object {
+    if (this.form === 'table') return this.table([object], { resourceVersion: object.metadata.resourceVersion ?? '' });
+    return this.form === 'metadata' ? partial(object) : this.inVersion(object);
+  }
+
+  list(objects: readonly ApiObject[], metadata: ListMeta): object {
+    if (this.form === 'table') return this.table(objects, metadata);
+    if (this.form === 'metadata') {
+      return { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata, items: objects.map(partial) };
+    }
+    const apiVersion = apiVersionOf(this.kind, this.version);
+    return { kind: `${this.kind.kind}List`, apiVersion, metadata, items: objects.map((object) => this.inVersion(object)) };
+  }
+
+  private inVersion(object: ApiObject): object {
+    return { ...object, apiVersion: apiVersionOf(this.kind, this.version) };
+  }
+
+  private table(objects: readonly ApiObject[], metadata: ListMeta): object {
+    const columns = this.kind.columns ?? columnsOf(this.kind.kind, true);
+    return {
+      kind: 'Table',
+      apiVersion: 'meta.k8s.io/v1',
+      metadata,
+      columnDefinitions: [
+        definition('Name', false, 'name'),
+        ...columns.map(({ title, wide }) => definition(title, wide === true)),
+        definition('Age', false),
+      ],
+      rows: objects.map((object) => ({
+        cells: [object.metadata.name, ...columns.map(({ cell }) => cell(object)), this.age(object)],
+        ...(this.included !== 'None' && { object: this.included === 'Object' ? this.inVersion(object) : partial(object) }),
+      })),
+    };
+  }
+
+  private age({ metadata }: ApiObject): string {
+    if (metadata.creationTimestamp === undefined) return '<unknown>';
+    return shortDuration(this.clock.wallMs() - Date.parse(metadata.creationTimestamp));
+  }
+}
+
+function partial({ metadata }: ApiObject): object {
+  return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata };
+}
+
+/** Of priority 1 is what is shown with `-o wide` only. */
+function definition(name: string, wide: boolean, format = ''): object {
+  return { name, type: 'string', format, description: '', priority: wide ? 1 : 0 };
+}
+
+/** As kubectl writes ages: `45s`, `3m20s`, `12m`, `5h3m`, `9d`. */
+export function shortDuration(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const [minutes, hours, days] = [60, 3600, 86_400].map((unit) => Math.floor(seconds / unit)) as [number, number, number];
+  const and = (value: number, unit: string) => (value > 0 ? `${value}${unit}` : '');
+  if (seconds < 120) return `${seconds}s`;
+  if (minutes < 10) return `${minutes}m${and(seconds % 60, 's')}`;
+  if (hours < 3) return `${minutes}m`;
+  if (hours < 8) return `${hours}h${and(minutes % 60, 'm')}`;
+  if (hours < 48) return `${hours}h`;
+  return days < 8 ? `${days}d${and(hours % 24, 'h')}` : `${days}d`;
+}
