@@ -1,7 +1,7 @@
 // The body of a write as an object of the kind, namespace and name that the path says; a body that says otherwise is refused. Pure.
 import { decodeObject } from '#api/decode';
 import { parseFieldPath } from '#api/field-path';
-import { isPlainObject } from '#api/json';
+import { isPlainObject, pruned } from '#api/json';
 import { type ApiObject, apiVersionOf, keyOf } from '#api/kind';
 import { nameSuffix } from '#foundation/name-suffix';
 import type { Problem } from '#foundation/problem';
@@ -34,6 +34,29 @@ export function decodeBody(target: Omit<Target, 'name'> & { name?: string }, bod
     );
   }
   return { object, warnings };
+}
+
+/** What server-side apply declares: of the object that the path names, and as much of it as the manager cares for. */
+export function applyConfiguration({ kind, version, namespace, name }: Target, body: unknown): ApiObject {
+  const clean = isPlainObject(body) ? pruned(body) : undefined;
+  if (!clean) throw new StoreError('BAD_REQUEST', 'the body of an apply must be an object, with apiVersion, kind and metadata.name');
+  if (!clean.ok) throw invalid(body, clean.problems);
+  const given = clean.value as Partial<ApiObject>;
+  const apiVersion = apiVersionOf(kind, version);
+  if (given.apiVersion !== apiVersion || given.kind !== kind.kind) {
+    throw new StoreError(
+      'BAD_REQUEST',
+      `the body is a ${given.kind} in ${given.apiVersion}, the path is for ${kind.kind} in ${apiVersion}`,
+    );
+  }
+  const metadata = metadataOf(clean.value) as Partial<ApiObject['metadata']> | undefined;
+  if ((metadata?.name ?? name) !== name || (metadata?.namespace ?? namespace) !== namespace) {
+    throw new StoreError(
+      'BAD_REQUEST',
+      `the body is about ${metadata?.namespace}/${metadata?.name}, the path about ${keyOf({ namespace, name })}`,
+    );
+  }
+  return { ...given, apiVersion, kind: kind.kind, metadata: { ...metadata, name, ...(kind.namespaced && { namespace }) } } as ApiObject;
 }
 
 /** What names itself by `generateName` gets a name: five letters more. */

@@ -8,7 +8,7 @@ import type { Random } from '#foundation/random';
 import { namespaceMissing, permanentNamespaces } from '#store/namespaces';
 import type { Store } from '#store/store';
 import { StoreError } from '#store/store-error';
-import { type Decoded, decodeBody, named } from './body.ts';
+import { applyConfiguration, type Decoded, decodeBody, named } from './body.ts';
 import { afterUpdate, applied, type Manager } from './managed-fields.ts';
 import { jsonPatch, mergePatch } from './patch.ts';
 import { isDryRun, isTrue, type Query, type Target } from './request.ts';
@@ -109,14 +109,16 @@ export class ObjectHandlers {
 
   /** Server-side apply: what the manager declares, and no more of what it declared before. */
   private async apply(target: Target, body: unknown, write: Write): Promise<Written> {
-    const { object: config, warnings } = decodeBody(target, body, write.query);
+    const config = applyConfiguration(target, body);
     const manager = this.managerOf(target, write);
     if (!manager)
       throw new StoreError('BAD_REQUEST', 'fieldManager is required for apply patch', { hint: 'name who applies: ?fieldManager=NAME' });
     const { store } = this.options;
     const { kind, namespace, name } = target;
     const stored = await store.get(kind, namespace, name);
-    const object = applied(kind, stored, config, manager, isTrue(write.query.force));
+    // A configuration may be a part of the object: what it makes of the whole is what must be sound.
+    const merged = applied(kind, inVersion(stored, config.apiVersion), config, manager, isTrue(write.query.force));
+    const { object, warnings } = decodeBody(target, merged, write.query);
     if (isDryRun(write.query)) return { object: await this.tried(object), created: stored === undefined, warnings };
     return this.written(stored ? await store.update(object) : await store.create(object), stored === undefined, warnings);
   }
@@ -166,6 +168,8 @@ export class ObjectHandlers {
 
 /** Kubernetes keeps the wish of who deletes in these, for the garbage collector. */
 const propagationFinalizers: Readonly<Record<string, string | undefined>> = { Foreground: 'foregroundDeletion', Orphan: 'orphan' };
+
+const inVersion = (object: ApiObject | undefined, apiVersion: string) => object && { ...object, apiVersion };
 
 function patchedBy(type: PatchType, kind: Kind, stored: ApiObject, body: unknown): unknown {
   switch (type) {

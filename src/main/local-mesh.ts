@@ -5,6 +5,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { advise } from '#analysis/advise';
+import { withDefaults } from '#api/defaults';
+import type { ApiObject } from '#api/kind';
 import { KindCatalog } from '#api/kind-catalog';
 import { kindOf } from '#api/registry';
 import { ApiServer } from '#apiserver/api-server';
@@ -24,8 +26,9 @@ import { forgetRuns } from '#host/recovery';
 import { listenFailure } from '#net/port-owner';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { applyObject } from '#store/apply';
+import { withClusterIp } from '#store/cluster-ip';
 import { LmdbJournal } from '#store/lmdb-journal';
-import { MemoryStore } from '#store/memory-store';
+import { MemoryStore, type StoreView } from '#store/memory-store';
 import { admitNamespace } from '#store/namespaces';
 import type { ControlPlaneReport } from './control-plane.ts';
 import { dist, version } from './package.ts';
@@ -98,7 +101,7 @@ export class LocalMesh {
     const catalog = new KindCatalog();
     const journal = dataDirectory === undefined ? undefined : await LmdbJournal.open({ directory: dataDirectory });
     const own = { clock: systemClock, random: systemRandom };
-    const store = new MemoryStore({ ...own, admit: admitNamespace, kindOf: catalog.kindOf, ...(journal && { journal }) });
+    const store = new MemoryStore({ ...own, admit: admitNamespace, kindOf: catalog.kindOf, complete, ...(journal && { journal }) });
     this.opened = { store, journal };
     const credentials = await ensureCredentials(runDirectory, systemClock);
     this.api = new ApiServer({ ...own, store, logger, version, advise: advise(store), catalog, credentials });
@@ -211,6 +214,9 @@ export class LocalMesh {
     );
   }
 }
+
+/** As Kubernetes' API server would. */
+const complete = (object: ApiObject, view: StoreView) => withClusterIp(withDefaults(object), view);
 
 /**
  * Three processes within their budget of memory: a small nursery, since young objects die young here; and an old space that is

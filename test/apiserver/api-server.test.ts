@@ -173,15 +173,27 @@ describe('patches', () => {
     await call('POST', services, { ...service(), spec: { ports: [{ port: 80 }], selector: { app: 'a', v: '1' } } });
     expect((await patched('merge-patch+json', { spec: { selector: { v: null } } })).body.spec.selector).toEqual({ app: 'a' });
     expect((await patched('strategic-merge-patch+json', { metadata: { labels: { x: 'y' } } })).body.metadata.labels).toEqual({ x: 'y' });
-    expect((await patched('json-patch+json', [{ op: 'replace', path: '/spec/ports/0/port', value: 81 }])).body.spec.ports).toEqual([
-      { port: 81 },
-    ]);
-    const yaml = 'apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  ports: [{port: 82}]\n';
+    expect(
+      (await patched('json-patch+json', [{ op: 'replace', path: '/spec/ports/0', value: { name: 'http', port: 81 } }])).body.spec.ports,
+    ).toEqual([{ name: 'http', port: 81 }]);
+    const yaml = 'apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  ports: [{name: http-b, port: 82}]\n';
     const applied = await patched('apply-patch+yaml', yaml);
     // What others have set stays, element by element; what the applier declared before and declares no more goes.
-    expect([applied.code, applied.body.spec]).toEqual([200, { ports: [{ port: 81 }, { port: 82 }], selector: { app: 'a' } }]);
+    expect([applied.code, applied.body.spec]).toEqual([
+      200,
+      {
+        ports: [
+          { name: 'http', port: 81 },
+          { name: 'http-b', port: 82 },
+        ],
+        selector: { app: 'a' },
+      },
+    ]);
     const again = await patched('apply-patch+yaml', yaml.replace('82', '83'));
-    expect(again.body.spec.ports).toEqual([{ port: 81 }, { port: 83 }]);
+    expect(again.body.spec.ports).toEqual([
+      { name: 'http', port: 81 },
+      { name: 'http-b', port: 83 },
+    ]);
     expect((await call('PATCH', `${services}/t`, yaml.replace('name: s', 'name: t'), 'application/apply-patch+yaml')).code).toBe(201);
     expect((await patched('apply-patch+yaml', 'a: [')).body.message).toContain('line ');
   });
