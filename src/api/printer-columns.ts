@@ -2,16 +2,22 @@
 // added by whoever shows them.
 import type { ApiObject, Column } from './kind.ts';
 import type { ConfigMap } from './kinds/config-map.ts';
+import type { CronJob } from './kinds/cron-job.ts';
+import type { DaemonSet } from './kinds/daemon-set.ts';
 import type { Deployment } from './kinds/deployment.ts';
 import type { DestinationRule } from './kinds/destination-rule.ts';
 import type { EndpointSlice } from './kinds/endpoint-slice.ts';
 import type { Endpoints } from './kinds/endpoints.ts';
+import type { Event } from './kinds/event.ts';
 import type { Gateway } from './kinds/gateway.ts';
+import type { Job } from './kinds/job.ts';
 import type { Namespace } from './kinds/namespace.ts';
 import type { Pod } from './kinds/pod.ts';
+import type { ReplicaSet } from './kinds/replica-set.ts';
 import type { Secret } from './kinds/secret.ts';
 import type { Service } from './kinds/service.ts';
 import type { ServiceEntry } from './kinds/service-entry.ts';
+import type { StatefulSet } from './kinds/stateful-set.ts';
 import type { VirtualService } from './kinds/virtual-service.ts';
 import type { WorkloadEntry } from './kinds/workload-entry.ts';
 
@@ -55,7 +61,39 @@ const byKind: Readonly<Record<string, readonly Column[]>> = {
     column<Deployment>('READY', ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 1}`),
     column<Deployment>('UP-TO-DATE', ({ status }) => `${status?.updatedReplicas ?? 0}`),
     column<Deployment>('AVAILABLE', ({ status }) => `${status?.availableReplicas ?? 0}`),
-    column<Deployment>('IMAGES', ({ spec }) => spec.template.spec.containers.map(({ image = '' }) => image).join(','), true),
+    column<Deployment>('IMAGES', ({ spec }) => imagesOf(spec.template.spec.containers), true),
+  ],
+  ReplicaSet: [
+    column<ReplicaSet>('DESIRED', ({ spec }) => `${spec.replicas ?? 1}`),
+    column<ReplicaSet>('CURRENT', ({ status }) => `${status?.replicas ?? 0}`),
+    column<ReplicaSet>('READY', ({ status }) => `${status?.readyReplicas ?? 0}`),
+    column<ReplicaSet>('IMAGES', ({ spec }) => imagesOf(spec.template.spec.containers), true),
+  ],
+  StatefulSet: [
+    column<StatefulSet>('READY', ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 1}`),
+    column<StatefulSet>('IMAGES', ({ spec }) => imagesOf(spec.template.spec.containers), true),
+  ],
+  DaemonSet: [
+    column<DaemonSet>('DESIRED', ({ status }) => `${status?.desiredNumberScheduled ?? 0}`),
+    column<DaemonSet>('CURRENT', ({ status }) => `${status?.currentNumberScheduled ?? 0}`),
+    column<DaemonSet>('READY', ({ status }) => `${status?.numberReady ?? 0}`),
+    column<DaemonSet>('UP-TO-DATE', ({ status }) => `${status?.updatedNumberScheduled ?? 0}`),
+    column<DaemonSet>('AVAILABLE', ({ status }) => `${status?.numberAvailable ?? 0}`),
+  ],
+  Job: [
+    column<Job>('STATUS', ({ status }) => status?.conditions?.find((each) => each.status === 'True')?.type ?? 'Running'),
+    column<Job>('COMPLETIONS', ({ spec, status }) => `${status?.succeeded ?? 0}/${spec.completions ?? 1}`),
+  ],
+  CronJob: [
+    column<CronJob>('SCHEDULE', ({ spec }) => spec.schedule),
+    column<CronJob>('SUSPEND', ({ spec }) => (spec.suspend ? 'True' : 'False')),
+    column<CronJob>('LAST SCHEDULE', ({ status }) => status?.lastScheduleTime),
+  ],
+  Event: [
+    column<Event>('TYPE', ({ type }) => type),
+    column<Event>('REASON', ({ reason }) => reason),
+    column<Event>('OBJECT', ({ involvedObject: { kind = '', name = '' } }) => `${kind.toLowerCase()}/${name}`),
+    column<Event>('MESSAGE', ({ message }) => message),
   ],
   ConfigMap: [column<ConfigMap>('DATA', ({ data, binaryData }) => `${Object.keys({ ...data, ...binaryData }).length}`)],
   Secret: [
@@ -81,6 +119,10 @@ const byKind: Readonly<Record<string, readonly Column[]>> = {
   ],
   WorkloadEntry: [column<WorkloadEntry>('ADDRESS', ({ spec }) => spec.address)],
 };
+
+function imagesOf(containers: readonly { image?: string }[]): string {
+  return containers.map(({ image = '' }) => image).join(',');
+}
 
 function endpointsCell({ subsets = [] }: Endpoints): string {
   return subsets

@@ -10,6 +10,7 @@ import { emptySnapshot, type MeshSnapshot } from '#control/mesh/snapshot';
 import { planDeployment } from '#host/deployment-plan';
 import { planEndpointSlice } from '#host/endpoint-plan';
 import { ingressGateway } from '#host/ingress-gateway';
+import { planReplicaSet } from '#host/pod-plan';
 
 export interface World {
   snapshot: MeshSnapshot;
@@ -33,6 +34,8 @@ export function buildWorld(objects: readonly ApiObject[]): World {
   return { snapshot: fold(emptySnapshot(), events).snapshot, pods, services };
 }
 
+/** Nothing here depends on the time. */
+const epoch = '1970-01-01T00:00:00Z';
 const nowhere = { address: '127.0.0.1', port: 0 };
 const unpublished = { http: nowhere, https: nowhere };
 
@@ -42,7 +45,8 @@ function imaginedPods(objects: readonly ApiObject[]): Pod[] {
   let serial = 0;
   return ofKind<Deployment>(objects, 'Deployment')
     .filter(({ metadata }) => metadata.uid === undefined || !owned.has(metadata.uid))
-    .flatMap((deployment) => planDeployment(deployment, [], () => String(++serial).padStart(5, '0')).create)
+    .flatMap((deployment) => planDeployment(deployment, [], epoch).create ?? [])
+    .flatMap((set) => planReplicaSet(set, [], () => String(++serial).padStart(5, '0')).create)
     .map((pod, i) => ({
       ...pod,
       status: { podIP: `10.0.${Math.floor(i / 250)}.${(i % 250) + 1}`, conditions: [{ type: 'Ready', status: 'True' }] },

@@ -2,7 +2,7 @@
 import type { EndpointSlice } from '#api/kinds/endpoint-slice';
 import type { Pod } from '#api/kinds/pod';
 import type { Service, ServicePort } from '#api/kinds/service';
-import { isReady } from './deployment-plan.ts';
+import { isReady } from './pod-plan.ts';
 
 const serviceNameLabel = 'kubernetes.io/service-name';
 

@@ -10,6 +10,7 @@ import { messageOf } from '#foundation/mesh-error';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { Informer } from '#store/informer';
 import { selects, targetPortOf } from './endpoint-plan.ts';
+import { GarbageCollector } from './garbage-collector.ts';
 import type { ImageMap } from './image-map.ts';
 import { parsePublish, publishAnnotation } from './ingress-gateway.ts';
 import type { AddressBlock } from './pod-addresses.ts';
@@ -31,7 +32,7 @@ export interface HostOptions extends ControllerOptions {
 }
 
 export class Host {
-  private readonly controllers: WorkloadControllers;
+  private readonly controllers: readonly { start(): void; stop(): void }[];
   private readonly pods: Informer;
   private readonly services: Informer;
   /** By the pod's uid. */
@@ -39,7 +40,7 @@ export class Host {
   private readonly farewells = new Set<Promise<void>>();
 
   constructor(private readonly options: HostOptions) {
-    this.controllers = new WorkloadControllers(options);
+    this.controllers = [new WorkloadControllers(options), new GarbageCollector(options)];
     const backoff = () => new Backoff({ random: options.random, delayMsMin: 50, delayMsMax: 2_000 });
     const nothing = () => {};
     this.services = new Informer(
@@ -55,12 +56,12 @@ export class Host {
   start(): void {
     // Pods after Services: a gateway must know at its start which ports are published.
     this.services.start();
-    this.controllers.start();
+    for (const controller of this.controllers) controller.start();
   }
 
   /** Ends every program; the proxies' process ends theirs. */
   async stop(): Promise<void> {
-    this.controllers.stop();
+    for (const controller of this.controllers) controller.stop();
     this.pods.stop();
     this.services.stop();
     await Promise.all([...[...this.workers.values()].map((worker) => worker.kill()), ...this.farewells]);

@@ -1,19 +1,25 @@
-// Keeps Pods in step with Deployments, and EndpointSlices with Services and Pods. The plans are pure; this watches,
-// asks them, and writes what they say.
+// Keeps what is declared and what there is in step: Deployments and ReplicaSets, the sets and their Pods, Services and EndpointSlices. The
+// plans are pure; this watches, asks them, and writes what they say.
+import { isDeepStrictEqual } from 'node:util';
 import { type ApiObject, type Kind, keyOf } from '#api/kind';
-import type { Deployment } from '#api/kinds/deployment';
-import { deploymentKind } from '#api/kinds/deployment';
+import { type DaemonSet, daemonSetKind } from '#api/kinds/daemon-set';
+import { type Deployment, deploymentKind } from '#api/kinds/deployment';
 import { type EndpointSlice, endpointSliceKind } from '#api/kinds/endpoint-slice';
 import { type Pod, podKind } from '#api/kinds/pod';
+import { type ReplicaSet, replicaSetKind } from '#api/kinds/replica-set';
 import { type Service, serviceKind } from '#api/kinds/service';
+import { type StatefulSet, statefulSetKind } from '#api/kinds/stateful-set';
 import { Backoff } from '#foundation/backoff';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
+import { nameSuffix } from '#foundation/name-suffix';
 import type { Random } from '#foundation/random';
 import { Informer } from '#store/informer';
 import type { Store } from '#store/store';
-import { ownedBy, planDeployment } from './deployment-plan.ts';
+import { planDeployment, revisionAnnotation } from './deployment-plan.ts';
 import { planEndpointSlice } from './endpoint-plan.ts';
+import type { EventRecorder } from './event-recorder.ts';
+import { ownedBy, type PodPlan, planDaemonSet, planReplicaSet, planStatefulSet } from './pod-plan.ts';
 import { Reconciler } from './reconciler.ts';
 
 export interface ControllerOptions {
@@ -21,111 +27,157 @@ export interface ControllerOptions {
   clock: Clock;
   random: Random;
   logger: Logger;
+  events: EventRecorder;
 }
 
+type Reconcile = (key: string) => Promise<void>;
+
 export class WorkloadControllers {
-  private readonly deployments: Informer;
-  private readonly services: Informer;
-  private readonly pods: Informer;
-  private readonly slices: Informer;
-  private readonly deploymentQueue: Reconciler;
-  private readonly serviceQueue: Reconciler;
+  /** By the name of the kind. */
+  private readonly informers = new Map<string, Informer>();
+  private readonly queues = new Map<string, Reconciler>();
 
   constructor(private readonly options: ControllerOptions) {
-    const informer = (kind: Kind, changed: (key: string, namespace: string) => void) => {
-      const tell = ({ metadata }: ApiObject) => changed(keyOf(metadata), metadata.namespace ?? '');
-      const backoff = new Backoff({ random: options.random, delayMsMin: 50, delayMsMax: 2_000 });
-      return new Informer({ ...options, kind, backoff }, { set: tell, delete: tell, synced: () => this.enqueueAll() });
-    };
-    this.deployments = informer(deploymentKind, (key) => this.whenSynced(() => this.deploymentQueue.enqueue(key)));
-    this.services = informer(serviceKind, (key) => this.whenSynced(() => this.serviceQueue.enqueue(key)));
-    this.slices = informer(endpointSliceKind, (key) => this.whenSynced(() => this.serviceQueue.enqueue(key)));
-    this.pods = informer(podKind, (_key, namespace) => this.whenSynced(() => this.enqueueNamespace(namespace)));
-    this.deploymentQueue = new Reconciler({ ...options, name: 'deployment', reconcile: (key) => this.reconcileDeployment(key) });
-    this.serviceQueue = new Reconciler({ ...options, name: 'endpoints', reconcile: (key) => this.reconcileService(key) });
+    const reconcilers: readonly (readonly [Kind, Reconcile])[] = [
+      [deploymentKind, (key) => this.reconcileDeployment(key)],
+      [replicaSetKind, this.podOwner<ReplicaSet>(replicaSetKind, (set, pods) => planReplicaSet(set, pods, this.suffix))],
+      [statefulSetKind, this.podOwner<StatefulSet>(statefulSetKind, planStatefulSet)],
+      [daemonSetKind, this.podOwner<DaemonSet>(daemonSetKind, (set, pods) => planDaemonSet(set, pods, this.suffix))],
+      [serviceKind, (key) => this.reconcileService(key)],
+    ];
+    for (const [kind, reconcile] of reconcilers) this.queues.set(kind.kind, new Reconciler({ ...options, name: kind.kind, reconcile }));
+    for (const kind of [...reconcilers.map(([each]) => each), podKind, endpointSliceKind])
+      this.informers.set(kind.kind, this.informer(kind));
   }
 
   start(): void {
-    for (const informer of this.informers()) informer.start();
+    for (const informer of this.informers.values()) informer.start();
   }
 
   stop(): void {
-    for (const informer of this.informers()) informer.stop();
-    this.deploymentQueue.stop();
-    this.serviceQueue.stop();
+    for (const informer of this.informers.values()) informer.stop();
+    for (const queue of this.queues.values()) queue.stop();
   }
 
-  private informers(): Informer[] {
-    return [this.deployments, this.services, this.pods, this.slices];
+  private readonly suffix = () => nameSuffix(this.options.random);
+
+  private informer(kind: Kind): Informer {
+    const tell = (object: ApiObject) => this.whenSynced(() => this.changed(kind, object));
+    const backoff = new Backoff({ random: this.options.random, delayMsMin: 50, delayMsMax: 2_000 });
+    return new Informer({ ...this.options, kind, backoff }, { set: tell, delete: tell, synced: () => this.enqueueAll() });
+  }
+
+  private changed(kind: Kind, { metadata }: ApiObject): void {
+    this.queues.get(kind.kind)?.enqueue(keyOf(metadata));
+    for (const { controller, kind: owner, name } of metadata.ownerReferences ?? []) {
+      if (controller) this.queues.get(owner)?.enqueue(keyOf({ namespace: metadata.namespace ?? '', name }));
+    }
+    if (kind !== podKind) return;
+    for (const [key, service] of this.objects(serviceKind)) {
+      if (service.metadata.namespace === metadata.namespace) this.queues.get('Service')?.enqueue(key);
+    }
   }
 
   /** Plans need the whole picture: nothing is decided before every kind has been listed. */
   private whenSynced(act: () => void): void {
-    if (this.informers().every(({ isSynced }) => isSynced)) act();
+    if ([...this.informers.values()].every(({ isSynced }) => isSynced)) act();
   }
 
   private enqueueAll(): void {
     this.whenSynced(() => {
-      for (const key of this.deployments.objects.keys()) this.deploymentQueue.enqueue(key);
-      for (const key of this.services.objects.keys()) this.serviceQueue.enqueue(key);
-      for (const pod of this.orphans()) void this.deletePod(pod);
+      for (const [kind, queue] of this.queues) for (const key of this.informers.get(kind)!.objects.keys()) queue.enqueue(key);
     });
   }
 
-  private enqueueNamespace(namespace: string): void {
-    for (const [key, { metadata }] of this.deployments.objects) if (metadata.namespace === namespace) this.deploymentQueue.enqueue(key);
-    for (const [key, { metadata }] of this.services.objects) if (metadata.namespace === namespace) this.serviceQueue.enqueue(key);
+  private objects({ kind }: Kind): ReadonlyMap<string, ApiObject> {
+    return this.informers.get(kind)!.objects;
   }
 
-  private podsOf(namespace: string | undefined): Pod[] {
-    return ([...this.pods.objects.values()] as Pod[]).filter(({ metadata }) => metadata.namespace === namespace);
+  private owned<T extends ApiObject>(kind: Kind, owner: ApiObject): T[] {
+    return ([...this.objects(kind).values()] as T[]).filter((object) => ownedBy(object, owner));
   }
 
-  /** Pods whose Deployment is gone. */
-  private orphans(): Pod[] {
-    const uids = new Set([...this.deployments.objects.values()].map(({ metadata }) => metadata.uid));
-    return ([...this.pods.objects.values()] as Pod[]).filter(({ metadata }) =>
-      metadata.ownerReferences?.some(({ kind, uid }) => kind === 'Deployment' && !uids.has(uid)),
-    );
+  private async create(kind: Kind, object: ApiObject, owner: ApiObject): Promise<void> {
+    this.informers.get(kind.kind)!.observe(await this.options.store.create(object));
+    this.options.events.record(owner, 'Normal', 'SuccessfulCreate', `Created ${kind.singular}: ${object.metadata.name}`);
+  }
+
+  private async update(kind: Kind, object: ApiObject): Promise<void> {
+    this.informers.get(kind.kind)!.observe(await this.options.store.update(object));
+  }
+
+  private async delete(kind: Kind, object: ApiObject): Promise<void> {
+    await this.options.store.delete(kind, object.metadata.namespace ?? '', object.metadata.name);
+    this.informers.get(kind.kind)!.forget(object);
+  }
+
+  private async keepStatus(kind: Kind, object: ApiObject & { status?: unknown }, status: unknown): Promise<void> {
+    if (isDeepStrictEqual(object.status, status)) return;
+    // Without a version: nobody else writes this status, and the spec may have gone on meanwhile.
+    const { resourceVersion: _, ...metadata } = object.metadata;
+    this.informers.get(kind.kind)!.observe(await this.options.store.updateStatus({ ...object, metadata, status } as ApiObject));
   }
 
   private async reconcileDeployment(key: string): Promise<void> {
-    const { store, random } = this.options;
-    const deployment = this.deployments.objects.get(key) as Deployment | undefined;
-    if (deployment === undefined) {
-      await Promise.all(this.orphans().map((pod) => this.deletePod(pod)));
-      return;
+    const { store, clock, events } = this.options;
+    const deployment = this.objects(deploymentKind).get(key) as Deployment | undefined;
+    if (deployment === undefined || deployment.metadata.deletionTimestamp !== undefined) return;
+    const plan = planDeployment(deployment, this.owned<ReplicaSet>(replicaSetKind, deployment), new Date(clock.wallMs()).toISOString());
+    const scaled = (set: ReplicaSet, from: number | undefined) => {
+      const to = set.spec.replicas ?? 0;
+      if (to === from) return;
+      const how = from === undefined || to > from ? 'up' : 'down';
+      events.record(deployment, 'Normal', 'ScalingReplicaSet', `Scaled ${how} replica set ${set.metadata.name} to ${to}`);
+    };
+    if (plan.create) {
+      this.informers.get('ReplicaSet')!.observe(await store.create(plan.create));
+      scaled(plan.create, undefined);
     }
-    const owned = this.podsOf(deployment.metadata.namespace).filter((pod) => ownedBy(pod, deployment));
-    const plan = planDeployment(deployment, owned, () => podSuffix(random));
-    for (const pod of plan.create) this.pods.observe(await store.create(pod));
-    for (const name of plan.delete) {
-      const pod = owned.find(({ metadata }) => metadata.name === name);
-      if (pod !== undefined) await this.deletePod(pod);
+    for (const set of plan.update) {
+      const before = this.objects(replicaSetKind).get(keyOf(set.metadata)) as ReplicaSet | undefined;
+      await this.update(replicaSetKind, set);
+      scaled(set, before?.spec.replicas);
     }
-    if (JSON.stringify(plan.status) !== JSON.stringify(deployment.status))
-      await store.updateStatus({ ...deployment, status: plan.status } as Deployment);
+    for (const set of plan.delete) await this.delete(replicaSetKind, set);
+    await this.keepStatus(deploymentKind, deployment, plan.status);
+    if (deployment.metadata.annotations?.[revisionAnnotation] !== plan.revision && plan.revision !== '0') {
+      const newest = (await store.get(deploymentKind, deployment.metadata.namespace ?? '', deployment.metadata.name)) ?? deployment;
+      const annotations = { ...newest.metadata.annotations, [revisionAnnotation]: plan.revision };
+      await this.update(deploymentKind, { ...newest, metadata: { ...newest.metadata, annotations } });
+    }
   }
 
-  private async deletePod(pod: Pod): Promise<void> {
-    await this.options.store.delete(podKind, pod.metadata.namespace ?? '', pod.metadata.name);
-    this.pods.forget(pod);
+  /** A kind whose objects own Pods. */
+  private podOwner<T extends ApiObject>(kind: Kind, plan: (owner: T, pods: readonly Pod[]) => PodPlan<unknown>): Reconcile {
+    return async (key) => {
+      const owner = this.objects(kind).get(key) as T | undefined;
+      if (owner === undefined || owner.metadata.deletionTimestamp !== undefined) return;
+      const planned = plan(owner, this.owned<Pod>(podKind, owner));
+      for (const pod of planned.create) await this.create(podKind, pod, owner);
+      for (const pod of planned.delete) {
+        await this.delete(podKind, pod);
+        this.options.events.record(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`);
+      }
+      await this.keepStatus(kind, owner, planned.status);
+    };
   }
 
   private async reconcileService(key: string): Promise<void> {
     const { store } = this.options;
-    const service = this.services.objects.get(key) as Service | undefined;
-    const existing = this.slices.objects.get(key) as EndpointSlice | undefined;
-    const planned = service === undefined ? undefined : planEndpointSlice(service, this.podsOf(service.metadata.namespace));
+    const service = this.objects(serviceKind).get(key) as Service | undefined;
+    const existing = this.objects(endpointSliceKind).get(key) as EndpointSlice | undefined;
+    const inNamespace = ({ metadata }: ApiObject) => metadata.namespace === service?.metadata.namespace;
+    const pods = [...this.objects(podKind).values()].filter(inNamespace) as Pod[];
+    const planned = service === undefined ? undefined : planEndpointSlice(service, pods);
     if (planned === undefined) {
       const ours = existing?.metadata.ownerReferences?.some(({ kind }) => kind === 'Service');
-      if (existing !== undefined && ours) await store.delete(endpointSliceKind, existing.metadata.namespace ?? '', existing.metadata.name);
+      if (existing !== undefined && ours) await this.delete(endpointSliceKind, existing);
       return;
     }
-    if (existing === undefined) this.slices.observe(await store.create(planned));
+    if (existing === undefined) this.informers.get('EndpointSlice')!.observe(await store.create(planned));
     else if (differs(planned, existing)) {
       const metadata = { ...planned.metadata, resourceVersion: existing.metadata.resourceVersion ?? '' };
-      this.slices.observe(await store.update({ ...planned, metadata }));
+      await this.update(endpointSliceKind, { ...planned, metadata });
     }
   }
 }
@@ -133,11 +185,4 @@ export class WorkloadControllers {
 function differs(planned: EndpointSlice, existing: EndpointSlice): boolean {
   const content = ({ endpoints, ports }: EndpointSlice) => JSON.stringify({ endpoints, ports });
   return content(planned) !== content(existing);
-}
-
-const letters = 'bcdfghjklmnpqrstvwxz2456789';
-
-/** Five characters without vowels, as Kubernetes takes them. */
-function podSuffix(random: Random): string {
-  return Array.from({ length: 5 }, () => letters[Math.floor(random.next() * letters.length)]).join('');
 }

@@ -16,6 +16,7 @@ import { systemClock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
+import { EventRecorder } from '#host/event-recorder';
 import { Host } from '#host/host';
 import { ImageMap, type ImageMapping } from '#host/image-map';
 import { ingressGateway } from '#host/ingress-gateway';
@@ -123,6 +124,7 @@ export class LocalMesh {
       clock: systemClock,
       random: systemRandom,
       logger: this.options.logger,
+      events: new EventRecorder({ store, clock: systemClock, logger }),
       fleet: this.fleet,
       images: new ImageMap(this.options.images),
       addresses: await AddressBlock.claim(),

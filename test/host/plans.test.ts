@@ -1,11 +1,15 @@
 import { describe, expect, test } from 'vitest';
+import type { DaemonSet } from '#api/kinds/daemon-set';
 import type { Deployment } from '#api/kinds/deployment';
 import type { Pod } from '#api/kinds/pod';
+import type { ReplicaSet } from '#api/kinds/replica-set';
 import type { Service } from '#api/kinds/service';
-import { isReady, planDeployment, templateHash, templateHashLabel } from '#host/deployment-plan';
+import type { StatefulSet } from '#api/kinds/stateful-set';
+import { planDeployment, revisionAnnotation } from '#host/deployment-plan';
 import { planEndpointSlice } from '#host/endpoint-plan';
 import { expandVariables, ImageMap } from '#host/image-map';
 import { parsePublish } from '#host/ingress-gateway';
+import { isReady, planDaemonSet, planReplicaSet, planStatefulSet } from '#host/pod-plan';
 import { isInjected, workloadNameOf } from '#host/proxy-bootstrap';
 
 const deployment = (replicas: number, image = 'a:1'): Deployment => ({
@@ -19,44 +23,145 @@ const deployment = (replicas: number, image = 'a:1'): Deployment => ({
   },
 });
 
+const now = '2026-01-01T00:00:00Z';
+
+/** The ReplicaSet that a plan makes, with so many of its pods available. */
+function replicaSet(of: Deployment, replicas: number, available: number, revision = 1): ReplicaSet {
+  const { create } = planDeployment(of, [], now);
+  return {
+    ...create!,
+    metadata: {
+      ...create!.metadata,
+      uid: `rs-${of.spec.template.spec.containers[0]?.image}`,
+      annotations: { [revisionAnnotation]: `${revision}` },
+    },
+    spec: { ...create!.spec, replicas },
+    status: { replicas, readyReplicas: available, availableReplicas: available },
+  };
+}
+
 let serial = 0;
-function pod(of: Deployment, ready: boolean, name = `web-${++serial}`): Pod {
+function pod(of: ReplicaSet | undefined, ready: boolean, name = `web-${++serial}`, labels: Record<string, string> = {}): Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
       name,
       namespace: 'default',
-      labels: { app: 'web', [templateHashLabel]: templateHash(of) },
+      labels: { app: 'web', ...labels },
       creationTimestamp: `2026-01-01T00:00:0${serial % 10}Z`,
     },
-    spec: of.spec.template.spec,
+    spec: of?.spec.template.spec ?? { containers: [{ name: 'c' }] },
     status: { podIP: '127.64.0.9', conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] },
   };
 }
 
 describe('a Deployment', () => {
-  test('makes what is missing, with the template and an owner', () => {
-    const plan = planDeployment(deployment(2), [], () => 'abcde');
-    expect(plan.create).toHaveLength(2);
-    expect(plan.create[0]?.metadata).toMatchObject({ labels: { app: 'web' }, ownerReferences: [{ kind: 'Deployment', uid: 'd1' }] });
-    expect(plan.status).toMatchObject({ replicas: 0, unavailableReplicas: 2, observedGeneration: 3 });
+  const v1 = deployment(4);
+  const v2 = deployment(4, 'a:2');
+  const replicasOf = (plan: ReturnType<typeof planDeployment>) =>
+    Object.fromEntries(
+      [...(plan.create ? [plan.create] : []), ...plan.update].map(({ spec }) => [spec.template.spec.containers[0]?.image, spec.replicas]),
+    );
+  const withStrategy = (of: Deployment, strategy: object): Deployment => ({ ...of, spec: { ...of.spec, strategy } });
+
+  test('makes a ReplicaSet of its template, of the first revision', () => {
+    const { create, revision, status } = planDeployment(v1, [], now);
+    expect(create).toMatchObject({
+      metadata: { labels: { app: 'web' }, ownerReferences: [{ kind: 'Deployment', uid: 'd1', controller: true }] },
+      spec: { replicas: 4, selector: { matchLabels: { app: 'web', 'pod-template-hash': expect.any(String) } } },
+    });
+    expect(revision).toBe('1');
+    expect(status).toMatchObject({ replicas: 0, unavailableReplicas: 4, observedGeneration: 3 });
   });
 
-  test('ends the unready first when there are too many', () => {
-    const unready = pod(deployment(1), false);
-    const plan = planDeployment(deployment(1), [pod(deployment(1), true), unready], () => 'abcde');
-    expect(plan).toMatchObject({ create: [], delete: [unready.metadata.name] });
+  const rolls: readonly (readonly [what: string, Deployment, sets: ReplicaSet[], replicas: object])[] = [
+    ['a new template comes with the surge, and one old pod may go', v2, [replicaSet(v1, 4, 4)], { 'a:1': 3, 'a:2': 1 }],
+    ['nothing more goes before the new ones are available', v2, [replicaSet(v1, 3, 3), replicaSet(v2, 1, 0, 2)], { 'a:2': 2 }],
+    ['as they come, the old ones go', v2, [replicaSet(v1, 3, 3), replicaSet(v2, 2, 2, 2)], { 'a:1': 1 }],
+    ['old pods that serve nobody go first', v2, [replicaSet(v1, 4, 2), replicaSet(v2, 1, 0, 2)], { 'a:1': 2 }],
+    ['at the end the old ones are none', v2, [replicaSet(v1, 1, 1), replicaSet(v2, 4, 4, 2)], { 'a:1': 0 }],
+    ['back to a template of the history', v1, [replicaSet(v1, 0, 0), replicaSet(v2, 4, 4, 2)], { 'a:1': 1, 'a:2': 3 }],
+    ['Recreate ends all', withStrategy(v2, { type: 'Recreate' }), [replicaSet(v1, 4, 4)], { 'a:1': 0, 'a:2': 0 }],
+    ['Recreate, then makes all', withStrategy(v2, { type: 'Recreate' }), [replicaSet(v1, 0, 0)], { 'a:2': 4 }],
+    [
+      'no surge: pods go first',
+      withStrategy(v2, { rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } }),
+      [replicaSet(v1, 4, 4)],
+      { 'a:1': 3, 'a:2': 0 },
+    ],
+    ['paused, nothing new comes', { ...v2, spec: { ...v2.spec, paused: true } }, [replicaSet(v1, 4, 4)], {}],
+    ['paused, it still scales', { ...v1, spec: { ...v1.spec, replicas: 6, paused: true } }, [replicaSet(v1, 4, 4)], { 'a:1': 6 }],
+    ['where all is well nothing changes', v1, [replicaSet(v1, 4, 4)], {}],
+  ];
+  test.each(rolls)('%s', (_, wanted, sets, replicas) => {
+    expect(replicasOf(planDeployment(wanted, sets, now))).toEqual(replicas);
   });
 
-  test('rolls: old pods stay until as many new ones are ready', () => {
-    const old = [pod(deployment(2), true), pod(deployment(2), true)];
-    const changed = deployment(2, 'a:2');
-    expect(planDeployment(changed, old, () => 'x')).toMatchObject({ create: [{}, {}], delete: [] });
-    const halfway = [...old, pod(changed, true), pod(changed, false)];
-    expect(planDeployment(changed, halfway, () => 'x').delete).toHaveLength(1);
-    const done = [...old, pod(changed, true), pod(changed, true)];
-    expect(planDeployment(changed, done, () => 'x').delete.sort()).toEqual(old.map(({ metadata }) => metadata.name).sort());
+  test('gives what is rolled back to the newest revision, and forgets what is older than its limit', () => {
+    const plan = planDeployment(
+      { ...v1, spec: { ...v1.spec, revisionHistoryLimit: 0 } },
+      [replicaSet(v1, 0, 0, 1), replicaSet(v2, 0, 0, 2)],
+      now,
+    );
+    expect(plan.revision).toBe('3');
+    expect(plan.delete.map(({ spec }) => spec.template.spec.containers[0]?.image)).toEqual(['a:2']);
+  });
+
+  test('says when it is available and complete, and keeps the time of what has not changed', () => {
+    const { status } = planDeployment(v1, [replicaSet(v1, 4, 4)], now);
+    expect(status.conditions).toMatchObject([
+      { type: 'Available', status: 'True', lastTransitionTime: now },
+      { type: 'Progressing', reason: 'NewReplicaSetAvailable' },
+    ]);
+    const later = planDeployment({ ...v1, status }, [replicaSet(v1, 4, 2)], '2026-02-01T00:00:00Z').status;
+    expect(later.conditions).toMatchObject([
+      { type: 'Available', status: 'False', lastTransitionTime: '2026-02-01T00:00:00Z' },
+      { lastTransitionTime: now },
+    ]);
+  });
+});
+
+describe('the sets', () => {
+  const set = replicaSet(deployment(1), 1, 1);
+
+  test('a ReplicaSet makes what is missing, and ends the unready first', () => {
+    const unready = pod(set, false);
+    expect(planReplicaSet({ ...set, spec: { ...set.spec, replicas: 2 } }, [unready], () => 'abcde').create).toMatchObject([
+      { metadata: { name: `${set.metadata.name}-abcde`, ownerReferences: [{ kind: 'ReplicaSet', uid: set.metadata.uid }] } },
+    ]);
+    expect(planReplicaSet(set, [pod(set, true), unready], () => 'x')).toMatchObject({
+      create: [],
+      delete: [unready],
+      status: { readyReplicas: 1 },
+    });
+    const done = { ...pod(set, false), status: { phase: 'Failed' } };
+    expect(planReplicaSet(set, [done], () => 'x').create).toHaveLength(1);
+  });
+
+  test('a StatefulSet goes by number: one after the other, and replaces the last first', () => {
+    const { apiVersion, metadata, spec } = deployment(2);
+    const stateful = { apiVersion, kind: 'StatefulSet', metadata: { ...metadata, name: 'db' }, spec } as StatefulSet;
+    const [first] = planStatefulSet(stateful, []).create;
+    expect(first?.metadata.name).toBe('db-0');
+    const labels = first?.metadata.labels ?? {};
+    expect(planStatefulSet(stateful, [pod(undefined, false, 'db-0', labels)]).create).toEqual([]);
+    const one = pod(undefined, true, 'db-0', labels);
+    expect(planStatefulSet(stateful, [one]).create.map(({ metadata: { name } }) => name)).toEqual(['db-1']);
+    const old = pod(undefined, true, 'db-1', { 'controller-revision-hash': 'old' });
+    expect(
+      planStatefulSet(stateful, [one, old, pod(undefined, true, 'db-2', labels)]).delete.map(({ metadata: { name } }) => name),
+    ).toEqual(['db-2', 'db-1']);
+  });
+
+  test('a DaemonSet has one pod, of its newest template', () => {
+    const { apiVersion, metadata, spec } = deployment(1);
+    const daemon = { apiVersion, kind: 'DaemonSet', metadata, spec: { selector: spec.selector, template: spec.template } } as DaemonSet;
+    const [made] = planDaemonSet(daemon, [], () => 'x').create;
+    const current = pod(undefined, true, 'a', made?.metadata.labels);
+    expect(planDaemonSet(daemon, [current], () => 'x')).toMatchObject({ create: [], delete: [], status: { numberReady: 1 } });
+    const old = pod(undefined, true, 'b');
+    expect(planDaemonSet(daemon, [old], () => 'x')).toMatchObject({ create: [], delete: [old] });
   });
 });
 
@@ -69,10 +174,10 @@ const service = (selector: Record<string, string> | undefined): Service => ({
 
 describe('an EndpointSlice', () => {
   test('has the pods that the Service selects, their readiness, and the port that they name', () => {
-    const ready = pod(deployment(1), true);
+    const ready = pod(undefined, true);
     ready.spec = { containers: [{ name: 'c', ports: [{ name: 'named', containerPort: 9080 }] }] };
-    const other = { ...pod(deployment(1), true), metadata: { name: 'x', namespace: 'default', labels: { app: 'other' } } };
-    const slice = planEndpointSlice(service({ app: 'web' }), [ready, pod(deployment(1), false), other]);
+    const other = { ...pod(undefined, true), metadata: { name: 'x', namespace: 'default', labels: { app: 'other' } } };
+    const slice = planEndpointSlice(service({ app: 'web' }), [ready, pod(undefined, false), other]);
     expect(slice?.endpoints.map(({ conditions }) => conditions?.ready)).toEqual([true, false]);
     expect(slice?.ports).toEqual([{ name: 'http', port: 9080, protocol: 'TCP' }]);
   });
@@ -83,8 +188,8 @@ describe('an EndpointSlice', () => {
 });
 
 test('readiness is the condition Ready', () => {
-  expect(isReady(pod(deployment(1), true))).toBe(true);
-  expect(isReady({ ...pod(deployment(1), true), status: {} })).toBe(false);
+  expect(isReady(pod(undefined, true))).toBe(true);
+  expect(isReady({ ...pod(undefined, true), status: {} })).toBe(false);
 });
 
 test.each([
@@ -118,12 +223,12 @@ test('publishing: what is of the form is taken, the rest left out', () => {
 });
 
 test('a pod is in the mesh unless it asks not to be', () => {
-  const base = pod(deployment(1), true);
+  const base = pod(undefined, true);
   expect(isInjected(base)).toBe(true);
   expect(isInjected({ ...base, metadata: { ...base.metadata, labels: { 'sidecar.istio.io/inject': 'false' } } })).toBe(false);
 });
 
 test('a workload is named by its Deployment', () => {
-  const [made] = planDeployment(deployment(1), [], () => 'abcde').create;
+  const [made] = planReplicaSet(replicaSet(deployment(1), 1, 0), [], () => 'abcde').create;
   expect(made && workloadNameOf(made)).toBe('web');
 });
