@@ -19,10 +19,14 @@ import { Discovery } from './discovery.ts';
 import { DualListener, isSecure } from './dual-listener.ts';
 import { type Advise, ObjectHandlers } from './object-handlers.ts';
 import { openApiIndex, openApiV2, openApiV3 } from './openapi.ts';
+import { openApiV2Protobuf, openApiV2ProtobufType, wantsProtobuf } from './openapi-v2-protobuf.ts';
+import type { PodAccess } from './pod-access.ts';
+import { decodeProtobuf, protobufType } from './protobuf-body.ts';
 import { type Query, verbOf } from './request.ts';
 import { parseResourcePath, type ResourcePath } from './resource-path.ts';
 import { patchTypes, ResourceRoutes } from './resource-routes.ts';
-import { forbiddenMessage, localUser, mayAccess, TokenUsers, type User } from './user.ts';
+import { UpgradeRoutes } from './upgrade-routes.ts';
+import { type Access, forbiddenMessage, localUser, mayAccess, TokenUsers, type User } from './user.ts';
 
 export interface ApiServerOptions {
   store: Store;
@@ -38,6 +42,8 @@ export interface ApiServerOptions {
   random?: Random;
   /** Without them, plain HTTP alone. */
   credentials?: Credentials;
+  /** To the logs of pods, and into them. */
+  pods?: PodAccess;
 }
 
 const bodyBytesMax = 3 * 1024 * 1024;
@@ -56,14 +62,16 @@ export class ApiServer {
   private readonly users: TokenUsers | undefined;
 
   constructor(private readonly options: ApiServerOptions) {
-    const { store, clock, credentials, random = systemRandom, advise = () => [] } = options;
+    const { store, clock, credentials, pods, random = systemRandom, advise = () => [] } = options;
     this.catalog = options.catalog ?? new KindCatalog();
     this.users = credentials && new TokenUsers(credentials.tokens);
     const namespacedKinds = () => this.catalog.kinds.filter(({ namespaced }) => namespaced);
     const handlers = new ObjectHandlers({ store, clock, random, advise, namespacedKinds });
-    this.routes = new ResourceRoutes({ store, clock, handlers });
+    this.routes = new ResourceRoutes({ store, clock, handlers, pods });
     this.listener = new DualListener({ handler: (request, response) => this.app.routing(request, response), tls: credentials });
     this.app = fastify({ bodyLimit: bodyBytesMax, logger: false, serverFactory: () => this.listener.plain });
+    const upgrades = new UpgradeRoutes({ pods, authorize: (request, access) => authorize(this.userOf(request), access) });
+    this.listener.onUpgrade((request, socket, head) => upgrades.handle(request, socket, head));
     this.acceptBodies();
     this.answerErrors();
     this.routeDiscovery();
@@ -98,6 +106,13 @@ export class ApiServer {
       // Some clients name a type and then send nothing, as with DELETE.
       if (text === '') done(null, undefined);
       else json(request, text as string, done);
+    });
+    this.app.addContentTypeParser(protobufType, { parseAs: 'buffer' }, (_, bytes, done) => {
+      try {
+        done(null, decodeProtobuf(bytes as Buffer));
+      } catch (error) {
+        done(error as Error);
+      }
     });
     this.app.addContentTypeParser(['application/apply-patch+yaml', 'application/yaml'], { parseAs: 'string' }, (_, text, done) => {
       const [document] = parseYaml(String(text));
@@ -142,7 +157,10 @@ export class ApiServer {
     app.get<{ Params: { group: string } }>('/apis/:group', ({ params }, reply) =>
       found(reply, new Discovery(catalog.kinds).group(params.group)),
     );
-    app.get('/openapi/v2', () => openApiV2(catalog.kinds));
+    app.get('/openapi/v2', (request, reply) => {
+      if (!wantsProtobuf(request.headers.accept)) return openApiV2(catalog.kinds);
+      return reply.type(openApiV2ProtobufType).send(Buffer.from(openApiV2Protobuf(catalog.kinds)));
+    });
     app.get('/openapi/v3', () => openApiIndex(catalog.kinds));
     app.get<{ Params: { '*': string } }>('/openapi/v3/*', ({ params }, reply) => found(reply, openApiV3(catalog.kinds, params['*'])));
     app.addHook('onRequest', async (request) => void this.userOf(request.raw));
@@ -158,7 +176,8 @@ export class ApiServer {
     if (!kind) return reply.callNotFound();
     const query = request.query as Query;
     const user = this.userOf(request.raw);
-    this.authorize(user, request.method, path, query);
+    const { group, plural, subresource, namespace, name } = path;
+    authorize(user, { verb: verbOf(request.method, path, query), group, resource: plural, subresource, namespace, name });
     const { headers, method, body } = request;
     const [contentType = ''] = (headers['content-type'] ?? '').split(';');
     const answer = await this.routes.answer(
@@ -188,12 +207,10 @@ export class ApiServer {
     if (localHosts.test(request.headers.host ?? '')) return localUser;
     throw new StoreError('FORBIDDEN', `plain HTTP is for this machine alone, not for "${request.headers.host ?? ''}"`);
   }
+}
 
-  private authorize(user: User, method: string, path: ResourcePath, query: Query): void {
-    const { group, plural, subresource, namespace, name } = path;
-    const access = { verb: verbOf(method, path, query), group, resource: plural, subresource, namespace, name };
-    if (!mayAccess(user, access)) throw new StoreError('FORBIDDEN', forbiddenMessage(user, access));
-  }
+function authorize(user: User, access: Access): void {
+  if (!mayAccess(user, access)) throw new StoreError('FORBIDDEN', forbiddenMessage(user, access));
 }
 
 function isAt({ group, plural, versions }: { group: string; plural: string; versions: readonly string[] }, path: ResourcePath): boolean {

@@ -5,6 +5,7 @@ import { namespaceKind } from '#api/kinds/namespace';
 import type { Clock } from '#foundation/clock';
 import type { Problem } from '#foundation/problem';
 import type { Random } from '#foundation/random';
+import { alreadyExists } from '#store/memory-store';
 import { namespaceMissing, permanentNamespaces } from '#store/namespaces';
 import type { Store } from '#store/store';
 import { StoreError } from '#store/store-error';
@@ -180,8 +181,4 @@ function patchedBy(type: PatchType, kind: Kind, stored: ApiObject, body: unknown
     default:
       return mergePatch(stored, body);
   }
-}
-
-function alreadyExists({ plural, group }: Kind, name: string): StoreError {
-  return new StoreError('ALREADY_EXISTS', `${withGroup(plural, group)} "${name}" already exists`);
 }

@@ -2,6 +2,7 @@
 // watches, which write to the response as long as they last.
 import type { ServerResponse } from 'node:http';
 import { apiVersionOf } from '#api/kind';
+import type { Pod } from '#api/kinds/pod';
 import type { Clock } from '#foundation/clock';
 import type { Problem } from '#foundation/problem';
 import type { ListOptions, Store } from '#store/store';
@@ -11,6 +12,8 @@ import { scalable } from './discovery.ts';
 import type { ObjectHandlers, PatchType, Written } from './object-handlers.ts';
 import { pageOf } from './pages.ts';
 import { jsonPatch, mergePatch } from './patch.ts';
+import type { PodAccess } from './pod-access.ts';
+import { type LogQuery, writeLog } from './pod-logs.ts';
 import { formOf, type Included, Presentation } from './presentation.ts';
 import { type ApiRequest, isTrue, numberOf, type Target } from './request.ts';
 import { scaled, scaleOf } from './scale.ts';
@@ -30,7 +33,7 @@ export const patchTypes: Readonly<Record<string, PatchType>> = {
 };
 
 export class ResourceRoutes {
-  constructor(private readonly options: { store: Store; clock: Clock; handlers: ObjectHandlers }) {}
+  constructor(private readonly options: { store: Store; clock: Clock; handlers: ObjectHandlers; pods: PodAccess | undefined }) {}
 
   /** Undefined: the method makes no sense there. `response` is for watches, which end it themselves. */
   async answer(request: ApiRequest, response: () => ServerResponse): Promise<Answer | 'streaming' | undefined> {
@@ -40,6 +43,7 @@ export class ResourceRoutes {
     if (path.name === undefined) return this.answerCollection(request, response);
     if (path.subresource === undefined) return this.answerObject(request, path.name);
     if (path.subresource === 'status') return this.answerStatus(request, path.name);
+    if (path.subresource === 'log' && kind.kind === 'Pod' && method === 'GET') return this.log(request, path.name, response);
     if (path.subresource === 'scale' && scalable.includes(kind.kind)) return this.answerScale(request, path.name);
     if (path.subresource === 'eviction' && kind.kind === 'Pod' && method === 'POST') {
       await this.options.handlers.delete(targetOf(request, path.name), undefined, request.query);
@@ -120,6 +124,20 @@ export class ResourceRoutes {
       default:
         return undefined;
     }
+  }
+
+  private async log(request: ApiRequest, name: string, response: () => ServerResponse): Promise<'streaming'> {
+    const target = targetOf(request, name);
+    const query = request.query as LogQuery;
+    const pod = (await this.options.handlers.get(target)) as Pod;
+    const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map((each) => each.name);
+    const container = query.container ?? pod.spec.containers[0]?.name ?? '';
+    const known = containers.includes(container) || container === 'istio-proxy';
+    if (!known) throw new StoreError('BAD_REQUEST', `container ${container} is not valid for pod ${name}: it has ${containers.join(', ')}`);
+    const file = this.options.pods?.logFile(target.namespace, name, container);
+    if (file === undefined) throw new StoreError('BAD_REQUEST', `container "${container}" in pod "${name}" is waiting to start`);
+    await writeLog(file, query, this.options.clock, response());
+    return 'streaming';
   }
 
   private async list(request: ApiRequest): Promise<Answer> {

@@ -1,6 +1,6 @@
 // One machine as a cluster: runs the pods that the store says there are. What Kubernetes calls kubelet, and next to it
 // the controllers that make pods and endpoints.
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { keyOf } from '#api/kind';
 import { type Pod, podKind } from '#api/kinds/pod';
@@ -9,6 +9,8 @@ import { Backoff } from '#foundation/backoff';
 import { messageOf } from '#foundation/mesh-error';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { Informer } from '#store/informer';
+import { StoreError } from '#store/store-error';
+import { ContainerCommand } from './container-command.ts';
 import { selects, targetPortOf } from './endpoint-plan.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import type { ImageMap } from './image-map.ts';
@@ -66,6 +68,21 @@ export class Host {
     this.services.stop();
     await Promise.all([...[...this.workers.values()].map((worker) => worker.kill()), ...this.farewells]);
     await this.options.addresses.close();
+  }
+
+  /** The file to which a container writes; undefined where it has not been started. */
+  containerLog(namespace: string, pod: string, container: string): string | undefined {
+    const file = path.join(this.options.logDirectory, `${namespace}_${pod}`, `${container}.log`);
+    return existsSync(file) ? file : undefined;
+  }
+
+  /** Starts a command in the surroundings of a container. Throws StoreError NOT_FOUND. */
+  exec(namespace: string, pod: string, container: string, command: readonly string[]): ContainerCommand {
+    const object = this.pods.objects.get(keyOf({ namespace, name: pod }));
+    const env = this.workers.get(object?.metadata.uid ?? '')?.environmentOf(container);
+    if (!env) throw new StoreError('NOT_FOUND', `container "${container}" of pod "${pod}" does not run`);
+    if (command.length === 0) throw new StoreError('BAD_REQUEST', 'you must specify at least one command for the container');
+    return new ContainerCommand(command, env);
   }
 
   private runPod(pod: Pod): void {

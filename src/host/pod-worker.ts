@@ -32,6 +32,7 @@ export interface PodSurroundings {
 
 interface ContainerState {
   container: Container;
+  env: Readonly<Record<string, string>>;
   process: SupervisedProcess | undefined;
   ready: boolean;
   state: Record<string, object>;
@@ -108,15 +109,22 @@ export class PodWorker {
     await Promise.all(this.containers.map(({ process }) => process?.stop()));
   }
 
+  /** What a program of the container is given; undefined where there is no such container, or it cannot run. The first one has no name. */
+  environmentOf(container: string): Readonly<Record<string, string>> | undefined {
+    const entry = this.containers.find((each) => container === '' || each.container.name === container);
+    return entry?.process === undefined ? undefined : entry.env;
+  }
+
   private startContainer(container: Container): void {
     const { images, node, inherited, clock, random } = this.surroundings;
-    const entry: ContainerState = { container, process: undefined, ready: false, state: {} };
+    const entry: ContainerState = { container, env: {}, process: undefined, ready: false, state: {} };
     this.containers.push(entry);
     const plan = planContainer(container, { pod: this.pod, addresses: this.addresses, injected: this.injected, images, node, inherited });
     if (plan.kind === 'wait') {
       entry.state = { waiting: { reason: plan.reason, message: plan.message } };
       return;
     }
+    entry.env = plan.env;
     entry.process = new SupervisedProcess(
       { command: () => plan.command, env: plan.env, logFile: this.surroundings.logFile(this.pod, container.name) },
       {

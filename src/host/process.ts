@@ -128,6 +128,7 @@ function killGroup(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-function withParentDeathSignal(command: readonly string[]): readonly string[] {
+/** The command, ended by the kernel when this process ends, where setpriv is there to ask for that. */
+export function withParentDeathSignal(command: readonly string[]): readonly string[] {
   return existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL', '--', ...command] : command;
 }

@@ -11,6 +11,7 @@ import { KindCatalog } from '#api/kind-catalog';
 import { kindOf } from '#api/registry';
 import { ApiServer } from '#apiserver/api-server';
 import { ensureCredentials, writeKubeconfigs } from '#apiserver/credentials';
+import type { PodAccess } from '#apiserver/pod-access';
 import { FindingKeeper } from '#diagnosis/finding-keeper';
 import { systemClock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
@@ -31,6 +32,7 @@ import { withClusterIp } from '#store/cluster-ip';
 import { LmdbJournal } from '#store/lmdb-journal';
 import { MemoryStore, type StoreView } from '#store/memory-store';
 import { admitNamespace } from '#store/namespaces';
+import { StoreError } from '#store/store-error';
 import type { ControlPlaneReport } from './control-plane.ts';
 import { dist, version } from './package.ts';
 
@@ -105,7 +107,7 @@ export class LocalMesh {
     const store = new MemoryStore({ ...own, admit: admitNamespace, kindOf: catalog.kindOf, complete, ...(journal && { journal }) });
     this.opened = { store, journal };
     const credentials = await ensureCredentials(runDirectory, systemClock);
-    this.api = new ApiServer({ ...own, store, logger, version, advise: advise(store), catalog, credentials });
+    this.api = new ApiServer({ ...own, store, logger, version, advise: advise(store), catalog, credentials, pods: this.podAccess() });
     this.findings = new FindingKeeper({ ...own, store, logger });
     const { url, port } = await this.api.listen({ host: loopback, port: this.options.apiPort });
     const kubeconfig = writeKubeconfigs(runDirectory, `https://${loopback}:${port}`, credentials);
@@ -150,6 +152,17 @@ export class LocalMesh {
   /** Process ids of Lateen's own processes, for whoever measures or kills them. */
   processes(): { supervisor: number; controlPlane: number | undefined; proxies: number | undefined } {
     return { supervisor: process.pid, controlPlane: this.controlPlane?.pid, proxies: this.proxies.pid };
+  }
+
+  /** The host comes after the API server, which it asks for pods. */
+  private podAccess(): PodAccess {
+    return {
+      logFile: (namespace, pod, container) => this.host?.containerLog(namespace, pod, container),
+      exec: (namespace, pod, container, command) => {
+        if (!this.host) throw new StoreError('UNAVAILABLE', 'the host has not been started');
+        return this.host.exec(namespace, pod, container, command);
+      },
+    };
   }
 
   /** The first start settles the ports; a restart takes the same again. */

@@ -85,7 +85,7 @@ export class MemoryStore implements Store {
   async create(object: ApiObject): Promise<ApiObject> {
     const kind = this.kindOfObject(object);
     const { namespace = '', name } = object.metadata;
-    if (this.newest(kind, namespace, name)) throw new StoreError('ALREADY_EXISTS', `${describe(object)} exists already`);
+    if (this.newest(kind, namespace, name)) throw alreadyExists(kind, name);
     if (this.count >= this.objectsMax) throw new StoreError('FULL', `the store holds ${this.count} objects, and no more are allowed`);
     const { resourceVersion: _, ...metadata } = object.metadata;
     const given = { uid: uuid(this.options.random), generation: 1, creationTimestamp: this.timestamp() };
@@ -219,6 +219,11 @@ function withoutMetadata(object: object): object {
 }
 
 const describe = (object: ApiObject) => `${object.kind} ${keyOf(object.metadata)}`;
+
+/** In the words of Kubernetes. */
+export function alreadyExists({ plural, group }: Kind, name: string): StoreError {
+  return new StoreError('ALREADY_EXISTS', `${group === '' ? plural : `${plural}.${group}`} "${name}" already exists`);
+}
 
 function notFound(kind: Kind, namespace: string, name: string): StoreError {
   return new StoreError('NOT_FOUND', `${kind.kind} ${keyOf({ namespace, name })} does not exist`);

@@ -158,7 +158,7 @@ describe('get and delete', () => {
     expect((await lateen(['delete', 'vs', 'reviews'])).stdout).toBe('virtualservice.networking.istio.io "reviews" deleted\n');
     expect(await lateen(['delete', 'vs', 'reviews'])).toMatchObject({
       code: 1,
-      stderr: 'error: VirtualService default/reviews does not exist\n',
+      stderr: 'error: virtualservices.networking.istio.io "reviews" not found\n',
     });
     const run = await lateen(['delete', '-f', '-', '--ignore-not-found'], { stdin: `${service('reviews')}---\n${virtualService('v1')}` });
     expect(run).toEqual({ code: 0, stdout: 'service "reviews" deleted\n', stderr: '' });
