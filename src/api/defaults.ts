@@ -43,7 +43,7 @@ const byKind: Readonly<Record<string, (object: Node) => Node>> = {
       updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } },
       revisionHistoryLimit: 10,
     }),
-  'batch/v1/Job': (object) => ({ ...object, spec: jobSpec(node(object['spec'])) }),
+  'batch/v1/Job': (object) => ({ ...object, spec: { ...ownPods(node(object['metadata'])), ...jobSpec(node(object['spec'])) } }),
   'batch/v1/CronJob': (object) => {
     const spec = node(object['spec']);
     const jobTemplate = node(spec['jobTemplate']);
@@ -72,6 +72,10 @@ function withTemplate(object: Node, defaults: Node): Node {
 }
 
 const template = (of: Node, defaults: Node = {}): Node => ({ ...of, spec: podSpec(node(of['spec']), defaults) });
+
+/** A Job selects the pods that carry its uid. */
+const ownPods = ({ uid }: Node): Node =>
+  uid === undefined ? {} : { selector: { matchLabels: { 'batch.kubernetes.io/controller-uid': uid } } };
 
 function jobSpec(spec: Node): Node {
   const defaults = { parallelism: 1, completions: 1, backoffLimit: 6, completionMode: 'NonIndexed', suspend: false };

@@ -50,7 +50,7 @@ const byKind: Readonly<Record<string, readonly Column[]>> = {
       'READY',
       ({ spec, status }) => `${(status?.containerStatuses ?? []).filter(({ ready }) => ready).length}/${spec.containers.length}`,
     ),
-    column<Pod>('STATUS', ({ status }) => status?.reason ?? status?.phase ?? 'Pending'),
+    column<Pod>('STATUS', ({ status }) => status?.reason ?? endings[status?.phase ?? ''] ?? status?.phase ?? 'Pending'),
     column<Pod>(
       'RESTARTS',
       ({ status }) => `${(status?.containerStatuses ?? []).reduce((sum, { restartCount = 0 }) => sum + restartCount, 0)}`,
@@ -119,6 +119,9 @@ const byKind: Readonly<Record<string, readonly Column[]>> = {
   ],
   WorkloadEntry: [column<WorkloadEntry>('ADDRESS', ({ spec }) => spec.address)],
 };
+
+/** As kubectl calls the end of a pod. */
+const endings: Readonly<Record<string, string>> = { Succeeded: 'Completed', Failed: 'Error' };
 
 function imagesOf(containers: readonly { image?: string }[]): string {
   return containers.map(({ image = '' }) => image).join(',');

@@ -4,6 +4,7 @@ import type { Pod } from '#api/kinds/pod';
 import { expandVariables, type ImageMap } from './image-map.ts';
 import type { PodAddresses } from './pod-addresses.ts';
 import { httpProxyPort } from './proxy-bootstrap.ts';
+import type { Settings } from './settings.ts';
 
 export type Container = NonNullable<Pod['spec']>['containers'][number];
 
@@ -23,27 +24,34 @@ export interface ContainerSurroundings {
   node: string;
   /** What every program inherits: PATH, HOME, LANG and the like. */
   inherited: Readonly<Record<string, string>>;
+  /** The ConfigMaps and Secrets of the pod's namespace that its containers name. */
+  settings: Settings;
 }
 
+/** What the annotation names, else what stands for the image, else the container's own command where this machine has it. */
 export function planContainer(container: Container, surroundings: ContainerSurroundings): ContainerPlan {
-  const { pod, images } = surroundings;
+  const { pod, images, settings } = surroundings;
   const mapping = images.find(container.image ?? '');
   const annotated = pod.metadata.annotations?.[commandAnnotation];
-  if (mapping === undefined && annotated === undefined) {
+  const own = container.command ?? [];
+  if (mapping === undefined && annotated === undefined && own.length === 0) {
     return {
       kind: 'wait',
       reason: 'ImageNotMapped',
-      message: `no local command stands for image ${container.image ?? '(none)'}: name one with --image-map or the pod annotation ${commandAnnotation}`,
+      message: `no local command stands for image ${container.image ?? '(none)'}: name one with --image-map, the container's command, or the pod annotation ${commandAnnotation}`,
     };
   }
+  const missing = settings.missing(container);
+  if (missing !== undefined) return { kind: 'wait', reason: 'CreateContainerConfigError', message: missing };
   const env = environmentOf(container, surroundings, mapping?.env ?? {});
-  const words = annotated === undefined ? mapping!.command : annotated.split(/\s+/).filter(Boolean);
-  return { kind: 'run', command: words.map((word) => expandVariables(word, env)), env };
+  const words = annotated !== undefined ? annotated.split(/\s+/).filter(Boolean) : (mapping?.command ?? own);
+  const args = annotated === undefined && (mapping === undefined || own.length > 0) ? (container.args ?? []) : [];
+  return { kind: 'run', command: [...words, ...args].map((word) => expandVariables(word, env)), env };
 }
 
 function environmentOf(
   container: Container,
-  { pod, addresses, injected, node, inherited }: ContainerSurroundings,
+  { pod, addresses, injected, node, inherited, settings }: ContainerSurroundings,
   mapped: Readonly<Record<string, string>>,
 ) {
   const appAddress = injected ? addresses.loopback : addresses.pod;
@@ -62,9 +70,14 @@ function environmentOf(
       ? { HTTP_PROXY: proxy, http_proxy: proxy, HTTPS_PROXY: proxy, https_proxy: proxy, NO_PROXY: noProxy, no_proxy: noProxy }
       : {}),
     ...mapped,
+    ...settings.whole(container),
   };
   for (const { name, value, valueFrom } of container.env ?? []) {
-    env[name] = value === undefined ? fieldOf(pod, addresses, valueFrom?.fieldRef?.fieldPath ?? '') : expandVariables(value, env);
+    const given =
+      value !== undefined
+        ? expandVariables(value, env)
+        : (settings.one(valueFrom) ?? fieldOf(pod, addresses, valueFrom?.fieldRef?.fieldPath ?? ''));
+    if (given !== undefined) env[name] = given;
   }
   return env;
 }

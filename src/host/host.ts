@@ -87,7 +87,7 @@ export class Host {
 
   private runPod(pod: Pod): void {
     const uid = pod.metadata.uid ?? '';
-    if (this.workers.has(uid)) return;
+    if (this.workers.has(uid) || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return;
     const { addresses, logger } = this.options;
     try {
       const worker = new PodWorker(pod, addresses.allocate(), {

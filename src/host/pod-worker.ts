@@ -9,10 +9,12 @@ import type { Store } from '#store/store';
 import { type Container, planContainer } from './container.ts';
 import type { ImageMap } from './image-map.ts';
 import type { PodAddresses } from './pod-addresses.ts';
+import { podPhase } from './pod-phase.ts';
 import { type ProcessExit, SupervisedProcess } from './process.ts';
 import { isGateway, isInjected, proxyBootstrapOf } from './proxy-bootstrap.ts';
 import type { ProxyFleet } from './proxy-fleet.ts';
 import { isContainerReady } from './readiness.ts';
+import { Settings } from './settings.ts';
 
 export interface PodSurroundings {
   store: Store;
@@ -47,9 +49,16 @@ const restartGraceMs = 1_000;
 const farewellMs = 300;
 const drainMs = 2_000;
 const stopMsMax = 5_000;
+/** A ConfigMap or Secret that is not there is looked for again. */
+const settingsRetryMs = 500;
+/** As a shell says them. */
+const signalExitCode = 137;
+const startFailedExitCode = 127;
 
 export class PodWorker {
   private readonly containers: ContainerState[] = [];
+  private readonly initContainers: ContainerState[] = [];
+  private settingsRetry: Timer | undefined;
   private readonly startedAt: string;
   private proxyServes = false;
   private proxyFailure: string | undefined;
@@ -85,7 +94,7 @@ export class PodWorker {
         this.report();
       });
     }
-    if (!isGateway(this.pod)) for (const container of this.pod.spec?.containers ?? []) this.startContainer(container);
+    if (!isGateway(this.pod)) void this.startContainers();
     this.report();
     this.keepProbing();
   }
@@ -98,7 +107,7 @@ export class PodWorker {
     this.grace?.cancel();
     await new Promise<void>((resolve) => this.surroundings.clock.after(farewellMs, resolve));
     if (this.injected) await this.surroundings.fleet.remove(this.pod.metadata.uid ?? '', drainMs);
-    await Promise.all(this.containers.map(({ process }) => process?.stop()));
+    await this.endPrograms();
   }
 
   /** At the end of the host: nobody is left who would have to be told. */
@@ -106,7 +115,12 @@ export class PodWorker {
     this.stopped = true;
     this.probe?.cancel();
     this.grace?.cancel();
-    await Promise.all(this.containers.map(({ process }) => process?.stop()));
+    await this.endPrograms();
+  }
+
+  private async endPrograms(): Promise<void> {
+    this.settingsRetry?.cancel();
+    await Promise.all([...this.initContainers, ...this.containers].map(({ process }) => process?.stop()));
   }
 
   /** What a program of the container is given; undefined where there is no such container, or it cannot run. The first one has no name. */
@@ -115,18 +129,42 @@ export class PodWorker {
     return entry?.process === undefined ? undefined : entry.env;
   }
 
-  private startContainer(container: Container): void {
+  /** Init containers one after the other, each to its good end; then all others. */
+  private async startContainers(): Promise<void> {
+    const settings = await Settings.read(this.surroundings.store, this.pod);
+    if (this.stopped) return;
+    for (const entry of this.initContainers.splice(0)) entry.process?.stop();
+    this.containers.splice(0);
+    for (const container of this.pod.spec.initContainers ?? []) {
+      const done = await new Promise<boolean>((resolve) => this.initContainers.push(this.startContainer(container, settings, resolve)));
+      this.report();
+      if (!done || this.stopped) return;
+    }
+    for (const container of this.pod.spec.containers) this.containers.push(this.startContainer(container, settings));
+    this.report();
+    this.keepProbing();
+  }
+
+  /** `ended`: of a container that runs once, whether it ended well. */
+  private startContainer(container: Container, settings: Settings, ended?: (well: boolean) => void): ContainerState {
     const { images, node, inherited, clock, random } = this.surroundings;
     const entry: ContainerState = { container, env: {}, process: undefined, ready: false, state: {} };
-    this.containers.push(entry);
-    const plan = planContainer(container, { pod: this.pod, addresses: this.addresses, injected: this.injected, images, node, inherited });
+    const { pod, addresses, injected } = this;
+    const plan = planContainer(container, { pod, addresses, injected, images, node, inherited, settings });
     if (plan.kind === 'wait') {
       entry.state = { waiting: { reason: plan.reason, message: plan.message } };
-      return;
+      if (plan.reason === 'CreateContainerConfigError') this.settingsRetry ??= clock.after(settingsRetryMs, () => this.retrySettings());
+      return entry;
     }
+    const policy = pod.spec.restartPolicy ?? 'Always';
     entry.env = plan.env;
     entry.process = new SupervisedProcess(
-      { command: () => plan.command, env: plan.env, logFile: this.surroundings.logFile(this.pod, container.name) },
+      {
+        command: () => plan.command,
+        env: plan.env,
+        logFile: this.surroundings.logFile(pod, container.name),
+        restarts: ({ code }) => (policy === 'Always' && !ended ? true : code !== 0 && policy !== 'Never'),
+      },
       {
         clock,
         random,
@@ -137,10 +175,29 @@ export class PodWorker {
             this.keepProbing();
           },
           ended: (exit, retryMs) => this.containerEnded(entry, exit, retryMs),
+          finished: (exit) => {
+            this.containerFinished(entry, exit);
+            ended?.(exit.code === 0);
+          },
         },
       },
     );
     entry.process.start();
+    return entry;
+  }
+
+  private retrySettings(): void {
+    this.settingsRetry = undefined;
+    if (!this.stopped) void this.startContainers();
+  }
+
+  private containerFinished(entry: ContainerState, { code, signal, error }: ProcessExit): void {
+    entry.ready = false;
+    const exitCode = code ?? (signal ? signalExitCode : startFailedExitCode);
+    const reason = exitCode === 0 ? 'Completed' : 'Error';
+    const finishedAt = new Date(this.surroundings.clock.wallMs()).toISOString();
+    entry.state = { terminated: { exitCode, reason, finishedAt, ...(error !== undefined && { message: error }) } };
+    this.report();
   }
 
   private containerEnded(entry: ContainerState, exit: ProcessExit, retryMs: number): void {
@@ -172,7 +229,7 @@ export class PodWorker {
     }
     this.probe = undefined;
     if (this.stopped) return;
-    if (this.containers.some((entry) => !entry.ready && entry.process !== undefined)) this.keepProbing();
+    if (this.containers.some((entry) => !entry.ready && 'running' in entry.state)) this.keepProbing();
     else {
       this.grace?.cancel();
       this.grace = undefined;
@@ -197,12 +254,15 @@ export class PodWorker {
   }
 
   private status(): NonNullable<Pod['status']> {
-    const containersReady = this.containers.every(({ ready }) => ready);
+    const all = [...this.initContainers, ...this.containers];
+    const started = isGateway(this.pod) || this.containers.length === this.pod.spec.containers.length;
+    const containersReady = started && this.containers.every(({ ready }) => ready);
     const proxyReady = !this.injected || this.proxyServes;
-    const waiting = this.containers.find(({ state }) => 'waiting' in state)?.state['waiting'] as
-      | { reason?: string; message?: string }
-      | undefined;
-    const reason = waiting?.reason ?? (this.proxyFailure ? 'ProxyFailed' : proxyReady ? undefined : 'ProxyStarting');
+    const waiting = all.find(({ state }) => 'waiting' in state)?.state['waiting'] as { reason?: string; message?: string } | undefined;
+    const phase = podPhase({ started, initContainers: this.initContainers, containers: this.containers, waiting: waiting?.reason });
+    const ended = phase === 'Succeeded' ? 'PodCompleted' : undefined;
+    const starting = started ? undefined : 'ContainersNotInitialized';
+    const reason = waiting?.reason ?? ended ?? starting ?? (this.proxyFailure ? 'ProxyFailed' : proxyReady ? undefined : 'ProxyStarting');
     const message = waiting?.message ?? this.proxyFailure;
     const condition = (type: string, holds: boolean): Condition => ({
       type,
@@ -211,25 +271,31 @@ export class PodWorker {
       ...(holds || message === undefined ? {} : { message }),
     });
     return {
-      phase: waiting?.reason === 'ImageNotMapped' ? 'Pending' : 'Running',
+      phase,
       ...(waiting?.reason ? { reason: waiting.reason } : {}),
       podIP: this.addresses.pod,
       podIPs: [{ ip: this.addresses.pod }],
       hostIP: '127.0.0.1',
       startTime: this.startedAt,
       conditions: [
-        condition('Initialized', true),
+        condition('Initialized', started),
         condition('ContainersReady', containersReady),
         condition('Ready', containersReady && proxyReady),
       ],
-      containerStatuses: this.containers.map(({ container, process, ready, state }) => ({
-        name: container.name,
-        image: container.image ?? '',
-        ready,
-        started: 'running' in state,
-        restartCount: process?.restarts ?? 0,
-        state,
-      })),
+      ...(this.initContainers.length > 0 && { initContainerStatuses: this.initContainers.map(containerStatus) }),
+      containerStatuses: this.containers.map(containerStatus),
     };
   }
+}
+
+function containerStatus({ container, process, ready, state }: ContainerState) {
+  return {
+    name: container.name,
+    image: container.image ?? '',
+    imageID: '',
+    ready,
+    started: 'running' in state,
+    restartCount: process?.restarts ?? 0,
+    state,
+  };
 }

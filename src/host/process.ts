@@ -15,6 +15,8 @@ export interface ProcessSpec {
   cwd?: string;
   /** Opens Node's message channel to it. */
   channel?: boolean;
+  /** Whether it is started again after such an end; always when left out. */
+  restarts?: (exit: ProcessExit) => boolean;
 }
 
 export interface ProcessExit {
@@ -30,6 +32,8 @@ export interface ProcessEvents {
   started(pid: number): void;
   /** Called at each end; it is started again after `retryMs`. */
   ended(exit: ProcessExit, retryMs: number): void;
+  /** At an end after which it is not started again. */
+  finished?(exit: ProcessExit): void;
   /** What it sent over its channel. */
   message?(message: unknown): void;
 }
@@ -109,6 +113,10 @@ export class SupervisedProcess {
     this.child = undefined;
     if (this.stopping !== undefined) return;
     const { clock, events } = this.options;
+    if (this.spec.restarts?.(exit) === false) {
+      events.finished?.(exit);
+      return;
+    }
     if (clock.now() - startedAt >= settledMs) this.quickEnds = 0;
     // The first restart is at once, so that one crash costs as little as it can.
     const retryMs = this.quickEnds++ === 0 ? 0 : this.backoff.next();

@@ -2,23 +2,27 @@
 // plans are pure; this watches, asks them, and writes what they say.
 import { isDeepStrictEqual } from 'node:util';
 import { type ApiObject, type Kind, keyOf } from '#api/kind';
+import { type CronJob, cronJobKind } from '#api/kinds/cron-job';
 import { type DaemonSet, daemonSetKind } from '#api/kinds/daemon-set';
 import { type Deployment, deploymentKind } from '#api/kinds/deployment';
 import { type EndpointSlice, endpointSliceKind } from '#api/kinds/endpoint-slice';
+import { type Job, jobKind } from '#api/kinds/job';
 import { type Pod, podKind } from '#api/kinds/pod';
 import { type ReplicaSet, replicaSetKind } from '#api/kinds/replica-set';
 import { type Service, serviceKind } from '#api/kinds/service';
 import { type StatefulSet, statefulSetKind } from '#api/kinds/stateful-set';
 import { Backoff } from '#foundation/backoff';
-import type { Clock } from '#foundation/clock';
+import type { Clock, Timer } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { nameSuffix } from '#foundation/name-suffix';
 import type { Random } from '#foundation/random';
 import { Informer } from '#store/informer';
 import type { Store } from '#store/store';
+import { planCronJob } from './cron-job-plan.ts';
 import { planDeployment, revisionAnnotation } from './deployment-plan.ts';
 import { planEndpointSlice } from './endpoint-plan.ts';
 import type { EventRecorder } from './event-recorder.ts';
+import { planJob } from './job-plan.ts';
 import { ownedBy, type PodPlan, planDaemonSet, planReplicaSet, planStatefulSet } from './pod-plan.ts';
 import { Reconciler } from './reconciler.ts';
 
@@ -30,12 +34,15 @@ export interface ControllerOptions {
   events: EventRecorder;
 }
 
+const tickMs = 5_000;
+
 type Reconcile = (key: string) => Promise<void>;
 
 export class WorkloadControllers {
   /** By the name of the kind. */
   private readonly informers = new Map<string, Informer>();
   private readonly queues = new Map<string, Reconciler>();
+  private tick: Timer | undefined;
 
   constructor(private readonly options: ControllerOptions) {
     const reconcilers: readonly (readonly [Kind, Reconcile])[] = [
@@ -43,6 +50,8 @@ export class WorkloadControllers {
       [replicaSetKind, this.podOwner<ReplicaSet>(replicaSetKind, (set, pods) => planReplicaSet(set, pods, this.suffix))],
       [statefulSetKind, this.podOwner<StatefulSet>(statefulSetKind, planStatefulSet)],
       [daemonSetKind, this.podOwner<DaemonSet>(daemonSetKind, (set, pods) => planDaemonSet(set, pods, this.suffix))],
+      [jobKind, this.podOwner<Job>(jobKind, (job, pods) => planJob(job, pods, this.suffix, this.now()))],
+      [cronJobKind, (key) => this.reconcileCronJob(key)],
       [serviceKind, (key) => this.reconcileService(key)],
     ];
     for (const [kind, reconcile] of reconcilers) this.queues.set(kind.kind, new Reconciler({ ...options, name: kind.kind, reconcile }));
@@ -52,11 +61,29 @@ export class WorkloadControllers {
 
   start(): void {
     for (const informer of this.informers.values()) informer.start();
+    this.scheduleTick();
   }
 
   stop(): void {
     for (const informer of this.informers.values()) informer.stop();
     for (const queue of this.queues.values()) queue.stop();
+    this.tick?.cancel();
+  }
+
+  /** What waits for a time rather than for a change is looked at again now and then. */
+  private scheduleTick(): void {
+    this.tick = this.options.clock.after(
+      tickMs,
+      () => {
+        for (const kind of [cronJobKind, jobKind]) for (const key of this.objects(kind).keys()) this.queues.get(kind.kind)?.enqueue(key);
+        this.scheduleTick();
+      },
+      { unref: true },
+    );
+  }
+
+  private now(): string {
+    return `${new Date(this.options.clock.wallMs()).toISOString().slice(0, 19)}Z`;
   }
 
   private readonly suffix = () => nameSuffix(this.options.random);
@@ -119,10 +146,10 @@ export class WorkloadControllers {
   }
 
   private async reconcileDeployment(key: string): Promise<void> {
-    const { store, clock, events } = this.options;
+    const { store, events } = this.options;
     const deployment = this.objects(deploymentKind).get(key) as Deployment | undefined;
     if (deployment === undefined || deployment.metadata.deletionTimestamp !== undefined) return;
-    const plan = planDeployment(deployment, this.owned<ReplicaSet>(replicaSetKind, deployment), new Date(clock.wallMs()).toISOString());
+    const plan = planDeployment(deployment, this.owned<ReplicaSet>(replicaSetKind, deployment), this.now());
     const scaled = (set: ReplicaSet, from: number | undefined) => {
       const to = set.spec.replicas ?? 0;
       if (to === from) return;
@@ -160,6 +187,16 @@ export class WorkloadControllers {
       }
       await this.keepStatus(kind, owner, planned.status);
     };
+  }
+
+  private async reconcileCronJob(key: string): Promise<void> {
+    const cron = this.objects(cronJobKind).get(key) as CronJob | undefined;
+    if (cron === undefined || cron.metadata.deletionTimestamp !== undefined) return;
+    const plan = planCronJob(cron, this.owned<Job>(jobKind, cron), this.options.clock.wallMs());
+    // The time goes first: a Job that cannot be made is not tried for ever.
+    await this.keepStatus(cronJobKind, cron, plan.status);
+    if (plan.create) await this.create(jobKind, plan.create, cron);
+    for (const job of plan.delete) await this.delete(jobKind, job);
   }
 
   private async reconcileService(key: string): Promise<void> {

@@ -5,9 +5,10 @@ import { bool, int32, opaque, openMessage, text } from '../schema/field.ts';
 import { objectSchema } from '../schema/metadata.ts';
 import { podSpecSchema } from '../schema/pod-spec.ts';
 
-const containerStatusSchema = openMessage({ name: text, ready: bool, restartCount: int32, image: text, started: bool, state: opaque }, [
-  'name',
-]);
+const containerStatusSchema = openMessage(
+  { name: text, ready: bool, restartCount: int32, image: text, imageID: text, started: bool, state: opaque },
+  ['name'],
+);
 
 const podStatusSchema = openMessage({
   phase: text,
@@ -20,6 +21,7 @@ const podStatusSchema = openMessage({
   conditions: Type.Array(
     openMessage({ type: text, status: text, reason: text, message: text, lastTransitionTime: text }, ['type', 'status']),
   ),
+  initContainerStatuses: Type.Array(containerStatusSchema),
   containerStatuses: Type.Array(containerStatusSchema),
 });
 
