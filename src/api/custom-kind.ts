@@ -25,6 +25,7 @@ export function customKind(definition: ApiObject): Kind | undefined {
     versions: [stored, ...served.filter((version) => version !== stored)].map((version) => String(version['name'])),
     namespaced: spec['scope'] !== 'Cluster',
     schema: objectSchema(node(node(stored['schema'])['openAPIV3Schema'])),
+    defaulted: (object) => withSchemaDefaults(node(node(stored['schema'])['openAPIV3Schema']), object) as ApiObject,
     columns: nodes(stored['additionalPrinterColumns'])
       .filter(({ jsonPath }) => jsonPath !== '.metadata.creationTimestamp')
       .map(columnOf),
@@ -48,7 +49,19 @@ function objectSchema(schema: Node): TSchema {
   });
 }
 
-const copied = ['type', 'enum', 'pattern', 'required', 'minimum', 'maximum', 'minLength', 'maxLength', 'minItems', 'maxItems', 'maxProperties'];
+const copied = [
+  'type',
+  'enum',
+  'pattern',
+  'required',
+  'minimum',
+  'maximum',
+  'minLength',
+  'maxLength',
+  'minItems',
+  'maxItems',
+  'maxProperties',
+];
 
 /** What of a structural schema is checked; rules in CEL are not. A field that no schema names is unknown, unless unknown ones are kept. */
 function checked(schema: Node): Node {
@@ -65,7 +78,7 @@ function checked(schema: Node): Node {
 }
 
 /** The object with the defaults of its definition, where a field that has one is left out. */
-export function withSchemaDefaults(schema: Node, value: unknown): unknown {
+function withSchemaDefaults(schema: Node, value: unknown): unknown {
   if (Array.isArray(value)) return value.map((element) => withSchemaDefaults(node(schema['items']), element));
   if (!isPlainObject(value)) return value;
   const properties = Object.entries(node(schema['properties']));

@@ -45,6 +45,8 @@ export interface Kind {
   namespaced: boolean;
   /** Of the whole object. */
   schema: TSchema;
+  /** Fills in the defaults that a definition has. */
+  defaulted?: (object: ApiObject) => ApiObject;
   /** What a list shows beside name and age, where a definition says so. */
   columns?: readonly Column[];
 }

@@ -48,25 +48,26 @@ interface Row {
   kind: string;
   plural?: string;
   versions?: readonly string[];
+  short?: readonly string[];
   cluster?: true;
   schema?: TSchema;
 }
 
 const byGroup: Readonly<Record<string, readonly Row[]>> = {
   '': [
-    { kind: 'Node', cluster: true },
-    { kind: 'PersistentVolumeClaim' },
-    { kind: 'PersistentVolume', cluster: true },
-    { kind: 'LimitRange' },
-    { kind: 'ResourceQuota' },
-    { kind: 'ReplicationController' },
+    { kind: 'Node', short: ['no'], cluster: true },
+    { kind: 'PersistentVolumeClaim', short: ['pvc'] },
+    { kind: 'PersistentVolume', short: ['pv'], cluster: true },
+    { kind: 'LimitRange', short: ['limits'] },
+    { kind: 'ResourceQuota', short: ['quota'] },
+    { kind: 'ReplicationController', short: ['rc'] },
   ],
-  autoscaling: [{ kind: 'HorizontalPodAutoscaler', versions: ['v2', 'v1'] }],
-  policy: [{ kind: 'PodDisruptionBudget' }],
+  autoscaling: [{ kind: 'HorizontalPodAutoscaler', short: ['hpa'], versions: ['v2', 'v1'] }],
+  policy: [{ kind: 'PodDisruptionBudget', short: ['pdb'] }],
   'networking.k8s.io': [
-    { kind: 'Ingress', plural: 'ingresses' },
+    { kind: 'Ingress', short: ['ing'], plural: 'ingresses' },
     { kind: 'IngressClass', plural: 'ingressclasses', cluster: true },
-    { kind: 'NetworkPolicy', plural: 'networkpolicies' },
+    { kind: 'NetworkPolicy', short: ['netpol'], plural: 'networkpolicies' },
   ],
   'rbac.authorization.k8s.io': [
     { kind: 'Role' },
@@ -74,12 +75,14 @@ const byGroup: Readonly<Record<string, readonly Row[]>> = {
     { kind: 'ClusterRole', cluster: true },
     { kind: 'ClusterRoleBinding', cluster: true },
   ],
-  'storage.k8s.io': [{ kind: 'StorageClass', plural: 'storageclasses', cluster: true }],
+  'storage.k8s.io': [{ kind: 'StorageClass', short: ['sc'], plural: 'storageclasses', cluster: true }],
   'admissionregistration.k8s.io': [
     { kind: 'ValidatingWebhookConfiguration', cluster: true, schema: webhookConfigurationSchema },
     { kind: 'MutatingWebhookConfiguration', cluster: true, schema: webhookConfigurationSchema },
   ],
-  'apiextensions.k8s.io': [{ kind: 'CustomResourceDefinition', cluster: true, schema: customResourceDefinitionSchema }],
+  'apiextensions.k8s.io': [
+    { kind: 'CustomResourceDefinition', short: ['crd', 'crds'], cluster: true, schema: customResourceDefinitionSchema },
+  ],
   'gateway.networking.k8s.io': [
     { kind: 'GatewayClass', plural: 'gatewayclasses', versions: ['v1', 'v1beta1'], cluster: true },
     { kind: 'Gateway', versions: ['v1', 'v1beta1', 'v1alpha2'], schema: kubernetesGatewaySchema },
@@ -94,11 +97,11 @@ const byGroup: Readonly<Record<string, readonly Row[]>> = {
 };
 
 export const kubernetesKinds: readonly Kind[] = Object.entries(byGroup).flatMap(([group, rows]) =>
-  rows.map(({ kind, plural, versions = ['v1'], cluster, schema = anySchema }) => ({
+  rows.map(({ kind, plural, versions = ['v1'], cluster, schema = anySchema, short = [] }) => ({
     kind,
     plural: plural ?? `${kind.toLowerCase()}s`,
     singular: kind.toLowerCase(),
-    shortNames: [],
+    shortNames: short,
     group,
     versions,
     namespaced: cluster !== true,

@@ -15,6 +15,7 @@ import type { Store } from '#store/store';
 import { StoreError } from '#store/store-error';
 import { reviewKinds } from './access-review.ts';
 import type { Credentials } from './credentials.ts';
+import { CustomKinds } from './custom-kinds.ts';
 import { Discovery } from './discovery.ts';
 import { DualListener, isSecure } from './dual-listener.ts';
 import { type Advise, ObjectHandlers } from './object-handlers.ts';
@@ -59,11 +60,13 @@ export class ApiServer {
   private readonly listener: DualListener;
   private readonly routes: ResourceRoutes;
   private readonly catalog: KindCatalog;
+  private readonly customKinds: CustomKinds;
   private readonly users: TokenUsers | undefined;
 
   constructor(private readonly options: ApiServerOptions) {
     const { store, clock, credentials, pods, random = systemRandom, advise = () => [] } = options;
     this.catalog = options.catalog ?? new KindCatalog();
+    this.customKinds = new CustomKinds({ store, catalog: this.catalog, clock });
     this.users = credentials && new TokenUsers(credentials.tokens);
     const namespacedKinds = () => this.catalog.kinds.filter(({ namespaced }) => namespaced);
     const handlers = new ObjectHandlers({ store, clock, random, advise, namespacedKinds });
@@ -83,6 +86,7 @@ export class ApiServer {
   /** Makes the permanent namespaces, then listens. Port 0 takes a free one. Throws MeshError ADDRESS_IN_USE or LISTEN_FAILED. */
   async listen(address: { host: string; port: number }): Promise<{ url: string; port: number }> {
     await ensureNamespaces(this.options.store);
+    await this.customKinds.start();
     await this.app.ready();
     try {
       const { port } = await this.listener.listen(address);
@@ -94,6 +98,7 @@ export class ApiServer {
 
   /** Ends the watches too. */
   async close(): Promise<void> {
+    this.customKinds.stop();
     await this.listener.close();
     await this.app.close();
   }
@@ -123,8 +128,8 @@ export class ApiServer {
   }
 
   private answerErrors(): void {
-    this.app.setNotFoundHandler((request, reply) => {
-      reply.code(404).send(failure(404, 'NotFound', `the server has nothing at ${request.method} ${request.url.slice(0, 200)}`));
+    this.app.setNotFoundHandler((_, reply) => {
+      reply.code(404).send(failure(404, 'NotFound', 'the server could not find the requested resource'));
     });
     this.app.setErrorHandler((error: FastifyError | StoreError, request, reply) => {
       if (error instanceof StoreError) {

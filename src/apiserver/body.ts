@@ -72,7 +72,8 @@ function metadataOf({ metadata }: Record<string, unknown>): unknown {
   return Object.fromEntries(Object.entries(metadata).filter(([field]) => !serverOwned.includes(field)));
 }
 
-function decoded({ kind, namespace }: Omit<Target, 'name'>, value: unknown, query: Query): Decoded {
+function decoded({ kind, namespace }: Omit<Target, 'name'>, given: unknown, query: Query): Decoded {
+  const value = isPlainObject(given) && kind.defaulted ? kind.defaulted(given as unknown as ApiObject) : given;
   const options = { namespace, otherKinds: [kind] };
   const result = decodeObject(value, options);
   if (result.ok) return { object: result.value, warnings: result.warnings ?? [] };

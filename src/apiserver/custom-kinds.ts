@@ -1,6 +1,7 @@
 // Keeps the catalog in step with the CustomResourceDefinitions in the store: what is defined is served, what is no more goes with its objects.
-import type { ApiObject } from '#api/kind';
+
 import { customKind } from '#api/custom-kind';
+import type { ApiObject } from '#api/kind';
 import type { KindCatalog } from '#api/kind-catalog';
 import { kubernetesKinds } from '#api/kubernetes-kinds';
 import type { Clock } from '#foundation/clock';

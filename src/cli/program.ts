@@ -63,7 +63,7 @@ Examples:
 
 async function run(command: Command, session: Session, args: readonly string[]): Promise<number> {
   try {
-    await command.parseAsync(withSwitches(command, args), { from: 'user' });
+    await command.parseAsync(withSwitches(command, withServiceVersion(args)), { from: 'user' });
     return session.exitCode;
   } catch (error) {
     // Commander has written its message already; help and version "fail" with 0.
@@ -85,6 +85,14 @@ function withSwitches(command: Command, args: readonly string[]): string[] {
     const off = `--no-${name.slice(2)}`;
     return options.some(({ long }) => long === off) ? [off] : [];
   });
+}
+
+/** Commander takes `--version` for the program's own wherever it stands; behind `run` it is the service's. */
+function withServiceVersion(args: readonly string[]): readonly string[] {
+  const end = args.indexOf('--');
+  const run = args.indexOf('run');
+  if (run < 0) return args;
+  return args.map((arg, index) => (index > run && (end < 0 || index < end) ? arg.replace(/^--version(?==|$)/, '--service-version') : arg));
 }
 
 function withSubcommands(command: Command): Command[] {

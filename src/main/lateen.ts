@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Option } from 'commander';
 import pc from 'picocolors';
+import { addRun } from '#cli/commands/run';
 import { writeFailure } from '#cli/message';
 import { createProgram } from '#cli/program';
 import { systemClock } from '#foundation/clock';
@@ -84,6 +85,7 @@ Examples:
     );
   });
 
+addRun(command, session, process.cwd());
 addKubeconfig(command, { stdout: context.stdout, stateDirectory: stateDefault });
 addBackup(command, { stdout: context.stdout, dataDirectory: dataDefault });
 addExplain(command, session, context);

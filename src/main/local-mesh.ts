@@ -5,12 +5,14 @@ import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { advise } from '#analysis/advise';
+import { customKind } from '#api/custom-kind';
 import { withDefaults } from '#api/defaults';
 import type { ApiObject } from '#api/kind';
 import { KindCatalog } from '#api/kind-catalog';
 import { kindOf } from '#api/registry';
 import { ApiServer } from '#apiserver/api-server';
 import { ensureCredentials, writeKubeconfigs } from '#apiserver/credentials';
+import { definitionKind } from '#apiserver/custom-kinds';
 import type { PodAccess } from '#apiserver/pod-access';
 import { FindingKeeper } from '#diagnosis/finding-keeper';
 import { systemClock } from '#foundation/clock';
@@ -103,6 +105,11 @@ export class LocalMesh {
     const gatewayHttps = { address: loopback, port: await freePort(this.options.gatewayHttpsPort) };
     const catalog = new KindCatalog();
     const journal = dataDirectory === undefined ? undefined : await LmdbJournal.open({ directory: dataDirectory });
+    // Objects of custom kinds are read with the rest: their definitions must be known by then.
+    for (const object of journal?.recover().objects ?? []) {
+      const defined = object.kind === definitionKind.kind ? customKind(object) : undefined;
+      if (defined) catalog.define(defined);
+    }
     const own = { clock: systemClock, random: systemRandom };
     const store = new MemoryStore({ ...own, admit: admitNamespace, kindOf: catalog.kindOf, complete, ...(journal && { journal }) });
     this.opened = { store, journal };

@@ -1,0 +1,124 @@
+// Kinds that come by definition: served, checked, defaulted, shown and gone again.
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { ApiObject } from '#api/kind';
+import { KindCatalog } from '#api/kind-catalog';
+import { ApiServer } from '#apiserver/api-server';
+import { ManualClock } from '#foundation/clock';
+import { silentLogger } from '#foundation/logger';
+import { SeededRandom } from '#foundation/random';
+import { MemoryStore } from '#store/memory-store';
+
+let server: ApiServer;
+let url: string;
+
+beforeEach(async () => {
+  const clock = new ManualClock();
+  const catalog = new KindCatalog();
+  const store = new MemoryStore({ clock, random: new SeededRandom(5), kindOf: catalog.kindOf });
+  server = new ApiServer({ store, clock, logger: silentLogger, version: '0', catalog });
+  ({ url } = await server.listen({ host: '127.0.0.1', port: 0 }));
+});
+afterEach(() => server.close());
+
+async function call(method: string, path: string, body?: object, accept = 'application/json') {
+  const headers = { accept, ...(body && { 'content-type': 'application/json' }) };
+  const response = await fetch(url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+  return { code: response.status, body: (await response.json()) as ApiObject & Record<string, unknown> & { message: string } };
+}
+
+const spec = {
+  type: 'object',
+  required: ['cronSpec'],
+  properties: {
+    cronSpec: { type: 'string', pattern: '^\\S+$' },
+    replicas: { type: 'integer', default: 3, maximum: 10 },
+    extra: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+    port: { 'x-kubernetes-int-or-string': true },
+  },
+};
+const definition = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'crontabs.stable.example.com' },
+  spec: {
+    group: 'stable.example.com',
+    scope: 'Namespaced',
+    names: { plural: 'crontabs', singular: 'crontab', kind: 'CronTab', shortNames: ['ct'] },
+    versions: [
+      { name: 'v1beta1', served: true, storage: false, schema: { openAPIV3Schema: { type: 'object', properties: { spec } } } },
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', properties: { spec } } },
+        additionalPrinterColumns: [{ name: 'Replicas', type: 'integer', jsonPath: '.spec.replicas' }],
+      },
+    ],
+  },
+};
+const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+const crontabs = (version = 'v1') => `/apis/stable.example.com/${version}/namespaces/default/crontabs`;
+const crontab = (fields: object = {}) => ({ kind: 'CronTab', metadata: { name: 'a' }, spec: { cronSpec: 'x', ...fields } });
+
+describe('a custom kind', () => {
+  beforeEach(() => call('POST', definitions, definition));
+
+  test('is discovered and served in each of its versions, with the defaults of its schema', async () => {
+    expect((await call('GET', '/apis/stable.example.com/v1')).body['resources']).toMatchObject([
+      { name: 'crontabs', shortNames: ['ct'] },
+      {},
+    ]);
+    expect((await call('POST', crontabs('v1beta1'), crontab())).body).toMatchObject({
+      apiVersion: 'stable.example.com/v1beta1',
+      spec: { replicas: 3 },
+    });
+    expect((await call('GET', `${crontabs()}/a`)).body.apiVersion).toBe('stable.example.com/v1');
+    const { body } = await call('GET', `${definitions}/${definition.metadata.name}`);
+    expect(body['status']).toMatchObject({ conditions: [{ type: 'NamesAccepted' }, { type: 'Established', status: 'True' }] });
+  });
+
+  const refused: readonly (readonly [what: string, fields: object, message: string])[] = [
+    ['an unknown field', { cronSpek: 1 }, 'unknown field "cronSpek"'],
+    ['a wrong type', { replicas: 'x' }, 'spec.replicas: must be a whole number'],
+    ['too much', { replicas: 11 }, 'spec.replicas: must be at most 10'],
+    ['what does not match', { cronSpec: 'a b' }, 'does not match'],
+    ['a missing field', { cronSpec: null }, 'spec.cronSpec: this field is required'],
+  ];
+  test.each(refused)('refuses %s', async (_, fields, message) => {
+    const { code, body } = await call('POST', crontabs(), crontab(fields));
+    expect([code, body.message]).toEqual([422, expect.stringContaining(message)]);
+  });
+
+  test('takes what its schema leaves open', async () => {
+    expect((await call('POST', crontabs(), crontab({ extra: { anything: [1] }, port: 'http' }))).code).toBe(201);
+  });
+
+  test('is shown in its columns', async () => {
+    await call('POST', crontabs(), crontab({ replicas: 7 }));
+    const { body } = await call('GET', crontabs(), undefined, 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json');
+    expect(body).toMatchObject({ kind: 'Table', columnDefinitions: [{}, { name: 'REPLICAS' }, {}], rows: [{ cells: ['a', '7', '0s'] }] });
+  });
+
+  test('goes with its definition', async () => {
+    await call('POST', crontabs(), crontab());
+    await call('DELETE', `${definitions}/${definition.metadata.name}`);
+    expect((await call('GET', crontabs())).code).toBe(404);
+    await call('POST', definitions, definition);
+    expect((await call('GET', crontabs())).body['items']).toEqual([]);
+  });
+});
+
+test('a kind of ours is not redefined', async () => {
+  const names = { plural: 'virtualservices', singular: 'virtualservice', kind: 'VirtualService' };
+  const other = {
+    ...definition,
+    metadata: { name: 'virtualservices.networking.istio.io' },
+    spec: { ...definition.spec, group: 'networking.istio.io', names },
+  };
+  expect((await call('POST', definitions, other)).code).toBe(201);
+  const { body } = await call('POST', '/apis/networking.istio.io/v1/namespaces/default/virtualservices', {
+    metadata: { name: 'v' },
+    spec: { hots: [] },
+  });
+  expect(body.message).toContain('did you mean "hosts"?');
+});
