@@ -9,7 +9,7 @@ import type { Random } from '#foundation/random';
 import { deepFrozen } from './frozen.ts';
 import { GroupCommit } from './group-commit.ts';
 import { WatchHistory } from './history.ts';
-import { type Change, type Journal, objectKey } from './journal.ts';
+import { type Change, type Journal, objectKey, type Recovered } from './journal.ts';
 import { selection } from './selector.ts';
 import type { ListOptions, ObjectList, Store, Watch, WatchHandlers } from './store.ts';
 import { StoreError } from './store-error.ts';
@@ -59,14 +59,25 @@ export class MemoryStore implements Store {
     this.history = new WatchHistory(historyMax, (recovered?.changes[0]?.version ?? this.version + 1) - 1);
     this.objectsMax = objectsMax;
     if (!journal || !recovered) return;
-    for (const object of recovered.objects) this.table(this.kindOfObject(object)).set(keyOf(object.metadata), deepFrozen(object));
-    this.count = recovered.objects.length;
-    for (const change of recovered.changes) this.history.record({ ...deepFrozen(change), kind: this.kindOfObject(change.object) });
+    this.recover(recovered);
     this.group = new GroupCommit(
       journal,
       (_, change) => this.publish(change),
       () => (this.count = this.countPublished()),
     );
+  }
+
+  /** What is of no kind any more, since its definition has gone, stays in the journal and is not served. */
+  private recover({ objects, changes }: Recovered): void {
+    for (const object of objects) {
+      const kind = this.kindNamed(object);
+      if (kind) this.table(kind).set(keyOf(object.metadata), deepFrozen(object));
+    }
+    for (const change of changes) {
+      const kind = this.kindNamed(change.object);
+      if (kind) this.history.record({ ...deepFrozen(change), kind });
+    }
+    this.count = this.countPublished();
   }
 
   async get(kind: Kind, namespace: string, name: string): Promise<ApiObject | undefined> {
@@ -194,8 +205,12 @@ export class MemoryStore implements Store {
     return staged ? staged.object : this.find(kind, namespace, name);
   }
 
+  private kindNamed({ apiVersion, kind }: ApiObject): Kind | undefined {
+    return (this.options.kindOf ?? kindOf)(apiVersion, kind);
+  }
+
   private kindOfObject(object: ApiObject): Kind {
-    const kind = (this.options.kindOf ?? kindOf)(object.apiVersion, object.kind);
+    const kind = this.kindNamed(object);
     if (!kind) throw new StoreError('INVALID', `unknown kind ${object.kind} in ${object.apiVersion}`);
     if (kind.namespaced && !object.metadata.namespace) throw new StoreError('INVALID', `${describe(object)} names no namespace`);
     return kind;

@@ -100,6 +100,19 @@ test('a watch resumes after a restart, and lists again where its version is forg
   expect(await heard(third.store, metadata.resourceVersion!)).toBe('EXPIRED');
 });
 
+test('what is of a kind that nobody knows any more does not hinder a restart', async () => {
+  const first = await open();
+  await first.store.create(configMap('a'));
+  await close(first.journal);
+  const journal = await LmdbJournal.open({ directory });
+  opened.add(journal);
+  const odd = { ...configMap('x'), kind: 'CronTab', apiVersion: 'stable.example.com/v1' };
+  journal.append([{ version: 50, previous: undefined, object: odd, deleted: false }]);
+  const store = new MemoryStore({ clock: new ManualClock(), random: new SeededRandom(3), journal });
+  expect(await names(store)).toEqual(['a']);
+  expect((await store.create(configMap('b'))).metadata.resourceVersion).toBe('51');
+});
+
 test('a group that the disk does not take has not happened, and the next one does', async () => {
   let full = false;
   const journal: Journal = {
