@@ -48,6 +48,7 @@ const roots = [
   'envoy/service/auth/v3',
   'envoy/service/ratelimit/v3',
   'envoy/extensions/retry/host/previous_hosts/v3',
+  'envoy/extensions/retry/priority/previous_priorities/v3',
   'envoy/extensions/upstreams/http/v3',
   'envoy/extensions/transport_sockets/tls/v3',
   'envoy/extensions/transport_sockets/raw_buffer/v3',

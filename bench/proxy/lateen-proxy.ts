@@ -152,6 +152,7 @@ function route(name: string, weights: Record<string, number>): Route {
         backoffMsMax: 250,
         hostSelectionRetriesMax: 5,
         avoidPreviousHosts: true,
+        triesPerPriority: 0,
       },
     },
   };

@@ -193,6 +193,17 @@ describe('consistent hashing becomes hash policies of the routes', () => {
   });
 });
 
+test.each([
+  ['retryRemoteLocalities: true', 2],
+  ['retryRemoteLocalities: false', 0],
+])('retries with %s: after %d tries, another priority', (retries, triesPerPriority) => {
+  const service = `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: r}\nspec: {hosts: [reviews], http: [{retries: {attempts: 3, ${retries}}, route: [{destination: {host: reviews}}]}]}`;
+  const table = meshWith(service).routes('9080');
+  const request = { method: 'GET', path: '/', authority: 'reviews:9080', scheme: 'http', header: () => undefined };
+  const action = table.route(request, { next: () => 0 })!.action as ForwardAction;
+  expect(action.retry).toMatchObject({ triesPerPriority });
+});
+
 describe('which rule holds', () => {
   const rule = (name: string, spec: string, namespace = 'default') =>
     `apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: ${name}, namespace: ${namespace}, creationTimestamp: "2026-01-0${name.length}T00:00:00Z"}\nspec: ${spec}`;

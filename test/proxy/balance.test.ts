@@ -218,6 +218,13 @@ test('traffic spills over to the next priority as the first falls sick', () => {
   }
 });
 
+test('a retry leaves out the priorities that were tried, while there are others', () => {
+  const set = setOf([standing(1), standing(2, { priority: 1 }), standing(3, { priority: 2 })]);
+  const ports = (...excluded: number[]) =>
+    [...new Set(Array.from({ length: 50 }, () => set.pick(undefined, 0, new Set(excluded))!.config.address.port))].join('');
+  expect([ports(), ports(0), ports(0, 1), ports(1), ports(0, 1, 2)]).toEqual(['1', '2', '3', '1', '1']);
+});
+
 test('degraded endpoints serve what the healthy cannot', () => {
   const endpoints = [standing(1), standing(2, { health: 'degraded' })];
   expectShares(shares(setOf(endpoints)), { 1: 0.7, 2: 0.3 }, 0.02);

@@ -73,7 +73,14 @@ export const withoutPanic = { ...priorityDefault, panicThreshold: 0 };
 
 /** A request that wants an endpoint, and asks for nothing particular. */
 export function picking(changes: Partial<PickContext> = {}): PickContext {
-  return { destination: () => undefined, hash: () => undefined, avoids: () => false, picksMax: 1, ...changes };
+  return {
+    destination: () => undefined,
+    hash: () => undefined,
+    avoids: () => false,
+    excludedPriorities: undefined,
+    picksMax: 1,
+    ...changes,
+  };
 }
 
 export function forward(clusters: Record<string, number> | string, changes: Partial<ForwardAction> = {}): ForwardAction {
@@ -114,6 +121,7 @@ export function retryPolicy(changes: Partial<RetryPolicy> & { on: ReadonlySet<st
     backoffMsMax: 2,
     hostSelectionRetriesMax: 0,
     avoidPreviousHosts: false,
+    triesPerPriority: 0,
     ...changes,
   };
 }

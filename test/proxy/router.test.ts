@@ -212,6 +212,19 @@ describe('retries', () => {
     expect(log.some(({ attempts }) => attempts === 2)).toBe(true);
   });
 
+  test.each([
+    [1, 2],
+    [2, 3],
+  ])('at another priority, after %d tries at one', async (triesPerPriority, attempts) => {
+    const sick = open.add(await httpPeer('HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n'));
+    const far = open.add(await httpPeer(ok('served;')));
+    const retry = retryPolicy({ on: new Set(['5xx']), retriesMax: 3, triesPerPriority });
+    const endpoints = [endpoint(sick.port), endpoint(far.port, { priority: 1 })];
+    const { proxy, client } = await start({ clusters: [cluster('a', [], { endpoints })], routes: route(forward('a', { retry })) });
+    await client.write(get).until('served;');
+    expect(await proxy.logged(1)).toMatchObject([{ status: 200, attempts }]);
+  });
+
   test('each try has its own timeout', async () => {
     const clock = new ManualClock();
     let tries = 0;

@@ -2,7 +2,8 @@
 import { durationMs } from '#api/duration';
 import type { HttpRoute } from '#api/kinds/virtual-service';
 import { RetryPolicy } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
-import { durationOf } from './message.ts';
+import { PreviousPrioritiesConfig } from '#codec/protobuf/generated/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config';
+import { durationOf, pack } from './message.ts';
 
 const defaultConditions = 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes';
 const defaultStatuses = [503];
@@ -25,6 +26,7 @@ export function retryPolicy(own: HttpRoute['retries'], meshDefault: HttpRoute['r
     ...(perTryMs && { perTryTimeout: durationOf(perTryMs) }),
     ...(backoffMs && { retryBackOff: { baseInterval: durationOf(backoffMs) } }),
     ...(retries?.retryIgnorePreviousHosts !== false && previousHosts()),
+    ...(retries?.retryRemoteLocalities && previousPriorities()),
   });
 }
 
@@ -44,6 +46,13 @@ function parseRetryOn(text: string): { conditions: string; statuses: number[] } 
   const conditions = words.filter((word) => word !== '' && !/^\d+$/.test(word));
   if (statuses.length > 0 && !conditions.includes('retriable-status-codes')) conditions.push('retriable-status-codes');
   return { conditions: conditions.join(','), statuses };
+}
+
+/** After every second try, priorities that were tried are left out: those of other localities come next. */
+function previousPriorities(): Parameters<typeof RetryPolicy.fromPartial>[0] {
+  const name = 'envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig';
+  const value = pack(name, PreviousPrioritiesConfig, { updateFrequency: 2 });
+  return { retryPriority: { name: 'envoy.retry_priorities.previous_priorities', configType: { $case: 'typedConfig', value } } };
 }
 
 /** Another endpoint than those already tried, if one comes up in five picks. */

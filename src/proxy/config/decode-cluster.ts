@@ -155,7 +155,14 @@ function decodeService(cluster: Cluster): ClusterConfig['service'] {
   return service?.host === undefined ? undefined : { host: service.host, name: service.name ?? '', namespace: service.namespace ?? '' };
 }
 
+/** Envoy's default, in percent: see upstream/balance/priority-load.ts. */
+const overprovisioning = 140;
+
 export function decodeEndpoints(assignment: ClusterLoadAssignment, findings: Findings): EndpointConfig[] {
+  const { overprovisioningFactor = overprovisioning, dropOverloads = [] } = assignment.policy ?? {};
+  if (overprovisioningFactor !== overprovisioning)
+    findings.report('policy.overprovisioning_factor', `other than ${overprovisioning} is not supported`);
+  if (dropOverloads.length > 0) findings.report('policy.drop_overloads', 'is not supported');
   return assignment.endpoints.flatMap((group, i) =>
     group.lbEndpoints.flatMap((endpoint, j) => {
       const decoded = decodeEndpoint(endpoint, group, `endpoints[${i}].lb_endpoints[${j}]`, findings);
@@ -184,6 +191,8 @@ function decodeEndpoint(
   const address = decodeAddress(endpoint.hostIdentifier.value.address, `${field}.endpoint.address`, findings);
   if (address === undefined) return undefined;
   if (priority > priorityMax) findings.report(field, `priority ${priority} is above ${priorityMax}`);
+  const check = endpoint.hostIdentifier.value.healthCheckConfig;
+  if (check?.portValue || check?.disableActiveHealthCheck) findings.report(`${field}.endpoint.health_check_config`, 'is not supported');
   const istio = endpoint.metadata?.filterMetadata['istio'] as { workload?: string } | undefined;
   return {
     address,

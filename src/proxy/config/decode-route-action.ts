@@ -7,6 +7,7 @@ import type {
   VirtualHost as EnvoyVirtualHost,
   RedirectAction,
 } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
+import { PreviousPrioritiesConfig } from '#codec/protobuf/generated/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config';
 import type { RegexMatchAndSubstitute } from '#codec/protobuf/generated/envoy/type/matcher/v3/regex';
 import type { ForwardAction, Mirror, RetryPolicy, RouteAction, RoutedRequest, WeightedCluster } from '#proxy/route/route';
 import { noRouteFilters } from '#proxy/route/route-filter';
@@ -16,7 +17,7 @@ import { decodeHeaderMutations } from './decode-header-mutations.ts';
 import { decodeHeaderMatcher, fractionOf } from './decode-matcher.ts';
 import { decodeRateLimits } from './decode-rate-limits.ts';
 import { decodeRouteFilters } from './decode-route-filters.ts';
-import { type Findings, milliseconds } from './findings.ts';
+import { type Findings, messageName, milliseconds } from './findings.ts';
 
 const refused: RouteAction = { kind: 'direct', status: 500, body: '' };
 const noMutations = decodeHeaderMutations([], []);
@@ -136,8 +137,21 @@ function decodeRetry(policy: EnvoyRetryPolicy, field: string, findings: Findings
     backoffMsMin,
     backoffMsMax: milliseconds(policy.retryBackOff?.maxInterval, backoffMsMin * 10),
     hostSelectionRetriesMax: policy.hostSelectionRetryMaxAttempts || 1,
+    triesPerPriority: decodeRetryPriority(policy, `${field}.retry_priority`, findings),
     avoidPreviousHosts: policy.retryHostPredicate.some(({ name }) => name === previousHosts),
   };
+}
+
+function decodeRetryPriority({ retryPriority }: EnvoyRetryPolicy, field: string, findings: Findings): number {
+  if (retryPriority === undefined) return 0;
+  const any = retryPriority.configType?.value;
+  if (any === undefined || messageName(any) !== 'envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig') {
+    findings.report(field, `${retryPriority.name} is not supported`);
+    return 0;
+  }
+  const { updateFrequency } = PreviousPrioritiesConfig.decode(any.value);
+  if (updateFrequency <= 0) findings.report(`${field}.update_frequency`, 'must be above 0');
+  return updateFrequency;
 }
 
 type PathRewrite = (path: string) => string;

@@ -118,6 +118,8 @@ export interface RetryPolicy {
   /** Tries at another endpoint than those tried before, at most so many picks. */
   readonly hostSelectionRetriesMax: number;
   readonly avoidPreviousHosts: boolean;
+  /** After so many tries, their priorities are left out, until all have been; 0: never. */
+  readonly triesPerPriority: number;
 }
 
 /** `draw` in [0, 1). */

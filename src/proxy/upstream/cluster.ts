@@ -100,9 +100,10 @@ export class Cluster {
       return destination && this.toDestination(destination);
     }
     const hash = isHashed(this.config.loadBalancer) ? context.hash() : undefined;
-    let endpoint = this.balance.pick(hash, 0);
+    const { excludedPriorities: excluded } = context;
+    let endpoint = this.balance.pick(hash, 0, excluded);
     for (let attempt = 1; attempt < context.picksMax && endpoint && context.avoids(endpoint); attempt++) {
-      endpoint = this.balance.pick(hash, attempt);
+      endpoint = this.balance.pick(hash, attempt, excluded);
     }
     if (endpoint === undefined) this.stats.upstream_cx_none_healthy++;
     return endpoint;

@@ -33,8 +33,6 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
   /** There when the route allows retries, of this kind of request. */
   private readonly policy: RetryPolicy | undefined;
   private retry: RetryState | undefined;
-  /** Endpoints of failed tries, when the policy avoids them. */
-  private tried: Set<Endpoint> | undefined;
   private affinity: RequestAffinity | undefined;
   private tryStartMs = 0;
   /** One more try was made because a kept connection turned out to be dead: at most once. */
@@ -170,7 +168,11 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
   }
 
   avoids(endpoint: Endpoint): boolean {
-    return this.tried?.has(endpoint) ?? false;
+    return this.retry?.avoids(endpoint) ?? false;
+  }
+
+  get excludedPriorities(): ReadonlySet<number> | undefined {
+    return this.retry?.excludedPriorities;
   }
 
   /** The try is over, well or not: its connection is no more ours. */
@@ -319,7 +321,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     const decision = this.retry.decide();
     if (decision.kind === 'limit') stream.flags |= responseFlag.upstreamRetryLimitExceeded;
     if (decision.kind === 'overflow') stream.flags |= responseFlag.upstreamOverflow;
-    if (policy!.avoidPreviousHosts && endpoint !== undefined) this.tried = (this.tried ?? new Set()).add(endpoint);
+    if (endpoint !== undefined) this.retry.note(endpoint);
     return decision;
   }
 

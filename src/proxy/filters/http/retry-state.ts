@@ -8,6 +8,7 @@ import { valueMatches } from '#proxy/route/header-test';
 import type { RetryPolicy, RoutedRequest } from '#proxy/route/route';
 import { headerMatches } from '#proxy/route/route-match';
 import type { Cluster } from '#proxy/upstream/cluster';
+import type { Endpoint } from '#proxy/upstream/endpoint';
 
 export type RetryDecision = { readonly kind: 'retry'; readonly delayMs: number } | { readonly kind: 'no' | 'limit' | 'overflow' };
 
@@ -19,6 +20,11 @@ export class RetryState {
   /** This request's retry under way counts against the cluster's `retriesMax`. */
   private counted = false;
   private readonly backoff: Backoff;
+  /** Endpoints of failed tries, when the policy avoids them. */
+  private readonly tried = new Set<Endpoint>();
+  /** Of the tries since priorities were last left out. */
+  private priorities: number[] = [];
+  excludedPriorities: Set<number> | undefined;
 
   constructor(
     private readonly policy: RetryPolicy,
@@ -26,6 +32,21 @@ export class RetryState {
     random: Random,
   ) {
     this.backoff = new Backoff({ random, delayMsMin: policy.backoffMsMin, delayMsMax: policy.backoffMsMax });
+  }
+
+  /** A try has failed there. */
+  note(endpoint: Endpoint): void {
+    const { avoidPreviousHosts, triesPerPriority } = this.policy;
+    if (avoidPreviousHosts) this.tried.add(endpoint);
+    if (triesPerPriority === 0) return;
+    this.priorities.push(endpoint.config.priority);
+    if (this.priorities.length < triesPerPriority) return;
+    this.excludedPriorities = new Set([...(this.excludedPriorities ?? []), ...this.priorities]);
+    this.priorities = [];
+  }
+
+  avoids(endpoint: Endpoint): boolean {
+    return this.tried.has(endpoint);
   }
 
   /** May a request that the policy wants to retry be retried now? */

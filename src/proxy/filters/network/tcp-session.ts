@@ -21,6 +21,7 @@ import { TcpConnection, type TcpUpstream, type TcpUpstreamEvents } from './tcp-u
 
 export class TcpSession implements ServedConnection, PickContext, TcpUpstreamEvents {
   readonly picksMax = 1;
+  readonly excludedPriorities = undefined;
   private readonly exchange: TcpExchange;
   private readonly downstream: TcpSide;
   private upstream: TcpUpstream | undefined;

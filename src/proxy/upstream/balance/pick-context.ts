@@ -11,9 +11,17 @@ export interface PickContext {
   hash(): Word64 | undefined;
   /** An endpoint that a retry would rather not meet again. */
   avoids(endpoint: Endpoint): boolean;
+  /** Priorities that a retry leaves out while there are others; undefined: none. */
+  readonly excludedPriorities: ReadonlySet<number> | undefined;
   /** How many picks may be spent on finding one that is not avoided; at least 1. */
   readonly picksMax: number;
 }
 
 /** For who wants any endpoint at all. */
-export const anyEndpoint: PickContext = { destination: () => undefined, hash: () => undefined, avoids: () => false, picksMax: 1 };
+export const anyEndpoint: PickContext = {
+  destination: () => undefined,
+  hash: () => undefined,
+  avoids: () => false,
+  excludedPriorities: undefined,
+  picksMax: 1,
+};

@@ -8,7 +8,7 @@ import type { ClusterStats } from '../cluster-stats.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { byWeight, hashedByLocality, pickerByLocality } from './locality.ts';
 import { type Candidate, createPicker, isHashed, type Picker } from './picker.ts';
-import { type PriorityLoad, priorityLoads } from './priority-load.ts';
+import { type PriorityHealth, type PriorityLoad, priorityLoads } from './priority-load.ts';
 
 export interface BalanceOptions {
   policy: LoadBalancerConfig;
@@ -19,15 +19,17 @@ export interface BalanceOptions {
 }
 
 interface Level {
-  readonly load: PriorityLoad;
   /** Each undefined when there are none; the healthy ones of a priority in panic are all. */
   readonly healthy: Picker | undefined;
   readonly degraded: Picker | undefined;
 }
 
 const noHash = new Word64();
+const nobody: PriorityHealth = { total: 0, healthy: 0, degraded: 0 };
 
 export class PrioritySet {
+  private readonly counts: readonly PriorityHealth[];
+  private readonly loads: readonly PriorityLoad[];
   private readonly levels: readonly Level[];
   /** Everything goes there: nothing is to be drawn. */
   private readonly only: Picker | undefined;
@@ -40,29 +42,42 @@ export class PrioritySet {
   ) {
     this.hashed = isHashed(options.policy);
     const members = byPriority(endpoints);
-    const counts = members.map((level) => ({
+    this.counts = members.map((level) => ({
       total: level.length,
       healthy: level.filter(({ health }) => health === 'healthy').length,
       degraded: level.filter(({ health }) => health === 'degraded').length,
     }));
-    const loads = priorityLoads(counts, options.priorities.panicThreshold);
-    this.levels = members.map((level, i) => this.level(level, loads[i]!));
-    const [first] = this.levels;
-    this.only = first?.load.healthy === 100 && !first.load.panic ? first.healthy : undefined;
+    this.loads = priorityLoads(this.counts, options.priorities.panicThreshold);
+    this.levels = members.map((level, i) => this.level(level, this.loads[i]!.panic));
+    this.only = this.loads[0]?.healthy === 100 && !this.loads[0].panic ? this.levels[0]!.healthy : undefined;
   }
 
-  /** `hash`: where the policy goes by it; undefined: by chance. Undefined when there is nobody to serve. */
-  pick(hash: Word64 | undefined, attempt: number): Endpoint | undefined {
+  /**
+   * `hash`: where the policy goes by it; undefined: by chance. `excluded`: priorities to be left out while there are others. Undefined when
+   * there is nobody to serve.
+   */
+  pick(hash: Word64 | undefined, attempt: number, excluded?: ReadonlySet<number>): Endpoint | undefined {
     const by = this.hashed ? (hash ?? this.draw()) : noHash;
-    if (this.only !== undefined) return this.only.pick(by, attempt);
+    if (excluded !== undefined) return this.pickBy(this.loadsWithout(excluded), by, attempt);
+    return this.only !== undefined ? this.only.pick(by, attempt) : this.pickBy(this.loads, by, attempt);
+  }
+
+  private pickBy(loads: readonly PriorityLoad[], by: Word64, attempt: number): Endpoint | undefined {
     let left = this.hashed ? by.modulo(100) : Math.floor(this.options.random.next() * 100);
-    for (const level of this.levels) {
-      if ((left -= level.load.healthy) >= 0) continue;
-      if (level.load.panic) this.options.stats.lb_healthy_panic++;
-      return level.healthy?.pick(by, attempt);
+    for (const [i, load] of loads.entries()) {
+      if ((left -= load.healthy) >= 0) continue;
+      if (load.panic) this.options.stats.lb_healthy_panic++;
+      return this.levels[i]!.healthy?.pick(by, attempt);
     }
-    for (const level of this.levels) if ((left -= level.load.degraded) < 0) return level.degraded?.pick(by, attempt);
+    for (const [i, load] of loads.entries()) if ((left -= load.degraded) < 0) return this.levels[i]!.degraded?.pick(by, attempt);
     return undefined;
+  }
+
+  /** As if those priorities had no endpoints; all as they are where nobody else could serve. */
+  private loadsWithout(excluded: ReadonlySet<number>): readonly PriorityLoad[] {
+    const rest = this.counts.map((count, i) => (excluded.has(i) ? nobody : count));
+    const serves = rest.some(({ healthy, degraded }) => healthy + degraded > 0);
+    return serves ? priorityLoads(rest, 0) : this.loads;
   }
 
   private draw(): Word64 {
@@ -70,10 +85,10 @@ export class PrioritySet {
     return this.drawn.set(Math.floor(random.next() * 4_294_967_296), Math.floor(random.next() * 4_294_967_296));
   }
 
-  private level(members: readonly Endpoint[], load: PriorityLoad): Level {
+  private level(members: readonly Endpoint[], panic: boolean): Level {
     const among = (health: Endpoint['health']) => members.filter((endpoint) => endpoint.health === health);
-    if (load.panic) return { load, healthy: this.picker(members, members), degraded: undefined };
-    return { load, healthy: this.picker(among('healthy'), members), degraded: this.picker(among('degraded'), members) };
+    if (panic) return { healthy: this.picker(members, members), degraded: undefined };
+    return { healthy: this.picker(among('healthy'), members), degraded: this.picker(among('degraded'), members) };
   }
 
   /** `fit`: those to choose from, of all `members` of the priority. */
