@@ -8,7 +8,7 @@ import type { Service } from '#api/kinds/service';
 import { fold } from '#control/mesh/fold';
 import { emptySnapshot, type MeshSnapshot } from '#control/mesh/snapshot';
 import { planDeployment } from '#host/deployment-plan';
-import { planEndpointSlice } from '#host/endpoint-plan';
+import { planEndpointSlice, selects } from '#host/endpoint-plan';
 import { ingressGateway } from '#host/ingress-gateway';
 import { planReplicaSet } from '#host/pod-plan';
 
@@ -41,10 +41,12 @@ const unpublished = { http: nowhere, https: nowhere };
 
 /** One ready Pod per replica of each Deployment that has none, with an address that only this world knows. */
 function imaginedPods(objects: readonly ApiObject[]): Pod[] {
-  const owned = new Set(ofKind<Pod>(objects, 'Pod').flatMap(({ metadata }) => metadata.ownerReferences?.map(({ uid }) => uid) ?? []));
+  const pods = ofKind<Pod>(objects, 'Pod');
+  const has = ({ metadata, spec }: Deployment) =>
+    pods.some((pod) => pod.metadata.namespace === metadata.namespace && selects(spec.selector.matchLabels ?? {}, pod));
   let serial = 0;
   return ofKind<Deployment>(objects, 'Deployment')
-    .filter(({ metadata }) => metadata.uid === undefined || !owned.has(metadata.uid))
+    .filter((deployment) => !has(deployment))
     .flatMap((deployment) => planDeployment(deployment, [], epoch).create ?? [])
     .flatMap((set) => planReplicaSet(set, [], () => String(++serial).padStart(5, '0')).create)
     .map((pod, i) => ({
