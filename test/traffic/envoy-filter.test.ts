@@ -8,13 +8,16 @@ let takeAway: (() => Promise<void>) | undefined;
 
 beforeAll(async () => {
   mesh = await TrafficMesh.start(workloads, services);
+  await mesh.call({ url });
 });
 afterAll(() => mesh?.close());
 afterEach(async () => {
   await takeAway?.();
   takeAway = undefined;
+  await mesh.call({ url });
 });
 
+// The connection to the workload is kept; after a change it serves one more request as it was made, and ends.
 const url = 'http://sidecar:9080/';
 
 /** `config`: the filter's typed configuration, in flow style. */
@@ -45,10 +48,6 @@ test('a local rate limit, as Istio’s documentation writes it', async () => {
   const statuses: number[] = [];
   for (let i = 0; i < 3; i++) statuses.push((await mesh.call({ url })).status);
   expect(statuses).toEqual([200, 200, 429]);
-  await takeAway();
-  takeAway = undefined;
-  await mesh.call({ url });
-  expect((await mesh.call({ url })).status).toBe(200);
 });
 
 test('a filter that no proxy knows is refused by name, and what served goes on', async () => {
