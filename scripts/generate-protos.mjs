@@ -39,6 +39,7 @@ const roots = [
     'health_check',
     'jwt_authn',
     'local_ratelimit',
+    'lua',
     'ratelimit',
     'rbac',
   ].map((filter) => `envoy/extensions/filters/http/${filter}/v3`),

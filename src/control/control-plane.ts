@@ -3,6 +3,7 @@
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
+import { messageOf } from '#foundation/mesh-error';
 import { AdsServer } from './discovery/ads-server.ts';
 import { DebugServer } from './discovery/debug-server.ts';
 import { Discovery } from './discovery/discovery.ts';
@@ -32,7 +33,7 @@ export interface ControlPlaneOptions {
   xdsAddress: SocketName;
   debugAddress: SocketName;
   meshConfig?: Partial<MeshConfig>;
-  /** For `/debug/config_dump`, which is not there without it. */
+  /** For `/debug/config_dump`, which is not there without it, and for EnvoyFilters, which have no effect. */
   canonicalJson?: () => Promise<CanonicalJson>;
 }
 
@@ -43,6 +44,7 @@ export class ControlPlane {
   private readonly scheduler: PushScheduler;
   /** Ahead of what discovery sends while changes are gathered. */
   private snapshot: MeshSnapshot;
+  private readable = false;
 
   constructor(private readonly options: ControlPlaneOptions) {
     const { clock, logger, meshConfig } = options;
@@ -90,11 +92,30 @@ export class ControlPlane {
       if (snapshot !== before && this.discovery.snapshot.revision === snapshot.revision) this.discovery.setSnapshot(snapshot);
       return;
     }
-    this.scheduler.changed(impactOf(changes, (hostname) => snapshot.services.get(hostname)?.resolution.startsWith('dns') ?? false));
+    const impact = impactOf(changes, (hostname) => snapshot.services.get(hostname)?.resolution.startsWith('dns') ?? false);
+    this.whenReadable(() => this.scheduler.changed(impact));
+  }
+
+  /** EnvoyFilters are read with what takes a moment to load; without any it is not loaded. Once it is there, at once. */
+  private whenReadable(then: () => void): void {
+    const { canonicalJson, logger } = this.options;
+    if (this.readable || canonicalJson === undefined || this.snapshot.envoyFilters.size === 0) {
+      then();
+      return;
+    }
+    canonicalJson()
+      .then((json) => {
+        this.readable = true;
+        this.discovery.usePatches(json);
+      })
+      .catch((thrown: unknown) => logger.error({ error: messageOf(thrown) }, 'EnvoyFilters cannot be read, and have no effect'))
+      .finally(then);
   }
 
   private synced(): void {
-    this.discovery.setSnapshot(this.snapshot);
-    this.discovery.setReady();
+    this.whenReadable(() => {
+      this.discovery.setSnapshot(this.snapshot);
+      this.discovery.setReady();
+    });
   }
 }

@@ -1,15 +1,18 @@
 // A mesh for tests of what resources do to traffic: the real control plane over real gRPC, real proxies over real sockets, in one process.
 // Workloads are small servers that answer with what they were asked; each has an address of its own.
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
 import type { ApiObject } from '#api/kind';
 import type { Pod } from '#api/kinds/pod';
 import type { Service } from '#api/kinds/service';
+import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
 import { ControlPlane } from '#control/control-plane';
 import { proxyStatuses } from '#control/discovery/proxy-status';
 import type { SourceHandlers } from '#control/sources/event';
+import { meshKinds } from '#control/sources/mesh-kinds';
 import { systemClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
@@ -20,6 +23,11 @@ import { DecodeCache } from '#proxy/config/decode-cache';
 import { ProxyInstance } from '#proxy/proxy-instance';
 import { objectsOf } from '../control/fixture.ts';
 import { until } from '../integration/until.ts';
+
+const descriptors = new URL('../../src/codec/protobuf/generated/descriptors.binpb', import.meta.url);
+
+/** What the control plane keeps, once it has heard of it. */
+const kept = new Set(meshKinds.map(({ kind }) => kind).filter((kind) => kind !== 'Namespace' && kind !== 'ConfigMap'));
 
 /** A program of the mesh. */
 export interface Workload {
@@ -101,6 +109,7 @@ export class TrafficMesh {
       xdsAddress: { host: address, port: 0 },
       debugAddress: { host: address, port: 0 },
       meshConfig: { accessLogFile: '' },
+      canonicalJson: sharedCanonicalJson(() => readFile(descriptors)),
     });
     const { xds } = await controlPlane.start();
     const mesh = new TrafficMesh(block, controlPlane, { address, port: xds.port });
@@ -129,10 +138,26 @@ export class TrafficMesh {
 
   /** Resolves when every proxy has it; to how to have again what was there before. */
   async apply(yaml: string): Promise<() => Promise<void>> {
+    const takeAway = this.change(yaml);
+    await this.untilSynced();
+    return takeAway;
+  }
+
+  /** Of what some proxy refuses: its reason, and how to have again what was there before. */
+  async applyRefused(yaml: string): Promise<{ reason: string; takeAway: () => Promise<void> }> {
+    const takeAway = this.change(yaml);
+    let reason = '';
+    await until('some proxy refuses it', () => {
+      reason = proxyStatuses(this.controlPlane.discovery.connections).flatMap(({ errors }) => Object.values(errors ?? {}))[0] ?? '';
+      return reason !== '';
+    });
+    return { reason, takeAway };
+  }
+
+  private change(yaml: string): () => Promise<void> {
     const objects = objectsOf(yaml);
     const before = objects.map((object) => this.objects.get(keyOf(object)));
     this.put(objects);
-    await this.untilSynced();
     return async () => {
       const added = objects.filter((_, i) => before[i] === undefined);
       for (const object of added) this.objects.delete(keyOf(object));
@@ -152,7 +177,9 @@ export class TrafficMesh {
     await until('every proxy has everything', () => {
       const waiting = [...this.objects.values()].filter((object) => {
         const table = this.controlPlane.discovery.snapshot.objects.get(object.kind);
-        return table !== undefined && table.get(`${object.metadata.namespace}/${object.metadata.name}`) !== object;
+        return (
+          (table !== undefined || kept.has(object.kind)) && table?.get(`${object.metadata.namespace}/${object.metadata.name}`) !== object
+        );
       });
       if (waiting.length > 0) return `not sent: ${waiting.map(keyOf).join(', ')}`;
       const gone = [...this.controlPlane.discovery.snapshot.objects].flatMap(([kind, table]) =>

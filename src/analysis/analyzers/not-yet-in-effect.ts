@@ -44,6 +44,15 @@ const table: readonly Inert[] = [
     effect: 'there are no certificates of the mesh yet: connections to this server are refused',
     unless: ['PASSTHROUGH', 'AUTO_PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'OPTIONAL_MUTUAL'],
   },
+  {
+    kind: 'EnvoyFilter',
+    field: 'spec.configPatches.*.applyTo',
+    effect: 'only resources that are sent by xDS are patched, and extension configurations are none of them',
+    unless: [
+      ...['LISTENER', 'LISTENER_FILTER', 'FILTER_CHAIN', 'NETWORK_FILTER', 'HTTP_FILTER'],
+      ...['ROUTE_CONFIGURATION', 'VIRTUAL_HOST', 'HTTP_ROUTE', 'CLUSTER'],
+    ],
+  },
   { kind: 'ServiceEntry', field: 'spec.subjectAltNames', effect: "the endpoints' identities are not checked" },
   {
     kind: 'ServiceEntry',

@@ -12,6 +12,7 @@ import {
   toJson,
 } from '@bufbuild/protobuf';
 import { EmptySchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { mergeBytes } from './merge.ts';
 
 export class CanonicalJson {
   private readonly registry: Registry;
@@ -49,6 +50,22 @@ export class CanonicalJson {
     if (schema === undefined) throw new Error(`type ${name} is not known`);
     const { '@type': _, ...fields } = json;
     return toBinary(schema, fromJson(schema, fields, { registry: this.lenient, ignoreUnknownFields: true }));
+  }
+
+  /** JSON as people write it -> bytes of the message `typeName`; undefined where it is none. */
+  encode(typeName: string, json: JsonValue): Uint8Array | undefined {
+    const schema = this.registry.getMessage(typeName);
+    if (schema === undefined) return undefined;
+    try {
+      return toBinary(schema, fromJson(schema, json, { registry: this.registry, ignoreUnknownFields: true }));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** `from` merged into `into`, both of the message `typeName`, which must be known. */
+  merge(typeName: string, into: Uint8Array, from: Uint8Array): Uint8Array {
+    return mergeBytes(this.registry.getMessage(typeName)!, into, from, this.registry);
   }
 
   /**

@@ -1,5 +1,6 @@
 // The configuration as it is now, and every proxy that is connected: turns a new snapshot into pushes. No sockets;
 // ads-server.ts brings the streams, control-plane.ts the snapshots.
+import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { MeshSnapshot } from '#control/mesh/snapshot';
 import { emptySnapshot } from '#control/mesh/snapshot';
 import type { Impact } from '#control/push/impact';
@@ -32,6 +33,11 @@ export class Discovery implements ResourceSource, ConnectionObserver {
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {}
+
+  /** What EnvoyFilters are read with. */
+  usePatches(json: CanonicalJson): void {
+    this.translator.usePatches(json);
+  }
 
   get snapshot(): MeshSnapshot {
     return this.snapshot_;

@@ -1,5 +1,6 @@
 // From what a proxy may see to the resources that it gets: the face of this folder. Pure but for the cache of what was made.
 import type { Subset } from '#api/kinds/destination-rule';
+import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { MeshPort, MeshService } from '#control/mesh/service';
 import type { ProxyView } from '#control/view/proxy-view';
 import type { Resource, ResourceSet } from '#xds/resource';
@@ -16,6 +17,8 @@ import { gatewayListeners } from './listener-gateway.ts';
 import { inboundListeners } from './listener-inbound.ts';
 import { outboundListeners } from './listener-outbound.ts';
 import { localityBalance, localitySetting } from './locality-balance.ts';
+import { patchesFor } from './patch/patch.ts';
+import { PatchedResources } from './patch/patched-resources.ts';
 import type { ResourceCache } from './resource-cache.ts';
 import { distinctHosts, routeConfiguration } from './route-configuration.ts';
 import { gatewayHosts } from './route-gateway.ts';
@@ -28,14 +31,28 @@ import { type VirtualHostInput, virtualHostRecipe } from './virtual-host.ts';
 export class Translator {
   private readonly shared = new ScopeMemo();
 
+  /** Undefined: EnvoyFilters have no effect. */
+  private patched: PatchedResources | undefined;
+
   constructor(private readonly cache: ResourceCache) {}
+
+  /** From now on EnvoyFilters take effect. */
+  usePatches(json: CanonicalJson): void {
+    this.patched ??= new PatchedResources(json);
+  }
 
   /** The resources of `type` that the proxy is to have, of those that it is interested in. */
   translate(view: ProxyView, type: TypeUrl, interest: Interest): ResourceSet {
-    const resources = this.resources(view, type, interest);
+    const resources = this.patchedBy(view, type, this.resources(view, type, interest));
     const set = new Map<string, Resource>();
     for (const resource of resources) if (interest.wildcard || interest.names.has(resource.name)) set.set(resource.name, resource);
     return set;
+  }
+
+  private patchedBy(view: ProxyView, type: TypeUrl, resources: Iterable<Resource>): Iterable<Resource> {
+    if (this.patched === undefined || view.policies.envoyFilters.length === 0 || view.proxy.type === 'grpc') return resources;
+    const patches = patchesFor(view);
+    return patches.key === '' ? resources : this.patched.patch(type, resources, patches, view.proxy.type === 'router');
   }
 
   private resources(view: ProxyView, type: TypeUrl, interest: Interest): Iterable<Resource> {

@@ -21,6 +21,8 @@ export interface MeshProxy {
   readonly clusterId: string;
   /** Undefined for proxies that do not have Istio's filters. */
   readonly istioVersion: string | undefined;
+  /** Of the node, as it came. */
+  readonly metadata: Readonly<Record<string, unknown>>;
   /** Traffic is redirected to it; else it listens where the traffic goes. */
   readonly captured: boolean;
   /** Where it serves as an explicit HTTP proxy to its own pod. */
@@ -47,6 +49,7 @@ export function proxyOf(node: Node | undefined): MeshProxy | undefined {
     locality: formatLocality([node.locality?.region, node.locality?.zone, node.locality?.subZone]),
     clusterId: word('CLUSTER_ID') ?? 'Kubernetes',
     istioVersion: word('ISTIO_VERSION'),
+    metadata,
     captured: word('INTERCEPTION_MODE') !== 'NONE',
     httpProxyPort: Number.isInteger(port) && port > 0 && port < 65_536 ? port : undefined,
   };

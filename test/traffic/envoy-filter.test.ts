@@ -1,0 +1,59 @@
+// EnvoyFilters on traffic: filters that Istio's own resources do not ask for, put before a workload, and taken away again.
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { services, workloads } from './town.ts';
+import { TrafficMesh } from './traffic-mesh.ts';
+
+let mesh: TrafficMesh;
+let takeAway: (() => Promise<void>) | undefined;
+
+beforeAll(async () => {
+  mesh = await TrafficMesh.start(workloads, services);
+  await mesh.call({ url });
+});
+afterAll(() => mesh?.close());
+afterEach(async () => {
+  await takeAway?.();
+  takeAway = undefined;
+  await mesh.call({ url });
+});
+
+// The connection to the workload is kept; after a change it serves one more request as it was made, and ends.
+const url = 'http://sidecar:9080/';
+
+/** `config`: the filter's typed configuration, in flow style. */
+const inserted = (name: string, config: string) => `
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: ${name}, namespace: default}
+spec:
+  workloadSelector: {labels: {app: sidecar}}
+  configPatches:
+  - applyTo: HTTP_FILTER
+    match:
+      context: SIDECAR_INBOUND
+      listener: {filterChain: {filter: {name: envoy.filters.network.http_connection_manager, subFilter: {name: envoy.filters.http.router}}}}
+    patch:
+      operation: INSERT_BEFORE
+      value: {name: ${name}, typed_config: ${config}}
+`;
+
+const all = '{default_value: {numerator: 100, denominator: HUNDRED}}';
+
+test('a local rate limit, as Istio’s documentation writes it', async () => {
+  const config =
+    '{"@type": type.googleapis.com/udpa.type.v1.TypedStruct, type_url: type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit, ' +
+    `value: {stat_prefix: limit, token_bucket: {max_tokens: 2, tokens_per_fill: 2, fill_interval: 3600s}, filter_enabled: ${all}, filter_enforced: ${all}}}`;
+  takeAway = await mesh.apply(inserted('limit', config));
+  await mesh.call({ url });
+  const statuses: number[] = [];
+  for (let i = 0; i < 3; i++) statuses.push((await mesh.call({ url })).status);
+  expect(statuses).toEqual([200, 200, 429]);
+});
+
+test('a filter that no proxy knows is refused by name, and what served goes on', async () => {
+  const config = '{"@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua, default_source_code: {inline_string: "x"}}';
+  const refused = await mesh.applyRefused(inserted('lua', config));
+  takeAway = refused.takeAway;
+  expect(refused.reason).toMatch(/filter lua .*Lua\) is not known/);
+  expect((await mesh.call({ url })).status).toBe(200);
+});
