@@ -1,10 +1,8 @@
 // What makes the API reachable over TLS: an authority of its own, a certificate for this machine, a token for each role, and a kubeconfig
 // for each. Kept in a folder that only its owner reads, so that a kubeconfig outlives a restart.
-import 'reflect-metadata';
-import { randomBytes, webcrypto, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import * as x509 from '@peculiar/x509';
 import { stringify } from 'yaml';
 import type { Clock } from '#foundation/clock';
 import { MeshError } from '#foundation/mesh-error';
@@ -18,9 +16,7 @@ export interface Credentials {
   tokens: Readonly<Record<Role, string>>;
 }
 
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const dayMs = 86_400_000;
-const validDays = 3650;
 /** A certificate that ends so soon is made anew. */
 const renewDays = 30;
 
@@ -30,6 +26,8 @@ export async function ensureCredentials(directory: string, clock: Clock): Promis
   const file = path.join(directory, 'credentials.json');
   const kept = existsSync(file) ? readCredentials(file) : undefined;
   if (kept && Date.parse(new X509Certificate(kept.certificate).validTo) > clock.wallMs() + renewDays * dayMs) return kept;
+  // Rarely needed, and slow to load.
+  const { makeCredentials } = await import('./new-credentials.ts');
   const made = await makeCredentials(clock);
   writePrivate(file, JSON.stringify(made));
   return made;
@@ -74,47 +72,4 @@ function writePrivate(file: string, text: string): void {
   writeFileSync(draft, text, { mode: 0o600 });
   chmodSync(draft, 0o600);
   renameSync(draft, file);
-}
-
-async function makeCredentials(clock: Clock): Promise<Credentials> {
-  x509.cryptoProvider.set(webcrypto);
-  const validity = { notBefore: new Date(clock.wallMs() - dayMs), notAfter: new Date(clock.wallMs() + validDays * dayMs) };
-  const serialNumber = () => `00${randomBytes(16).toString('hex')}`;
-  const authorityKeys = await newKeys();
-  const authority = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumber(),
-    name: 'CN=lateen API authority',
-    keys: authorityKeys,
-    signingAlgorithm: algorithm,
-    ...validity,
-    extensions: [new x509.BasicConstraintsExtension(true, 0, true), new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true)],
-  });
-  const keys = await newKeys();
-  const names = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local'];
-  const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serialNumber(),
-    subject: 'CN=lateen API server',
-    issuer: authority.subject,
-    publicKey: keys.publicKey,
-    signingKey: authorityKeys.privateKey,
-    signingAlgorithm: algorithm,
-    ...validity,
-    extensions: [
-      new x509.SubjectAlternativeNameExtension([
-        ...names.map((value) => ({ type: 'dns' as const, value })),
-        { type: 'ip' as const, value: '127.0.0.1' },
-      ]),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-    ],
-  });
-  return {
-    authority: authority.toString('pem'),
-    certificate: certificate.toString('pem'),
-    key: x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY'),
-    tokens: Object.fromEntries(roles.map((role) => [role, randomBytes(32).toString('base64url')])) as Record<Role, string>,
-  };
-}
-
-async function newKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
 }

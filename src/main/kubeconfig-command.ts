@@ -2,7 +2,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
-import { kubeconfigPath } from '#apiserver/credentials';
 import { type Role, roles } from '#apiserver/user';
 import { MeshError } from '#foundation/mesh-error';
 
@@ -29,7 +28,8 @@ Examples:
   $ export KUBECONFIG=$(lateen kubeconfig --path)      kubectl talks to the mesh
   $ lateen kubeconfig --role view > viewer.yaml        for somebody who only looks`,
     )
-    .action((options: KubeconfigOptions) => {
+    .action(async (options: KubeconfigOptions) => {
+      const { kubeconfigPath } = await import('#apiserver/credentials');
       const file = kubeconfigPath(path.join(options.stateDirectory, `run-${options.apiPort}`), options.role);
       if (!existsSync(file)) {
         const hint = 'start the mesh with "lateen up"; with another --api-port or --state-directory, say so here too';

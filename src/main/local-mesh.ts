@@ -31,7 +31,7 @@ import { listenFailure } from '#net/port-owner';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { applyObject } from '#store/apply';
 import { withClusterIp } from '#store/cluster-ip';
-import { LmdbJournal } from '#store/lmdb-journal';
+import type { LmdbJournal } from '#store/lmdb-journal';
 import { MemoryStore, type StoreView } from '#store/memory-store';
 import { admitNamespace } from '#store/namespaces';
 import { StoreError } from '#store/store-error';
@@ -104,7 +104,7 @@ export class LocalMesh {
     const gatewayHttp = { address: loopback, port: await freePort(this.options.gatewayHttpPort) };
     const gatewayHttps = { address: loopback, port: await freePort(this.options.gatewayHttpsPort) };
     const catalog = new KindCatalog();
-    const journal = dataDirectory === undefined ? undefined : await LmdbJournal.open({ directory: dataDirectory });
+    const journal = dataDirectory === undefined ? undefined : await openJournal(dataDirectory);
     // Objects of custom kinds are read with the rest: their definitions must be known by then.
     for (const object of journal?.recover().objects ?? []) {
       const defined = object.kind === definitionKind.kind ? customKind(object) : undefined;
@@ -256,4 +256,10 @@ function freePort(wanted: number): Promise<number> {
       server.close(() => resolve(port));
     });
   });
+}
+
+/** A mesh that keeps nothing does without the library. */
+async function openJournal(directory: string): Promise<LmdbJournal> {
+  const { LmdbJournal } = await import('#store/lmdb-journal');
+  return LmdbJournal.open({ directory });
 }

@@ -1,21 +1,8 @@
 // `lateen run`: puts a command of this machine into the mesh, as a version of a service.
 import type { Command } from 'commander';
-import type { Deployment } from '#api/kinds/deployment';
-import { deploymentKind } from '#api/kinds/deployment';
-import { type Service, serviceKind } from '#api/kinds/service';
 import { MeshError } from '#foundation/mesh-error';
-import { applyObject } from '#store/apply';
+import type { RunOptions } from '../run.ts';
 import type { Session } from '../session.ts';
-
-interface RunOptions {
-  service: string;
-  serviceVersion: string;
-  port: number;
-  namespace: string;
-  env: string[];
-  replicas: number;
-  directory: string;
-}
 
 export function addRun(program: Command, session: Session, workingDirectory: string): void {
   const collect = (value: string, all: string[]) => [...all, value];
@@ -41,61 +28,9 @@ Examples:
   $ lateen run --service files --port 8000 -- sh -c 'python3 -m http.server 8000 --bind $HOST'`,
     )
     .action(async (command: string[], options: RunOptions) => {
-      const deployment = deploymentOf(command, options);
-      const { name } = deployment.metadata;
-      await session.withStore(async (store) => {
-        if (!(await store.get(serviceKind, options.namespace, options.service))) await store.create(serviceOf(options));
-        await applyObject(store, deploymentKind, deployment);
-      });
-      const hint = `see it: lateen get pods -n ${options.namespace}   end it: lateen delete deployment ${name} -n ${options.namespace}`;
-      session.context.stdout(`${name} runs in the mesh as version ${options.serviceVersion} of ${options.service}\n${hint}\n`);
+      const { runCommand } = await import('../run.ts');
+      await runCommand(session, command, options);
     });
-}
-
-function serviceOf({ service, namespace, port }: RunOptions): Service {
-  return {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name: service, namespace, labels: { app: service } },
-    spec: { selector: { app: service }, ports: [{ name: 'http', port, targetPort: port }] },
-  };
-}
-
-function deploymentOf(
-  command: readonly string[],
-  { service, serviceVersion: version, namespace, port, env, replicas, directory }: RunOptions,
-): Deployment {
-  const labels = { app: service, version };
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name: `${service}-${version}`, namespace, labels },
-    spec: {
-      replicas,
-      selector: { matchLabels: labels },
-      template: {
-        metadata: { labels },
-        spec: {
-          containers: [
-            {
-              name: service,
-              // No image stands behind it: the command is this machine's.
-              command: ['env', '-C', directory, ...command],
-              ports: [{ containerPort: port }],
-              ...(env.length > 0 && { env: env.map(variable) }),
-            },
-          ],
-        },
-      },
-    },
-  };
-}
-
-function variable(text: string): { name: string; value: string } {
-  const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
-  if (name === undefined || value === undefined)
-    throw new MeshError('USAGE', `"${text}" is no variable`, { hint: 'write --env NAME=value' });
-  return { name, value };
 }
 
 function portNumber(text: string): number {
