@@ -44,11 +44,11 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest, De
     };
   }
 
-  answer(resources: ResourceSet, { version, retain, force }: AnswerOptions): DeltaDiscoveryResponse | undefined {
+  answer(resources: ResourceSet, { version, retain, force, among }: AnswerOptions): DeltaDiscoveryResponse | undefined {
     const fresh = [...resources.values()].filter((resource) => this.sent.get(resource.name) !== resource.version);
-    const gone = [...this.sent.keys()].filter((name) => !resources.has(name));
-    const absent = [...this.names].filter((name) => !resources.has(name) && !this.sent.has(name) && !this.missing.has(name));
-    this.retaining_ = retain && gone.length > 0;
+    const gone = [...(among ?? this.sent.keys())].filter((name) => !resources.has(name) && this.sent.has(name));
+    const absent = [...(among ?? this.names)].filter((name) => !resources.has(name) && !this.sent.has(name) && !this.missing.has(name));
+    this.retaining_ = retain && (gone.length > 0 || (among !== undefined && this.retaining_));
     const removed = [...(retain ? [] : gone), ...absent];
     if (fresh.length === 0 && removed.length === 0 && !force) return undefined;
     for (const { name, version: sentVersion } of fresh) {

@@ -16,7 +16,7 @@ export class SotwSubscription implements Subscription<DiscoveryRequest, Discover
   private started = false;
   /** Once a name was given, an empty list means "nothing" and no longer "everything". */
   private named = false;
-  private sent: ReadonlyMap<string, Resource> = new Map();
+  private sent = new Map<string, Resource>();
   private retaining_ = false;
 
   constructor(private readonly type: TypeUrl) {
@@ -41,7 +41,9 @@ export class SotwSubscription implements Subscription<DiscoveryRequest, Discover
     return { verdict, answer: first || grown };
   }
 
-  answer(resources: ResourceSet, { version, retain, force }: AnswerOptions): DiscoveryResponse | undefined {
+  answer(resources: ResourceSet, options: AnswerOptions): DiscoveryResponse | undefined {
+    if (options.among && !this.fullState) return this.update(resources, options);
+    const { version, retain, force } = options;
     const next = new Map(resources);
     this.retaining_ = false;
     if (retain) {
@@ -55,9 +57,20 @@ export class SotwSubscription implements Subscription<DiscoveryRequest, Discover
     const gone = this.fullState && [...this.sent.keys()].some((name) => !next.has(name));
     this.sent = next;
     if (fresh.length === 0 && !gone && !force) return undefined;
+    return this.response(version, this.fullState ? [...next.values()] : fresh);
+  }
+
+  /** What is not among the names, and what is gone, stays as it is. */
+  private update(resources: ResourceSet, { version, force }: AnswerOptions): DiscoveryResponse | undefined {
+    const fresh = [...resources.values()].filter((resource) => this.sent.get(resource.name)?.version !== resource.version);
+    for (const resource of fresh) this.sent.set(resource.name, resource);
+    return fresh.length === 0 && !force ? undefined : this.response(version, fresh);
+  }
+
+  private response(version: string, resources: readonly Resource[]): DiscoveryResponse {
     return {
       versionInfo: version,
-      resources: (this.fullState ? [...next.values()] : fresh).map((resource) => resource.body),
+      resources: resources.map(({ body }) => body),
       canary: false,
       typeUrl: this.type,
       nonce: this.delivery.send(version),

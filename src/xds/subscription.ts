@@ -26,6 +26,8 @@ export interface AnswerOptions {
   retain: boolean;
   /** Respond even if there is nothing new. */
   force: boolean;
+  /** `resources` are of these names alone: of all others, nothing has changed. */
+  among?: ReadonlySet<string> | undefined;
 }
 
 export interface Subscription<Request, Response> {

@@ -279,6 +279,36 @@ describe('delta', () => {
   });
 });
 
+describe('an answer among some names leaves the others as they are', () => {
+  const type = typeUrl.endpoint;
+  const of = (world: World) => resourcesOf(type, world, { wildcard: true, names: new Set() });
+  const options = (among?: string[], retain = false) => ({ version: 'r', retain, force: false, ...(among && { among: new Set(among) }) });
+
+  test('delta', () => {
+    const subscription = new DeltaSubscription(type);
+    subscription.receive(DeltaDiscoveryRequest.fromPartial({ typeUrl: type, resourceNamesSubscribe: ['a', 'b', 'c'] }));
+    subscription.answer(of({ a: 1, b: 1, c: 1 }), options());
+    const changed = subscription.answer(of({ a: 2 }), options(['a']));
+    expect(changed).toMatchObject({ resources: [{ name: 'a' }], removedResources: [] });
+    expect(subscription.answer(of({ a: 2 }), options(['a']))).toBeUndefined();
+    expect(subscription.answer(of({}), options(['b'], true))).toBeUndefined();
+    expect(subscription.retaining).toBe(true);
+    // What is kept is still owed when others change.
+    subscription.answer(of({ a: 3 }), options(['a'], true));
+    expect(subscription.retaining).toBe(true);
+    expect(subscription.answer(of({ a: 3, c: 1 }), options())).toMatchObject({ resources: [], removedResources: ['b'] });
+  });
+
+  test('state of the world', () => {
+    const subscription = new SotwSubscription(type);
+    subscription.receive(DiscoveryRequest.fromPartial({ typeUrl: type, resourceNames: ['a', 'b'] }));
+    subscription.answer(of({ a: 1, b: 1 }), options());
+    expect(subscription.answer(of({ a: 2 }), options(['a'], true))?.resources.map(({ value }) => contentOf(value))).toEqual(['a=2']);
+    expect(subscription.answer(of({ a: 2 }), options(['a'], true))).toBeUndefined();
+    expect(subscription.answer(of({ a: 2, b: 1 }), options())).toBeUndefined();
+  });
+});
+
 test('the same bytes have the same version wherever they are made', () => {
   expect(createResource(typeUrl.route, 'x', Buffer.from('abc')).version).toBe(
     createResource(typeUrl.route, 'x', Uint8Array.from(Buffer.from('abc'))).version,

@@ -59,6 +59,10 @@ export class AdsConnection<Request extends StreamRequest, Response> implements P
   private readonly dirty = new Set<TypeUrl>();
   /** Asked for, and not answered because the source was not ready. */
   private readonly unanswered = new Set<TypeUrl>();
+  /** Whose endpoints have changed since they were last sent; undefined: any may have. */
+  private changedHosts: Set<string> | undefined = new Set();
+  /** Names of endpoints asked for, by host; it may hold names that are asked for no more. */
+  private endpointNames: ReadonlyMap<string, string[]> = new Map();
   private pushing = false;
   /** The push that is under way came of a change, not of a request. */
   private changed = false;
@@ -84,12 +88,17 @@ export class AdsConnection<Request extends StreamRequest, Response> implements P
       throw new MeshError('SUBSCRIPTION_TOO_LARGE', `more than ${namesMax} names of ${type} in one subscription`);
     }
     if (reaction.verdict === 'nack') this.options.observer.rejected(this, type, subscription.delivery.rejection?.message ?? '');
+    if (reaction.answer && type === typeUrl.endpoint) this.endpointNames = namesByHost(subscription.interest.names);
     if (reaction.answer) this.answer(type, subscription);
     if (reaction.verdict === 'ack' || reaction.verdict === 'nack') this.advance();
   }
 
   push({ types, onlyEndpointsOf }: Impact): void {
-    if (onlyEndpointsOf && !this.hasEndpointsOf(onlyEndpointsOf)) return;
+    if (onlyEndpointsOf) {
+      const hosts = [...onlyEndpointsOf].filter((host) => this.endpointNames.has(host));
+      if (hosts.length === 0) return;
+      for (const host of hosts) this.changedHosts?.add(host);
+    } else if (types.has(typeUrl.endpoint)) this.changedHosts = undefined;
     for (const type of types) if (this.subscriptions.has(type)) this.dirty.add(type);
     if (this.dirty.size > 0) this.pushing = this.changed = true;
     this.advance();
@@ -142,8 +151,10 @@ export class AdsConnection<Request extends StreamRequest, Response> implements P
     const { source, write, observer } = this.options;
     if (!this.proxy) return false;
     const retain = how.retain && removedLast.includes(type);
-    const resources = source.resources(this.proxy, type, subscription.interest);
-    const response = subscription.answer(resources, { version: source.version, retain, force: how.force });
+    const among = type === typeUrl.endpoint && retain && !how.force ? this.changedNames(subscription.interest) : undefined;
+    if (type === typeUrl.endpoint) this.changedHosts = new Set();
+    const resources = source.resources(this.proxy, type, among ? { wildcard: false, names: among } : subscription.interest);
+    const response = subscription.answer(resources, { version: source.version, retain, force: how.force, among });
     if (subscription.retaining) this.pushing = true;
     if (response === undefined) return false;
     write(response);
@@ -151,9 +162,20 @@ export class AdsConnection<Request extends StreamRequest, Response> implements P
     return true;
   }
 
-  private hasEndpointsOf(hosts: ReadonlySet<string>): boolean {
-    const names = this.subscriptions.get(typeUrl.endpoint)?.interest.names ?? [];
-    for (const name of names) if (hosts.has(parseOutboundClusterName(name)?.host ?? '')) return true;
-    return false;
+  /** Undefined: all. */
+  private changedNames({ names }: Interest): ReadonlySet<string> | undefined {
+    if (!this.changedHosts) return undefined;
+    return new Set([...this.changedHosts].flatMap((host) => this.endpointNames.get(host)?.filter((name) => names.has(name)) ?? []));
   }
+}
+
+function namesByHost(names: Iterable<string>): ReadonlyMap<string, string[]> {
+  const byHost = new Map<string, string[]>();
+  for (const name of names) {
+    const host = parseOutboundClusterName(name)?.host ?? '';
+    const known = byHost.get(host);
+    if (known) known.push(name);
+    else byHost.set(host, [name]);
+  }
+  return byHost;
 }

@@ -84,7 +84,7 @@ function judge(draft: Draft, marked: ReadonlySet<string>): Verdict[] {
   if (keys.size === 0) return [];
   for (const [key, object] of objects ?? []) if (delegates(object as VirtualService)) keys.add(key);
   const subsets = new SubsetIndex(draft.read('destinationRules'));
-  const before = new SubsetIndex(draft.base.destinationRules);
+  let before: SubsetIndex | undefined;
   const lacks = (service: MeshVirtualService, index: SubsetIndex) => missingSubset(service, index, config.domainSuffix);
   return [...keys].map((key): Verdict => {
     const written = find(key);
@@ -96,6 +96,7 @@ function judge(draft: Draft, marked: ReadonlySet<string>): Verdict[] {
     if (!missing || !serving) return { key, make, missing, keep: false, loss: undefined };
     const lost = lacks(serving, subsets);
     if (!lost) return { key, make, missing, keep: !isDeepStrictEqual(make(serving.stamp), serving), loss: undefined };
+    before ??= new SubsetIndex(draft.base.destinationRules);
     const loss = lacks(serving, before) ? undefined : { user: `VirtualService ${key}`, missing: lost };
     return { key, make, missing, keep: false, loss };
   });
