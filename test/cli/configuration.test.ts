@@ -6,11 +6,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { decodeObject } from '#api/decode';
 import { ApiServer } from '#apiserver/api-server';
-import { createProgram } from '#cli/program';
 import { ManualClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
 import { MemoryStore } from '#store/memory-store';
+import { nobody, runCli } from './run-cli.ts';
 
 const clock = new ManualClock();
 let directory: string;
@@ -20,20 +20,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-async function lateen(args: string[], apiUrl = 'http://127.0.0.1:1') {
-  let stdout = '';
-  let stderr = '';
-  const program = createProgram({
-    version: '1.2.3',
-    clock,
-    stdout: (text) => void (stdout += text),
-    stderr: (text) => void (stderr += text),
-    readStdin: async () => '',
-    color: false,
-    apiUrl,
-    debugUrl: 'http://127.0.0.1:1',
-  });
-  const code = await program.run(args);
+async function lateen(args: string[], apiUrl = nobody) {
+  const { stdout, stderr, code } = await runCli(args, { clock, apiUrl });
   const tidy = (text: string) => text.replaceAll(`${directory}/`, '');
   return { stdout: tidy(stdout), stderr: tidy(stderr), code };
 }

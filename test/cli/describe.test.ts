@@ -1,25 +1,12 @@
 // `describe` of what a file holds: a golden text for each pod and service.
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { createProgram } from '#cli/program';
-import { ManualClock } from '#foundation/clock';
+import { runCli } from './run-cli.ts';
 
 const file = fileURLToPath(new URL('fixtures/describe.yaml', import.meta.url));
 
 async function describe(...args: string[]) {
-  let stdout = '';
-  let stderr = '';
-  const { run } = createProgram({
-    version: '0.0.0',
-    clock: new ManualClock(),
-    stdout: (text) => void (stdout += text),
-    stderr: (text) => void (stderr += text),
-    readStdin: async () => '',
-    color: false,
-    apiUrl: 'http://127.0.0.1:1',
-    debugUrl: 'http://127.0.0.1:1',
-  });
-  const code = await run([...args, '-f', file]);
+  const { code, stderr, stdout } = await runCli([...args, '-f', file]);
   return { code, stderr, stdout: stdout.replaceAll(file, 'mesh.yaml') };
 }
 

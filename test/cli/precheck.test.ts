@@ -3,8 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
-import { createProgram } from '#cli/program';
-import { ManualClock } from '#foundation/clock';
+import { runCli } from './run-cli.ts';
 
 let server: Server | undefined;
 afterEach(() => {
@@ -27,21 +26,7 @@ async function serve(minor: string, refused = 'nothing'): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-async function precheck(apiUrl: string, ...args: string[]) {
-  let stdout = '';
-  let stderr = '';
-  const { run } = createProgram({
-    version: '0.0.0',
-    clock: new ManualClock(),
-    stdout: (text) => void (stdout += text),
-    stderr: (text) => void (stderr += text),
-    readStdin: async () => '',
-    color: false,
-    apiUrl,
-    debugUrl: apiUrl,
-  });
-  return { code: await run(['x', 'precheck', ...args]), stdout, stderr };
-}
+const precheck = (apiUrl: string, ...args: string[]) => runCli(['x', 'precheck', ...args], { apiUrl, debugUrl: apiUrl });
 
 test.each([
   ['30', 'nothing', 0, 'No issues found.\n'],

@@ -8,12 +8,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { advise } from '#analysis/advise';
 import { virtualServiceKind } from '#api/kinds/virtual-service';
 import { ApiServer } from '#apiserver/api-server';
-import { createProgram } from '#cli/program';
 import { ManualClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
 import { MemoryStore } from '#store/memory-store';
 import { admitNamespace } from '#store/namespaces';
+import { nobody, runCli } from './run-cli.ts';
 
 const clock = new ManualClock();
 let store: MemoryStore;
@@ -33,20 +33,9 @@ afterEach(async () => {
 });
 
 /** Standard output, standard error and the exit code of one run; the directory's name left out of them. */
-async function lateen(args: string[], { stdin = '', debugUrl = 'http://127.0.0.1:1', api = apiUrl } = {}) {
-  let stdout = '';
-  let stderr = '';
-  const program = createProgram({
-    version: '1.2.3',
-    clock,
-    stdout: (text) => void (stdout += text),
-    stderr: (text) => void (stderr += text),
-    readStdin: async () => stdin,
-    color: false,
-    apiUrl: api,
-    debugUrl,
-  });
-  const code = await program.run(args);
+async function lateen(args: string[], { stdin = '', debugUrl = nobody, api = apiUrl } = {}) {
+  const context = { version: '1.2.3', clock, readStdin: async () => stdin, apiUrl: api, debugUrl };
+  const { stdout, stderr, code } = await runCli(args, context);
   const tidy = (text: string) => text.replaceAll(`${directory}/`, '');
   return { stdout: tidy(stdout), stderr: tidy(stderr), code };
 }

@@ -4,26 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '#api/kinds/pod';
 import { choosePod } from '#cli/pod-argument';
-import { createProgram } from '#cli/program';
 import { ManualClock } from '#foundation/clock';
+import { runCli } from './run-cli.ts';
 
 const dump = fileURLToPath(new URL('fixtures/envoy-dump.json', import.meta.url));
 
-async function lateen(args: readonly string[], { stdin = '', now = Date.UTC(2027, 0, 1) } = {}) {
-  let stdout = '';
-  let stderr = '';
-  const { run } = createProgram({
-    version: '0.0.0',
-    clock: new ManualClock(now),
-    stdout: (text) => void (stdout += text),
-    stderr: (text) => void (stderr += text),
-    readStdin: async () => stdin,
-    color: false,
-    apiUrl: 'http://127.0.0.1:1',
-    debugUrl: 'http://127.0.0.1:1',
-  });
-  return { code: await run(args), stdout, stderr };
-}
+const lateen = (args: readonly string[], { stdin = '', now = Date.UTC(2027, 0, 1) } = {}) =>
+  runCli([...args], { clock: new ManualClock(now), readStdin: async () => stdin });
 
 /** A table with `|` between its cells; cells have no three spaces. */
 async function rows(...args: string[]): Promise<string[]> {

@@ -20,7 +20,7 @@ import type { ForwardAction, HeaderMutations, RetryPolicy, Route, RouteAction, R
 import { noRouteFilters, type RouteFilters } from '#proxy/route/route-filter';
 import type { RouteTable } from '#proxy/route/route-table';
 import { closeRuntime, createRuntime, type ProxiedExchange, type ProxyRuntime, type RuntimeOptions } from '#proxy/runtime';
-import type { PickContext } from '#proxy/upstream/balance/pick-context';
+import { anyEndpoint, type PickContext } from '#proxy/upstream/balance/pick-context';
 import { systemResolver } from '#proxy/upstream/dns-resolver';
 import { formatResponseFlags } from '#telemetry/response-flags';
 
@@ -73,14 +73,7 @@ export const withoutPanic = { ...priorityDefault, panicThreshold: 0 };
 
 /** A request that wants an endpoint, and asks for nothing particular. */
 export function picking(changes: Partial<PickContext> = {}): PickContext {
-  return {
-    destination: () => undefined,
-    hash: () => undefined,
-    avoids: () => false,
-    excludedPriorities: undefined,
-    picksMax: 1,
-    ...changes,
-  };
+  return { ...anyEndpoint, ...changes };
 }
 
 export function forward(clusters: Record<string, number> | string, changes: Partial<ForwardAction> = {}): ForwardAction {

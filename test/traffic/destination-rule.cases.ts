@@ -1,6 +1,8 @@
 // What the fields of a DestinationRule do to traffic. A traffic policy is the same wherever it stands: a case shows each of its fields, and
 // others show the places.
+
 import type { Case, Expectation, Outcome } from './case.ts';
+import { impatient } from './town.ts';
 
 const rule = (host: string, spec: string) => `
 apiVersion: networking.istio.io/v1
@@ -119,23 +121,13 @@ const failing: Case[] = [
   {
     name: 'connectionPool: requests beyond what is allowed are refused',
     fields: ['TrafficPolicy connectionPool.http.http2MaxRequests', 'TrafficPolicy connectionPool.http.maxRetries'],
-    yaml: `${rule('silent', 'trafficPolicy: {connectionPool: {http: {http2MaxRequests: 1, maxRetries: 1}}}')}---
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: silent, namespace: default}
-spec: {hosts: [silent], http: [{timeout: 300ms, retries: {attempts: 0}, route: [{destination: {host: silent}}]}]}
-`,
+    yaml: `${rule('silent', 'trafficPolicy: {connectionPool: {http: {http2MaxRequests: 1, maxRetries: 1}}}')}---${impatient('silent')}`,
     calls: [{ url: 'http://silent:9080/', together: 4, expect: { statuses: [503, 503, 503, 504] } }],
   },
   {
     name: 'connectionPool: connections, and who may wait for them',
     fields: ['TrafficPolicy connectionPool.tcp.maxConnections', 'TrafficPolicy connectionPool.http.http1MaxPendingRequests'],
-    yaml: `${rule('silent', 'trafficPolicy: {connectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 1}}}')}---
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: silent, namespace: default}
-spec: {hosts: [silent], http: [{timeout: 300ms, retries: {attempts: 0}, route: [{destination: {host: silent}}]}]}
-`,
+    yaml: `${rule('silent', 'trafficPolicy: {connectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 1}}}')}---${impatient('silent')}`,
     calls: [{ url: 'http://silent:9080/', together: 8, expect: { statuses: [503, 503, 503, 503, 503, 503] } }],
   },
   {

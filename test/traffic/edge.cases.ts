@@ -1,6 +1,7 @@
 // What the fields of Gateway, ServiceEntry, WorkloadEntry and Sidecar do to traffic, and rules for TCP and TLS, which come in at a gateway here.
 import { TestAuthority } from '../certificates.ts';
 import type { Case } from './case.ts';
+import { impatient } from './town.ts';
 
 const authority = await TestAuthority.create();
 const shop = await authority.issue({ commonName: 'shop', dnsNames: ['shop.example.com'] });
@@ -309,23 +310,13 @@ const sidecars: Case[] = [
   {
     name: 'ingress: a connection pool',
     fields: ['Sidecar ingress[].connectionPool'],
-    yaml: `${sidecar('workloadSelector: {labels: {app: hanging}}, ingress: [{port: {number: 9080, protocol: HTTP, name: http}, defaultEndpoint: "127.0.0.1:9080", connectionPool: {http: {http2MaxRequests: 1}}}]')}
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: hanging, namespace: default}
-spec: {hosts: [hanging], http: [{timeout: 300ms, retries: {attempts: 0}, route: [{destination: {host: hanging}}]}]}
-`,
+    yaml: `${sidecar('workloadSelector: {labels: {app: hanging}}, ingress: [{port: {number: 9080, protocol: HTTP, name: http}, defaultEndpoint: "127.0.0.1:9080", connectionPool: {http: {http2MaxRequests: 1}}}]')}${impatient('hanging')}`,
     calls: [{ url: 'http://hanging:9080/', together: 4, expect: { statuses: [503, 503, 503, 504] } }],
   },
   {
     name: 'inboundConnectionPool',
     fields: ['Sidecar inboundConnectionPool'],
-    yaml: `${sidecar('workloadSelector: {labels: {app: hanging}}, inboundConnectionPool: {http: {http2MaxRequests: 1}}')}
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: hanging, namespace: default}
-spec: {hosts: [hanging], http: [{timeout: 300ms, retries: {attempts: 0}, route: [{destination: {host: hanging}}]}]}
-`,
+    yaml: `${sidecar('workloadSelector: {labels: {app: hanging}}, inboundConnectionPool: {http: {http2MaxRequests: 1}}')}${impatient('hanging')}`,
     calls: [{ url: 'http://hanging:9080/', together: 4, expect: { statuses: [503, 503, 503, 504] } }],
   },
   {

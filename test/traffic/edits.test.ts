@@ -1,20 +1,14 @@
 // Change without loss: a thousand edits, in random order and at random moments, under steady traffic; no request may fail. Subsets are renamed, rules
 // reordered, hosts moved from one resource to another, policies changed. A failure prints the seed.
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type Random, SeededRandom } from '#foundation/random';
-import { services, workloads } from './town.ts';
-import { TrafficMesh } from './traffic-mesh.ts';
+import { useTrafficMesh } from './use-traffic-mesh.ts';
 
 const seed = 20_261_121;
 const edits = 1000;
 const clients = 4;
 
-let mesh: TrafficMesh;
-
-beforeAll(async () => {
-  mesh = await TrafficMesh.start(workloads, services);
-});
-afterAll(() => mesh?.close());
+const town = useTrafficMesh();
 
 const pick = <T>(random: Random, list: readonly T[]): T => list[Math.floor(random.next() * list.length)]!;
 
@@ -54,6 +48,7 @@ function edit(random: Random, revision: number): string[] {
 }
 
 test(`${edits} random edits under load: no request fails`, { timeout: 120_000 }, async () => {
+  const { mesh } = town;
   const random = new SeededRandom(seed);
   const failures: string[] = [];
   let requests = 0;

@@ -1,21 +1,11 @@
 // EnvoyFilters on traffic: filters that Istio's own resources do not ask for, put before a workload, and taken away again.
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { services, workloads } from './town.ts';
-import { TrafficMesh } from './traffic-mesh.ts';
+import { afterEach, beforeAll, expect, test } from 'vitest';
+import { useTrafficMesh } from './use-traffic-mesh.ts';
 
-let mesh: TrafficMesh;
-let takeAway: (() => Promise<void>) | undefined;
-
-beforeAll(async () => {
-  mesh = await TrafficMesh.start(workloads, services);
-  await mesh.call({ url });
-});
-afterAll(() => mesh?.close());
-afterEach(async () => {
-  await takeAway?.();
-  takeAway = undefined;
-  await mesh.call({ url });
-});
+// The last hook to be there runs first: before this one, the mesh is as it was.
+afterEach(async () => void (await town.mesh.call({ url })));
+const town = useTrafficMesh();
+beforeAll(async () => void (await town.mesh.call({ url })));
 
 // The connection to the workload is kept; after a change it serves one more request as it was made, and ends.
 const url = 'http://sidecar:9080/';
@@ -43,7 +33,8 @@ test('a local rate limit, as Istio’s documentation writes it', async () => {
   const config =
     '{"@type": type.googleapis.com/udpa.type.v1.TypedStruct, type_url: type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit, ' +
     `value: {stat_prefix: limit, token_bucket: {max_tokens: 2, tokens_per_fill: 2, fill_interval: 3600s}, filter_enabled: ${all}, filter_enforced: ${all}}}`;
-  takeAway = await mesh.apply(inserted('limit', config));
+  const { mesh } = town;
+  await mesh.apply(inserted('limit', config));
   await mesh.call({ url });
   const statuses: number[] = [];
   for (let i = 0; i < 3; i++) statuses.push((await mesh.call({ url })).status);
@@ -52,8 +43,7 @@ test('a local rate limit, as Istio’s documentation writes it', async () => {
 
 test('a filter that no proxy knows is refused by name, and what served goes on', async () => {
   const config = '{"@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua, default_source_code: {inline_string: "x"}}';
-  const refused = await mesh.applyRefused(inserted('lua', config));
-  takeAway = refused.takeAway;
-  expect(refused.reason).toMatch(/filter lua .*Lua\) is not known/);
+  const { mesh } = town;
+  expect(await mesh.applyRefused(inserted('lua', config))).toMatch(/filter lua .*Lua\) is not known/);
   expect((await mesh.call({ url })).status).toBe(200);
 });

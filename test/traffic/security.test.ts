@@ -1,21 +1,10 @@
 // RequestAuthentication and AuthorizationPolicy on traffic: the policies of a workload decide at its own proxy.
 import { generateKeyPairSync, sign } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, test } from 'vitest';
+import { describe, test } from 'vitest';
 import { type Outcome, runExpectation } from './case.ts';
-import { services, workloads } from './town.ts';
-import { TrafficMesh } from './traffic-mesh.ts';
+import { useTrafficMesh } from './use-traffic-mesh.ts';
 
-let mesh: TrafficMesh;
-let takeAway: (() => Promise<void>) | undefined;
-
-beforeAll(async () => {
-  mesh = await TrafficMesh.start(workloads, services);
-});
-afterAll(() => mesh?.close());
-afterEach(async () => {
-  await takeAway?.();
-  takeAway = undefined;
-});
+const town = useTrafficMesh();
 
 const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const jwks = JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k' }] });
@@ -162,7 +151,8 @@ const cases = [
 
 describe('policies', () => {
   test.each(cases)('$name', async ({ yaml, calls }) => {
-    takeAway = await mesh.apply(yaml);
+    const { mesh } = town;
+    await mesh.apply(yaml);
     // A connection that is kept from before serves one more request as it was made, and ends: that one is spent here.
     await mesh.call({ url });
     for (const each of calls) await runExpectation(mesh, each);

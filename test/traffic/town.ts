@@ -47,3 +47,11 @@ spec:
   subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}, {name: v3, labels: {version: v3}}]
 `,
 ].join('');
+
+/** Calls to the host are given up soon, and not tried again. */
+export const impatient = (host: string) => `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: ${host}, namespace: default}
+spec: {hosts: [${host}], http: [{timeout: 300ms, retries: {attempts: 0}, route: [{destination: {host: ${host}}}]}]}
+`;

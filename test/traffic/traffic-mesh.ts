@@ -89,6 +89,8 @@ export class TrafficMesh {
   readonly seen: Seen[] = [];
   private readonly running = new Map<string, Running>();
   private readonly objects = new Map<string, ApiObject>();
+  /** What `apply` has put something else in the place of; undefined: there was nothing. */
+  private readonly replaced = new Map<string, ApiObject | undefined>();
   private handlers: SourceHandlers | undefined;
 
   private constructor(
@@ -136,35 +138,42 @@ export class TrafficMesh {
     await this.block.close();
   }
 
-  /** Resolves when every proxy has it; to how to have again what was there before. */
-  async apply(yaml: string): Promise<() => Promise<void>> {
-    const takeAway = this.change(yaml);
+  /** Resolves when every proxy has it. `restore` takes it away. */
+  async apply(yaml: string): Promise<void> {
+    this.change(yaml);
     await this.untilSynced();
-    return takeAway;
   }
 
-  /** Of what some proxy refuses: its reason, and how to have again what was there before. */
-  async applyRefused(yaml: string): Promise<{ reason: string; takeAway: () => Promise<void> }> {
-    const takeAway = this.change(yaml);
+  /** Of what some proxy refuses: resolves to its reason. */
+  async applyRefused(yaml: string): Promise<string> {
+    this.change(yaml);
     let reason = '';
     await until('some proxy refuses it', () => {
       reason = proxyStatuses(this.controlPlane.discovery.connections).flatMap(({ errors }) => Object.values(errors ?? {}))[0] ?? '';
       return reason !== '';
     });
-    return { reason, takeAway };
+    return reason;
   }
 
-  private change(yaml: string): () => Promise<void> {
-    const objects = objectsOf(yaml);
-    const before = objects.map((object) => this.objects.get(keyOf(object)));
+  /** As it was before what was applied since the last time. */
+  async restore(): Promise<void> {
+    if (this.replaced.size === 0) return;
+    const added = [...this.replaced].flatMap(([key, before]) => (before === undefined ? (this.objects.get(key) ?? []) : []));
+    for (const object of added) this.objects.delete(keyOf(object));
+    this.handlers?.events(added.map(({ kind, metadata: { namespace = '', name } }) => ({ type: 'delete', kind, namespace, name })));
+    this.put([...this.replaced.values()].filter((object) => object !== undefined));
+    this.replaced.clear();
+    await this.untilSynced();
+  }
+
+  /** `POD(name)` and `LOOPBACK(name)` stand for the addresses of that workload. */
+  private change(yaml: string): void {
+    const objects = objectsOf(this.placed(yaml));
+    for (const object of objects) {
+      const key = keyOf(object);
+      if (!this.replaced.has(key)) this.replaced.set(key, this.objects.get(key));
+    }
     this.put(objects);
-    return async () => {
-      const added = objects.filter((_, i) => before[i] === undefined);
-      for (const object of added) this.objects.delete(keyOf(object));
-      this.handlers?.events(added.map(({ kind, metadata: { namespace = '', name } }) => ({ type: 'delete', kind, namespace, name })));
-      this.put(before.filter((object) => object !== undefined));
-      await this.untilSynced();
-    };
   }
 
   /** Applies without waiting for anything. */
@@ -201,8 +210,7 @@ export class TrafficMesh {
     return this.find(name).addresses;
   }
 
-  /** `POD(name)` and `LOOPBACK(name)` become the addresses of that workload. */
-  placed(text: string): string {
+  private placed(text: string): string {
     return text
       .replace(/POD\(([\w-]+)\)/g, (_, name: string) => this.addressOf(name).pod)
       .replace(/LOOPBACK\(([\w-]+)\)/g, (_, name: string) => this.addressOf(name).loopback);

@@ -1,5 +1,5 @@
 // What each field of Istio's traffic resources does, shown on traffic: real control plane, real proxies, real sockets.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { destinationRuleKind } from '#api/kinds/destination-rule';
 import { gatewayKind } from '#api/kinds/gateway';
 import { serviceEntryKind } from '#api/kinds/service-entry';
@@ -11,21 +11,10 @@ import { type Case, runExpectation } from './case.ts';
 import { destinationRuleCases } from './destination-rule.cases.ts';
 import { edgeCases } from './edge.cases.ts';
 import { fieldsOf, hasField, placesOf, sharedName } from './fields.ts';
-import { services, workloads } from './town.ts';
-import { TrafficMesh } from './traffic-mesh.ts';
+import { useTrafficMesh } from './use-traffic-mesh.ts';
 import { virtualServiceCases } from './virtual-service.cases.ts';
 
-let mesh: TrafficMesh;
-let takeAway: (() => Promise<void>) | undefined;
-
-beforeAll(async () => {
-  mesh = await TrafficMesh.start(workloads, services);
-});
-afterAll(() => mesh?.close());
-afterEach(async () => {
-  await takeAway?.();
-  takeAway = undefined;
-});
+const town = useTrafficMesh();
 
 const tables: Readonly<Record<string, readonly Case[]>> = {
   VirtualService: virtualServiceCases,
@@ -38,7 +27,8 @@ const tables: Readonly<Record<string, readonly Case[]>> = {
 
 describe.each(Object.entries(tables))('%s', (_, cases) => {
   test.each(cases.map((each) => [each.name, each] as const))('%s', async (_name, { yaml, calls }) => {
-    takeAway = await mesh.apply(mesh.placed(yaml));
+    const { mesh } = town;
+    await mesh.apply(yaml);
     expect(mesh.problems).toEqual([]);
     for (const call of calls) await runExpectation(mesh, call);
   });
