@@ -30,8 +30,9 @@ const quietMs = 500;
 const waitMsMax = 10_000;
 /** More than these are not analyzed: it would hold up the API server's process. */
 const objectsMax = 20_000;
-/** Then whoever writes or reads has a turn. */
+/** At a stretch, and the rest after it: a fifth of a core at most, so that an edit meanwhile hardly waits. */
 const turnMsMax = 3;
+const restMs = 12;
 const retryMsMin = 100;
 const retryMsMax = 5_000;
 
@@ -152,7 +153,7 @@ export class FindingKeeper {
       const { done, value } = steps.next();
       if (done) return value;
       if (clock.now() - since < turnMsMax) continue;
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await new Promise<void>((resolve) => clock.after(restMs, resolve));
       if (this.stopped) return undefined;
       since = clock.now();
     }
