@@ -4,7 +4,7 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
 import type { UpstreamTlsConfig } from '#proxy/config/tls';
 import { peerFault } from '#proxy/tls/peer-certificate';
-import { TlsContext } from '#proxy/tls/tls-context';
+import { TlsContext, type TlsMaterial } from '#proxy/tls/tls-context';
 import { TlsStats } from '#proxy/tls/tls-stats';
 import type { UpstreamOptions } from './upstream-context.ts';
 
@@ -29,7 +29,8 @@ export class ClusterTls {
 
 export class TlsClient {
   readonly stats = new TlsStats();
-  private readonly sessions = new Map<string, Buffer>();
+  /** By address; each with what the server was judged by when it began. */
+  private readonly sessions = new Map<string, { ticket: Buffer; material: TlsMaterial }>();
 
   constructor(
     private readonly config: UpstreamTlsConfig,
@@ -44,7 +45,8 @@ export class TlsClient {
     const { config, stats } = this;
     const state = this.context.current();
     const address = `${options.host}:${options.port}`;
-    const session = this.sessions.get(address);
+    const known = this.sessions.get(address);
+    const session = state.ok && known?.material === state.material ? known.ticket : undefined;
     const socket = connect({
       ...options,
       ...(state.ok && { secureContext: state.material.context }),
@@ -53,6 +55,7 @@ export class TlsClient {
       ...(session && { session }),
       // Judged below: Envoy's rules are not those of a browser.
       rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
     });
     // `noDelay` among the options is not heeded by Node's tls.connect.
     socket.setNoDelay(true);
@@ -61,9 +64,12 @@ export class TlsClient {
       socket.destroy(new Error(`TLS_SECRETS_NOT_READY ${state.reason}`));
       return socket;
     }
-    const { validation } = state.material;
+    const { material } = state;
+    let judged = false;
+    let early: Buffer | undefined;
     socket.once('secureConnect', () => {
-      const fault = peerFault(socket, validation);
+      // Who resumes was judged when the session began: Node does not show his certificate again.
+      const fault = socket.isSessionReused() ? undefined : peerFault(socket, material.validation);
       if (fault !== undefined) {
         stats.failVerifyError++;
         socket.destroy(new Error(`TLS_CERTIFICATE_VERIFY_FAILED ${fault}`));
@@ -71,14 +77,19 @@ export class TlsClient {
       }
       stats.handshake++;
       if (socket.isSessionReused()) stats.sessionReused++;
+      judged = true;
+      if (early !== undefined) this.keep(address, early, material);
       onSecured();
     });
-    socket.on('session', (ticket) => this.keep(address, ticket));
+    socket.on('session', (ticket) => {
+      if (judged) this.keep(address, ticket, material);
+      else early = ticket;
+    });
     return socket;
   }
 
-  private keep(address: string, session: Buffer): void {
+  private keep(address: string, ticket: Buffer, material: TlsMaterial): void {
     if (this.sessions.size >= sessionsMax) this.sessions.delete(this.sessions.keys().next().value!);
-    this.sessions.set(address, session);
+    this.sessions.set(address, { ticket, material });
   }
 }
