@@ -19,7 +19,7 @@ export async function startNginx(directory: string, listen: string, pass: string
   writeFileSync(
     join(own, 'nginx.conf'),
     `user root; worker_processes 1; daemon off; pid ${own}/pid; error_log stderr;
-events { worker_connections 256; }
+events { worker_connections 2048; }
 http { access_log off; ${temporary} client_max_body_size 8m;
   server { listen 127.0.0.1:${port} ${listen}; ${certificate} location / { ${pass} } } }
 `,
@@ -38,7 +38,7 @@ export async function startHaproxy(
   writeFileSync(
     file,
     `global
-  maxconn 256
+  maxconn 2048
 defaults
   mode ${mode}
   timeout connect 5s
