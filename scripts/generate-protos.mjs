@@ -56,9 +56,13 @@ const roots = [
   'envoy/extensions/transport_sockets/proxy_protocol/v3',
   'envoy/extensions/access_loggers/file/v3',
   'envoy/extensions/access_loggers/stream/v3',
+  'envoy/extensions/access_loggers/open_telemetry/v3',
+  'envoy/config/trace/v3/zipkin.proto',
+  'envoy/config/trace/v3/opentelemetry.proto',
   'envoy/admin/v3',
   'envoy/service/status/v3',
   'istio',
+  'opentelemetry',
 ];
 
 const own = path.join(root, 'protos');
@@ -67,7 +71,10 @@ const own = path.join(root, 'protos');
 export function generateProtos() {
   const stamp = [
     fs.readFileSync(fileURLToPath(import.meta.url), 'utf8'),
-    ...fs.readdirSync(path.join(own, 'istio')).map((name) => fs.readFileSync(path.join(own, 'istio', name), 'utf8')),
+    ...fs
+      .readdirSync(own, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.proto'))
+      .map((name) => fs.readFileSync(path.join(own, name), 'utf8')),
     ...['@grpc/grpc-js-xds', '@bufbuild/buf', 'ts-proto'].map(
       (name) => JSON.parse(fs.readFileSync(path.join(root, 'node_modules', name, 'package.json'), 'utf8')).version,
     ),

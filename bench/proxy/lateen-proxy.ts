@@ -42,6 +42,7 @@ const runtime = createRuntime({
   exchangeListeners: { http: () => [new RequestStats(metrics, 'source', self)], tcp: () => [] },
   peerMetadata: undefined,
   resolver: systemResolver,
+  node: { id: 'bench', cluster: 'bench' },
   newRequestId: randomUUID,
 });
 
@@ -126,6 +127,7 @@ function route(name: string, weights: Record<string, number>): Route {
     filters: noRouteFilters,
     disabledFilters: undefined,
     origin: undefined,
+    operation: '',
     action: {
       kind: 'forward',
       clusters,
@@ -173,6 +175,7 @@ function connectionManager(): HttpConnectionManagerConfig {
       configured(routerType, 'router', { suppressEnvoyHeaders: false }),
     ],
     accessLogs: [],
+    tracing: undefined,
     idleTimeoutMs: 3_600_000,
     streamIdleTimeoutMs: 300_000,
     requestTimeoutMs: 0,

@@ -70,7 +70,7 @@ export class ProxyInstance implements AdminSubject {
     this.logger = options.logger.child({ proxy: node.id });
     this.startedWallMs = clock.wallMs();
     this.startedAt = clock.now();
-    this.accessLoggers = new AccessLoggers({ clock, logger: this.logger, standardOutput });
+    this.accessLoggers = new AccessLoggers({ clock, random, logger: this.logger, standardOutput, runtime: () => this.runtime });
     this.runtime = createRuntime({
       clock,
       random,
@@ -80,6 +80,7 @@ export class ProxyInstance implements AdminSubject {
       exchangeListeners: this.exchangeListeners(),
       peerMetadata: { metadata: encodePeerMetadata(node.metadata), id: node.id },
       resolver: systemResolver,
+      node: { id: node.id, cluster: node.cluster },
       newRequestId: randomUUID,
     });
     this.listeners = new ListenerManager(this.runtime);

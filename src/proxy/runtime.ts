@@ -59,6 +59,8 @@ export interface RuntimeOptions {
   /** What this proxy says of itself to its peers; undefined: nothing. */
   peerMetadata: PeerMetadata | undefined;
   resolver: Resolver;
+  /** Who this proxy is, for traces and logs. */
+  node: { readonly id: string; readonly cluster: string };
   /** A fresh `x-request-id`: a UUID in lower case. */
   newRequestId: () => string;
 }
@@ -73,6 +75,16 @@ export interface ProxyRuntime extends RuntimeOptions {
   readonly secrets: SecretStore;
   /** Of all downstream connections: Envoy's `http2.*`. */
   readonly http2Stats: Http2Stats;
+  readonly connectionIds: Serial;
+}
+
+/** Numbers from 1 on. */
+export class Serial {
+  private last = 0;
+
+  next(): number {
+    return ++this.last;
+  }
 }
 
 export function createRuntime(options: RuntimeOptions): ProxyRuntime {
@@ -80,7 +92,16 @@ export function createRuntime(options: RuntimeOptions): ProxyRuntime {
   const sockets = { buffers: new ReadBuffers(), flushes: new FlushQueue(), outputs: new OutputBuffers() };
   const secrets = new SecretStore();
   const clusters = new ClusterManager({ ...options, timers, sockets, secrets });
-  return { ...options, timers, sockets, secrets, clusters, counters: new Counters(), http2Stats: new Http2Stats() };
+  return {
+    ...options,
+    timers,
+    sockets,
+    secrets,
+    clusters,
+    counters: new Counters(),
+    http2Stats: new Http2Stats(),
+    connectionIds: new Serial(),
+  };
 }
 
 /** Ends what would keep the process alive: timers, DNS refreshes and every upstream connection. */

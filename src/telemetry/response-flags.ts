@@ -29,29 +29,30 @@ export const responseFlag = {
 /** A set of flags: any of `responseFlag`'s values or-ed together. */
 export type ResponseFlag = number;
 
-const shortNames: readonly (readonly [ResponseFlag, string])[] = [
-  [responseFlag.noHealthyUpstream, 'UH'],
-  [responseFlag.upstreamConnectionFailure, 'UF'],
-  [responseFlag.upstreamOverflow, 'UO'],
-  [responseFlag.noRouteFound, 'NR'],
-  [responseFlag.upstreamRetryLimitExceeded, 'URX'],
-  [responseFlag.noClusterFound, 'NC'],
-  [responseFlag.upstreamRequestTimeout, 'UT'],
-  [responseFlag.streamIdleTimeout, 'SI'],
-  [responseFlag.downstreamConnectionTermination, 'DC'],
-  [responseFlag.upstreamConnectionTermination, 'UC'],
-  [responseFlag.upstreamRemoteReset, 'UR'],
-  [responseFlag.localReset, 'LR'],
-  [responseFlag.delayInjected, 'DI'],
-  [responseFlag.faultInjected, 'FI'],
-  [responseFlag.downstreamProtocolError, 'DPE'],
-  [responseFlag.upstreamProtocolError, 'UPE'],
-  [responseFlag.durationTimeout, 'DT'],
-  [responseFlag.invalidEnvoyRequestHeaders, 'IH'],
-  [responseFlag.rateLimited, 'RL'],
-  [responseFlag.overloadManager, 'OM'],
-  [responseFlag.unauthorizedExternalService, 'UAEX'],
-  [responseFlag.rateLimitServiceError, 'RLSE'],
+/** As access logs print them, short and long. */
+const names: readonly (readonly [ResponseFlag, short: string, long: string])[] = [
+  [responseFlag.noHealthyUpstream, 'UH', 'NoHealthyUpstream'],
+  [responseFlag.upstreamConnectionFailure, 'UF', 'UpstreamConnectionFailure'],
+  [responseFlag.upstreamOverflow, 'UO', 'UpstreamOverflow'],
+  [responseFlag.noRouteFound, 'NR', 'NoRouteFound'],
+  [responseFlag.upstreamRetryLimitExceeded, 'URX', 'UpstreamRetryLimitExceeded'],
+  [responseFlag.noClusterFound, 'NC', 'NoClusterFound'],
+  [responseFlag.upstreamRequestTimeout, 'UT', 'UpstreamRequestTimeout'],
+  [responseFlag.streamIdleTimeout, 'SI', 'StreamIdleTimeout'],
+  [responseFlag.downstreamConnectionTermination, 'DC', 'DownstreamConnectionTermination'],
+  [responseFlag.upstreamConnectionTermination, 'UC', 'UpstreamConnectionTermination'],
+  [responseFlag.upstreamRemoteReset, 'UR', 'UpstreamRemoteReset'],
+  [responseFlag.localReset, 'LR', 'LocalReset'],
+  [responseFlag.delayInjected, 'DI', 'DelayInjected'],
+  [responseFlag.faultInjected, 'FI', 'FaultInjected'],
+  [responseFlag.downstreamProtocolError, 'DPE', 'DownstreamProtocolError'],
+  [responseFlag.upstreamProtocolError, 'UPE', 'UpstreamProtocolError'],
+  [responseFlag.durationTimeout, 'DT', 'DurationTimeout'],
+  [responseFlag.invalidEnvoyRequestHeaders, 'IH', 'InvalidEnvoyRequestHeaders'],
+  [responseFlag.rateLimited, 'RL', 'RateLimited'],
+  [responseFlag.overloadManager, 'OM', 'OverloadManagerTerminated'],
+  [responseFlag.unauthorizedExternalService, 'UAEX', 'UnauthorizedExternalService'],
+  [responseFlag.rateLimitServiceError, 'RLSE', 'RateLimitServiceError'],
 ];
 
 const formatted = new Map<ResponseFlag, string>([[0, '-']]);
@@ -60,11 +61,25 @@ const formatted = new Map<ResponseFlag, string>([[0, '-']]);
 export function formatResponseFlags(flags: ResponseFlag): string {
   let text = formatted.get(flags);
   if (text === undefined) {
-    text = shortNames
-      .filter(([flag]) => flags & flag)
-      .map(([, name]) => name)
-      .join(',');
+    text = namesOf(flags, 1);
     formatted.set(flags, text);
   }
   return text;
+}
+
+/** `UpstreamConnectionFailure,UpstreamRetryLimitExceeded`, or `-` for none. */
+export function formatLongResponseFlags(flags: ResponseFlag): string {
+  return flags === 0 ? '-' : namesOf(flags, 2);
+}
+
+/** The flag of a short name; undefined: none is called so. */
+export function responseFlagOf(short: string): ResponseFlag | undefined {
+  return names.find((name) => name[1] === short)?.[0];
+}
+
+function namesOf(flags: ResponseFlag, column: 1 | 2): string {
+  return names
+    .filter(([flag]) => flags & flag)
+    .map((name) => name[column])
+    .join(',');
 }

@@ -129,6 +129,7 @@ export function route(action: RouteAction, changes: Partial<Route> = {}): Route 
     filters: noRouteFilters,
     disabledFilters: undefined,
     origin: undefined,
+    operation: '',
     ...changes,
   };
 }
@@ -158,6 +159,7 @@ export function httpConfig(table: RouteTable, changes: Partial<HttpConnectionMan
       routerEntry,
     ],
     accessLogs: [],
+    tracing: undefined,
     idleTimeoutMs: 3_600_000,
     streamIdleTimeoutMs: 300_000,
     requestTimeoutMs: 0,
@@ -274,6 +276,7 @@ export class TestProxy {
       exchangeListeners: { http: () => [heard], tcp: () => [heard] },
       peerMetadata: undefined,
       resolver: systemResolver,
+      node: { id: 'sidecar~127.0.0.1~test.default~default.svc.cluster.local', cluster: 'test.default' },
       newRequestId: randomUUID,
       ...changes,
     });

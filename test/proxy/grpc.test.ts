@@ -3,59 +3,14 @@ import * as grpc from '@grpc/grpc-js';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ForwardAction } from '#proxy/route/route';
 import { closer, cluster, forward, httpConfig, httpListener, retryPolicy, route, routeTable, TestProxy } from './fixture.ts';
+import { echo, echoService, type Handlers, startEcho } from './grpc-echo.ts';
 import { http2Peer } from './http2-peers.ts';
 
 const opened = closer();
 afterEach(opened.closeAll);
 
-const bytes = { serialize: (text: string) => Buffer.from(text), deserialize: (buffer: Buffer) => buffer.toString() };
-const method = (path: string, requestStream: boolean, responseStream: boolean) => ({
-  path,
-  requestStream,
-  responseStream,
-  requestSerialize: bytes.serialize,
-  requestDeserialize: bytes.deserialize,
-  responseSerialize: bytes.serialize,
-  responseDeserialize: bytes.deserialize,
-});
-const service = {
-  unary: method('/test.Echo/Unary', false, false),
-  down: method('/test.Echo/Down', false, true),
-  up: method('/test.Echo/Up', true, false),
-  both: method('/test.Echo/Both', true, true),
-};
-
-type Handlers = grpc.UntypedServiceImplementation;
-const echo: Handlers = {
-  unary: (call: grpc.ServerUnaryCall<string, string>, done: grpc.sendUnaryData<string>) => {
-    const trailers = new grpc.Metadata();
-    trailers.set('x-trailer', 'yes');
-    if (call.request === 'fail') done({ code: grpc.status.FAILED_PRECONDITION, details: 'not today: 100%' });
-    else done(null, `${call.request} ${call.metadata.get('x-test')}`, trailers);
-  },
-  down: (call: grpc.ServerWritableStream<string, string>) => {
-    for (let i = 0; i < 100; i++) call.write(`${call.request}${i}`);
-    call.end();
-  },
-  up: (call: grpc.ServerReadableStream<string, string>, done: grpc.sendUnaryData<string>) => {
-    const parts: string[] = [];
-    call.on('data', (part) => parts.push(part));
-    call.on('end', () => done(null, parts.join(',')));
-  },
-  both: (call: grpc.ServerDuplexStream<string, string>) => {
-    call.on('data', (part) => call.write(`got ${part}`));
-    call.on('end', () => call.end());
-  },
-};
-
 async function grpcServer(handlers: Handlers): Promise<number> {
-  const server = new grpc.Server();
-  server.addService(service, handlers);
-  const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound))),
-  );
-  opened.add({ close: () => server.forceShutdown() });
-  return port;
+  return opened.add(await startEcho(handlers)).port;
 }
 
 async function proxied(
@@ -79,7 +34,7 @@ function unary(
   return new Promise((resolve, reject) => {
     let trailers = new grpc.Metadata();
     let response = '';
-    const { path, requestSerialize, responseDeserialize } = service.unary;
+    const { path, requestSerialize, responseDeserialize } = echoService.unary;
     const call = client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, options, (error, value) => {
       if (error) reject(error);
       else response = value!;
@@ -109,7 +64,7 @@ describe('calls', () => {
 
   test('streaming down', async () => {
     const { client } = await proxied(await grpcServer(echo));
-    const { path, requestSerialize, responseDeserialize } = service.down;
+    const { path, requestSerialize, responseDeserialize } = echoService.down;
     const parts: string[] = [];
     for await (const part of client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, 'n')) parts.push(part);
     expect(parts).toEqual(Array.from({ length: 100 }, (_, i) => `n${i}`));
@@ -117,7 +72,7 @@ describe('calls', () => {
 
   test('streaming up', async () => {
     const { client } = await proxied(await grpcServer(echo));
-    const { path, requestSerialize, responseDeserialize } = service.up;
+    const { path, requestSerialize, responseDeserialize } = echoService.up;
     const answer = await new Promise<string>((resolve, reject) => {
       const call = client.makeClientStreamRequest<string, string>(path, requestSerialize, responseDeserialize, (error, value) =>
         error ? reject(error) : resolve(value!),
@@ -130,7 +85,7 @@ describe('calls', () => {
 
   test('streaming both ways, in turns', async () => {
     const { client } = await proxied(await grpcServer(echo));
-    const { path, requestSerialize, responseDeserialize } = service.both;
+    const { path, requestSerialize, responseDeserialize } = echoService.both;
     const call = client.makeBidiStreamRequest<string, string>(path, requestSerialize, responseDeserialize);
     const heard: string[] = [];
     for (const part of ['a', 'b', 'c']) {
@@ -168,7 +123,7 @@ describe('ends', () => {
   test('cancelling does too', async () => {
     const { handlers, hears, cancels } = silent();
     const { client, proxy } = await proxied(await grpcServer(handlers));
-    const { path, requestSerialize, responseDeserialize } = service.unary;
+    const { path, requestSerialize, responseDeserialize } = echoService.unary;
     const call = client.makeUnaryRequest(path, requestSerialize, responseDeserialize, 'x', () => {});
     await hears;
     call.cancel();

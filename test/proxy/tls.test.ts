@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { type ConnectionOptions, connect, createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -22,6 +23,8 @@ import {
   TestProxy,
   tcpListener,
 } from './fixture.ts';
+import { answerOf } from './http2-peers.ts';
+import { certificateOf, clientTls, inline, serverTls, trusting } from './tls-fixture.ts';
 
 const open = closer();
 afterEach(() => open.closeAll());
@@ -36,50 +39,8 @@ beforeAll(async () => {
   client = await authority.issue({ commonName: 'client', uriNames: ['spiffe://cluster.local/ns/default/sa/jason'] });
 });
 
-const inline = (text: string) => ({ kind: 'inline', bytes: Buffer.from(text) }) as const;
-const certificateOf = ({ certificate, key }: IssuedCertificate) => ({
-  chain: inline(certificate),
-  key: inline(key),
-  password: undefined,
-  ocspStaple: undefined,
-});
-
-function trusting(changes: Partial<TlsValidation> = {}): TlsValidation {
-  return {
-    trustedCa: inline(authority.certificate),
-    crl: undefined,
-    subjectAltNames: [],
-    certificateHashes: [],
-    publicKeyHashes: [],
-    allowExpired: false,
-    acceptUntrusted: false,
-    ...changes,
-  };
-}
-
-const settings = {
-  certificates: [],
-  certificateSecrets: [],
-  validation: undefined,
-  validationSecret: undefined,
-  applicationProtocols: [],
-  versionMin: 'TLSv1.2',
-  versionMax: 'TLSv1.3',
-  ciphers: '',
-  curves: '',
-} as const;
-
-function serving(changes: Partial<DownstreamTlsConfig> = {}): DownstreamTlsConfig {
-  return {
-    ...settings,
-    certificates: [certificateOf(server)],
-    requireClientCertificate: false,
-    requireServerName: false,
-    sessionTickets: true,
-    sessionTimeoutSeconds: 0,
-    ...changes,
-  };
-}
+const trusted = (changes: Partial<TlsValidation> = {}) => trusting(authority, changes);
+const serving = (changes: Partial<DownstreamTlsConfig> = {}) => serverTls(server, changes);
 
 type Secured = TLSSocket & { close(): void };
 
@@ -119,6 +80,20 @@ describe('the server side', () => {
     const { port, upstream } = await secureProxy(serving());
     expect(await ask(port)).toMatch(/^HTTP\/1.1 200 OK.*served$/s);
     expect(upstream.requests[0]).toContain('x-forwarded-proto: https');
+  });
+
+  test('more than one write can be under way, in HTTP/1.1 and in HTTP/2', async () => {
+    const large = 'x'.repeat(1_000_000);
+    const upstream = open.add(await httpPeer(ok(large)));
+    const proxy = open.add(new TestProxy());
+    proxy.runtime.clusters.set(cluster('a', [upstream.port]));
+    const listener = httpListener(httpConfig(routeTable({ '*': route(forward('a')) })));
+    const tls = serving({ applicationProtocols: ['h2', 'http/1.1'] });
+    const port = await proxy.listen({ ...listener, filterChains: listener.filterChains.map((chain) => ({ ...chain, tls })) });
+    expect((await ask(port)).endsWith(large)).toBe(true);
+    const session = open.add(connectHttp2(`https://127.0.0.1:${port}`, { ca: authority.certificate, servername: 'bookinfo.test' }));
+    const answers = [1, 2, 3].map(() => answerOf(session.request({ ':path': '/' })));
+    for (const { body } of await Promise.all(answers)) expect(body).toBe(large);
   });
 
   test.each<{ what: string; tls: Partial<DownstreamTlsConfig>; version: string }>([
@@ -176,7 +151,7 @@ describe('the server side', () => {
   const forwarded = { clientCertificate: { mode: 'set', subject: true, uri: true, dns: false } } as const;
 
   test('a client certificate that is required and given is told to the upstream', async () => {
-    const { port, upstream } = await secureProxy(serving({ requireClientCertificate: true, validation: trusting() }), forwarded);
+    const { port, upstream } = await secureProxy(serving({ requireClientCertificate: true, validation: trusted() }), forwarded);
     await ask(port, { cert: client.certificate, key: client.key });
     expect(upstream.requests[0]).toMatch(
       /x-forwarded-client-cert: Hash=[0-9a-f]{64};Subject="CN=client";URI=spiffe:\/\/cluster.local\/ns\/default\/sa\/jason\r\n/,
@@ -184,7 +159,7 @@ describe('the server side', () => {
   });
 
   test('what a client without a certificate claims to be is taken away', async () => {
-    const { port, upstream } = await secureProxy(serving({ validation: trusting() }), {
+    const { port, upstream } = await secureProxy(serving({ validation: trusted() }), {
       clientCertificate: { mode: 'sanitize', subject: false, uri: false, dns: false },
     });
     await ask(port, {}, 'x-forwarded-client-cert: URI=spiffe://me\r\n');
@@ -193,24 +168,24 @@ describe('the server side', () => {
   });
 
   test.each<{ what: string; validation: () => TlsValidation; certificate: () => Promise<IssuedCertificate | undefined> }>([
-    { what: 'no certificate', validation: () => trusting(), certificate: async () => undefined },
+    { what: 'no certificate', validation: () => trusted(), certificate: async () => undefined },
     {
       what: "a stranger's",
-      validation: () => trusting(),
+      validation: () => trusted(),
       certificate: async () => (await TestAuthority.create('stranger')).issue({ commonName: 'client' }),
     },
     {
       what: 'an expired one',
-      validation: () => trusting(),
+      validation: () => trusted(),
       certificate: () => authority.issue({ commonName: 'client', notAfter: new Date(0) }),
     },
     {
       what: 'one with another name',
-      validation: () => trusting({ subjectAltNames: [{ type: 'URI', test: exactly('spiffe://cluster.local/ns/default/sa/other') }] }),
+      validation: () => trusted({ subjectAltNames: [{ type: 'URI', test: exactly('spiffe://cluster.local/ns/default/sa/other') }] }),
       certificate: async () => client,
     },
-    { what: 'one with another hash', validation: () => trusting({ certificateHashes: ['00'] }), certificate: async () => client },
-    { what: 'one with another key', validation: () => trusting({ publicKeyHashes: ['AAAA'] }), certificate: async () => client },
+    { what: 'one with another hash', validation: () => trusted({ certificateHashes: ['00'] }), certificate: async () => client },
+    { what: 'one with another key', validation: () => trusted({ publicKeyHashes: ['AAAA'] }), certificate: async () => client },
   ])('$what is refused', async ({ validation, certificate }) => {
     const { port, upstream } = await secureProxy(serving({ requireClientCertificate: true, validation: validation() }));
     const given = await certificate();
@@ -221,12 +196,6 @@ describe('the server side', () => {
 });
 
 describe('the client side', () => {
-  const toUpstream = (changes: Partial<UpstreamTlsConfig> = {}): UpstreamTlsConfig => ({
-    ...settings,
-    serverName: 'bookinfo.test',
-    ...changes,
-  });
-
   async function throughProxy(tls: UpstreamTlsConfig, options: TlsOptions = {}) {
     const upstream = open.add(await TlsPeer.listen({ cert: server.certificate, key: server.key, ...options }));
     const proxy = open.add(new TestProxy());
@@ -237,14 +206,14 @@ describe('the client side', () => {
   }
 
   test('speaks TLS to the upstream, with its name and its protocols', async () => {
-    const tls = toUpstream({ applicationProtocols: ['http/1.1'], validation: trusting() });
+    const tls = clientTls({ applicationProtocols: ['http/1.1'], validation: trusted() });
     const { asked, upstream } = await throughProxy(tls, { ALPNProtocols: ['http/1.1'] });
     expect(await asked.until('secured')).toMatch(/^HTTP\/1.1 200/);
     expect(upstream.seen).toEqual([{ serverName: 'bookinfo.test', protocol: 'http/1.1', client: undefined }]);
   });
 
   test('shows its own certificate', async () => {
-    const tls = toUpstream({ certificates: [certificateOf(client)], validation: trusting() });
+    const tls = clientTls({ certificates: [certificateOf(client)], validation: trusted() });
     const { asked, upstream } = await throughProxy(tls, { requestCert: true, ca: authority.certificate });
     await asked.until('secured');
     expect(upstream.seen[0]?.client).toBe('client');
@@ -253,17 +222,17 @@ describe('the client side', () => {
   test.each<{ what: string; tls: () => Partial<UpstreamTlsConfig>; failure: string }>([
     {
       what: 'an authority that is not trusted',
-      tls: () => ({ validation: trusting({ trustedCa: inline(client.certificate) }) }),
+      tls: () => ({ validation: trusted({ trustedCa: inline(client.certificate) }) }),
       failure: 'TLS_CERTIFICATE_VERIFY_FAILED',
     },
     {
       what: 'another name',
-      tls: () => ({ validation: trusting({ subjectAltNames: [{ type: 'DNS', test: exactly('other.test') }] }) }),
+      tls: () => ({ validation: trusted({ subjectAltNames: [{ type: 'DNS', test: exactly('other.test') }] }) }),
       failure: 'SUBJECT_ALT_NAME_MISMATCH',
     },
     { what: 'a secret that has not come', tls: () => ({ validationSecret: 'roots' }), failure: 'TLS_SECRETS_NOT_READY' },
   ])('$what: 503 with the reason, and nothing is sent', async ({ tls, failure }) => {
-    const { asked, upstream, proxy } = await throughProxy(toUpstream(tls()));
+    const { asked, upstream, proxy } = await throughProxy(clientTls(tls()));
     expect(await asked.until(failure)).toMatch(/^HTTP\/1.1 503/);
     expect((await proxy.logged(1))[0]?.flags).toContain('UF');
     expect(upstream.received).toBe('');
@@ -273,7 +242,7 @@ describe('the client side', () => {
     const secure = open.add(await TlsPeer.listen({ cert: server.certificate, key: server.key }));
     const plain = open.add(await httpPeer(ok('plain')));
     const proxy = open.add(new TestProxy());
-    const config = cluster('a', [secure.port, plain.port], { tlsMatches: [{ labels: { tlsMode: 'istio' }, tls: toUpstream() }] });
+    const config = cluster('a', [secure.port, plain.port], { tlsMatches: [{ labels: { tlsMode: 'istio' }, tls: clientTls() }] });
     const [first, second] = config.endpoints;
     proxy.runtime.clusters.set({ ...config, endpoints: [{ ...first!, transportLabels: { tlsMode: 'istio' } }, second!] });
     const port = await proxy.listen(httpListener(httpConfig(routeTable({ '*': route(forward('a')) }))));
@@ -352,7 +321,7 @@ test('TLS behind a PROXY header, from one proxy to another', async () => {
   const secure = tcpListener({ clusters: [{ name: 'a', weight: 1 }] }, { proxyProtocol: { optional: false, disallowed: [] } });
   const chains = secure.filterChains.map((chain) => ({ ...chain, tls: serving() }));
   const farPort = await far.listen({ ...secure, filterChains: chains });
-  const tls: UpstreamTlsConfig = { ...settings, serverName: 'bookinfo.test', validation: trusting() };
+  const tls = clientTls({ validation: trusted() });
   near.runtime.clusters.set(cluster('b', [farPort], { proxyProtocol: 'v2', tls }));
   const nearPort = await near.listen(tcpListener({ clusters: [{ name: 'b', weight: 1 }] }));
   const asking = open.add(await Client.connect(nearPort, { address: '127.0.0.9' }));

@@ -1,7 +1,33 @@
-// Where and how exchanges are logged; telemetry/access-log-format.ts compiles the format.
+// Where and how exchanges are logged: decoded from Envoy's AccessLog by decode-access-log.ts, with formats compiled.
+import type { KeyValue } from '#codec/protobuf/generated/opentelemetry/proto/common/v1/common';
+import type { LogRecord } from '#codec/protobuf/generated/opentelemetry/proto/export/export';
+import type { GrpcTarget } from '#proxy/config/grpc-target';
+import type { AccessLogFormatter } from '#telemetry/access-log-format';
+import type { Exchange } from '#telemetry/exchange';
 
 export interface AccessLogConfig {
-  sink: { kind: 'stdout' } | { kind: 'stderr' } | { kind: 'file'; path: string };
-  /** Envoy's command operators; a trailing newline is part of the format. */
-  format: { kind: 'text'; text: string } | { kind: 'json'; fields: Readonly<Record<string, unknown>> };
+  /** Undefined: every exchange is logged. `chance`: from 0 to 1, for filters that take a sample. */
+  readonly filter: ((exchange: Exchange, chance: () => number) => boolean) | undefined;
+  readonly sink: FileSink | OtlpSink;
+}
+
+/** A trailing newline is part of the format. */
+export interface FileSink {
+  readonly kind: 'file';
+  /** Undefined: the proxy's standard output. */
+  readonly path: string | undefined;
+  readonly format: AccessLogFormatter;
+}
+
+/** OpenTelemetry's log service. */
+export interface OtlpSink {
+  readonly kind: 'otlp';
+  readonly service: GrpcTarget;
+  readonly resource: readonly KeyValue[];
+  /** Labels of the node that sends are added to the resource. */
+  readonly labelled: boolean;
+  readonly logName: string;
+  readonly record: (exchange: Exchange) => LogRecord;
+  readonly flushIntervalMs: number;
+  readonly batchBytesMax: number;
 }

@@ -7,6 +7,7 @@ import {
 import { decodeAccessLogs } from './decode-access-log.ts';
 import { decodeHttpFilters } from './decode-http-filter.ts';
 import { decodeRouteTable } from './decode-route.ts';
+import { decodeTracing } from './decode-tracing.ts';
 import { type Findings, milliseconds } from './findings.ts';
 import type { HttpConnectionManagerConfig } from './http-connection-manager.ts';
 import { decodeHttp2Options } from './http2-options.ts';
@@ -33,6 +34,7 @@ export function decodeHttpConnectionManager(hcm: HttpConnectionManager, field: s
     routes: decodeRouteSpecifier(hcm, field, findings),
     httpFilters: decodeHttpFilters(hcm.httpFilters, `${field}.http_filters`, findings),
     accessLogs: decodeAccessLogs(hcm.accessLog, `${field}.access_log`, findings),
+    tracing: findings.attempt(`${field}.tracing`, () => decodeTracing(hcm.tracing, `${field}.tracing`, findings)),
     idleTimeoutMs: milliseconds(common?.idleTimeout, defaults.idleTimeoutMs),
     streamIdleTimeoutMs: milliseconds(hcm.streamIdleTimeout, defaults.streamIdleTimeoutMs),
     requestTimeoutMs: milliseconds(hcm.requestTimeout, 0),

@@ -69,6 +69,7 @@ function redirectToTls(host: EnvoyVirtualHost, field: string, findings: Findings
       filters: noRouteFilters,
       disabledFilters: undefined,
       origin: undefined,
+      operation: '',
     },
   };
 }
@@ -95,6 +96,7 @@ function decodeRoute(route: EnvoyRoute, host: EnvoyVirtualHost, table: RouteConf
     filters,
     disabledFilters: disabledIn(filters, action),
     origin: originOf(route.metadata),
+    operation: route.decorator?.operation ?? '',
   };
 }
 

@@ -1,6 +1,7 @@
 // Envoy's HttpConnectionManager as the data plane runs it: decoded, defaults filled in, immutable.
 import type { AccessLogConfig } from '#proxy/config/access-log';
 import type { Http2Options } from '#proxy/config/http2-options';
+import type { TracingConfig } from '#proxy/config/tracing';
 import type { HttpFilterConfig } from '#proxy/http/http-filter';
 import type { RouteTable } from '#proxy/route/route-table';
 
@@ -14,6 +15,8 @@ export interface HttpConnectionManagerConfig {
   /** In order; the last one is the router. */
   httpFilters: readonly HttpFilterConfig[];
   accessLogs: readonly AccessLogConfig[];
+  /** Undefined: nothing is traced. */
+  tracing: TracingConfig | undefined;
   /** Of a connection without a request; 0: none. Envoy's default is an hour. */
   idleTimeoutMs: number;
   /** Of a stream without a byte in either direction; 0: none. Envoy's default is five minutes. */

@@ -4,6 +4,8 @@ import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-
 import type { TrafficDirection } from '#proxy/config/listener';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import type { ExchangeListener, ProxyRuntime } from '#proxy/runtime';
+import type { Tracer } from '#proxy/telemetry/tracer';
+import type { ExchangeConnection } from '#telemetry/exchange';
 import type { DownstreamStats } from './downstream-stats.ts';
 import type { HttpFilter } from './http-filter.ts';
 
@@ -17,38 +19,13 @@ export interface ConnectionManager {
   /** Those of the filters that want to hear of a stream's end. */
   readonly completions: readonly HttpFilter[];
   readonly listeners: readonly ExchangeListener[];
+  /** Undefined: nothing is traced. */
+  readonly tracer: Tracer | undefined;
   readonly stats: DownstreamStats;
 }
 
 /** The downstream connection of a stream, as the stream may know it. */
-export interface DownstreamConnection {
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  readonly localAddress: string;
-  readonly localPort: number;
+export interface DownstreamConnection extends ExchangeConnection {
   /** Where the client wanted to go, when it did not know that it would meet a proxy. */
   readonly originalDestination: SocketAddress | undefined;
-  /** SNI, of TLS that ends here or passes through; empty: none. */
-  readonly serverName: string;
-  /** Of TLS that ends here; undefined: plain, or passed through. */
-  readonly tls: DownstreamTls | undefined;
-}
-
-export interface DownstreamTls {
-  readonly serverName: string;
-  /** `TLSv1.3` */
-  readonly version: string;
-  /** IANA's name. */
-  readonly cipher: string;
-  /** Of the client's certificate, once it has been checked. */
-  readonly peer: PeerIdentity | undefined;
-}
-
-export interface PeerIdentity {
-  /** `CN=…,O=…` */
-  readonly subject: string;
-  readonly uriNames: readonly string[];
-  readonly dnsNames: readonly string[];
-  /** Hex SHA-256 of the certificate. */
-  readonly hash: string;
 }

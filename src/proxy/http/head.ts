@@ -97,3 +97,20 @@ export class FieldRequestHead extends Fields implements RequestHead {
     super(fields);
   }
 }
+
+/** A header, or what stands for it in the request's own fields: `:method`, `:path`, `:authority` and `host`, `:scheme`. */
+export function fieldOf(request: RequestHead, name: string): string | undefined {
+  switch (name) {
+    case ':method':
+      return request.method;
+    case ':path':
+      return request.path;
+    case ':authority':
+    case 'host':
+      return request.authority;
+    case ':scheme':
+      return request.scheme;
+    default:
+      return request.header(name);
+  }
+}

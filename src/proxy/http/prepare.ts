@@ -34,6 +34,7 @@ export function prepareRequest(stream: HttpStream): LocalReply | undefined {
     if (!request.has('x-request-id')) request.append('x-request-id', runtime.newRequestId());
     else if (isExternal(stream) && !config.preserveExternalRequestId) request.set('x-request-id', runtime.newRequestId());
   }
+  stream.manager.tracer?.begin(stream);
   return undefined;
 }
 

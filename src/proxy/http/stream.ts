@@ -6,11 +6,12 @@ import { chooseCluster, type Route, type WeightedCluster } from '#proxy/route/ro
 import type { RouteFilter } from '#proxy/route/route-filter';
 import type { RouteTable } from '#proxy/route/route-table';
 import type { PeerMetadata, ProxiedExchange } from '#proxy/runtime';
+import type { ExchangeTrace } from '#telemetry/exchange';
 import { type ResponseFlag, responseFlag } from '#telemetry/response-flags';
 import { BodyChain, type BodyTransform } from './body-transform.ts';
 import type { ConnectionManager, DownstreamConnection } from './connection-manager.ts';
 import { grpcReply, isGrpc } from './grpc.ts';
-import { FieldHead, type FieldList, type RequestHead, type ResponseHead } from './head.ts';
+import { FieldHead, type FieldList, fieldOf, type RequestHead, type ResponseHead } from './head.ts';
 import type { HttpFilter } from './http-filter.ts';
 import { localReset, noBytes, type RequestPort, type ResetReason, type ResponsePort } from './port.ts';
 import { prepareRequest, prepareResponse } from './prepare.ts';
@@ -61,6 +62,9 @@ export class HttpStream implements RequestPort, LimitedRequest, ProxiedExchange 
   upstreamLocal = '';
   upstreamCluster = '';
   upstreamFailure = '';
+  upstreamProtocol = '';
+  localReplyBody = '';
+  trace: ExchangeTrace | undefined;
   attempts = 0;
   /** The choice among the route's clusters. */
   weightedCluster: WeightedCluster | undefined;
@@ -435,12 +439,13 @@ export class HttpStream implements RequestPort, LimitedRequest, ProxiedExchange 
       return;
     }
     this.details = reply.details;
+    this.localReplyBody = reply.body ?? '';
     if (this.requestProtocol === 'grpc') {
       this.respond(grpcReply(reply.status, reply.body ?? '', reply.headers, reply.grpcStatus), true);
       this.downstream.flush();
       return;
     }
-    const text = reply.body ?? '';
+    const text = this.localReplyBody;
     const body = this.request.method === 'HEAD' ? noBytes : Buffer.from(text);
     const head = new FieldHead(reply.status, reply.headers);
     if (text !== '') {
@@ -544,6 +549,10 @@ export class HttpStream implements RequestPort, LimitedRequest, ProxiedExchange 
     return this.route?.name ?? '';
   }
 
+  get operation(): string {
+    return this.route?.operation ?? '';
+  }
+
   get virtualHost(): string {
     return this.route?.virtualHost ?? '';
   }
@@ -569,23 +578,15 @@ export class HttpStream implements RequestPort, LimitedRequest, ProxiedExchange 
   }
 
   requestHeader(name: string): string | undefined {
-    switch (name) {
-      case ':method':
-        return this.method;
-      case ':path':
-        return this.path;
-      case ':authority':
-      case 'host':
-        return this.authority;
-      case ':scheme':
-        return this.scheme;
-      default:
-        return this.request.header(name);
-    }
+    return fieldOf(this.request, name);
   }
 
   responseHeader(name: string): string | undefined {
     if (name === ':status') return String(this.status);
-    return this.response?.header(name) ?? this.responseTrailers.find((trailer) => trailer[0] === name)?.[1];
+    return this.response?.header(name) ?? this.responseTrailer(name);
+  }
+
+  responseTrailer(name: string): string | undefined {
+    return this.responseTrailers.find((trailer) => trailer[0] === name)?.[1];
   }
 }

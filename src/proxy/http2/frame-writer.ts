@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Http2Connection } from '#codec/http2/connection';
 import type { OutputChunk } from '#codec/http2/output';
+import { writesDirectly } from '#proxy/socket/direct-write';
 import type { Flushable } from '#proxy/socket/flush-queue';
 import type { SocketResources } from '#proxy/socket/socket-writer';
 
@@ -18,12 +19,14 @@ export class FrameWriter implements Flushable {
   private flushing = false;
   /** What the kernel has not taken all of, past the stream's own bookkeeping. */
   private writing: OutputChunk | undefined;
+  private readonly direct: boolean;
 
   constructor(
     private readonly socket: Socket,
     private readonly connection: Http2Connection,
     private readonly shared: SocketResources,
   ) {
+    this.direct = writesDirectly(socket);
     socket.on('drain', () => this.onDrained());
   }
 
@@ -56,9 +59,9 @@ export class FrameWriter implements Flushable {
     const { socket } = this;
     const bytes = chunk.buffer.subarray(0, chunk.length);
     this.bytesWritten += chunk.length;
-    if (this.writing !== undefined || socket.connecting || socket.writableLength > 0) {
-      // The buffer is the socket's now.
-      socket.write(bytes);
+    if (!this.direct || this.writing !== undefined || socket.connecting || socket.writableLength > 0) {
+      // Later chunks wait behind it: the buffer is the socket's until then.
+      socket.write(bytes, () => this.shared.outputs.giveBack(chunk.buffer));
       return;
     }
     this.writing = chunk;

@@ -84,6 +84,8 @@ export class Listener {
       counted,
       destination: originalDestination ?? { address: plain(localAddress), port: localPort! },
       connection: {
+        id: this.runtime.connectionIds.next(),
+        filterChain: '',
         remoteAddress: plain(remoteAddress),
         remotePort: remotePort!,
         localAddress: plain(localAddress),
@@ -163,7 +165,7 @@ export class Listener {
     }
     const sni = inspection.tls?.serverName ?? '';
     if (service.terminator === undefined) {
-      this.serve({ ...arrival, connection: { ...connection, serverName: sni } }, chain, service);
+      this.serve({ ...arrival, connection: { ...connection, serverName: sni, filterChain: chain.name } }, chain, service);
       return;
     }
     this.waiting.add(socket);
@@ -172,7 +174,8 @@ export class Listener {
       if (secured === undefined) arrival.counted();
       else {
         const tls = describeTls(secured);
-        this.serve({ ...arrival, socket: secured, connection: { ...connection, tls, serverName: tls.serverName } }, chain, service);
+        const described = { ...connection, tls, serverName: tls.serverName, filterChain: chain.name };
+        this.serve({ ...arrival, socket: secured, connection: described }, chain, service);
       }
     });
   }

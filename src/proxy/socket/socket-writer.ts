@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import { latin1 } from '#codec/http1/latin1';
 import type { OutputBuffers } from '#codec/http2/output';
+import { writesDirectly } from './direct-write.ts';
 import type { Flushable, FlushQueue } from './flush-queue.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 
@@ -25,11 +26,14 @@ export class SocketWriter implements Flushable {
   private queued = false;
   /** The kernel has not taken all of the last text. */
   private writing = false;
+  private readonly direct: boolean;
 
   constructor(
     private readonly socket: Socket,
     private readonly shared: SocketResources,
-  ) {}
+  ) {
+    this.direct = writesDirectly(socket);
+  }
 
   /** Adds text (one byte a character); it goes out with what follows, at the latest by `flush`. */
   write(text: string): void {
@@ -59,7 +63,7 @@ export class SocketWriter implements Flushable {
     if (text === '') return;
     this.text = '';
     // The stream's own bookkeeping (and a tick for its callback) is only needed when something waits already.
-    if (this.writing || socket.connecting || socket.writableLength > 0) {
+    if (!this.direct || this.writing || socket.connecting || socket.writableLength > 0) {
       socket.write(text, 'latin1');
     } else {
       this.writing = true;

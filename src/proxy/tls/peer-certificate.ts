@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { TlsValidation } from '#proxy/config/tls';
-import type { DownstreamTls, PeerIdentity } from '#proxy/http/connection-manager';
+import type { ConnectionTls, PeerIdentity } from '#telemetry/exchange';
 
 /** Why the peer is refused; undefined when it is not. A peer without a certificate is the caller's to judge. */
 export function peerFault(socket: TLSSocket, validation: TlsValidation | undefined): string | undefined {
@@ -27,7 +27,7 @@ export function peerFault(socket: TLSSocket, validation: TlsValidation | undefin
 }
 
 /** Of a connection that was accepted and is secured. */
-export function describeTls(socket: TLSSocket): DownstreamTls {
+export function describeTls(socket: TLSSocket): ConnectionTls {
   const certificate = hasCertificate(socket) ? socket.getPeerCertificate() : undefined;
   return {
     // Node says false where the client named no server.
@@ -43,9 +43,13 @@ function describePeer(certificate: PeerCertificate): PeerIdentity {
   const named = (type: string) => names.filter((name) => name.type === type).map(({ value }) => value);
   return {
     subject: distinguishedName(certificate.subject),
+    issuer: distinguishedName(certificate.issuer),
     uriNames: named('URI'),
     dnsNames: named('DNS'),
     hash: sha256(certificate.raw).digest('hex'),
+    serial: certificate.serialNumber.toLowerCase(),
+    validFromMs: Date.parse(certificate.valid_from),
+    validToMs: Date.parse(certificate.valid_to),
   };
 }
 

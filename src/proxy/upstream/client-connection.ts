@@ -77,6 +77,7 @@ export class ClientConnection implements RequestPort {
 
   /** Our side of the connection, once it is there; empty before. */
   localAddress = '';
+  readonly protocol = 'HTTP/1.1';
 
   /** The response to the next request goes to `port`. The request follows by `head`, and so on. */
   begin(port: ResponsePort): void {

@@ -1,38 +1,12 @@
 // A unary gRPC call that the proxy itself makes, over a cluster's own HTTP/2 connections.
-import type { GrpcService } from '#codec/protobuf/generated/envoy/config/core/v3/grpc_service';
-import { type Findings, milliseconds } from '#proxy/config/findings';
+import type { GrpcTarget } from '#proxy/config/grpc-target';
 import { type FieldList, FieldRequestHead } from '#proxy/http/head';
 import { type CallContext, ClusterCall } from './cluster-call.ts';
-
-export interface GrpcTarget {
-  readonly cluster: string;
-  readonly authority: string;
-  readonly timeoutMs: number;
-  readonly metadata: FieldList;
-}
 
 export type GrpcResult = { readonly kind: 'answer'; readonly message: Buffer } | { readonly kind: 'failure'; readonly reason: string };
 
 /** Of answers of services that filters ask. */
 const answerBytesMax = 1024 * 1024;
-
-/** `timeoutMsDefault`: of a service that has none of its own. */
-export function decodeGrpcTarget(
-  service: GrpcService | undefined,
-  timeoutMsDefault: number,
-  field: string,
-  findings: Findings,
-): GrpcTarget {
-  const target = service?.targetSpecifier;
-  if (target?.$case !== 'envoyGrpc') findings.report(field, `${target?.$case ?? 'no target'} is not supported: envoy_grpc is`);
-  const { clusterName = '', authority = '' } = target?.$case === 'envoyGrpc' ? target.value : {};
-  return {
-    cluster: clusterName,
-    authority: authority || clusterName,
-    timeoutMs: milliseconds(service?.timeout, timeoutMsDefault),
-    metadata: (service?.initialMetadata ?? []).map(({ key, value }) => [key.toLowerCase(), value] as const),
-  };
-}
 
 /** `path`: `/package.Service/Method`. `onResult` is called once, perhaps before this returns. */
 export function callGrpc(

@@ -8,6 +8,8 @@ export interface UpstreamRequest extends RequestPort {
   readonly reused: boolean;
   /** Our side of the connection, once it is there; empty before. */
   readonly localAddress: string;
+  /** As access logs name it. */
+  readonly protocol: 'HTTP/1.1' | 'HTTP/2';
   /** The response goes to `port`. The request follows by `head`, and so on. */
   begin(port: ResponsePort): void;
 }

@@ -29,6 +29,8 @@ export class Http2ClientStream implements UpstreamRequest, StreamEvents {
     this.reused = connection.requests > 0;
   }
 
+  readonly protocol = 'HTTP/2';
+
   get localAddress(): string {
     return this.connection.localAddress;
   }

@@ -40,6 +40,8 @@ export class TunnelConnection implements RequestPort {
     timers.set(this.timeout, config.connectTimeoutMs);
   }
 
+  readonly protocol = 'HTTP/1.1';
+
   get localAddress(): string {
     return this.socket.localAddress === undefined ? '' : `${this.socket.localAddress}:${this.socket.localPort}`;
   }

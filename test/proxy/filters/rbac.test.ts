@@ -26,6 +26,8 @@ const string = ($case: 'exact' | 'prefix' | 'suffix', value: string) => ({ match
 
 const subject: Subject = {
   connection: {
+    id: 1,
+    filterChain: '',
     remoteAddress: '10.0.0.7',
     remotePort: 1,
     localAddress: '10.1.0.1',
@@ -36,7 +38,16 @@ const subject: Subject = {
       serverName: 'sni.test',
       version: 'TLSv1.3',
       cipher: '',
-      peer: { subject: 'CN=a', uriNames: ['spiffe://td/ns/foo/sa/bar'], dnsNames: ['dns.test'], hash: '' },
+      peer: {
+        subject: 'CN=a',
+        uriNames: ['spiffe://td/ns/foo/sa/bar'],
+        dnsNames: ['dns.test'],
+        hash: '',
+        issuer: '',
+        serial: '',
+        validFromMs: 0,
+        validToMs: 0,
+      },
     },
   },
   clientAddress: '192.0.2.9',

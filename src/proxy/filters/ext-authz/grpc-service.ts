@@ -3,9 +3,10 @@ import type { GrpcService } from '#codec/protobuf/generated/envoy/config/core/v3
 import { CheckRequest, CheckResponse } from '#codec/protobuf/generated/envoy/service/auth/v3/external_auth';
 import { decodeHeaderMutations } from '#proxy/config/decode-header-mutations';
 import type { Findings } from '#proxy/config/findings';
+import { decodeGrpcTarget } from '#proxy/config/grpc-target';
 import type { RequestHead } from '#proxy/http/head';
 import type { CallContext } from '#proxy/upstream/cluster-call';
-import { callGrpc, decodeGrpcTarget } from '#proxy/upstream/grpc-call';
+import { callGrpc } from '#proxy/upstream/grpc-call';
 import type { Asker, AuthorizationSubject, Decision } from './decision.ts';
 
 const checkPath = '/envoy.service.auth.v3.Authorization/Check';

@@ -146,6 +146,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     endpoint!.stats.rq_total++;
     endpoint!.stats.rq_active++;
     stream.upstreamLocal = connection.localAddress;
+    stream.upstreamProtocol = connection.protocol;
     stream.connect(connection);
   }
 

@@ -12,11 +12,12 @@ import {
 } from '#codec/protobuf/generated/envoy/service/ratelimit/v3/rls';
 import { decodeHeaderMutations } from '#proxy/config/decode-header-mutations';
 import { type Findings, milliseconds } from '#proxy/config/findings';
+import { decodeGrpcTarget, type GrpcTarget } from '#proxy/config/grpc-target';
 import { descriptorsOf, type VirtualHostLimits, virtualHostLimits } from '#proxy/filters/rate-limit/limits-of-route';
 import type { FieldList } from '#proxy/http/head';
 import { type HttpFilter, type HttpFilterType, routeConfig } from '#proxy/http/http-filter';
 import type { HttpStream } from '#proxy/http/stream';
-import { callGrpc, decodeGrpcTarget, type GrpcTarget } from '#proxy/upstream/grpc-call';
+import { callGrpc } from '#proxy/upstream/grpc-call';
 import { responseFlag } from '#telemetry/response-flags';
 import { addedFields } from './header-mutations.ts';
 

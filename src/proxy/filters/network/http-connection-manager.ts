@@ -9,6 +9,7 @@ import { CodecDetection } from '#proxy/http2/codec-detection';
 import { Http2ServerConnection } from '#proxy/http2/server-connection';
 import type { ProxyRuntime } from '#proxy/runtime';
 import { openAccepted } from '#proxy/socket/accepted-socket';
+import { Tracer } from '#proxy/telemetry/tracer';
 import type { NetworkFilter } from './network-filter.ts';
 
 export function httpConnectionManager(
@@ -18,6 +19,8 @@ export function httpConnectionManager(
   runtime: ProxyRuntime,
 ): NetworkFilter {
   const filters = makeFilters(config.httpFilters, { statPrefix: config.statPrefix, direction, runtime });
+  const tracer = config.tracing && new Tracer(config.tracing, direction, config.statPrefix, runtime);
+  const listeners = runtime.exchangeListeners.http(config, direction);
   const manager: ConnectionManager = {
     config,
     direction,
@@ -26,7 +29,8 @@ export function httpConnectionManager(
     filters: filters.map(({ filter }) => filter),
     filterNames: filters.map(({ name }) => name),
     completions: filters.flatMap(({ filter }) => (filter.complete === undefined ? [] : [filter])),
-    listeners: runtime.exchangeListeners.http(config, direction),
+    listeners: tracer === undefined ? listeners : [...listeners, tracer],
+    tracer,
   };
   const Connection = config.codec === 'auto' ? CodecDetection : config.codec === 'http2' ? Http2ServerConnection : ServerConnection;
   return {

@@ -27,6 +27,10 @@ export class TcpExchange implements ProxiedExchange {
   attempts = 0;
   readonly routeName = '';
   readonly virtualHost = '';
+  readonly upstreamProtocol = '';
+  readonly localReplyBody = '';
+  readonly trace = undefined;
+  readonly operation = '';
   connectionTerminationDetails = '';
   service: ProxiedExchange['service'];
   workload = '';
@@ -34,7 +38,7 @@ export class TcpExchange implements ProxiedExchange {
   readonly upstreamPeer = undefined;
 
   constructor(
-    private readonly connection: DownstreamConnection,
+    readonly connection: DownstreamConnection,
     readonly startMs: number,
     readonly startWallMs: number,
   ) {}
@@ -56,6 +60,14 @@ export class TcpExchange implements ProxiedExchange {
   }
 
   responseHeader(_name: string): undefined {
+    return undefined;
+  }
+
+  responseTrailer(_name: string): undefined {
+    return undefined;
+  }
+
+  metadataOf(_filter: string): undefined {
     return undefined;
   }
 }

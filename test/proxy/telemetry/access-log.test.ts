@@ -1,0 +1,153 @@
+// Access logs as Envoy configures them: which exchanges are logged, to OpenTelemetry's service, and what is refused by name.
+import { afterEach, describe, expect, test } from 'vitest';
+import { AccessLog, type AccessLogFilter, ComparisonFilter_Op as Op } from '#codec/protobuf/generated/envoy/config/accesslog/v3/accesslog';
+import { FileAccessLog } from '#codec/protobuf/generated/envoy/extensions/access_loggers/file/v3/file';
+import { OpenTelemetryAccessLogConfig } from '#codec/protobuf/generated/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
+import type { MessageFns } from '#codec/protobuf/generated/google/protobuf/any';
+import { systemClock } from '#foundation/clock';
+import { silentLogger } from '#foundation/logger';
+import { SeededRandom } from '#foundation/random';
+import { decodeAccessLogs } from '#proxy/config/decode-access-log';
+import { Findings } from '#proxy/config/findings';
+import { AccessLoggers } from '#proxy/telemetry/access-logger';
+import type { Exchange } from '#telemetry/exchange';
+import { responseFlag } from '#telemetry/response-flags';
+import { anExchange } from '../../telemetry/exchange.ts';
+import { Client, closer, cluster, deadPort, forward, httpConfig, httpListener, route, routeTable, TestProxy } from '../fixture.ts';
+import { grpcServiceOf, startCollector } from './collector.ts';
+
+const open = closer();
+afterEach(open.closeAll);
+
+type Part<T> = Parameters<MessageFns<T>['fromPartial']>[0];
+
+function logOf<T>(typeName: string, message: MessageFns<T>, value: Part<T>, filter?: Part<AccessLogFilter>): AccessLog {
+  const any = { typeUrl: `type.googleapis.com/${typeName}`, value: Buffer.from(message.encode(message.fromPartial(value)).finish()) };
+  return AccessLog.fromPartial({ name: 'log', configType: { $case: 'typedConfig', value: any }, filter });
+}
+
+const fileLog = (value: Part<FileAccessLog>, filter?: Part<AccessLogFilter>) =>
+  logOf('envoy.extensions.access_loggers.file.v3.FileAccessLog', FileAccessLog, value, filter);
+const otlpLog = (value: Part<OpenTelemetryAccessLogConfig>) =>
+  logOf('envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig', OpenTelemetryAccessLogConfig, value);
+
+function decoded(log: AccessLog) {
+  const findings = new Findings();
+  const configs = decodeAccessLogs([log], 'access_log', findings);
+  return { config: configs[0]!, findings: findings.list };
+}
+
+const text = (value: string) => ({ value: { $case: 'stringValue', value } }) as const;
+const exportLogs = '/opentelemetry.proto.collector.logs.v1.LogsService/Export';
+
+test('records go to OpenTelemetry’s log service, with formats in body and attributes', async () => {
+  const collector = open.add(await startCollector({ [exportLogs]: 'opentelemetry.proto.export.ExportLogsServiceRequest' }));
+  const { config, findings } = decoded(
+    otlpLog({
+      commonConfig: { logName: 'istio', grpcService: grpcServiceOf('collector'), bufferSizeBytes: 1 },
+      body: text('%REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE%'),
+      attributes: { values: [{ key: 'flags', value: text('%RESPONSE_FLAGS%') }] },
+      resourceAttributes: { values: [{ key: 'team', value: text('%not a format%') }] },
+    }),
+  );
+  expect(findings).toEqual([]);
+  const options = { clock: systemClock, random: new SeededRandom(1), logger: silentLogger, standardOutput: '/dev/null' };
+  const loggers = new AccessLoggers({ ...options, runtime: () => proxy.runtime });
+  const proxy: TestProxy = open.add(
+    new TestProxy({ exchangeListeners: { http: ({ accessLogs }) => accessLogs.map((log) => loggers.create(log)), tcp: () => [] } }),
+  );
+  proxy.runtime.clusters.set(cluster('collector', [collector.port], { protocol: 'http2' }));
+  proxy.runtime.clusters.set(cluster('dead', [await deadPort()]));
+  const port = await proxy.listen(httpListener(httpConfig(routeTable({ '*': route(forward('dead')) }), { accessLogs: [config] })));
+  await open
+    .add(await Client.connect(port))
+    .write('GET /a HTTP/1.1\r\nhost: a\r\n\r\n')
+    .until('503');
+  const [first] = await collector.received(1);
+  expect(first!.report).toMatchObject({
+    resource_logs: [
+      {
+        resource: {
+          attributes: [
+            { key: 'log_name', value: { string_value: 'istio' } },
+            { key: 'zone_name' },
+            { key: 'cluster_name', value: { string_value: 'test.default' } },
+            { key: 'node_name' },
+            { key: 'team', value: { string_value: '%not a format%' } },
+          ],
+        },
+        scope_logs: [
+          {
+            log_records: [
+              {
+                body: { string_value: 'GET /a 503' },
+                attributes: [{ key: 'flags', value: { string_value: expect.stringMatching(/^UF/) } }],
+              },
+            ],
+          },
+        ],
+      },
+    ],
+  });
+  expect(proxy.runtime.counters.values()).toMatchObject({ 'access_logs.open_telemetry_access_log.logs_dropped': 0 });
+});
+
+describe('what is refused, by name', () => {
+  test.each<[string, AccessLog, string]>([
+    ['an operator', fileLog({ path: '/dev/stdout', accessLogFormat: { $case: 'format', value: '%FOO% %PROTOCOL%' } }), '%FOO%'],
+    ['one in JSON', fileLog({ path: 'x', accessLogFormat: { $case: 'jsonFormat', value: { a: { b: '%REQ%' } } } }), '%REQ%'],
+    ['one of a record', otlpLog({ commonConfig: { grpcService: grpcServiceOf('c') }, body: text('%BAR(x)%') }), '%BAR(x)%'],
+    ['a service that is not envoy_grpc', otlpLog({ commonConfig: {} }), 'envoy_grpc'],
+    ['a logger', logOf('envoy.extensions.access_loggers.wasm.v3.WasmAccessLog', FileAccessLog, {}), 'WasmAccessLog'],
+    ['a filter', fileLog({ path: 'x' }, { filterSpecifier: { $case: 'extensionFilter', value: { name: 'cel' } } }), 'extensionFilter'],
+    ['a flag', fileLog({ path: 'x' }, { filterSpecifier: { $case: 'responseFlagFilter', value: { flags: ['XYZ'] } } }), 'XYZ'],
+  ])('%s', (_, log, named) => {
+    expect(decoded(log).findings).toEqual([expect.stringContaining(named)]);
+  });
+});
+
+describe('filters', () => {
+  const comparison = (op: Op, defaultValue: number) => ({ comparison: { op, value: { defaultValue, runtimeKey: '' } } });
+  const status = (op: Op, code: number): Part<AccessLogFilter> => ({
+    filterSpecifier: { $case: 'statusCodeFilter', value: comparison(op, code) },
+  });
+  const header = (name: string): Part<AccessLogFilter> => ({
+    filterSpecifier: {
+      $case: 'headerFilter',
+      value: { header: { name, headerMatchSpecifier: { $case: 'presentMatch', value: true } } },
+    },
+  });
+  const flags = (...names: string[]): Part<AccessLogFilter> => ({
+    filterSpecifier: { $case: 'responseFlagFilter', value: { flags: names } },
+  });
+
+  test.each<[string, Part<AccessLogFilter>, Partial<Exchange>, boolean]>([
+    ['status at least', status(Op.GE, 500), { status: 503 }, true],
+    ['status at least', status(Op.GE, 500), { status: 404 }, false],
+    ['status at most', status(Op.LE, 399), { status: 200 }, true],
+    ['status equal', status(Op.EQ, 200), { status: 201 }, false],
+    ['duration', { filterSpecifier: { $case: 'durationFilter', value: comparison(Op.GE, 100) } }, { durationMs: 99.9 }, false],
+    ['header', header('user-agent'), {}, true],
+    ['header', header('x-none'), {}, false],
+    ['any flag', flags(), { flags: responseFlag.none }, false],
+    ['any flag', flags(), { flags: responseFlag.localReset }, true],
+    ['these flags', flags('NR', 'UH'), { flags: responseFlag.noRouteFound }, true],
+    ['these flags', flags('NR', 'UH'), { flags: responseFlag.localReset }, false],
+    [
+      'and',
+      { filterSpecifier: { $case: 'andFilter', value: { filters: [status(Op.GE, 500), header('x-none')] } } },
+      { status: 503 },
+      false,
+    ],
+    ['or', { filterSpecifier: { $case: 'orFilter', value: { filters: [status(Op.GE, 500), header('x-none')] } } }, { status: 503 }, true],
+    ['gRPC status', { filterSpecifier: { $case: 'grpcStatusFilter', value: { statuses: [7] } } }, {}, true],
+    ['no gRPC status', { filterSpecifier: { $case: 'grpcStatusFilter', value: { statuses: [7], exclude: true } } }, {}, false],
+    ['not a health check', { filterSpecifier: { $case: 'notHealthCheckFilter', value: {} } }, { details: 'health_check_ok' }, false],
+    ['traced', { filterSpecifier: { $case: 'traceableFilter', value: {} } }, {}, false],
+    ['a sample of nothing', { filterSpecifier: { $case: 'runtimeFilter', value: { percentSampled: { numerator: 0 } } } }, {}, false],
+  ])('%s', (_, filter, changes, logged) => {
+    const { config, findings } = decoded(fileLog({ path: 'x' }, filter));
+    expect(findings).toEqual([]);
+    expect(config.filter!(anExchange(changes), () => 0.5)).toBe(logged);
+  });
+});
