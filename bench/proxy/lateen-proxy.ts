@@ -39,7 +39,7 @@ const runtime = createRuntime({
   logger: createLogger({ level: 'warn' }),
   placement: identityPlacement,
   routeTables: new Map(),
-  exchangeListeners: { http: () => [new RequestStats(metrics, 'source', self)], tcp: () => [] },
+  exchangeListeners: { http: () => [new RequestStats(metrics, 'source', self, '')], tcp: () => [] },
   peerMetadata: undefined,
   resolver: systemResolver,
   node: { id: 'bench', cluster: 'bench' },

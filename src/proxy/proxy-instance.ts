@@ -201,8 +201,10 @@ export class ProxyInstance implements AdminSubject {
   private exchangeListeners(): ExchangeListeners {
     const metrics = new IstioMetrics(this.registry);
     const self = workloadOfMetadata(this.bootstrap.node.metadata);
+    const identity = identityOf(this.bootstrap.node.metadata);
     const isRouter = parseNodeId(this.bootstrap.node.id)?.type === 'router';
-    const stats = (direction: string) => new RequestStats(metrics, direction === 'inbound' && !isRouter ? 'destination' : 'source', self);
+    const stats = (direction: string) =>
+      new RequestStats(metrics, direction === 'inbound' && !isRouter ? 'destination' : 'source', self, identity);
     return {
       http: ({ httpFilters, accessLogs }, direction) => [
         ...(httpFilters.some(({ type }) => type === istioStatsType) ? [stats(direction)] : []),

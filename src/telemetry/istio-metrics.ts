@@ -10,6 +10,9 @@ export interface TrafficLabels {
   source: Workload;
   destination: Workload;
   service: { host: string; name: string; namespace: string };
+  /** SPIFFE ids, of mutual TLS; empty: unknown. */
+  sourcePrincipal: string;
+  destinationPrincipal: string;
   requestProtocol: string;
   responseFlags: string;
 }
@@ -99,20 +102,21 @@ export class IstioMetrics {
   }
 }
 
-function commonValues({ reporter, source, destination, service, requestProtocol, responseFlags }: TrafficLabels): string[] {
+function commonValues(labels: TrafficLabels): string[] {
+  const { reporter, source, destination, service, sourcePrincipal, destinationPrincipal, requestProtocol, responseFlags } = labels;
   return [
     reporter,
     source.name,
     source.canonicalName,
     source.canonicalRevision,
     source.namespace,
-    'unknown',
+    sourcePrincipal || 'unknown',
     source.app,
     source.version,
     source.cluster,
     destination.name,
     destination.namespace,
-    'unknown',
+    destinationPrincipal || 'unknown',
     destination.app,
     destination.version,
     service.host,
@@ -123,6 +127,7 @@ function commonValues({ reporter, source, destination, service, requestProtocol,
     destination.cluster,
     requestProtocol,
     responseFlags,
-    reporter === 'destination' ? 'none' : 'unknown',
+    // Who sends does not judge how it was secured: Istio's rule.
+    reporter === 'source' ? 'unknown' : sourcePrincipal === '' ? 'none' : 'mutual_tls',
   ];
 }

@@ -7,6 +7,7 @@ import type { ListenerConfig } from '#proxy/config/listener';
 import type { DownstreamTlsConfig, TlsValidation, UpstreamTlsConfig } from '#proxy/config/tls';
 import { exactly } from '#proxy/route/string-matcher';
 import { type IssuedCertificate, TestAuthority } from '../certificates.ts';
+import { until } from '../integration/until.ts';
 import {
   Client,
   closer,
@@ -219,6 +220,17 @@ describe('the client side', () => {
     expect(upstream.seen[0]?.client).toBe('client');
   });
 
+  test('a session is resumed, and the server is still who it was', async () => {
+    const validation = trusted({ subjectAltNames: [{ type: 'DNS', test: exactly('bookinfo.test') }] });
+    const { asked, upstream } = await throughProxy(clientTls({ validation }));
+    await asked.until('secured');
+    await upstream.hangUp();
+    asked.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    await until('it has asked again', () => upstream.reused.length === 2);
+    await asked.until('secured');
+    expect(upstream.reused).toEqual([false, true]);
+  });
+
   test.each<{ what: string; tls: () => Partial<UpstreamTlsConfig>; failure: string }>([
     {
       what: 'an authority that is not trusted',
@@ -334,6 +346,8 @@ test('TLS behind a PROXY header, from one proxy to another', async () => {
 /** An upstream behind TLS that answers every request with `secured`. */
 class TlsPeer {
   readonly seen: { serverName: string | false; protocol: string | false; client: unknown }[] = [];
+  /** Of each connection: whether it went on with an earlier session. */
+  readonly reused: boolean[] = [];
   received = '';
   private readonly sockets = new Set<TLSSocket>();
   private constructor(private readonly server: Server) {}
@@ -349,6 +363,12 @@ class TlsPeer {
     return (this.server.address() as { port: number }).port;
   }
 
+  /** Ends every connection; resolves when the other end has as well. */
+  async hangUp(): Promise<void> {
+    await Promise.all([...this.sockets].map((socket) => once(socket.end(), 'close')));
+    this.sockets.clear();
+  }
+
   async close(): Promise<void> {
     for (const socket of this.sockets) socket.destroy();
     await new Promise((resolve) => this.server.close(resolve));
@@ -356,6 +376,7 @@ class TlsPeer {
 
   private serve(socket: TLSSocket): void {
     this.sockets.add(socket);
+    this.reused.push(socket.isSessionReused());
     const { servername = false } = socket as { servername?: string | false };
     this.seen.push({ serverName: servername, protocol: socket.alpnProtocol ?? false, client: socket.getPeerCertificate().subject?.CN });
     socket.on('error', () => {});

@@ -11,7 +11,7 @@ const peersHeldMax = 2_000;
 export class RequestStats implements ExchangeListener {
   private readonly requests = new Map<string, RequestSeries>();
   private last:
-    | { upstreamCluster: string; workload: string; peerId: string; status: number; flags: number; series: RequestSeries }
+    | { upstreamCluster: string; workload: string; peerId: string; principal: string; status: number; flags: number; series: RequestSeries }
     | undefined;
   private readonly connections = new Map<string, ConnectionSeries>();
   private readonly peers = new Map<string, Workload>();
@@ -20,6 +20,8 @@ export class RequestStats implements ExchangeListener {
     private readonly metrics: IstioMetrics,
     private readonly reporter: Reporter,
     private readonly self: Workload,
+    /** The SPIFFE id of this proxy's workload. */
+    private readonly identity: string,
   ) {}
 
   onComplete(exchange: ProxiedExchange): void {
@@ -37,6 +39,7 @@ export class RequestStats implements ExchangeListener {
       last.status === exchange.status &&
       last.flags === exchange.flags &&
       last.peerId === this.peerId(exchange) &&
+      last.principal === this.principal(exchange) &&
       exchange.requestProtocol !== 'grpc';
     const series = alike ? last.series : this.seriesOf(exchange);
     series.requests.value++;
@@ -48,19 +51,20 @@ export class RequestStats implements ExchangeListener {
   private seriesOf(exchange: ProxiedExchange): RequestSeries {
     const { upstreamCluster, workload, status, flags } = exchange;
     const peerId = this.peerId(exchange);
+    const principal = this.principal(exchange);
     const grpcStatus = exchange.requestProtocol === 'grpc' ? (exchange.responseHeader('grpc-status') ?? '') : '';
-    const key = `${upstreamCluster}|${workload}|${peerId}|${status}|${flags}|${grpcStatus}`;
+    const key = `${upstreamCluster}|${workload}|${peerId}|${principal}|${status}|${flags}|${grpcStatus}`;
     let series = this.requests.get(key);
     if (series === undefined) {
       series = this.metrics.requestSeries(this.labels(exchange), status, grpcStatus);
       if (this.requests.size < seriesHeldMax) this.requests.set(key, series);
     }
-    this.last = grpcStatus === '' ? { upstreamCluster, workload, peerId, status, flags, series } : undefined;
+    this.last = grpcStatus === '' ? { upstreamCluster, workload, peerId, principal, status, flags, series } : undefined;
     return series;
   }
 
   private countConnection(exchange: ProxiedExchange): void {
-    const key = `${exchange.upstreamCluster}|${exchange.workload}|${exchange.flags}`;
+    const key = `${exchange.upstreamCluster}|${exchange.workload}|${this.principal(exchange)}|${exchange.flags}`;
     let series = this.connections.get(key);
     if (series === undefined) {
       series = this.metrics.connectionSeries(this.labels(exchange));
@@ -80,6 +84,7 @@ export class RequestStats implements ExchangeListener {
       source: this.reporter === 'source' ? this.self : told,
       destination: this.reporter === 'source' ? told : this.self,
       service: exchange.service ?? { host: hostOf(exchange.authority), name: hostOf(exchange.authority), namespace: 'unknown' },
+      ...this.principals(exchange),
       requestProtocol: exchange.requestProtocol,
       responseFlags: formatResponseFlags(exchange.flags),
     };
@@ -87,6 +92,16 @@ export class RequestStats implements ExchangeListener {
 
   private peerId(exchange: ProxiedExchange): string {
     return this.reporter === 'source' ? '' : (exchange.downstreamPeer?.id ?? '');
+  }
+
+  /** Who the client has shown that it is; empty: it has not. */
+  private principal({ connection }: ProxiedExchange): string {
+    return this.reporter === 'source' ? '' : (connection.tls?.peer?.uriNames[0] ?? '');
+  }
+
+  private principals(exchange: ProxiedExchange): { sourcePrincipal: string; destinationPrincipal: string } {
+    const sourcePrincipal = this.principal(exchange);
+    return { sourcePrincipal, destinationPrincipal: sourcePrincipal === '' ? '' : this.identity };
   }
 
   private peer(metadata: PeerMetadata | undefined): Workload | undefined {
