@@ -68,3 +68,21 @@ export class TestAuthority {
 function validity(notAfter = new Date(Date.now() + day)): { notBefore: Date; notAfter: Date } {
   return { notBefore: new Date(Math.min(Date.now(), notAfter.getTime()) - day), notAfter };
 }
+
+/** An authority that an operator brings, with a key of the given kind. */
+export async function operatorAuthority(
+  signingAlgorithm: webcrypto.RsaHashedKeyGenParams | (webcrypto.EcKeyGenParams & { hash: string }),
+): Promise<IssuedCertificate> {
+  x509.cryptoProvider.set(webcrypto);
+  const keys = (await webcrypto.subtle.generateKey(signingAlgorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+  const own = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: '01',
+    name: 'CN=operator',
+    keys,
+    signingAlgorithm,
+    ...validity(),
+    extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
+  });
+  const key = x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY');
+  return { certificate: own.toString('pem'), key };
+}

@@ -70,8 +70,8 @@ function layerOf(name: string): string {
 /** Whom a layer may import, beside itself. `control` and `proxy` are their composing files at the top. */
 const base = ['foundation', 'codec'];
 const controlStream = ['control/sources', 'control/mesh', 'control/view', 'control/translate', 'control/push', 'control/discovery'];
-const controlMay = [...base, 'api', 'xds', 'store', 'net', 'telemetry'];
-const proxyMay = [...base, 'net', 'xds', 'telemetry', 'proxy'];
+const controlMay = [...base, 'api', 'xds', 'store', 'net', 'telemetry', 'identity'];
+const proxyMay = [...base, 'net', 'xds', 'telemetry', 'identity', 'proxy'];
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   foundation: [],
   codec: ['foundation'],
@@ -80,7 +80,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   xds: base,
   telemetry: base,
   store: [...base, 'api', 'net'],
-  apiserver: [...base, 'api', 'net', 'store'],
+  identity: [...base, 'api', 'store'],
+  apiserver: [...base, 'api', 'net', 'store', 'identity'],
   analysis: [...base, 'api'],
   diagnosis: [...base, 'api', 'store', 'analysis'],
   control: [...controlMay, ...controlStream],
@@ -88,7 +89,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   proxy: [...proxyMay, 'proxy/*'],
   'proxy/*': [...proxyMay, 'proxy/*'],
   'proxy/route': [...base],
-  host: [...base, 'api', 'net', 'store', 'xds', 'proxy', 'proxy/config'],
+  host: [...base, 'api', 'net', 'store', 'xds', 'identity', 'proxy', 'proxy/config'],
   cli: [...base, 'api', 'net', 'store', 'xds', 'telemetry', 'analysis'],
   // Runs the proxy's code on the control plane's output: the one place that knows both.
   explain: ['*'],

@@ -4,7 +4,10 @@ import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
+import { certificateService } from '#identity/certificate-service';
+import type { CertificateSigner } from '#identity/certificate-signer';
 import { AdsServer } from './discovery/ads-server.ts';
+import { certificateHandlers } from './discovery/certificate-server.ts';
 import { DebugServer } from './discovery/debug-server.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { fold } from './mesh/fold.ts';
@@ -35,6 +38,8 @@ export interface ControlPlaneOptions {
   meshConfig?: Partial<MeshConfig>;
   /** For `/debug/config_dump`, which is not there without it, and for EnvoyFilters, which have no effect. */
   canonicalJson?: () => Promise<CanonicalJson>;
+  /** The mesh's certificate authority; without it workloads get no certificates here. */
+  signer?: CertificateSigner;
 }
 
 export class ControlPlane {
@@ -51,6 +56,12 @@ export class ControlPlane {
     this.snapshot = emptySnapshot(meshConfig);
     this.discovery = new Discovery(clock, logger);
     this.ads = new AdsServer(this.discovery, logger);
+    const { signer } = options;
+    if (signer)
+      this.ads.add(
+        certificateService,
+        certificateHandlers(signer, () => this.snapshot.config.trustDomain, logger),
+      );
     this.debug = new DebugServer(this.discovery, options.canonicalJson);
     this.scheduler = new PushScheduler({
       clock,

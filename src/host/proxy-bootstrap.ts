@@ -55,6 +55,7 @@ export function proxyBootstrapOf(
         CLUSTER_ID: 'Kubernetes',
         MESH_ID: 'cluster.local',
         ISTIO_VERSION: istioVersion,
+        WORKLOAD_CERTIFICATES: 'true',
         OWNER: `kubernetes://apis/apps/v1/namespaces/${namespace}/deployments/${workload}`,
         ...(isGateway(pod) ? {} : { INTERCEPTION_MODE: 'NONE', HTTP_PROXY_PORT: String(httpProxyPort) }),
       },

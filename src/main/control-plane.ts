@@ -2,12 +2,15 @@
 import { parseArgs } from 'node:util';
 import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
 import { ControlPlane } from '#control/control-plane';
+import { defaultMeshConfig } from '#control/mesh/mesh-config';
 import { meshKinds } from '#control/sources/mesh-kinds';
 import { StoreSource } from '#control/sources/store-source';
 import { systemClock } from '#foundation/clock';
 import { createLogger, type LogLevel } from '#foundation/logger';
 import { MeshError, messageOf } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
+import { MeshSigner } from '#identity/certificate-signer';
+import { TokenVerifier } from '#identity/service-account-token';
 import { RemoteStore } from '#store/remote-store';
 import { readDescriptors } from './package.ts';
 
@@ -23,11 +26,13 @@ const { values } = parseArgs({
     'api-url': { type: 'string', default: 'http://127.0.0.1:6443' },
     'xds-port': { type: 'string', default: '15010' },
     'debug-port': { type: 'string', default: '15014' },
+    'token-key': { type: 'string' },
   },
 });
 
 const logger = createLogger({ level: (process.env['LATEEN_LOG_LEVEL'] as LogLevel | undefined) ?? 'info' });
 const store = new RemoteStore({ url: values['api-url'], clock: systemClock });
+const tokenKey = values['token-key'];
 let source: StoreSource | undefined;
 const controlPlane = new ControlPlane({
   source: {
@@ -42,6 +47,14 @@ const controlPlane = new ControlPlane({
   xdsAddress: { host: '127.0.0.1', port: Number(values['xds-port']) },
   debugAddress: { host: '127.0.0.1', port: Number(values['debug-port']) },
   canonicalJson: sharedCanonicalJson(readDescriptors),
+  ...(tokenKey !== undefined && {
+    signer: new MeshSigner({
+      store,
+      namespace: defaultMeshConfig.rootNamespace,
+      tokens: new TokenVerifier(tokenKey, systemClock),
+      clock: systemClock,
+    }),
+  }),
 });
 
 async function end(): Promise<void> {

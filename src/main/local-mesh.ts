@@ -27,6 +27,8 @@ import { AddressBlock } from '#host/pod-addresses';
 import { SupervisedProcess } from '#host/process';
 import { type FleetReport, ProxyFleet } from '#host/proxy-fleet';
 import { forgetRuns } from '#host/recovery';
+import { withSidecarLabels } from '#host/sidecar-injection';
+import { TokenIssuer } from '#identity/service-account-token';
 import { listenFailure } from '#net/port-owner';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { applyObject } from '#store/apply';
@@ -70,6 +72,7 @@ const childStartMsMax = 20_000;
 const childStopMsMax = 3_000;
 
 export class LocalMesh {
+  private readonly tokens = new TokenIssuer(systemClock);
   private readonly fleet: ProxyFleet;
   private readonly proxies: SupervisedProcess;
   private readonly logs: string;
@@ -85,7 +88,10 @@ export class LocalMesh {
       message: (message) => this.fleet.receive(message as FleetReport),
       ended: () => this.fleet.finishRemovals(),
     });
-    this.fleet = new ProxyFleet((command) => this.proxies.send(command));
+    this.fleet = new ProxyFleet(
+      (command) => this.proxies.send(command),
+      (account) => this.tokens.issue(account),
+    );
   }
 
   get dataDirectory(): string | undefined {
@@ -189,6 +195,8 @@ export class LocalMesh {
         `${ports.xdsPort}`,
         '--debug-port',
         `${ports.debugPort}`,
+        '--token-key',
+        this.tokens.publicKey,
       ];
       this.controlPlane = this.child('control-plane', command, {
         message: (message) => {
@@ -238,7 +246,7 @@ export class LocalMesh {
 }
 
 /** As Kubernetes' API server would. */
-const complete = (object: ApiObject, view: StoreView) => withClusterIp(withDefaults(object), view);
+const complete = (object: ApiObject, view: StoreView) => withClusterIp(withSidecarLabels(withDefaults(object)), view);
 
 /**
  * Three processes within their budget of memory: a small nursery, since young objects die young here; and an old space that is

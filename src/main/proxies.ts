@@ -14,9 +14,27 @@ const logger = createLogger({ level: (process.env['LATEEN_LOG_LEVEL'] as LogLeve
 const canonicalJson = sharedCanonicalJson(readDescriptors);
 const proxies = new Map<string, ProxyInstance>();
 const decodings = new DecodeCache();
+/** Who waits for a token, by proxy. */
+const tokensWanted = new Map<string, ((token: string) => void)[]>();
 
 function report(message: FleetReport): void {
   if (process.connected) process.send?.(message, () => {});
+}
+
+/** Asked of the parent, who knows which pod the proxy is of. */
+function identityToken(id: string): Promise<string> {
+  return new Promise((resolve) => {
+    const waiting = tokensWanted.get(id);
+    if (waiting) waiting.push(resolve);
+    else tokensWanted.set(id, [resolve]);
+    report({ type: 'token wanted', id });
+  });
+}
+
+function takeToken(id: string, token: string): void {
+  const waiting = tokensWanted.get(id) ?? [];
+  tokensWanted.delete(id);
+  for (const resolve of waiting) resolve(token);
 }
 
 async function add(id: string, bootstrap: Extract<FleetCommand, { type: 'add' }>['bootstrap']): Promise<void> {
@@ -28,6 +46,7 @@ async function add(id: string, bootstrap: Extract<FleetCommand, { type: 'add' }>
     version,
     decodings,
     canonicalJson,
+    identityToken: () => identityToken(id),
   });
   proxies.set(id, proxy);
   try {
@@ -41,6 +60,7 @@ async function add(id: string, bootstrap: Extract<FleetCommand, { type: 'add' }>
 async function remove(id: string, drainMs: number): Promise<void> {
   const proxy = proxies.get(id);
   proxies.delete(id);
+  tokensWanted.delete(id);
   if (proxy !== undefined) {
     await Promise.race([proxy.drain(), new Promise((resolve) => systemClock.after(drainMs, () => resolve(undefined)))]);
     await proxy.close();
@@ -58,6 +78,7 @@ async function end(): Promise<void> {
 
 process.on('message', (command: FleetCommand) => {
   if (command.type === 'add') void add(command.id, command.bootstrap);
+  else if (command.type === 'token') takeToken(command.id, command.token);
   else void remove(command.id, command.drainMs);
 });
 process.once('SIGTERM', () => void end());

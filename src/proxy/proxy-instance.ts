@@ -5,6 +5,7 @@ import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
+import { formatSpiffeId } from '#identity/spiffe';
 import { type AdminSubject, adminRoutes } from '#proxy/admin/admin-routes';
 import { AdminServer } from '#proxy/admin/admin-server';
 import type { DumpInput } from '#proxy/admin/config-dump';
@@ -14,6 +15,7 @@ import { ConfigApplier } from '#proxy/config/config-applier';
 import type { DecodeCache } from '#proxy/config/decode-cache';
 import { formatAddress, type SocketAddress } from '#proxy/config/socket-address';
 import { istioStatsType } from '#proxy/filters/http/istio-stats';
+import { WorkloadCertificates } from '#proxy/identity/workload-certificates';
 import { ListenerManager } from '#proxy/listen/listener-manager';
 import type { RouteTable } from '#proxy/route/route-table';
 import { closeRuntime, createRuntime, type ExchangeListeners, type ProxyRuntime } from '#proxy/runtime';
@@ -25,6 +27,7 @@ import { IstioMetrics } from '#telemetry/istio-metrics';
 import { MetricsRegistry } from '#telemetry/metrics';
 import { encodePeerMetadata, workloadOfMetadata } from '#telemetry/workload';
 import { parseNodeId } from '#xds/node-id';
+import { type TypeUrl, typeUrl } from '#xds/resource-type';
 import type { ProxyBootstrap } from './bootstrap.ts';
 
 export interface ProxyInstanceOptions {
@@ -34,6 +37,8 @@ export interface ProxyInstanceOptions {
   version: string;
   /** Shared by the proxies of one process. */
   decodings: DecodeCache;
+  /** A token that says which service account this proxy runs as; without it there are no certificates of the mesh. */
+  identityToken?: () => Promise<string>;
   /** For config dumps. */
   canonicalJson: () => Promise<CanonicalJson>;
 }
@@ -48,6 +53,7 @@ export class ProxyInstance implements AdminSubject {
   private readonly routeTables = new Map<string, RouteTable>();
   private readonly accessLoggers: AccessLoggers;
   private readonly applier: ConfigApplier;
+  private readonly certificates: WorkloadCertificates | undefined;
   private readonly ads: AdsClient;
   private readonly admin: AdminServer;
   private readonly startedWallMs: number;
@@ -87,13 +93,37 @@ export class ProxyInstance implements AdminSubject {
         setSecret: (name, secret) => this.runtime.secrets.set(name, secret),
         removeSecret: (name) => this.runtime.secrets.remove(name),
         applyListeners: (listeners) => (this.draining ? Promise.resolve([]) : this.listeners.apply([...listeners])),
-        subscribe: (type, names) => this.ads.subscribe(type, names),
+        subscribe: (type, names) => this.subscribe(type, names),
       },
       clock,
       options.decodings,
     );
+    this.certificates = this.workloadCertificates();
     this.ads = new AdsClient({ target: formatAddress(xds), node, clock, random, logger: this.logger, handler: this.applier });
     this.admin = new AdminServer(adminRoutes(this));
+  }
+
+  private workloadCertificates(): WorkloadCertificates | undefined {
+    const { clock, random, identityToken: token } = this.options;
+    const { node, xds } = this.bootstrap;
+    return (
+      token &&
+      new WorkloadCertificates({
+        target: formatAddress(xds),
+        identity: identityOf(node.metadata),
+        token,
+        clock,
+        random,
+        logger: this.logger,
+        deliver: (secrets) => void this.applier.apply(secrets),
+      })
+    );
+  }
+
+  /** Secrets that the workload's own agent brings are not the control plane's to give. */
+  private subscribe(type: TypeUrl, names: ReadonlySet<string>): void {
+    const own = type === typeUrl.secret ? this.certificates?.want(names) : undefined;
+    this.ads.subscribe(type, own === undefined ? names : new Set([...names].filter((name) => !own.has(name))));
   }
 
   /** Opens the admin interface and the xDS stream; resolves to the admin address when the first listeners serve. */
@@ -117,6 +147,7 @@ export class ProxyInstance implements AdminSubject {
   async close(): Promise<void> {
     this.draining = true;
     this.ads.close();
+    this.certificates?.close();
     this.applier.close();
     await this.listeners.close();
     closeRuntime(this.runtime);
@@ -179,4 +210,11 @@ export class ProxyInstance implements AdminSubject {
       tcp: ({ accessLogs }, direction) => [stats(direction), ...accessLogs.map((config) => this.accessLoggers.create(config))],
     };
   }
+}
+
+/** As the node introduces itself to the control plane. */
+function identityOf(metadata: Readonly<Record<string, unknown>>): string {
+  const word = (name: string, otherwise: string) => (typeof metadata[name] === 'string' ? metadata[name] : otherwise);
+  const [namespace, serviceAccount] = [word('NAMESPACE', 'default'), word('SERVICE_ACCOUNT', 'default')];
+  return formatSpiffeId({ trustDomain: word('MESH_ID', 'cluster.local'), namespace, serviceAccount });
 }

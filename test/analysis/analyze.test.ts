@@ -141,7 +141,6 @@ const cases: readonly (readonly [string, readonly string[], readonly string[]])[
       ),
     ],
     [
-      'LTN0003 DestinationRule d.default spec.trafficPolicy.tls.mode: not in effect yet: there are no certificates of the mesh yet: connections to this host fail',
       'LTN0003 DestinationRule d.default spec.subsets[0].trafficPolicy.loadBalancer.zoneAwareLbSetting: not in effect yet: zones are not told apart',
     ],
   ],

@@ -68,6 +68,7 @@ const none: MeshChanges = {
   destinationRules: new Set(),
   gateways: new Set(),
   sidecars: new Set(),
+  peerAuthentications: new Set(),
   requestAuthentications: new Set(),
   authorizationPolicies: new Set(),
   envoyFilters: new Set(),

@@ -34,6 +34,8 @@ export interface Outcome {
   method?: string;
   /** Of the request, as the workload saw them; undefined: not there. */
   headers?: Readonly<Record<string, string | undefined>>;
+  /** The SPIFFE id that the workload’s proxy saw in the client's certificate. */
+  peer?: string;
   /** Of the response. */
   responseHeaders?: Readonly<Record<string, string | undefined>>;
   body?: string;
@@ -81,6 +83,7 @@ function checkReply({ status, headers, body, seen }: Reply, outcome: Outcome): v
   if (typeof outcome.reaches === 'string') expect(seen?.workload).toBe(outcome.reaches);
   if (outcome.url !== undefined) expect(seen?.url).toBe(outcome.url);
   if (outcome.method !== undefined) expect(seen?.method).toBe(outcome.method);
+  if (outcome.peer !== undefined) expect(seen?.headers['x-forwarded-client-cert']).toContain(`URI=${outcome.peer}`);
   if (outcome.body !== undefined) expect(body).toBe(outcome.body);
   if (outcome.responseCookie) expect(headers['set-cookie']?.[0]).toMatch(outcome.responseCookie);
   expectHeaders(headers, outcome.responseHeaders);

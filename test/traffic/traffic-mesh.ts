@@ -19,8 +19,12 @@ import { SeededRandom } from '#foundation/random';
 import { planEndpointSlice } from '#host/endpoint-plan';
 import { AddressBlock, type PodAddresses } from '#host/pod-addresses';
 import { httpProxyPort, proxyBootstrapOf } from '#host/proxy-bootstrap';
+import { withSidecarLabels } from '#host/sidecar-injection';
+import { MeshSigner } from '#identity/certificate-signer';
+import { TokenIssuer, TokenVerifier } from '#identity/service-account-token';
 import { DecodeCache } from '#proxy/config/decode-cache';
 import { ProxyInstance } from '#proxy/proxy-instance';
+import { MemoryStore } from '#store/memory-store';
 import { objectsOf } from '../control/fixture.ts';
 import { until } from '../integration/until.ts';
 
@@ -97,6 +101,7 @@ export class TrafficMesh {
     private readonly block: AddressBlock,
     private readonly controlPlane: ControlPlane,
     private readonly xds: { address: string; port: number },
+    private readonly tokens: TokenIssuer,
   ) {}
 
   /** `yaml`: Services and whatever else is to be there from the beginning. */
@@ -104,6 +109,7 @@ export class TrafficMesh {
     const block = await AddressBlock.claim();
     const address = '127.0.0.1';
     const source = { handlers: undefined as SourceHandlers | undefined };
+    const tokens = new TokenIssuer(systemClock);
     const controlPlane = new ControlPlane({
       source: { start: (handlers) => void (source.handlers = handlers), stop: () => {} },
       clock: systemClock,
@@ -112,9 +118,15 @@ export class TrafficMesh {
       debugAddress: { host: address, port: 0 },
       meshConfig: { accessLogFile: '' },
       canonicalJson: sharedCanonicalJson(() => readFile(descriptors)),
+      signer: new MeshSigner({
+        store: new MemoryStore({ clock: systemClock, random: new SeededRandom(1) }),
+        namespace: 'istio-system',
+        tokens: new TokenVerifier(tokens.publicKey, systemClock),
+        clock: systemClock,
+      }),
     });
     const { xds } = await controlPlane.start();
-    const mesh = new TrafficMesh(block, controlPlane, { address, port: xds.port });
+    const mesh = new TrafficMesh(block, controlPlane, { address, port: xds.port }, tokens);
     mesh.handlers = source.handlers;
     try {
       for (const workload of workloads) await mesh.addPod(workload);
@@ -286,6 +298,8 @@ export class TrafficMesh {
         logger: silentLogger,
         version: 'test',
         decodings: new DecodeCache(),
+        identityToken: async () =>
+          this.tokens.issue({ namespace: pod.metadata.namespace ?? 'default', serviceAccount: serviceAccountOf(pod) }),
         canonicalJson: () => Promise.reject(new Error('no dumps in this test')),
       },
     );
@@ -321,14 +335,17 @@ export class TrafficMesh {
 const keyOf = ({ kind, metadata }: ApiObject) => `${kind} ${metadata.namespace}/${metadata.name}`;
 
 function podOf({ name, namespace = 'default', labels, port, proxy }: Workload, addresses: PodAddresses): Pod {
-  return {
+  const pod = {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, namespace, labels, ...(proxy === 'gateway' && { annotations: { 'inject.istio.io/templates': 'gateway' } }) },
-    spec: { containers: [{ name: 'app', ...(port !== undefined && { ports: [{ containerPort: port }] }) }] },
+    spec: { serviceAccountName: name, containers: [{ name: 'app', ...(port !== undefined && { ports: [{ containerPort: port }] }) }] },
     status: { podIP: addresses.pod, phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
   } as unknown as Pod;
+  return proxy === undefined ? pod : (withSidecarLabels(pod) as Pod);
 }
+
+const serviceAccountOf = ({ spec }: Pod): string => spec.serviceAccountName ?? 'default';
 
 function localityOf(labels: Readonly<Record<string, string>>) {
   const part = (name: string) => labels[name] ?? '';

@@ -22,7 +22,6 @@ const policies = [
 ];
 
 const inertOfPolicy: readonly (readonly [field: string, effect: string, unless?: readonly unknown[]])[] = [
-  ['tls.mode', 'there are no certificates of the mesh yet: connections to this host fail', ['DISABLE', 'SIMPLE', 'MUTUAL']],
   ['outlierDetection.outlierDetectionHttpErrorCodes', 'answers of 500 and above count as failures, and no others'],
   ['loadBalancer.zoneAwareLbSetting', 'zones are not told apart'],
   ['loadBalancer.backendUtilization', 'endpoints are chosen by least request instead'],
@@ -38,12 +37,6 @@ const table: readonly Inert[] = [
     })),
   ),
   { kind: 'VirtualService', field: 'spec.http.*.match.*.statPrefix', effect: 'metrics are not counted apart' },
-  {
-    kind: 'Gateway',
-    field: 'spec.servers.*.tls.mode',
-    effect: 'there are no certificates of the mesh yet: connections to this server are refused',
-    unless: ['PASSTHROUGH', 'AUTO_PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'OPTIONAL_MUTUAL'],
-  },
   {
     kind: 'EnvoyFilter',
     field: 'spec.configPatches.*.applyTo',

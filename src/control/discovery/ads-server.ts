@@ -1,5 +1,15 @@
-// Aggregated discovery over gRPC: both protocols of the service, bound to a socket. A stream is one AdsConnection.
-import { type handleBidiStreamingCall, Server, ServerCredentials, type ServerDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
+// The control plane's gRPC server: aggregated discovery in both protocols of the service (a stream is one AdsConnection), and what is
+// served beside it.
+import {
+  type handleBidiStreamingCall,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServiceDefinition,
+  type ServiceError,
+  status,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import { AggregatedDiscoveryServiceService } from '#codec/protobuf/generated/envoy/service/discovery/v3/ads';
 import type {
   DeltaDiscoveryRequest,
@@ -36,6 +46,11 @@ export class AdsServer {
       streamAggregatedResources: this.stream<DiscoveryRequest, DiscoveryResponse>((type) => new SotwSubscription(type)),
       deltaAggregatedResources: this.stream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>((type) => new DeltaSubscription(type)),
     });
+  }
+
+  /** One more service on the same port; before `listen`. */
+  add(service: ServiceDefinition, handlers: UntypedServiceImplementation): void {
+    this.server.addService(service, handlers);
   }
 
   /** Resolves to the port that was bound; 0 asks for any. Throws MeshError ADDRESS_IN_USE or LISTEN_FAILED. */

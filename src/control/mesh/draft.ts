@@ -18,6 +18,7 @@ export class Draft {
     destinationRules: new Set(),
     gateways: new Set(),
     sidecars: new Set(),
+    peerAuthentications: new Set(),
     requestAuthentications: new Set(),
     authorizationPolicies: new Set(),
     envoyFilters: new Set(),

@@ -9,6 +9,7 @@ import type { ConfigMap } from '#api/kinds/config-map';
 import type { EndpointSlice } from '#api/kinds/endpoint-slice';
 import type { EnvoyFilter } from '#api/kinds/envoy-filter';
 import type { Gateway } from '#api/kinds/gateway';
+import type { PeerAuthentication } from '#api/kinds/peer-authentication';
 import type { Pod } from '#api/kinds/pod';
 import type { RequestAuthentication } from '#api/kinds/request-authentication';
 import type { Secret } from '#api/kinds/secret';
@@ -38,6 +39,7 @@ const foldedKinds: readonly string[] = [
   'ServiceEntry',
   'WorkloadEntry',
   'Sidecar',
+  'PeerAuthentication',
   'RequestAuthentication',
   'AuthorizationPolicy',
   'EnvoyFilter',
@@ -187,6 +189,9 @@ function markTrafficResource(draft: Draft, marks: Marks, kind: string, key: stri
       return;
     case 'Sidecar':
       draft.put('sidecars', key, after && ((stamp) => trafficResource(after as Sidecar, stamp)));
+      return;
+    case 'PeerAuthentication':
+      draft.put('peerAuthentications', key, after && ((stamp) => policyResource(after as PeerAuthentication, stamp)));
       return;
     case 'RequestAuthentication':
       draft.put('requestAuthentications', key, after && ((stamp) => policyResource(after as RequestAuthentication, stamp)));

@@ -20,6 +20,10 @@ export interface MeshConfig {
   domainSuffix: string;
   /** Given at the start; no field of MeshConfig. */
   clusterId: string;
+  /** Of the mesh's identities. */
+  trustDomain: string;
+  /** Workloads that can speak mutual TLS are spoken to so, where no rule says otherwise. */
+  autoMtls: boolean;
   /** Whose resources apply to every namespace. */
   rootNamespace: string;
   /** Empty: no access log. */
@@ -44,6 +48,8 @@ export interface MeshConfig {
 export const defaultMeshConfig: MeshConfig = {
   domainSuffix: 'cluster.local',
   clusterId: 'Kubernetes',
+  trustDomain: 'cluster.local',
+  autoMtls: true,
   rootNamespace: 'istio-system',
   accessLogFile: '/dev/stdout',
   accessLogFormat: undefined,
@@ -89,6 +95,8 @@ type Reader = (value: unknown, all: Readonly<Record<string, unknown>>) => Partia
 
 /** By field of MeshConfig. Throws what is wrong with the value. */
 const readers: Readonly<Record<string, Reader>> = {
+  trustDomain: (value) => ({ trustDomain: text(value) }),
+  enableAutoMtls: (value) => ({ autoMtls: flag(value) }),
   rootNamespace: (value) => ({ rootNamespace: text(value) }),
   accessLogFile: (value) => ({ accessLogFile: text(value) }),
   accessLogFormat: (value, { accessLogEncoding }) => ({ accessLogFormat: accessLogFormat(text(value), accessLogEncoding) }),
@@ -175,6 +183,11 @@ function localities(value: unknown): LocalityLbSetting {
 function text(value: unknown): string {
   if (typeof value === 'string') return value;
   throw new Error(`must be a text, not ${JSON.stringify(value)}`);
+}
+
+function flag(value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new Error(`must be true or false, not ${JSON.stringify(value)}`);
 }
 
 function texts(value: unknown): readonly string[] {

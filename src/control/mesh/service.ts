@@ -29,6 +29,8 @@ export interface MeshService {
   readonly resolution: Resolution;
   /** Pods, and WorkloadEntries for a ServiceEntry, of the same namespace; undefined: endpoints are given otherwise. */
   readonly selector: Readonly<Record<string, string>> | undefined;
+  /** Of the certificates that its endpoints show to clients of the mesh; none: their service accounts'. */
+  readonly subjectAltNames: readonly string[];
   /** Namespaces, `.` or `*`. */
   readonly exportTo: readonly string[];
   /** For precedence: the older wins. */
@@ -60,6 +62,7 @@ export function serviceFacts(service: Service, config: MeshConfig): ServiceFacts
     })),
     resolution: headless ? 'passthrough' : 'eds',
     selector: spec.selector && Object.keys(spec.selector).length > 0 ? spec.selector : undefined,
+    subjectAltNames: [],
     exportTo: exportToOf(
       metadata.annotations?.[exportToAnnotation]?.split(',').map((name) => name.trim()),
       config,
@@ -91,6 +94,7 @@ export function serviceEntryFacts(entry: ServiceEntry, config: MeshConfig): Serv
     })),
     resolution: resolutions[spec.resolution ?? 'NONE'] ?? 'passthrough',
     selector: spec.workloadSelector?.labels,
+    subjectAltNames: spec.subjectAltNames ?? [],
     exportTo: exportToOf(spec.exportTo, config),
     createdAt: metadata.creationTimestamp ?? '',
   }));

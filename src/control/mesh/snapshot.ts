@@ -11,6 +11,7 @@ import type {
   MeshDestinationRule,
   MeshEnvoyFilter,
   MeshGateway,
+  MeshPeerAuthentication,
   MeshRequestAuthentication,
   MeshSidecar,
   MeshVirtualService,
@@ -42,6 +43,7 @@ export interface MeshSnapshot {
   readonly destinationRules: ByKey<MeshDestinationRule>;
   readonly gateways: ByKey<MeshGateway>;
   readonly sidecars: ByKey<MeshSidecar>;
+  readonly peerAuthentications: ByKey<MeshPeerAuthentication>;
   readonly requestAuthentications: ByKey<MeshRequestAuthentication>;
   readonly authorizationPolicies: ByKey<MeshAuthorizationPolicy>;
   readonly envoyFilters: ByKey<MeshEnvoyFilter>;
@@ -60,6 +62,7 @@ export interface MeshChanges {
   destinationRules: ReadonlySet<string>;
   gateways: ReadonlySet<string>;
   sidecars: ReadonlySet<string>;
+  peerAuthentications: ReadonlySet<string>;
   requestAuthentications: ReadonlySet<string>;
   authorizationPolicies: ReadonlySet<string>;
   envoyFilters: ReadonlySet<string>;
@@ -84,6 +87,7 @@ export function emptySnapshot(config: Partial<MeshConfig> = {}): MeshSnapshot {
     destinationRules: new Map(),
     gateways: new Map(),
     sidecars: new Map(),
+    peerAuthentications: new Map(),
     requestAuthentications: new Map(),
     authorizationPolicies: new Map(),
     envoyFilters: new Map(),

@@ -5,6 +5,7 @@ import type { AuthorizationPolicy } from '#api/kinds/authorization-policy';
 import type { DestinationRule } from '#api/kinds/destination-rule';
 import type { EnvoyFilter } from '#api/kinds/envoy-filter';
 import type { Gateway } from '#api/kinds/gateway';
+import type { PeerAuthentication } from '#api/kinds/peer-authentication';
 import type { RequestAuthentication } from '#api/kinds/request-authentication';
 import type { Sidecar } from '#api/kinds/sidecar';
 import type { VirtualService } from '#api/kinds/virtual-service';
@@ -36,6 +37,7 @@ export interface MeshDestinationRule extends TrafficResource<DestinationRule> {
 /** What applies to workloads that it selects, in its own namespace, or in all from the root namespace. */
 export type PolicyResource<T> = Omit<TrafficResource<T>, 'exportTo'>;
 
+export type MeshPeerAuthentication = PolicyResource<PeerAuthentication>;
 export type MeshRequestAuthentication = PolicyResource<RequestAuthentication>;
 export type MeshAuthorizationPolicy = PolicyResource<AuthorizationPolicy>;
 export type MeshEnvoyFilter = PolicyResource<EnvoyFilter>;
@@ -76,7 +78,7 @@ export function trafficResource<T extends VirtualService | DestinationRule | Gat
   };
 }
 
-export function policyResource<T extends RequestAuthentication | AuthorizationPolicy | EnvoyFilter>(
+export function policyResource<T extends PeerAuthentication | RequestAuthentication | AuthorizationPolicy | EnvoyFilter>(
   object: T,
   stamp: number,
 ): PolicyResource<T> {

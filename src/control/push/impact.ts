@@ -15,6 +15,8 @@ const touchedBy: { readonly [S in keyof MeshChanges]: readonly TypeUrl[] } = {
   destinationRules: all,
   gateways: [typeUrl.listener, typeUrl.route],
   sidecars: all,
+  // Whether clients speak mutual TLS is said with the endpoints, which clusters that DNS resolves carry.
+  peerAuthentications: [typeUrl.cluster, typeUrl.endpoint, typeUrl.listener],
   // With clusters for keys that are fetched.
   requestAuthentications: [typeUrl.cluster, typeUrl.listener],
   authorizationPolicies: [typeUrl.listener],

@@ -8,6 +8,7 @@ import { endpointsKind } from '#api/kinds/endpoints';
 import { envoyFilterKind } from '#api/kinds/envoy-filter';
 import { gatewayKind } from '#api/kinds/gateway';
 import { namespaceKind } from '#api/kinds/namespace';
+import { peerAuthenticationKind } from '#api/kinds/peer-authentication';
 import { podKind } from '#api/kinds/pod';
 import { requestAuthenticationKind } from '#api/kinds/request-authentication';
 import { secretKind } from '#api/kinds/secret';
@@ -31,6 +32,7 @@ export const meshKinds: readonly Kind[] = [
   gatewayKind,
   virtualServiceKind,
   sidecarKind,
+  peerAuthenticationKind,
   requestAuthenticationKind,
   authorizationPolicyKind,
   envoyFilterKind,

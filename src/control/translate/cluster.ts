@@ -8,24 +8,26 @@ import {
   Cluster_DnsLookupFamily,
   Cluster_LbPolicy,
 } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
-import { Metadata } from '#codec/protobuf/generated/envoy/config/core/v3/base';
+import { Metadata, type TransportSocket } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import type { MeshEndpoints } from '#control/mesh/endpoint';
 import { isHttp, isHttp2 } from '#control/mesh/protocol';
 import type { MeshPort, MeshService } from '#control/mesh/service';
 import type { MergedDestinationRule } from '#control/view/destination-rule';
+import type { PlainWorkloads } from '#control/view/mtls-mode';
 import { typeUrl } from '#xds/resource-type';
 import { outboundClusterName } from './cluster-name.ts';
 import { circuitBreakers, connectionOptions, protocolOptions } from './connection-pool.ts';
-import { loadAssignment } from './endpoint.ts';
+import { loadAssignment, mutualTlsLabels } from './endpoint.ts';
 import type { UpstreamProtocol } from './http-protocol-options.ts';
 import { type BalancingOptions, balancing } from './load-balancer.ts';
 import type { LocalityBalance } from './locality-balance.ts';
 import { adsSource, bytesOf, durationOf } from './message.ts';
+import { type MeshClient, meshClientSocket, meshServerName } from './mutual-tls.ts';
 import { outlierDetection } from './outlier-detection.ts';
 import { proxyProtocolSocket } from './proxy-protocol.ts';
 import type { Recipe } from './resource-cache.ts';
 import { type PortPolicy, portPolicy } from './traffic-policy.ts';
-import { clientTransportSocket } from './transport-socket.ts';
+import { clientTransportSocket, plainTransportSocket } from './transport-socket.ts';
 
 export interface ClusterInput extends BalancingOptions {
   service: MeshService;
@@ -37,6 +39,12 @@ export interface ClusterInput extends BalancingOptions {
   /** Of those. */
   balance: LocalityBalance | undefined;
   connectTimeoutMs: number;
+  /** Whom the client takes for the mesh's workloads; undefined: it has no certificate of the mesh. */
+  trustDomain: string | undefined;
+  /** It speaks mutual TLS to endpoints that take it, where the rule does not say. */
+  autoMtls: boolean;
+  /** Of endpoints that the cluster carries. */
+  plain: PlainWorkloads;
   /** The mesh upgrades plain HTTP to HTTP/2 where the rule does not say. */
   h2Upgrade: boolean;
 }
@@ -55,6 +63,9 @@ export const clusterRecipe: Recipe<ClusterInput> = {
       input.localityWeighted,
       input.connectTimeoutMs,
       input.h2Upgrade,
+      input.trustDomain,
+      input.autoMtls,
+      input.plain.key,
     ].join(' '),
   build: (input) => bytesOf(Cluster, outboundCluster(input)),
 };
@@ -89,7 +100,7 @@ function outboundCluster(input: ClusterInput): ClusterPartial {
 }
 
 function discovery(input: ClusterInput, policy: PortPolicy): ClusterPartial {
-  const { service, port, subset, endpoints, balance } = input;
+  const { service, port, subset, endpoints, balance, plain } = input;
   const simple = policy.loadBalancer?.simple;
   const type = (value: Cluster_DiscoveryType) => ({ $case: 'type', value }) as const;
   if (service.resolution === 'passthrough' || simple === 'PASSTHROUGH') {
@@ -106,7 +117,7 @@ function discovery(input: ClusterInput, policy: PortPolicy): ClusterPartial {
   return {
     clusterDiscoveryType: type(service.resolution === 'dns' ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.LOGICAL_DNS),
     ...balancing(policy, input),
-    loadAssignment: loadAssignment({ clusterName: name, port, labels: subset?.labels, endpoints, balance }),
+    loadAssignment: loadAssignment({ clusterName: name, port, labels: subset?.labels, endpoints, balance, plain }),
     dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
     dnsRefreshRate: durationOf(60_000),
     respectDnsTtl: true,
@@ -114,10 +125,36 @@ function discovery(input: ClusterInput, policy: PortPolicy): ClusterPartial {
 }
 
 function transport(input: ClusterInput, policy: PortPolicy): Partial<Cluster> {
-  const applicationProtocols = upstreamProtocol(input, policy.connectionPool) === 'http2' ? ['h2'] : [];
-  const tls = clientTransportSocket(policy.tls, { hostname: input.service.hostname, applicationProtocols });
+  const protocol = upstreamProtocol(input, policy.connectionPool);
+  const applicationProtocols = protocol === 'http2' ? ['h2'] : [];
+  const mesh = meshClient(input, protocol);
+  if (policy.tls === undefined && policy.proxyProtocol === undefined && takesMutualTls(input)) {
+    return { transportSocketMatches: automaticMatches(meshClientSocket(mesh)) };
+  }
+  const tls = clientTransportSocket(policy.tls, { hostname: input.service.hostname, applicationProtocols, mesh });
   const transportSocket = policy.proxyProtocol ? proxyProtocolSocket(policy.proxyProtocol, tls) : tls;
   return transportSocket ? { transportSocket } : {};
+}
+
+/** Workloads of the mesh alone do; what a port speaks must be known, since the server's side of TLS is told it beforehand. */
+function takesMutualTls({ autoMtls, trustDomain, service, port }: ClusterInput): boolean {
+  return autoMtls && trustDomain !== undefined && !service.external && service.resolution === 'eds' && port.protocol !== 'auto';
+}
+
+function automaticMatches(socket: TransportSocket) {
+  return [
+    { name: 'tlsMode-istio', match: mutualTlsLabels, transportSocket: socket },
+    { name: 'tlsMode-disabled', match: {}, transportSocket: plainTransportSocket() },
+  ];
+}
+
+function meshClient({ service, port, subset, trustDomain }: ClusterInput, protocol: UpstreamProtocol): MeshClient {
+  return {
+    inner: isHttp(port.protocol) || protocol === 'downstream' ? protocol : 'tcp',
+    serverName: meshServerName(port.number, subset?.name ?? '', service.hostname),
+    subjectAltNames: service.subjectAltNames,
+    prefix: `spiffe://${trustDomain}/ns/${service.namespace}/sa/`,
+  };
 }
 
 /** The client's own where the rule keeps it or the port does not say; else HTTP/2 where the port says so, or plain HTTP is upgraded to it. */

@@ -8,18 +8,35 @@ import { durationOf, pack } from './message.ts';
 /** What the HTTP inspector calls plain HTTP. */
 export const plainHttp: readonly string[] = ['http/1.1', 'h2c'];
 
-/** Which fields of a listener the inspections take. `httpPorts`: where the protocol is not known beforehand; `any`: at every port. */
-export function inspections({ sni, httpPorts, timeoutMs }: { sni: boolean; httpPorts: readonly number[] | 'any'; timeoutMs: number }) {
+export interface InspectionOptions {
+  /** TLS is told from what is not, and its server name and ALPN are read. */
+  tls: boolean;
+  /** Where the protocol is not known beforehand; `any`: at every port. */
+  httpPorts: readonly number[] | 'any';
+  /** 0: for ever. */
+  timeoutMs: number;
+  /** Programs may wait for the server's word, and a connection without TLS is one of theirs. */
+  serverFirst: boolean;
+}
+
+/** A server that speaks first is not waited for any longer where nothing else is said. */
+const serverFirstMs = 1_000;
+
+/** Which fields of a listener the inspections take. */
+export function inspections({ tls, httpPorts, timeoutMs, serverFirst }: InspectionOptions) {
   const http = httpPorts === 'any' || httpPorts.length > 0;
-  if (!sni && !http) return {};
+  if (!tls && !http) return {};
   const filters = [
-    ...(sni ? [filter('envoy.filters.listener.tls_inspector', tlsInspector, undefined)] : []),
+    ...(tls ? [filter('envoy.filters.listener.tls_inspector', tlsInspector, undefined)] : []),
     ...(http ? [filter('envoy.filters.listener.http_inspector', httpInspector, httpPorts === 'any' ? undefined : unless(httpPorts))] : []),
   ];
   // A server that speaks first would be waited for: after the timeout the connection is taken for one of bare TCP.
   return {
     listenerFilters: filters,
-    ...(http && { listenerFiltersTimeout: durationOf(timeoutMs), continueOnListenerFiltersTimeout: true }),
+    ...((http || serverFirst) && {
+      listenerFiltersTimeout: durationOf(timeoutMs || (serverFirst ? serverFirstMs : 0)),
+      continueOnListenerFiltersTimeout: true,
+    }),
   };
 }
 

@@ -58,7 +58,8 @@ export function connectionListener(listener: ConnectionListener, options: Listen
       ...(!bindToPort && { bindToPort }),
       trafficDirection: direction.outbound,
       ...inspections({
-        sni: bySni,
+        tls: bySni,
+        serverFirst: false,
         httpPorts: chains.some((chain) => chain.plainHttp) ? 'any' : [],
         timeoutMs: options.detectionTimeoutMs,
       }),

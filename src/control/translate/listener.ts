@@ -42,12 +42,18 @@ export function listenerOptions({ proxy, snapshot }: ProxyView, guards: Guards =
 /** What a filter chain asks of a connection; nothing: it takes any. */
 interface ChainConditions {
   destinationPort?: number | undefined;
+  /** As the TLS inspector calls it. */
+  transportProtocol?: 'tls';
   applicationProtocols?: readonly string[];
 }
 
 export function filterChain(name: string, filters: Filter[], conditions: ChainConditions = {}): FilterChain {
-  const { destinationPort, applicationProtocols = [] } = conditions;
-  const filterChainMatch = { ...(destinationPort !== undefined && { destinationPort }), applicationProtocols: [...applicationProtocols] };
-  const any = destinationPort === undefined && applicationProtocols.length === 0;
+  const { destinationPort, transportProtocol = '', applicationProtocols = [] } = conditions;
+  const filterChainMatch = {
+    ...(destinationPort !== undefined && { destinationPort }),
+    transportProtocol,
+    applicationProtocols: [...applicationProtocols],
+  };
+  const any = destinationPort === undefined && transportProtocol === '' && applicationProtocols.length === 0;
   return FilterChainMessage.fromPartial({ name, filters, ...(!any && { filterChainMatch }) });
 }

@@ -3,8 +3,8 @@ import type { TrafficPolicy } from '#api/kinds/destination-rule';
 import type { TransportSocket } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import { ProxyProtocolConfig_Version as Version } from '#codec/protobuf/generated/envoy/config/core/v3/proxy_protocol';
 import { ProxyProtocolUpstreamTransport } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol';
-import { RawBuffer } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer';
 import { pack } from './message.ts';
+import { plainTransportSocket } from './transport-socket.ts';
 
 /** `inner` undefined: plain. */
 export function proxyProtocolSocket(
@@ -14,12 +14,7 @@ export function proxyProtocolSocket(
   const value = pack(
     'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport',
     ProxyProtocolUpstreamTransport,
-    { config: { version: version === 'V2' ? Version.V2 : Version.V1 }, transportSocket: inner ?? plain() },
+    { config: { version: version === 'V2' ? Version.V2 : Version.V1 }, transportSocket: inner ?? plainTransportSocket() },
   );
   return { name: 'envoy.transport_sockets.upstream_proxy_protocol', configType: { $case: 'typedConfig', value } };
-}
-
-function plain(): TransportSocket {
-  const value = pack('envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer', RawBuffer, {});
-  return { name: 'envoy.transport_sockets.raw_buffer', configType: { $case: 'typedConfig', value } };
 }

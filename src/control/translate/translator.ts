@@ -2,6 +2,7 @@
 import type { Subset } from '#api/kinds/destination-rule';
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { MeshPort, MeshService } from '#control/mesh/service';
+import { plainWorkloads } from '#control/view/mtls-mode';
 import type { ProxyView } from '#control/view/proxy-view';
 import type { Resource, ResourceSet } from '#xds/resource';
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
@@ -75,7 +76,7 @@ export class Translator {
     const { proxy, snapshot, inbound } = view;
     const { connectTimeoutMs } = snapshot.config;
     const make = (input: ClusterInput) => this.cache.make(clusterRecipe, input);
-    const sharedKey = `clusters ${snapshot.revision} ${proxy.type === 'grpc'} ${placeKey(view)}`;
+    const sharedKey = `clusters ${snapshot.revision} ${proxy.type === 'grpc'} ${proxy.certified} ${placeKey(view)}`;
     const outbound = wildcard
       ? this.shared.get(view.scope, sharedKey, () => outboundClusters(view).map(make))
       : [...names].flatMap((name) => clusterInput(view, name) ?? []).map(make);
@@ -171,6 +172,9 @@ function clusterOf(view: ProxyView, service: MeshService, port: MeshPort, subset
     localityWeighted: localitySetting(portPolicy(rule, subset, port.number), snapshot.config) !== undefined,
     connectTimeoutMs: snapshot.config.connectTimeoutMs,
     h2Upgrade: snapshot.config.h2Upgrade,
+    trustDomain: proxy.certified ? snapshot.config.trustDomain : undefined,
+    autoMtls: snapshot.config.autoMtls,
+    plain: plainWorkloads(snapshot),
   };
 }
 
@@ -198,6 +202,7 @@ function endpointInput(view: ProxyView, clusterName: string): EndpointInput | un
     labels: subset && (subset.labels ?? {}),
     endpoints: view.snapshot.endpoints.get(service.hostname),
     balance: localityBalance(view, view.scope.destinationRules.for(service), subset, port.number),
+    plain: plainWorkloads(view.snapshot),
   };
 }
 

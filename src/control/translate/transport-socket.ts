@@ -1,6 +1,7 @@
 // TLS transport sockets: of gateways' servers and of clusters, as Istio configures them.
 import type { Server } from '#api/kinds/gateway';
 import type { DataSource, TransportSocket } from '#codec/protobuf/generated/envoy/config/core/v3/base';
+import { RawBuffer } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer';
 import {
   type CertificateValidationContext,
   SubjectAltNameMatcher_SanType as SanType,
@@ -12,8 +13,10 @@ import {
   DownstreamTlsContext,
   UpstreamTlsContext,
 } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/tls';
-import { adsSource, pack } from './message.ts';
+import { pack } from './message.ts';
+import { type MeshClient, meshClientSocket } from './mutual-tls.ts';
 import { authoritySecretName, certificateSecretName } from './secret.ts';
+import { meshRoots, ownCertificate, secretConfig } from './secret-config.ts';
 import type { PortPolicy } from './traffic-policy.ts';
 
 export type ServerTls = NonNullable<Server['tls']>;
@@ -42,8 +45,8 @@ export function serverTransportSocket(tls: ServerTls, applicationProtocols: read
 
 function serverCertificates(tls: ServerTls): Common {
   const names = tls.credentialNames ?? (tls.credentialName ? [tls.credentialName] : []);
-  if (tls.mode === 'ISTIO_MUTUAL') return { tlsCertificateSdsSecretConfigs: [secret('default')] };
-  if (names.length > 0) return { tlsCertificateSdsSecretConfigs: names.map((name) => secret(certificateSecretName(name))) };
+  if (tls.mode === 'ISTIO_MUTUAL') return { tlsCertificateSdsSecretConfigs: [secretConfig(ownCertificate)] };
+  if (names.length > 0) return { tlsCertificateSdsSecretConfigs: names.map((name) => secretConfig(certificateSecretName(name))) };
   const files = tls.tlsCertificates ?? [tls];
   return {
     tlsCertificates: files.map(({ serverCertificate = '', privateKey = '' }) => ({
@@ -60,7 +63,7 @@ function clientValidation(tls: ServerTls): Common {
     verifyCertificateHash: tls.verifyCertificateHash ?? [],
   };
   const credential = tls.caCertCredentialName ?? tls.credentialName ?? tls.credentialNames?.[0];
-  const name = tls.mode === 'ISTIO_MUTUAL' ? 'ROOTCA' : credential && authoritySecretName(credential);
+  const name = tls.mode === 'ISTIO_MUTUAL' ? meshRoots : credential && authoritySecretName(credential);
   if (name !== undefined && name !== '') return withAuthority(own, name);
   const ca = tls.caCertificates ?? tls.tlsCertificates?.[0]?.caCertificates;
   const value = { ...own, ...(ca && { trustedCa: file(ca) }), ...(tls.caCrl && { crl: file(tls.caCrl) }) };
@@ -88,12 +91,21 @@ export interface ClientTlsOptions {
   hostname: string;
   /** Empty: none is offered. */
   applicationProtocols: readonly string[];
+  /** Where the rule asks for mutual TLS of the mesh. */
+  mesh: MeshClient;
 }
 
 /** Undefined where connections are plain. */
 export function clientTransportSocket(tls: ClientTls | undefined, options: ClientTlsOptions): TransportSocket | undefined {
   if (tls === undefined || (tls.mode ?? 'DISABLE') === 'DISABLE') return undefined;
-  const { hostname, applicationProtocols } = options;
+  const { hostname, applicationProtocols, mesh } = options;
+  if (tls.mode === 'ISTIO_MUTUAL') {
+    return meshClientSocket({
+      ...mesh,
+      serverName: tls.sni || mesh.serverName,
+      subjectAltNames: tls.subjectAltNames ?? mesh.subjectAltNames,
+    });
+  }
   const ownName = hostname.includes('*') ? '' : hostname;
   return transportSocket(
     pack(`${package_}.UpstreamTlsContext`, UpstreamTlsContext, {
@@ -108,9 +120,8 @@ export function clientTransportSocket(tls: ClientTls | undefined, options: Clien
 }
 
 function clientCertificate(tls: ClientTls): Common {
-  if (tls.mode === 'ISTIO_MUTUAL') return { tlsCertificateSdsSecretConfigs: [secret('default')] };
   if (tls.mode !== 'MUTUAL') return {};
-  if (tls.credentialName) return { tlsCertificateSdsSecretConfigs: [secret(certificateSecretName(tls.credentialName))] };
+  if (tls.credentialName) return { tlsCertificateSdsSecretConfigs: [secretConfig(certificateSecretName(tls.credentialName))] };
   const { clientCertificate: chain = '', privateKey = '' } = tls;
   return { tlsCertificates: [{ certificateChain: file(chain), privateKey: file(privateKey) }] };
 }
@@ -119,7 +130,6 @@ function clientCertificate(tls: ClientTls): Common {
 function serverValidation(tls: ClientTls, ownName: string): Common {
   if (tls.insecureSkipVerify) return {};
   const wanted = tls.subjectAltNames ?? (tls.sni || ownName === '' ? [] : [ownName]);
-  if (tls.mode === 'ISTIO_MUTUAL') return withAuthority(names(tls.subjectAltNames), 'ROOTCA');
   if (tls.credentialName) return withAuthority(names(wanted), authoritySecretName(tls.credentialName));
   const trusted: Validation =
     tls.caCertificates && tls.caCertificates !== 'system' ? { trustedCa: file(tls.caCertificates) } : { systemRootCerts: {} };
@@ -128,7 +138,7 @@ function serverValidation(tls: ClientTls, ownName: string): Common {
 }
 
 function withAuthority(defaultValidationContext: Validation, name: string): Common {
-  const value = { defaultValidationContext, validationContextSdsSecretConfig: secret(name) };
+  const value = { defaultValidationContext, validationContextSdsSecretConfig: secretConfig(name) };
   return { validationContextType: { $case: 'combinedValidationContext', value } };
 }
 
@@ -142,12 +152,13 @@ function names(subjectAltNames: readonly string[] | undefined): Validation {
   };
 }
 
-function secret(name: string) {
-  return { name, sdsConfig: adsSource() };
-}
-
 function file(path: string): Partial<DataSource> {
   return { specifier: { $case: 'filename', value: path } };
+}
+
+export function plainTransportSocket(): TransportSocket {
+  const value = pack('envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer', RawBuffer, {});
+  return { name: 'envoy.transport_sockets.raw_buffer', configType: { $case: 'typedConfig', value } };
 }
 
 function transportSocket(value: ReturnType<typeof pack>): TransportSocket {

@@ -25,6 +25,8 @@ export interface MeshProxy {
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Traffic is redirected to it; else it listens where the traffic goes. */
   readonly captured: boolean;
+  /** It has certificates of the mesh, under the names that Istio's agent has for them. */
+  readonly certified: boolean;
   /** Where it serves as an explicit HTTP proxy to its own pod. */
   readonly httpProxyPort: number | undefined;
 }
@@ -51,6 +53,8 @@ export function proxyOf(node: Node | undefined): MeshProxy | undefined {
     istioVersion: word('ISTIO_VERSION'),
     metadata,
     captured: word('INTERCEPTION_MODE') !== 'NONE',
+    // Ours say so; what Istio's agent starts names the control plane that it trusts.
+    certified: !grpc && (word('WORKLOAD_CERTIFICATES') === 'true' || metadata['PILOT_SAN'] !== undefined),
     httpProxyPort: Number.isInteger(port) && port > 0 && port < 65_536 ? port : undefined,
   };
 }

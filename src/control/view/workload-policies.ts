@@ -6,12 +6,14 @@ import {
   compareAge,
   type MeshAuthorizationPolicy,
   type MeshEnvoyFilter,
+  type MeshPeerAuthentication,
   type MeshRequestAuthentication,
   type PolicyResource,
 } from '#control/mesh/traffic-resource';
 
 /** Each the oldest first, but EnvoyFilters in the order in which they patch. */
 export interface WorkloadPolicies {
+  readonly peerAuthentications: readonly MeshPeerAuthentication[];
   readonly requestAuthentications: readonly MeshRequestAuthentication[];
   readonly authorizationPolicies: readonly MeshAuthorizationPolicy[];
   readonly envoyFilters: readonly MeshEnvoyFilter[];
@@ -27,6 +29,7 @@ export function workloadPolicies(snapshot: MeshSnapshot, namespace: string, labe
     return near.filter(({ object }) => holdsFor(object, labels)).sort(compareAge);
   };
   return {
+    peerAuthentications: select(snapshot.peerAuthentications),
     requestAuthentications: select(snapshot.requestAuthentications),
     authorizationPolicies: select(snapshot.authorizationPolicies),
     envoyFilters: patchOrder(select(snapshot.envoyFilters), rootNamespace),

@@ -1,4 +1,5 @@
 // A cluster at run time: its endpoints with their pools, its load balancer, its counters. Updated in place by ClusterManager.
+import { isDeepStrictEqual } from 'node:util';
 import type { ClusterConfig, EndpointConfig, EndpointHealth } from '#proxy/config/cluster';
 import { formatAddress, type SocketAddress } from '#proxy/config/socket-address';
 import { Http2Stats } from '#proxy/http2/http2-stats';
@@ -58,9 +59,14 @@ export class Cluster {
   }
 
   update(config: ClusterConfig): void {
+    const before = this.config;
     this.config = config;
     this.context.config = config;
-    this.tls = new ClusterTls(config, this.context);
+    if (!isDeepStrictEqual(transportOf(before), transportOf(config))) {
+      this.tls = new ClusterTls(config, this.context);
+      // No request goes by a connection that is not secured as it is now to be.
+      for (const endpoint of this.endpoints.values()) endpoint.renew();
+    }
     this.detectOutliers();
     this.checkHealth();
     this.refresh();
@@ -82,8 +88,11 @@ export class Cluster {
     for (const config of configs) {
       const name = formatAddress(config.address);
       const known = this.endpoints.get(name);
-      if (known !== undefined) known.config = config;
-      else this.addEndpoint(name, config);
+      if (known !== undefined) {
+        const alike = isDeepStrictEqual(known.config.transportLabels, config.transportLabels);
+        known.config = config;
+        if (!alike) known.renew();
+      } else this.addEndpoint(name, config);
       gone.delete(name);
     }
     for (const name of gone) this.removeEndpoint(name);
@@ -202,4 +211,9 @@ export class Cluster {
     }
     return endpoint;
   }
+}
+
+/** What connections are made with. */
+function transportOf({ tls, tlsMatches, proxyProtocol, protocol }: ClusterConfig): object {
+  return { tls, tlsMatches, proxyProtocol, protocol };
 }

@@ -8,6 +8,8 @@ import type { HttpPool, PoolWaiter } from './http-pool.ts';
 export class ConnectionPool implements HttpPool {
   private readonly idle: ClientConnection[] = [];
   private readonly open = new Set<ClientConnection>();
+  /** Of `open`: they finish what they have, and end. */
+  private readonly leaving = new Set<ClientConnection>();
   private readonly waiters: PoolWaiter[] = [];
   /** Of `open`: made ahead, and not connected yet. */
   private ahead = 0;
@@ -54,6 +56,10 @@ export class ConnectionPool implements HttpPool {
 
   /** A connection that is ready for another request. */
   release(connection: ClientConnection): void {
+    if (this.leaving.has(connection)) {
+      connection.close();
+      return;
+    }
     const waiter = this.waiters.shift();
     if (waiter !== undefined) {
       this.endpoint.context.stats.upstream_rq_pending_active--;
@@ -67,6 +73,7 @@ export class ConnectionPool implements HttpPool {
 
   closed(connection: ClientConnection): void {
     this.open.delete(connection);
+    this.leaving.delete(connection);
     const index = this.idle.lastIndexOf(connection);
     if (index >= 0) this.idle.splice(index, 1);
     const waiter = this.waiters.shift();
@@ -76,6 +83,7 @@ export class ConnectionPool implements HttpPool {
 
   drain(): void {
     for (const connection of this.idle.splice(0)) connection.close();
+    for (const connection of this.open) this.leaving.add(connection);
   }
 
   close(): void {

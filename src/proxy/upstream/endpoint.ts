@@ -57,11 +57,16 @@ export class Endpoint {
     return (this.http1 ??= new ConnectionPool(this));
   }
 
+  /** Connections made from now on are as the cluster says now; those that there are finish what they have. */
+  renew(): void {
+    this.http1?.drain();
+    this.http2?.drain();
+  }
+
   /** Takes no new requests; connections end as they fall idle. */
   drain(): void {
     this.removed = true;
-    this.http1?.drain();
-    this.http2?.drain();
+    this.renew();
   }
 
   /** Ends every connection, at once. */

@@ -22,7 +22,7 @@ export interface HttpPool {
   acquire(waiter: PoolWaiter): void;
   /** The waiter wants none any more. */
   cancel(waiter: PoolWaiter): void;
-  /** Takes no new requests; connections end as they fall idle. */
+  /** The connections that there are take no new requests, and end as they fall idle. */
   drain(): void;
   /** Ends every connection, at once. */
   close(): void;

@@ -53,6 +53,7 @@ export class TlsClient {
       ...(session && { session }),
       // Judged below: Envoy's rules are not those of a browser.
       rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
     });
     // `noDelay` among the options is not heeded by Node's tls.connect.
     socket.setNoDelay(true);

@@ -1,0 +1,82 @@
+// Mutual TLS between workloads, with the certificates of the mesh: what Istio's `ISTIO_MUTUAL` means, on either side.
+import type { TransportSocket } from '#codec/protobuf/generated/envoy/config/core/v3/base';
+import { SubjectAltNameMatcher_SanType as SanType } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/common';
+import { DownstreamTlsContext, UpstreamTlsContext } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/tls';
+import { pack } from './message.ts';
+import { meshRoots, ownCertificate, secretConfig } from './secret-config.ts';
+
+/** What the client speaks inside: `downstream` is as its own client does. */
+export type InnerProtocol = 'http1' | 'http2' | 'downstream' | 'tcp';
+
+/** What Istio's proxies offer by ALPN, so that servers tell the mesh's TLS from a program's own. */
+const offered: Readonly<Record<InnerProtocol, readonly string[]>> = {
+  http1: ['istio-http/1.1', 'istio', 'http/1.1'],
+  http2: ['istio-h2', 'istio', 'h2'],
+  downstream: ['istio'],
+  tcp: ['istio-peer-exchange', 'istio'],
+};
+
+export const meshHttpProtocols: readonly string[] = ['istio-http/1.0', 'istio-http/1.1', 'istio-h2'];
+export const meshTcpProtocols: readonly string[] = ['istio-peer-exchange', 'istio'];
+export const meshProtocols: readonly string[] = [...meshHttpProtocols, ...meshTcpProtocols];
+
+const taken = { http: ['h2', 'http/1.1', 'istio'], tcp: ['istio-peer-exchange', 'istio'] } as const;
+
+const package_ = 'envoy.extensions.transport_sockets.tls.v3';
+
+export interface MeshClient {
+  inner: InnerProtocol;
+  serverName: string;
+  /** Exact names that the server's certificate may carry; none: any workload's of `prefix`. */
+  subjectAltNames: readonly string[];
+  /** SPIFFE ids begin with it. */
+  prefix: string;
+}
+
+export function meshClientSocket({ inner, serverName, subjectAltNames, prefix }: MeshClient): TransportSocket {
+  const names = subjectAltNames.map((value) => name({ $case: 'exact', value }));
+  return tlsSocket(
+    pack(`${package_}.UpstreamTlsContext`, UpstreamTlsContext, {
+      commonTlsContext: {
+        ...certificates(names.length > 0 ? names : [name({ $case: 'prefix', value: prefix })]),
+        alpnProtocols: [...offered[inner]],
+      },
+      sni: serverName,
+    }),
+  );
+}
+
+export function meshServerSocket(inner: 'http' | 'tcp', trustDomain: string): TransportSocket {
+  return tlsSocket(
+    pack(`${package_}.DownstreamTlsContext`, DownstreamTlsContext, {
+      commonTlsContext: {
+        ...certificates([name({ $case: 'prefix', value: `spiffe://${trustDomain}/` })]),
+        alpnProtocols: [...taken[inner]],
+      },
+      requireClientCertificate: true,
+    }),
+  );
+}
+
+/** Istio's server name for a subset of a service, by which gateways can pass mutual TLS on. */
+export function meshServerName(port: number, subset: string, host: string): string {
+  return `outbound_.${port}_.${subset}_.${host}`;
+}
+
+function certificates(matchTypedSubjectAltNames: ReturnType<typeof name>[]) {
+  return {
+    tlsCertificateSdsSecretConfigs: [secretConfig(ownCertificate)],
+    validationContextType: {
+      $case: 'combinedValidationContext' as const,
+      value: { defaultValidationContext: { matchTypedSubjectAltNames }, validationContextSdsSecretConfig: secretConfig(meshRoots) },
+    },
+  };
+}
+
+function name(matchPattern: { $case: 'exact' | 'prefix'; value: string }) {
+  return { sanType: SanType.URI, matcher: { matchPattern } };
+}
+
+function tlsSocket(value: ReturnType<typeof pack>): TransportSocket {
+  return { name: 'envoy.transport_sockets.tls', configType: { $case: 'typedConfig', value } };
+}

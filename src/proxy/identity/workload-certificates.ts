@@ -1,0 +1,138 @@
+// The workload's own certificate of the mesh, and whom the mesh trusts: asked of the authority when a configuration first names them, and
+// again at half of their life. What Istio's agent does beside its proxy. They come as secrets come by SDS.
+import { X509Certificate } from 'node:crypto';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { Secret } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/secret';
+import { DeltaDiscoveryResponse } from '#codec/protobuf/generated/envoy/service/discovery/v3/discovery';
+import { Backoff } from '#foundation/backoff';
+import type { Clock, Timer } from '#foundation/clock';
+import type { Logger } from '#foundation/logger';
+import { messageOf } from '#foundation/mesh-error';
+import type { Random } from '#foundation/random';
+import { type CertificateSigningRequest, type CertificateSigningResponse, createCertificate } from '#identity/certificate-service';
+import { typeUrl } from '#xds/resource-type';
+
+/** Istio's names. */
+const ownCertificate = 'default';
+const meshRoots = 'ROOTCA';
+
+export interface WorkloadCertificatesOptions {
+  /** `host:port` of the authority. */
+  target: string;
+  /** The SPIFFE id to be asked for. */
+  identity: string;
+  /** A token that says who this is, fresh each time. */
+  token: () => Promise<string>;
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+  /** Takes the secrets as SDS would bring them. */
+  deliver: (response: DeltaDiscoveryResponse) => void;
+}
+
+/** Of its life, when a certificate is renewed; spread a little, so that a mesh started at once does not renew at once. */
+const renewalShare = 0.5;
+const renewalSpread = 0.05;
+const answerMsMax = 10_000;
+const retryMsMin = 200;
+const retryMsMax = 30_000;
+
+export class WorkloadCertificates {
+  private readonly backoff: Backoff;
+  private client: Client | undefined;
+  private timer: Timer | undefined;
+  private started = false;
+  private closed = false;
+  private revision = 0;
+
+  constructor(private readonly options: WorkloadCertificatesOptions) {
+    this.backoff = new Backoff({ random: options.random, delayMsMin: retryMsMin, delayMsMax: retryMsMax });
+  }
+
+  /** Which of `names` it brings. From the first time that there are any it keeps a certificate. */
+  want(names: ReadonlySet<string>): ReadonlySet<string> {
+    const own = new Set([ownCertificate, meshRoots].filter((name) => names.has(name)));
+    if (own.size > 0 && !this.started) {
+      this.started = true;
+      void this.renew();
+    }
+    return own;
+  }
+
+  close(): void {
+    this.closed = true;
+    this.timer?.cancel();
+    this.client?.close();
+  }
+
+  private async renew(): Promise<void> {
+    const { clock, logger } = this.options;
+    try {
+      const { chain, key } = await this.ask();
+      if (this.closed) return;
+      const leaf = new X509Certificate(chain[0] ?? '');
+      const roots = chain.at(-1) ?? '';
+      this.options.deliver(this.secrets(chain.slice(0, -1).join('\n'), key, roots));
+      this.backoff.reset();
+      this.after(this.renewalMs(Date.parse(leaf.validTo) - clock.wallMs()));
+    } catch (thrown) {
+      if (this.closed) return;
+      const retryMs = this.backoff.next();
+      logger.warn({ error: messageOf(thrown), retryMs }, 'the mesh’s authority gave no certificate');
+      this.after(retryMs);
+    }
+  }
+
+  private after(delayMs: number): void {
+    this.timer = this.options.clock.after(delayMs, () => void this.renew(), { unref: true });
+  }
+
+  /** Timers hold no more than 24 days: what lives longer is renewed earlier. */
+  private renewalMs(leftMs: number): number {
+    const share = renewalShare - renewalSpread * this.options.random.next();
+    return Math.min(Math.max(retryMsMin, leftMs * share), 0x7fffffff);
+  }
+
+  private async ask(): Promise<{ chain: readonly string[]; key: string }> {
+    // What makes requests is not small, and not every proxy needs it.
+    const { requestCertificate } = await import('#identity/certificate-request');
+    const { request, key } = await requestCertificate(this.options.identity);
+    const metadata = new Metadata();
+    metadata.set('authorization', `Bearer ${await this.options.token()}`);
+    const { chain } = await this.call({ request, validSeconds: 0 }, metadata);
+    if (chain.length < 2) throw new Error(`the authority answered with ${chain.length} certificates: a leaf and a root are needed`);
+    return { chain, key };
+  }
+
+  private call(request: CertificateSigningRequest, metadata: Metadata): Promise<CertificateSigningResponse> {
+    this.client ??= new Client(this.options.target, credentials.createInsecure());
+    const { path, requestSerialize, responseDeserialize } = createCertificate;
+    const deadline = this.options.clock.wallMs() + answerMsMax;
+    return new Promise((resolve, reject) => {
+      this.client!.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, { deadline }, (error, response) => {
+        if (error) reject(error);
+        else resolve(response!);
+      });
+    });
+  }
+
+  private secrets(chain: string, key: string, roots: string): DeltaDiscoveryResponse {
+    const version = String(++this.revision);
+    const inline = (text: string) => ({ specifier: { $case: 'inlineBytes' as const, value: Buffer.from(text) } });
+    const resource = (secret: Parameters<typeof Secret.fromPartial>[0]) => ({
+      name: secret.name ?? '',
+      version,
+      resource: { typeUrl: typeUrl.secret, value: Buffer.from(Secret.encode(Secret.fromPartial(secret)).finish()) },
+    });
+    return DeltaDiscoveryResponse.fromPartial({
+      typeUrl: typeUrl.secret,
+      resources: [
+        resource({
+          name: ownCertificate,
+          type: { $case: 'tlsCertificate', value: { certificateChain: inline(chain), privateKey: inline(key) } },
+        }),
+        resource({ name: meshRoots, type: { $case: 'validationContext', value: { trustedCa: inline(roots) } } }),
+      ],
+    });
+  }
+}

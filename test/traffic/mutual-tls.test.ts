@@ -1,0 +1,130 @@
+// Mutual TLS between workloads: on by itself, made strict or switched off by PeerAuthentications, asked for by DestinationRules; and the
+// identities that it brings, in headers and to AuthorizationPolicies.
+import { describe, test } from 'vitest';
+import { type Outcome, runExpectation } from './case.ts';
+import type { Call } from './traffic-mesh.ts';
+import { useTrafficMesh } from './use-traffic-mesh.ts';
+
+const town = useTrafficMesh();
+
+const peers = (spec: string, name = 'default', namespace = 'default') => `
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: ${name}, namespace: ${namespace}}
+spec: {${spec}}
+---`;
+const rule = (tls: string, host = 'sidecar') => `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: tls, namespace: default}
+spec: {host: ${host}, trafficPolicy: {tls: {${tls}}}}
+---`;
+const meshConfig = (text: string) => `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data: {mesh: '${text}'}
+---`;
+const admits = (principal: string) => `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: who, namespace: default}
+spec: {selector: {matchLabels: {app: sidecar}}, rules: [{from: [{source: {principals: ["${principal}"]}}]}]}
+---`;
+
+const url = 'http://sidecar.default:9080/';
+const plainly = 'POD(sidecar-v1):9080';
+const secured = (client = 'client', namespace = 'default'): Outcome => ({
+  reaches: 'sidecar-v1',
+  peer: `spiffe://cluster.local/ns/${namespace}/sa/${client}`,
+});
+const plain: Outcome = { reaches: 'sidecar-v1', headers: { 'x-forwarded-client-cert': undefined } };
+const closed: Outcome = { fails: /hang up|ECONNRESET/ };
+const unreached: Outcome = { status: 503 };
+const own = 'selector: {matchLabels: {app: sidecar}}';
+
+const cases: { name: string; yaml: string; calls: (Partial<Call> & { expect: Outcome })[] }[] = [
+  {
+    name: 'on by itself; plain calls are taken as well',
+    yaml: '',
+    calls: [{ expect: secured() }, { from: 'stranger', expect: secured('stranger', 'other') }, { at: plainly, expect: plain }],
+  },
+  {
+    name: 'switched off for the mesh',
+    yaml: meshConfig('enableAutoMtls: false'),
+    calls: [{ expect: plain }],
+  },
+  {
+    name: 'strict: plain calls are not taken',
+    yaml: peers('mtls: {mode: STRICT}'),
+    calls: [{ expect: secured() }, { at: plainly, expect: closed }],
+  },
+  {
+    name: 'strict for the mesh, by the root namespace',
+    yaml: peers('mtls: {mode: STRICT}', 'default', 'istio-system'),
+    calls: [{ expect: secured() }, { at: plainly, expect: closed }],
+  },
+  {
+    name: 'the namespace’s word goes before the mesh’s, the workload’s before both, the port’s before all',
+    yaml: [
+      peers('mtls: {mode: DISABLE}', 'default', 'istio-system'),
+      peers('mtls: {mode: PERMISSIVE}'),
+      peers(`${own}, mtls: {mode: STRICT}, portLevelMtls: {"9999": {mode: DISABLE}}`, 'own'),
+    ].join(''),
+    calls: [{ expect: secured() }, { at: plainly, expect: closed }],
+  },
+  {
+    name: 'disabled at a port: clients know, and do not speak it',
+    yaml: peers(`${own}, mtls: {mode: STRICT}, portLevelMtls: {"9080": {mode: DISABLE}}`, 'own'),
+    calls: [{ expect: plain }, { at: plainly, expect: plain }],
+  },
+  {
+    name: 'UNSET is as the next one says',
+    yaml: [peers('mtls: {mode: STRICT}', 'default', 'istio-system'), peers(`${own}, mtls: {mode: UNSET}`, 'own')].join(''),
+    calls: [{ at: plainly, expect: closed }],
+  },
+  { name: 'a rule that says plain is heeded', yaml: rule('mode: DISABLE'), calls: [{ expect: plain }] },
+  {
+    name: 'a rule that says plain, to who is strict',
+    yaml: rule('mode: DISABLE') + peers('mtls: {mode: STRICT}'),
+    calls: [{ expect: unreached }],
+  },
+  {
+    name: 'ISTIO_MUTUAL, with automatic mutual TLS switched off',
+    yaml: rule('mode: ISTIO_MUTUAL') + meshConfig('enableAutoMtls: false'),
+    calls: [{ expect: secured() }],
+  },
+  {
+    name: 'ISTIO_MUTUAL with the server’s own name',
+    yaml: rule('mode: ISTIO_MUTUAL, subjectAltNames: ["spiffe://cluster.local/ns/default/sa/sidecar-v1"]'),
+    calls: [{ expect: secured() }],
+  },
+  {
+    name: 'ISTIO_MUTUAL with the name of somebody else',
+    yaml: rule('mode: ISTIO_MUTUAL, subjectAltNames: ["spiffe://cluster.local/ns/default/sa/ratings"]'),
+    calls: [{ expect: unreached }],
+  },
+  {
+    name: 'ISTIO_MUTUAL to who has no certificate',
+    yaml: rule('mode: ISTIO_MUTUAL', 'ratings'),
+    calls: [{ url: 'http://ratings:9080/', expect: unreached }],
+  },
+  {
+    name: 'an AuthorizationPolicy knows its callers',
+    yaml: admits('cluster.local/ns/other/sa/stranger'),
+    calls: [
+      { from: 'stranger', expect: secured('stranger', 'other') },
+      { expect: { status: 403 } },
+      { at: plainly, expect: { status: 403 } },
+    ],
+  },
+];
+
+describe('mutual TLS', () => {
+  test.each(cases)('$name', async ({ yaml, calls }) => {
+    if (yaml !== '') await town.mesh.apply(yaml);
+    // A kept connection serves one more request as it was before.
+    for (const from of ['client', 'stranger']) await town.mesh.call({ from, url });
+    for (const { expect, ...call } of calls) await runExpectation(town.mesh, { url, ...call, expect });
+  });
+});
