@@ -20,7 +20,7 @@ export class Explainer {
   private readonly tables = new Map<string, ProxyTables>();
 
   constructor(private readonly world: World) {
-    this.maker = new TableMaker(world.snapshot);
+    this.maker = new TableMaker(world);
   }
 
   /** Throws MeshError where the call has no source or is no URL. */
