@@ -84,9 +84,13 @@ function formatJson(asked: number, changes: readonly ChangedCall[]): string {
 
 /** Calls that change from the same to the same are listed together. */
 function formatText(asked: number, changes: readonly ChangedCall[], color: boolean): string {
-  const side = (name: string, { outcome, origin }: Decision) => {
+  const side = (name: string, { outcome, origin, refused }: Decision) => {
     const [first = '', ...more] = formatHeadline(outcome, color);
-    return [`  ${name} ${first}`, ...more.map((line) => `         ${line}`), ...(origin === undefined ? [] : [`         by ${origin}`])];
+    return [
+      `  ${name} ${first}`,
+      ...more.map((line) => `         ${line}`),
+      ...[refused, origin && `by ${origin}`].flatMap((line) => (line ? [`         ${line}`] : [])),
+    ];
   };
   const alike = new Map<string, ChangedCall[]>();
   for (const change of changes) {

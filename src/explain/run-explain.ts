@@ -57,8 +57,10 @@ function isSure({ outcome, virtualHost }: Explanation): boolean {
 }
 
 async function explainLive(name: string, call: Call, world: World, context: CliContext): Promise<Explanation> {
-  const { proxy, tables, differences } = await readLiveProxy(podOfProxy(name, world), world, await readableJson(context));
-  return { ...explainOn(tables, { ...call, from: proxy.name }, proxy, world), differences };
+  const pod = podOfProxy(name, world);
+  const { proxy, tables, differences } = await readLiveProxy(pod, world, await readableJson(context));
+  const explanation = explainOn(tables, { ...call, from: proxy.name }, proxy, world);
+  return { ...explanation, ...new Explainer(world).guards({ ...call, from: proxy.name }, explanation, pod), differences };
 }
 
 function parseHeaders(headers: readonly string[]): Record<string, string> {

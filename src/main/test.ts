@@ -7,7 +7,7 @@ import { ExplainedMesh, type MeshOptions } from '#explain/mesh';
 import { canonicalJson } from './package.ts';
 
 export type { Expected } from '#explain/expected';
-export type { Candidate, Destination, Explanation, Headers, Mismatch, NearestMiss, Outcome, Policies } from '#explain/explanation';
+export type { Candidate, Destination, Explanation, Guard, Headers, Mismatch, NearestMiss, Outcome, Policies } from '#explain/explanation';
 export { type MeshOptions, type RouteCall, RouteExpectationError } from '#explain/mesh';
 
 export class Mesh extends ExplainedMesh {
