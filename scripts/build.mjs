@@ -33,7 +33,20 @@ async function buildAll() {
       logLevel: 'warn',
       // What has a binary beside it stays where npm put it; peers of the benchmarks are found as their users find them.
       external: ['http-proxy', 'lmdb'],
-      output: { dir: fresh, format: 'esm', chunkFileNames: 'chunks/[name]-[hash].js', sourcemap: true },
+      // Of services whose messages alone are used, the generated clients would bring gRPC into every program.
+      treeshake: {
+        manualPureFunctions: ['makeGenericClientConstructor'],
+        moduleSideEffects: [{ test: /node_modules\/@grpc\/grpc-js\//, sideEffects: false }],
+      },
+      preserveEntrySignatures: 'allow-extension',
+      output: {
+        dir: fresh,
+        format: 'esm',
+        chunkFileNames: 'chunks/[name]-[hash].js',
+        sourcemap: true,
+        minify: true,
+        codeSplitting: { groups: [{ debugName: 'packages', name: packageOf, includeDependenciesRecursively: false }] },
+      },
     });
     fs.copyFileSync(path.join(root, 'src/codec/protobuf/generated/descriptors.binpb'), path.join(fresh, 'descriptors.binpb'));
     writeDeclarations(path.join(root, 'src'), 'main/test', path.join(fresh, 'types'));
@@ -43,6 +56,12 @@ async function buildAll() {
   } finally {
     fs.rmSync(fresh, { recursive: true, force: true });
   }
+}
+
+/** A package in a chunk of its own is not loaded by who wants a module that would share its chunk. Of one, parts are wanted apart. */
+function packageOf(id) {
+  const [, name] = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(id) ?? [];
+  return name === '@bufbuild/protobuf' ? undefined : name?.replace('@', '').replace('/', '-');
 }
 
 function modulesBelow(folder) {

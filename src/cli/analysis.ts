@@ -1,17 +1,16 @@
 // One run of `lateen analyze`: reads, analyzes, shows. Loaded when it is asked for: no other command needs the analyzers.
 import { readFile } from 'node:fs/promises';
-import type { JsonValue } from '@bufbuild/protobuf';
 import { analyze } from '#analysis/analyze';
 import type { Finding } from '#analysis/analyzer';
 import { allAnalyzers, defaultAnalyzers } from '#analysis/analyzers';
 import { atLeast, type Level, levelOf } from '#analysis/code';
 import { defaultIngressGateway } from '#analysis/default-ingress-gateway';
+import { envoyProblemFor } from '#analysis/envoy-problem';
 import { type MeshConfig, parseMeshConfig } from '#analysis/mesh-config';
-import { type EnvoyProblem, Resources } from '#analysis/resources';
+import { Resources } from '#analysis/resources';
 import { parseSuppression } from '#analysis/suppression';
 import { durationMs } from '#api/duration';
 import type { ApiObject } from '#api/kind';
-import { envoyFilterKind } from '#api/kinds/envoy-filter';
 import { kubernetesKinds } from '#api/kubernetes-kinds';
 import { manifestItems } from '#api/manifest';
 import { kinds } from '#api/registry';
@@ -60,7 +59,7 @@ export async function runAnalysis(session: Session, paths: readonly string[], op
   const files = await readFiles(session, paths, options.recursive);
   const assumed = options.useKube ? [] : defaultIngressGateway;
   const objects = [...assumed, ...live, ...files.objects];
-  const envoyProblem = await envoyProblems(session, objects);
+  const envoyProblem = await envoyProblemFor(objects, context.canonicalJson);
   const resources = new Resources(objects, {
     ...(envoyProblem && { envoyProblem }),
     meshConfig,
@@ -80,13 +79,6 @@ export async function runAnalysis(session: Session, paths: readonly string[], op
   const fails = found.some(({ code }) => atLeast(levelOf(code), options.failureThreshold));
   if (fails) session.fail(exitFound);
   else if (files.unreadable.length > 0) session.fail(exitUnreadable);
-}
-
-/** Slow to make: only where an EnvoyFilter has values to check. */
-async function envoyProblems({ context }: Session, objects: readonly ApiObject[]): Promise<EnvoyProblem | undefined> {
-  if (!context.canonicalJson || !objects.some(({ kind }) => kind === envoyFilterKind.kind)) return undefined;
-  const json = await context.canonicalJson();
-  return (messageName, value) => json.problemOf(messageName, value as JsonValue);
 }
 
 function chosen(names: readonly string[]) {

@@ -15,7 +15,7 @@ export interface CliContext {
   /** Defaults of --api-url and --debug-url. */
   apiUrl: string;
   debugUrl: string;
-  /** To check values against Envoy's messages; without it they are not checked. */
+  /** How values of Envoy's messages are read; without it they are not checked, and EnvoyFilters have no effect. */
   canonicalJson?: () => Promise<CanonicalJson>;
 }
 

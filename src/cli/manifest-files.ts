@@ -15,8 +15,13 @@ export interface Manifests {
 
 const manifestName = /\.(ya?ml|json)$/i;
 
-/** Of all resources that were parsed, those that are to be read. */
-export type Choice = (resources: readonly unknown[]) => (resource: unknown) => boolean;
+/** What of all files is to be read. */
+export interface Choice {
+  /** Texts without the documents that are not: blank lines stand for them, so that the others are where they were. */
+  texts(texts: readonly string[]): string[];
+  /** Of all resources that were parsed. */
+  resources(resources: readonly unknown[]): (resource: unknown) => boolean;
+}
 
 /** Throws MeshError where a path cannot be read; what is wrong inside of files comes as problems. */
 export async function readManifests(
@@ -25,9 +30,14 @@ export async function readManifests(
   namespace: string | undefined,
   choice?: Choice,
 ): Promise<Manifests> {
-  const files: { name: string; items: UnreadItem[] }[] = [];
-  for await (const { name, text } of textsOf(context, paths)) files.push({ name, items: [...unreadItems(text, name)] });
-  const isChosen = choice?.(files.flatMap(({ items }) => items.map(({ value }) => value))) ?? (() => true);
+  const sources: { name: string; text: string }[] = [];
+  for await (const source of textsOf(context, paths)) sources.push(source);
+  const texts = choice?.texts(sources.map(({ text }) => text));
+  const files = sources.map(({ name, text }, index): { name: string; items: UnreadItem[] } => ({
+    name,
+    items: [...unreadItems(texts?.[index] ?? text, name)],
+  }));
+  const isChosen = choice?.resources(files.flatMap(({ items }) => items.map(({ value }) => value))) ?? (() => true);
   const all: Manifests = { objects: [], problems: [] };
   for (const { name, items } of files) {
     const chosen = items.filter(({ value }) => value === undefined || isChosen(value));

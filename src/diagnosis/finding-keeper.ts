@@ -3,10 +3,12 @@
 import { analysis } from '#analysis/analyze';
 import type { Finding } from '#analysis/analyzer';
 import { defaultAnalyzers } from '#analysis/analyzers';
+import { envoyProblemFor } from '#analysis/envoy-problem';
 import { grouped, kindKeyOf, Resources } from '#analysis/resources';
 import { examineObject } from '#api/decode';
 import { type ApiObject, type Kind, keyOf } from '#api/kind';
 import { kinds } from '#api/registry';
+import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import { Backoff } from '#foundation/backoff';
 import type { Clock, Timer } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
@@ -23,6 +25,8 @@ export interface FindingKeeperOptions {
   clock: Clock;
   random: Random;
   logger: Logger;
+  /** How values of EnvoyFilters are read; without it they are not checked. */
+  canonicalJson?: () => Promise<CanonicalJson>;
 }
 
 /** After the last change; and at the latest so long after the first. */
@@ -128,7 +132,8 @@ export class FindingKeeper {
       return;
     }
     await this.inTurns(this.examine(objects));
-    const resources = new Resources(objects, { nowMs: clock.wallMs(), problems: this.problems });
+    const envoyProblem = await envoyProblemFor(objects, this.options.canonicalJson);
+    const resources = new Resources(objects, { nowMs: clock.wallMs(), problems: this.problems, ...(envoyProblem && { envoyProblem }) });
     const findings = await this.inTurns(analysis(resources, defaultAnalyzers));
     if (findings === undefined) return;
     const byObject = grouped(findings.map((finding) => [idOf(finding.object), finding] as const));

@@ -69,6 +69,11 @@ function isNamed({ metadata }: Pod, name: string, namespace: string): boolean {
   );
 }
 
+/** As `proxyOfCall`, of a pod that is called. */
+export function proxyOfPod(pod: Pod): MeshProxy {
+  return meshProxy('sidecar', pod, { name: pod.metadata.name, namespace: pod.metadata.namespace ?? 'default' });
+}
+
 /** A proxy with redirected traffic, as in a cluster: listeners and routes are then those of Istio's own documentation. */
 function meshProxy(type: 'sidecar' | 'router', pod: Pod | undefined, fallback: { name: string; namespace: string }): MeshProxy {
   const name = pod?.metadata.name ?? fallback.name;

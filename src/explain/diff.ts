@@ -19,6 +19,8 @@ export interface Decision {
   outcome: Outcome;
   /** The rule that decided, with file and line; undefined where none did. */
   origin: string | undefined;
+  /** By whom and why, where a guard refuses the call. */
+  refused?: string;
 }
 
 /** Made of the routes of both worlds, for one workload of each kind that they tell apart; at most `callsMax`, each once. */
@@ -60,14 +62,17 @@ export function changedCalls(before: World, after: World, calls: readonly Call[]
   const explainers = [new Explainer(before), new Explainer(after)] as const;
   return calls.flatMap((call) => {
     const [old, young] = explainers.map((explainer) => decide(explainer, call)) as [Decision, Decision];
-    return JSON.stringify(essence(old.outcome)) === JSON.stringify(essence(young.outcome)) ? [] : [{ call, before: old, after: young }];
+    const isSame = JSON.stringify([essence(old.outcome), old.refused]) === JSON.stringify([essence(young.outcome), young.refused]);
+    return isSame ? [] : [{ call, before: old, after: young }];
   });
 }
 
 function decide(explainer: Explainer, call: Call): Decision {
   try {
-    const { outcome, candidates }: Explanation = explainer.explain(call);
-    return { outcome, origin: candidates.findLast(({ matched }) => matched)?.origin };
+    const { outcome, candidates, guards }: Explanation = explainer.explain(call);
+    const guard = guards.find(({ verdict }) => verdict === 'refuses');
+    const refused = guard && `${guard.filter} refuses it (${guard.reason})`;
+    return { outcome, origin: candidates.findLast(({ matched }) => matched)?.origin, ...(refused !== undefined && { refused }) };
   } catch (thrown) {
     if (!(thrown instanceof MeshError) || thrown.code !== 'NO_SOURCE') throw thrown;
     return { outcome: { kind: 'none', status: undefined, message: thrown.message }, origin: undefined };

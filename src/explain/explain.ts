@@ -1,6 +1,8 @@
 // Why a call goes where it goes: the proxy's own routing code on the control plane's own output, each decision written down.
 // It cannot drift from what happens, because it is what happens.
+import type { Pod } from '#api/kinds/pod';
 import type { MeshProxy } from '#control/view/proxy';
+import { MeshError } from '#foundation/mesh-error';
 import { formatAddress } from '#proxy/config/socket-address';
 import { type NormalPath, normalizePath } from '#proxy/http/path-normalization';
 import type { Route, RoutedRequest } from '#proxy/route/route';
@@ -9,31 +11,56 @@ import type { RouteTable, VirtualHost } from '#proxy/route/route-table';
 import { type ParsedCall, parseCall, proxyOfCall } from './call.ts';
 import { addressOf, type Connection, gatewayConnection, outboundConnection } from './connection.ts';
 import type { Call, Candidate, Explanation, Outcome } from './explanation.ts';
+import { guardsOf } from './guards.ts';
 import { nearestHosts, nearestMisses } from './nearest.ts';
 import { describeOutcome } from './outcome.ts';
 import { type ProxyTables, TableMaker } from './tables.ts';
+import { workloadGuards } from './workload-guards.ts';
 import type { World } from './world.ts';
 
 /** Explains calls on what the control plane would give to each proxy. */
 export class Explainer {
   private readonly maker: TableMaker;
   private readonly tables = new Map<string, ProxyTables>();
+  /** By proxy, why EnvoyFilters could not be followed. */
+  private readonly unpatched = new Map<string, string>();
 
   constructor(private readonly world: World) {
-    this.maker = new TableMaker(world.snapshot);
+    this.maker = new TableMaker(world);
   }
 
   /** Throws MeshError where the call has no source or is no URL. */
   explain(call: Call): Explanation {
-    const { proxy } = proxyOfCall(call, this.world);
-    return explainOn(this.tablesOf(proxy), call, proxy, this.world);
+    const { proxy, pod } = proxyOfCall(call, this.world);
+    const explanation = explainOn(this.tablesOf(proxy), call, proxy, this.world);
+    const unpatched = this.unpatched.get(proxy.id);
+    return { ...explanation, ...this.guards(call, explanation, pod), ...(unpatched !== undefined && { unpatched }) };
+  }
+
+  /** Those of `explanation`, and those before the workloads that it leads to. */
+  guards(call: Call, explanation: Explanation, caller: Pod | undefined): Pick<Explanation, 'guards'> {
+    const later = workloadGuards(call, explanation, this.world, call.from === undefined ? undefined : caller, (proxy) =>
+      this.tablesOf(proxy),
+    );
+    return { guards: [...explanation.guards, ...later] };
   }
 
   /** What the control plane would give to a proxy, decoded. */
   tablesOf(proxy: MeshProxy): ProxyTables {
     let tables = this.tables.get(proxy.id);
-    if (tables === undefined) this.tables.set(proxy.id, (tables = this.maker.tablesOf(proxy)));
+    if (tables === undefined) this.tables.set(proxy.id, (tables = this.made(proxy)));
     return tables;
+  }
+
+  /** A proxy that refuses what EnvoyFilters make of a resource keeps what it had: nearest to that is what there is without them. */
+  private made(proxy: MeshProxy): ProxyTables {
+    try {
+      return this.maker.tablesOf(proxy);
+    } catch (thrown) {
+      if (!(thrown instanceof MeshError) || !this.world.json) throw thrown;
+      this.unpatched.set(proxy.id, thrown.message);
+      return new TableMaker({ snapshot: this.world.snapshot }).tablesOf(proxy);
+    }
   }
 }
 
@@ -52,12 +79,16 @@ export function explainOn(tables: ProxyTables, call: Call, proxy: MeshProxy, wor
     routeTable: undefined,
     virtualHost: undefined,
     candidates: connection?.candidates ?? [],
+    guards: [],
     nearest: [],
     nearestHosts: [],
   };
   const filter = connection?.chain?.filters.at(-1);
   if (connection === undefined || filter === undefined) return { ...base, outcome: unheard(connection, proxy, parsed) };
-  if (filter.kind === 'tcp_proxy') return { ...base, outcome: describeOutcome.tcp(filter.tcp, tables) };
+  const visitor = { address: undefined, destination: { address: parsed.host, port: parsed.port } };
+  const guardsFor = (request: RoutedRequest | undefined) =>
+    connection.chain ? guardsOf(base.proxy, connection.chain, { ...visitor, request }) : [];
+  if (filter.kind === 'tcp_proxy') return { ...base, guards: guardsFor(undefined), outcome: describeOutcome.tcp(filter.tcp, tables) };
   // Programs that know their proxy ask it for a tunnel to whatever is not HTTP.
   const tunnelled = parsed.protocol !== 'http' && proxy.type === 'sidecar';
   if (tunnelled && !filter.http.upgradeTypes.has('connect')) return { ...base, outcome: notHttp(connection, parsed) };
@@ -68,7 +99,7 @@ export function explainOn(tables: ProxyTables, call: Call, proxy: MeshProxy, wor
   const table = routes.kind === 'inline' ? routes.table : tables.routeTable(routes.name);
   const normal = normalizePath(request.path, filter.http);
   if (normal.kind !== 'path') return { ...base, routeTable: table?.name, outcome: abnormal(normal) };
-  return { ...base, ...routed(table, { ...request, path: normal.path }, base.candidates, tables) };
+  return { ...base, guards: guardsFor(request), ...routed(table, { ...request, path: normal.path }, base.candidates, tables) };
 }
 
 type Routed = Pick<Explanation, 'routeTable' | 'virtualHost' | 'candidates' | 'outcome' | 'nearest' | 'nearestHosts'>;

@@ -21,12 +21,29 @@ export interface Explanation {
   /** Filter chains or routes, in order, up to the one that takes the call. */
   candidates: readonly Candidate[];
   outcome: Outcome;
+  /** What else the call meets on its way, in order. */
+  guards: readonly Guard[];
   /** Where no route takes the call: those that miss it by the least. */
   nearest: readonly NearestMiss[];
   /** Where nobody of that name is known: hosts that are called nearly so. */
   nearestHosts: readonly string[];
   /** Where a running proxy was asked: what it holds otherwise than the control plane would give it, such as `RDS http_proxy`. */
   differences?: readonly string[];
+  /** Why EnvoyFilters are left out: the proxy would refuse what they make of its configuration. */
+  unpatched?: string;
+}
+
+/** A filter that may refuse a call, or that an EnvoyFilter has put in. */
+export interface Guard {
+  /** `sidecar reviews-v1-….default`: the caller's proxy, or that of the workload. */
+  proxy: string;
+  /** Its name in the listener: `envoy.filters.http.rbac`. */
+  filter: string;
+  /** `depends`: on what the call alone does not tell. */
+  verdict: 'passes' | 'refuses' | 'depends';
+  reason: string;
+  /** That it answers where it refuses; without one the connection is closed. */
+  status?: number;
 }
 
 export interface Candidate {

@@ -20,7 +20,12 @@ export function formatExplanation(explanation: Explanation, color: boolean): str
   const tried = candidates.slice(0, candidatesShown).flatMap((candidate) => formatCandidate(candidate, colors));
   const more = candidates.length > candidatesShown ? [colors.dim(`  … and ${candidates.length - candidatesShown} more`)] : [];
   const title = `${colors.bold(`${call.method} ${call.url}`)}  from ${call.from}`;
-  const ways = [...formatOutcome(outcome, colors), ...formatNearest(explanation, colors), ...formatDifferences(explanation, colors)];
+  const ways = [
+    ...formatOutcome(outcome, colors),
+    ...formatGuards(explanation, colors),
+    ...formatNearest(explanation, colors),
+    ...formatDifferences(explanation, colors),
+  ];
   return `${[title, ...facts, '', ...tried, ...more, ...(tried.length > 0 ? [''] : []), ...ways].join('\n')}\n`;
 }
 
@@ -38,6 +43,19 @@ function formatNearest({ nearest, nearestHosts }: Explanation, colors: Colors): 
     ...(nearestHosts.length === 0 ? [] : ['', `Did you mean ${nearestHosts.join(', or ')}?`]),
     ...(nearest.length === 0 ? [] : ['', nearest.length === 1 ? 'The nearest route:' : 'The nearest routes:']),
     ...nearest.flatMap((miss) => formatMiss(miss, colors)),
+  ];
+}
+
+const verdicts = { passes: 'lets it pass', refuses: 'refuses it', depends: 'depends' } as const;
+
+function formatGuards({ guards, unpatched }: Explanation, colors: Colors): string[] {
+  const lines = guards.map(({ proxy, filter, verdict, reason }) => {
+    const color = verdict === 'refuses' ? colors.red : verdict === 'depends' ? colors.yellow : colors.dim;
+    return `  ${filter} of ${proxy}: ${color(verdicts[verdict])} (${reason})`;
+  });
+  return [
+    ...(lines.length === 0 ? [] : ['', 'On the way:', ...lines]),
+    ...(unpatched === undefined ? [] : ['', colors.yellow(`EnvoyFilters are left out: ${unpatched}`)]),
   ];
 }
 

@@ -19,10 +19,11 @@ export function judgeAnswer(expect: Expected, explanation: Explanation, answer: 
   const { status, redirect, body, ...held } = expect;
   const { outcome } = explanation;
   const failures = new Failures();
-  failures.compare('status', status ?? statusOf(outcome), answer.status);
+  failures.compare('status', status ?? answerOf(explanation), answer.status);
   failures.compare('redirect', redirect ?? (outcome.kind === 'redirect' ? outcome.location : undefined), answer.location);
   failures.compare('body', body ?? (outcome.kind === 'direct' ? outcome.body : undefined), answer.body);
-  const clusters = outcome.kind === 'forward' && statusOf(outcome) === undefined ? outcome.destinations.map(({ cluster }) => cluster) : [];
+  const clusters =
+    outcome.kind === 'forward' && answerOf(explanation) === undefined ? outcome.destinations.map(({ cluster }) => cluster) : [];
   const aborted = outcome.kind === 'forward' && outcome.policies.fault?.abort?.httpStatus === answer.status;
   if (clusters.length > 0 && !aborted && !clusters.some((cluster) => answer.asked.has(cluster))) {
     failures.add('the proxy', `to ask ${clusters.join(' or ')}`, [...answer.asked].join(', ') || 'no request to any cluster');
@@ -31,12 +32,13 @@ export function judgeAnswer(expect: Expected, explanation: Explanation, answer: 
 }
 
 /** What differs, in sentences; none: the test passes. */
-export function judge(expect: Expected, { call, outcome }: Explanation): string[] {
+export function judge(expect: Expected, explanation: Explanation): string[] {
+  const { call, outcome } = explanation;
   const destinations = outcome.kind === 'forward' ? outcome.destinations : [];
   const policies = outcome.kind === 'forward' ? outcome.policies : {};
   const failures = new Failures();
   judgeWay(expect, outcome, destinations, failures);
-  failures.compare('status', expect.status, statusOf(outcome));
+  failures.compare('status', expect.status, answerOf(explanation));
   failures.compare('redirect', expect.redirect, outcome.kind === 'redirect' ? outcome.location : undefined);
   failures.compare('body', expect.body, outcome.kind === 'direct' ? outcome.body : undefined);
   if (outcome.kind === 'forward') {
@@ -161,6 +163,14 @@ function judgeMirrors(expected: NonNullable<Expected['mirror']>, mirrors: readon
 }
 
 /** Undefined where the upstream decides. */
+/** The same with what guards refuse: the caller's own, or those of its only destination. Undefined: the workload answers. */
+function answerOf({ outcome, guards, proxy }: Explanation): number | undefined {
+  const status = statusOf(outcome);
+  const only = outcome.kind === 'forward' && outcome.destinations.length === 1;
+  const refused = guards.find((guard) => guard.status !== undefined && (guard.proxy === proxy || (only && status === undefined)));
+  return refused?.status ?? status;
+}
+
 export function statusOf(outcome: Outcome): number | undefined {
   if (outcome.kind !== 'forward') return outcome.status;
   const { abort } = outcome.policies.fault ?? {};

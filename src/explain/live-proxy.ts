@@ -125,7 +125,7 @@ function parse(json: CanonicalJson, type: TypeUrl, resource: JsonObject): Uint8A
 }
 
 function differencesOf(proxy: MeshProxy, held: Held, { snapshot }: World, json: CanonicalJson): string[] {
-  const source = new TableMaker(snapshot).sourceOf(proxy);
+  const source = new TableMaker({ snapshot, json }).sourceOf(proxy);
   return dumped
     .flatMap(({ type, short }) => {
       const holds = held.get(type) ?? new Map<string, JsonObject>();

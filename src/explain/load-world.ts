@@ -1,10 +1,12 @@
 // The mesh that a command asks about: files, or what the running mesh's API holds.
 import { readFile } from 'node:fs/promises';
 import type { ApiObject } from '#api/kind';
+import { envoyFilterKind } from '#api/kinds/envoy-filter';
 import { kinds } from '#api/registry';
 import type { CliContext } from '#cli/context';
 import { readManifests } from '#cli/manifest-files';
 import { writeProblems } from '#cli/message';
+import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import { MeshError, messageOf } from '#foundation/mesh-error';
 import { RemoteStore } from '#store/remote-store';
 import { buildWorld, type World } from './world.ts';
@@ -17,7 +19,18 @@ export interface SourceOptions {
 }
 
 export async function loadWorld(options: SourceOptions, context: CliContext): Promise<World> {
-  return buildWorld(await loadObjects(options, context));
+  return worldOf(await loadObjects(options, context), context);
+}
+
+/** What reads EnvoyFilters takes a moment to load: only where there are some. */
+export async function worldOf(objects: readonly ApiObject[], { canonicalJson }: Pick<CliContext, 'canonicalJson'>): Promise<World> {
+  return buildWorld(objects, objects.some(({ kind }) => kind === envoyFilterKind.kind) ? await canonicalJson?.() : undefined);
+}
+
+/** For who cannot go on without it. Throws MeshError NO_DESCRIPTORS. */
+export async function readableJson({ canonicalJson }: Pick<CliContext, 'canonicalJson'>): Promise<CanonicalJson> {
+  if (canonicalJson) return canonicalJson();
+  throw new MeshError('NO_DESCRIPTORS', 'this program has no descriptors of Envoy’s messages', { hint: 'build it with npm run build' });
 }
 
 /** Objects that are refused are left out, and said. */

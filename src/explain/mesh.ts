@@ -1,5 +1,6 @@
-// A mesh of files for route tests written in TypeScript: the face of `lateen/test`. What it shows is declared in full, since its
-// declarations are made file by file (scripts/declarations.mjs).
+// A mesh for route tests written in TypeScript: the face of `lateen/test`. What it shows is declared in full, since its declarations
+// are made file by file (scripts/declarations.mjs).
+import type { CliContext } from '#cli/context';
 import { readManifests } from '#cli/manifest-files';
 import { MeshError } from '#foundation/mesh-error';
 import { formatProblem } from '#foundation/problem';
@@ -8,8 +9,8 @@ import { Explainer } from './explain.ts';
 import type { Explanation } from './explanation.ts';
 import { formatExplanation } from './format.ts';
 import { judge } from './judge.ts';
+import { worldOf } from './load-world.ts';
 import { lowerCased, parseCallLine } from './route-test.ts';
-import { buildWorld } from './world.ts';
 
 /** A call as route tests in YAML have it. */
 export interface RouteCall {
@@ -42,19 +43,27 @@ export class RouteExpectationError extends Error {
  * The mesh that some resources describe, without a cluster: what the control plane would tell the proxies, and what the proxies would
  * do with a call.
  */
-export class Mesh {
+export class ExplainedMesh {
   private readonly explainer: Explainer;
 
-  private constructor(explainer: Explainer) {
+  /** @internal */
+  protected constructor(explainer: Explainer) {
     this.explainer = explainer;
   }
 
-  /** Reads files and folders of YAML and JSON. Rejects with every error of every file. */
-  static async load(paths: readonly string[], options: MeshOptions = {}): Promise<Mesh> {
+  /**
+   * Reads files and folders of YAML and JSON. Rejects with every error of every file. `canonicalJson`: how EnvoyFilters are read.
+   * @internal
+   */
+  protected static async read(
+    paths: readonly string[],
+    options: MeshOptions,
+    context: Pick<CliContext, 'canonicalJson'>,
+  ): Promise<Explainer> {
     const { objects, problems } = await readManifests({ readStdin: async () => '' }, paths, options.namespace ?? 'default');
     const errors = problems.filter(({ level }) => level === 'error');
     if (errors.length > 0) throw new MeshError('MANIFESTS', errors.map(formatProblem).join('\n'));
-    return new Mesh(new Explainer(buildWorld(objects)));
+    return new Explainer(await worldOf(objects, context));
   }
 
   /** Throws where the call has no source or is no URL. */

@@ -6,9 +6,9 @@ import { MeshError } from '#foundation/mesh-error';
 import { type ChangedCall, callsMax, changedCalls, type Decision, generateCalls } from './diff.ts';
 import type { Call } from './explanation.ts';
 import { formatHeadline } from './format.ts';
-import { loadObjects, readMesh, textOf } from './load-world.ts';
+import { loadObjects, readMesh, textOf, worldOf } from './load-world.ts';
 import { readCalls } from './recorded-calls.ts';
-import { buildWorld, type World } from './world.ts';
+import type { World } from './world.ts';
 
 export interface DiffOptions {
   /** What is changed, laid over the base. */
@@ -39,8 +39,8 @@ export async function runDiff(options: DiffOptions, context: CliContext): Promis
   if (base.length > 0 && options.live) throw new MeshError('USAGE', '--base and --live are two bases: give one');
   const old = base.length > 0 ? await loadObjects({ filename: base, namespace, apiUrl }, context) : await readMesh(apiUrl, context);
   const changed = await loadObjects({ filename, namespace, apiUrl }, context);
-  const before = buildWorld(old);
-  const after = buildWorld(whole ? changed : overlaid(old, changed));
+  const before = await worldOf(old, context);
+  const after = await worldOf(whole ? changed : overlaid(old, changed), context);
   const calls = options.calls.length > 0 ? await recordedCalls(options, context) : generatedCalls(before, after, context);
   const changes = changedCalls(before, after, calls);
   context.stdout(options.output === 'json' ? formatJson(calls.length, changes) : formatText(calls.length, changes, context.color));
@@ -84,9 +84,13 @@ function formatJson(asked: number, changes: readonly ChangedCall[]): string {
 
 /** Calls that change from the same to the same are listed together. */
 function formatText(asked: number, changes: readonly ChangedCall[], color: boolean): string {
-  const side = (name: string, { outcome, origin }: Decision) => {
+  const side = (name: string, { outcome, origin, refused }: Decision) => {
     const [first = '', ...more] = formatHeadline(outcome, color);
-    return [`  ${name} ${first}`, ...more.map((line) => `         ${line}`), ...(origin === undefined ? [] : [`         by ${origin}`])];
+    return [
+      `  ${name} ${first}`,
+      ...more.map((line) => `         ${line}`),
+      ...[refused, origin && `by ${origin}`].flatMap((line) => (line ? [`         ${line}`] : [])),
+    ];
   };
   const alike = new Map<string, ChangedCall[]>();
   for (const change of changes) {

@@ -2,15 +2,14 @@
 import type { CliContext } from '#cli/context';
 import { readManifests } from '#cli/manifest-files';
 import { writeProblems } from '#cli/message';
-import { CanonicalJson } from '#codec/protobuf/canonical-json';
 import { MeshError } from '#foundation/mesh-error';
 import { concernOf } from './concern.ts';
 import { Explainer, explainOn } from './explain.ts';
 import type { Call, Explanation } from './explanation.ts';
 import { formatExplanation } from './format.ts';
 import { podOfProxy, readLiveProxy } from './live-proxy.ts';
-import { loadWorld, type SourceOptions } from './load-world.ts';
-import { buildWorld, type World } from './world.ts';
+import { loadWorld, readableJson, type SourceOptions, worldOf } from './load-world.ts';
+import type { World } from './world.ts';
 
 export interface ExplainOptions extends SourceOptions {
   from: string | undefined;
@@ -20,8 +19,6 @@ export interface ExplainOptions extends SourceOptions {
   /** `name: value` */
   header: readonly string[];
   output: 'text' | 'json';
-  /** The serialized FileDescriptorSet of Envoy's messages. */
-  descriptors: () => Promise<Uint8Array>;
 }
 
 /** Resolves to the exit code. */
@@ -34,7 +31,7 @@ export async function runExplain(url: string, options: ExplainOptions, context: 
   const explanation =
     proxy === undefined
       ? await explainHeld(call, options, context)
-      : await explainLive(proxy, call, await loadWorld(options, context), options);
+      : await explainLive(proxy, call, await loadWorld(options, context), context);
   context.stdout(options.output === 'json' ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation, context.color));
   return 0;
 }
@@ -45,7 +42,7 @@ async function explainHeld(call: Call, options: ExplainOptions, context: CliCont
   const concern = filename.includes('-') ? undefined : concernOf(call);
   if (filename.length > 0 && concern !== undefined) {
     const { objects, problems } = await readManifests(context, filename, namespace, concern);
-    const explanation = new Explainer(buildWorld(objects)).explain(call);
+    const explanation = new Explainer(await worldOf(objects, context)).explain(call);
     if (isSure(explanation)) {
       writeProblems(context, problems);
       return explanation;
@@ -59,9 +56,11 @@ function isSure({ outcome, virtualHost }: Explanation): boolean {
   return outcome.kind !== 'none' && virtualHost !== undefined && !virtualHost.domains.includes('*');
 }
 
-async function explainLive(name: string, call: Call, world: World, { descriptors }: ExplainOptions): Promise<Explanation> {
-  const { proxy, tables, differences } = await readLiveProxy(podOfProxy(name, world), world, new CanonicalJson(await descriptors()));
-  return { ...explainOn(tables, { ...call, from: proxy.name }, proxy, world), differences };
+async function explainLive(name: string, call: Call, world: World, context: CliContext): Promise<Explanation> {
+  const pod = podOfProxy(name, world);
+  const { proxy, tables, differences } = await readLiveProxy(pod, world, await readableJson(context));
+  const explanation = explainOn(tables, { ...call, from: proxy.name }, proxy, world);
+  return { ...explanation, ...new Explainer(world).guards({ ...call, from: proxy.name }, explanation, pod), differences };
 }
 
 function parseHeaders(headers: readonly string[]): Record<string, string> {

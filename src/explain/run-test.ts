@@ -2,7 +2,7 @@
 import type { Pod } from '#api/kinds/pod';
 import type { CliContext } from '#cli/context';
 import { writeProblems } from '#cli/message';
-import { CanonicalJson } from '#codec/protobuf/canonical-json';
+import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import { MeshError, messageOf } from '#foundation/mesh-error';
 import { parseCall, proxyOfCall } from './call.ts';
 import { Explainer, explainOn } from './explain.ts';
@@ -12,7 +12,7 @@ import { judge, judgeAnswer } from './judge.ts';
 import { formatJunit, type TestResult } from './junit.ts';
 import { sendCall } from './live-call.ts';
 import { type LiveProxy, readLiveProxy } from './live-proxy.ts';
-import { loadWorld, type SourceOptions, textOf } from './load-world.ts';
+import { loadWorld, readableJson, type SourceOptions, textOf } from './load-world.ts';
 import { type RouteTest, readTests } from './route-test.ts';
 import { formatCoverage, formatResults } from './test-report.ts';
 import type { World } from './world.ts';
@@ -23,8 +23,6 @@ export interface TestOptions extends SourceOptions {
   coverage: boolean;
   /** Sends the calls through the proxies of the running mesh. */
   live: boolean;
-  /** The serialized FileDescriptorSet of Envoy's messages. */
-  descriptors: () => Promise<Uint8Array>;
 }
 
 /** Resolves to the exit code: 1 where a test failed or a file is wrong. */
@@ -39,7 +37,7 @@ export async function runTests(files: readonly string[], options: TestOptions, c
     tests.push(...read.tests);
   }
   const world = await loadWorld(options, context);
-  const ask = options.live ? liveAsker(world, new CanonicalJson(await options.descriptors())) : fileAsker(world);
+  const ask = options.live ? liveAsker(world, await readableJson(context)) : fileAsker(world);
   const results: TestResult[] = [];
   for (const test of tests) results.push(await runTest(test, ask, context.color));
   context.stdout(formatters[options.output](results));

@@ -4,7 +4,6 @@ import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/en
 import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
 import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
 import { VirtualHost as EnvoyVirtualHost } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
-import type { MeshSnapshot } from '#control/mesh/snapshot';
 import { ResourceCache } from '#control/translate/resource-cache';
 import { Translator } from '#control/translate/translator';
 import type { MeshProxy } from '#control/view/proxy';
@@ -18,6 +17,7 @@ import { decoding, type Findings } from '#proxy/config/findings';
 import type { ListenerConfig } from '#proxy/config/listener';
 import { RouteTable, type VirtualHost } from '#proxy/route/route-table';
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
+import type { World } from './world.ts';
 
 /** Looked up by name, made when first asked for. */
 export interface ProxyTables {
@@ -40,9 +40,12 @@ export interface ResourceSource {
 export class TableMaker {
   private readonly translator = new Translator(new ResourceCache());
   private readonly views: ViewFactory;
+  private readonly patches: boolean;
 
-  constructor(snapshot: MeshSnapshot) {
+  constructor({ snapshot, json }: Pick<World, 'snapshot' | 'json'>) {
     this.views = new ViewFactory(snapshot);
+    this.patches = json !== undefined && snapshot.envoyFilters.size > 0;
+    if (json && this.patches) this.translator.usePatches(json);
   }
 
   tablesOf(proxy: MeshProxy): ProxyTables {
@@ -59,7 +62,8 @@ export class TableMaker {
       all,
       listeners: () => all(typeUrl.listener).values(),
       bytesOf: (type, name) => (type === typeUrl.listener ? translated(type) : translated(type, name)).get(name)?.body.value,
-      virtualHosts: (name) => this.translator.virtualHosts(view, name),
+      // EnvoyFilters see the whole.
+      ...(!this.patches && { virtualHosts: (name) => this.translator.virtualHosts(view, name) }),
     };
   }
 }

@@ -5,6 +5,7 @@ import { keyOf } from '#api/kind';
 import type { Deployment } from '#api/kinds/deployment';
 import type { Pod } from '#api/kinds/pod';
 import type { Service } from '#api/kinds/service';
+import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import { fold } from '#control/mesh/fold';
 import { emptySnapshot, type MeshSnapshot } from '#control/mesh/snapshot';
 import { planDeployment } from '#host/deployment-plan';
@@ -16,10 +17,12 @@ export interface World {
   snapshot: MeshSnapshot;
   pods: readonly Pod[];
   services: readonly Service[];
+  /** How EnvoyFilters are read; undefined: they have no effect. */
+  json?: CanonicalJson;
 }
 
 /** What is there already is left as it is: Pods of a running mesh, an ingress gateway of one's own. */
-export function buildWorld(objects: readonly ApiObject[]): World {
+export function buildWorld(objects: readonly ApiObject[], json?: CanonicalJson): World {
   const known = new Map(objects.map((object) => [idOf(object), object]));
   for (const object of ingressGateway(unpublished)) if (!known.has(idOf(object))) known.set(idOf(object), object);
   const all = [...known.values()];
@@ -31,7 +34,7 @@ export function buildWorld(objects: readonly ApiObject[]): World {
     return slice === undefined ? [] : [slice as ApiObject];
   });
   const events = [...all, ...pods, ...slices].map((object) => ({ type: 'set' as const, object }));
-  return { snapshot: fold(emptySnapshot(), events).snapshot, pods, services };
+  return { snapshot: fold(emptySnapshot(), events).snapshot, pods, services, ...(json && { json }) };
 }
 
 /** Nothing here depends on the time. */

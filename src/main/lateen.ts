@@ -12,7 +12,7 @@ import type { LogLevel } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import { addBackup } from './backup-commands.ts';
 import { addKubeconfig } from './kubeconfig-command.ts';
-import { readDescriptors, version } from './package.ts';
+import { canonicalJson, version } from './package.ts';
 import { addDiff, addExplain, addTest } from './route-commands.ts';
 import type { UpOptions } from './up.ts';
 
@@ -31,10 +31,7 @@ const context = {
   color: pc.isColorSupported,
   apiUrl: env['LATEEN_API_URL'] ?? 'http://127.0.0.1:6443',
   debugUrl: env['LATEEN_DEBUG_URL'] ?? 'http://127.0.0.1:15014',
-  canonicalJson: async () => {
-    const { CanonicalJson } = await import('#codec/protobuf/canonical-json');
-    return new CanonicalJson(await readDescriptors());
-  },
+  canonicalJson,
 };
 
 /** What children and the mesh's programs inherit. */

@@ -14,6 +14,7 @@ import { ApiServer } from '#apiserver/api-server';
 import { ensureCredentials, writeKubeconfigs } from '#apiserver/credentials';
 import { definitionKind } from '#apiserver/custom-kinds';
 import type { PodAccess } from '#apiserver/pod-access';
+import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
 import { FindingKeeper } from '#diagnosis/finding-keeper';
 import { systemClock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
@@ -38,7 +39,7 @@ import { MemoryStore, type StoreView } from '#store/memory-store';
 import { admitNamespace } from '#store/namespaces';
 import { StoreError } from '#store/store-error';
 import type { ControlPlaneReport } from './control-plane.ts';
-import { dist, version } from './package.ts';
+import { dist, readDescriptors, version } from './package.ts';
 
 export interface LocalMeshOptions {
   /** All on 127.0.0.1; 0 takes a free one. */
@@ -121,7 +122,7 @@ export class LocalMesh {
     this.opened = { store, journal };
     const credentials = await ensureCredentials(runDirectory, systemClock);
     this.api = new ApiServer({ ...own, store, logger, version, advise: advise(store), catalog, credentials, pods: this.podAccess() });
-    this.findings = new FindingKeeper({ ...own, store, logger });
+    this.findings = new FindingKeeper({ ...own, store, logger, canonicalJson: sharedCanonicalJson(readDescriptors) });
     const { url, port } = await this.api.listen({ host: loopback, port: this.options.apiPort });
     const kubeconfig = writeKubeconfigs(runDirectory, `https://${loopback}:${port}`, credentials);
     // Only now: a mesh that runs already, on the same ports, keeps its logs.

@@ -1,6 +1,7 @@
 // This package as it is installed: its version, and where its files are.
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 
 /** Above dist/main and dist/chunks when built, above src/main in tests. */
 const root = [new URL('../', import.meta.url), new URL('../../', import.meta.url)].find((folder) =>
@@ -14,5 +15,11 @@ export const dist: URL = new URL('dist/', root);
 
 /** A serialized FileDescriptorSet of Envoy's messages. */
 export const readDescriptors = (): Promise<Uint8Array> => readFile(new URL('descriptors.binpb', dist));
+
+/** Loaded when it is asked for: few runs need it. */
+export async function canonicalJson(): Promise<CanonicalJson> {
+  const json = await import('#codec/protobuf/canonical-json');
+  return new json.CanonicalJson(await readDescriptors());
+}
 
 export const samples: URL = new URL('samples/', root);

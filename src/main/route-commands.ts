@@ -1,14 +1,9 @@
 // The commands that know both halves, the control plane's output and the proxy's routing: explain, test, diff. Their work is loaded
 // when they are asked for.
-import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { CliContext } from '#cli/context';
 import { writeFailure } from '#cli/message';
 import type { Session } from '#cli/session';
-import { dist } from './package.ts';
-
-/** Of Envoy's messages, for what running proxies say. */
-const descriptors = () => readFile(new URL('descriptors.binpb', dist));
 
 const collect = (value: string, all: string[]) => [...all, value];
 const outputs = (...words: string[]) => new Option('-o, --output <format>', words.join(', ')).choices(words).default('text');
@@ -40,7 +35,7 @@ Examples:
     )
     .action(async (url: string, options) => {
       const { runExplain } = await import('#explain/run-explain');
-      if ((await runExplain(url, { ...options, descriptors, apiUrl: session.options().apiUrl }, context)) !== 0) session.fail();
+      if ((await runExplain(url, { ...options, apiUrl: session.options().apiUrl }, context)) !== 0) session.fail();
     });
 }
 
@@ -76,7 +71,7 @@ Examples:
     )
     .action(async (files: string[], options) => {
       const { runTests } = await import('#explain/run-test');
-      if ((await runTests(files, { ...options, descriptors, apiUrl: session.options().apiUrl }, context)) !== 0) session.fail();
+      if ((await runTests(files, { ...options, apiUrl: session.options().apiUrl }, context)) !== 0) session.fail();
     });
 }
 

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { analyze } from '#analysis/analyze';
 import { allAnalyzers, defaultAnalyzers, precheckAnalyzers } from '#analysis/analyzers';
+import { upgradeAnalyzer } from '#analysis/analyzers/upgrade';
 import { type Code, codes } from '#analysis/code';
 import { defaultIngressGateway } from '#analysis/default-ingress-gateway';
 import { Resources } from '#analysis/resources';
@@ -40,16 +41,16 @@ const notFromResources: Readonly<Record<string, string>> = {
   IST0001: 'analyze, of an analyzer that fails: envoy-value.test.ts',
   IST0141: 'precheck, of an API that refuses: precheck.test.ts',
   IST0142: "precheck, of the API's version: precheck.test.ts",
-  IST0143: 'nobody: programs listen on the loopback address of their pod by design',
-  IST0168: 'nobody: Lateen has no compatibility versions',
-  IST0169: 'nobody: Lateen has no compatibility versions',
+  IST0143: 'precheck, of what pods listen on: local-listeners.test.ts',
 };
 const notFromAnalyzers = Object.keys(notFromResources);
 
 describe('fixtures', () => {
   test.each(fixtures.map((fixture) => [fixture.file, fixture] as const))('%s', (_, { resources, analyzer, expected }) => {
     const analyzers =
-      analyzer === undefined ? defaultAnalyzers : [...allAnalyzers, ...precheckAnalyzers].filter(({ name }) => name === analyzer);
+      analyzer === undefined
+        ? defaultAnalyzers
+        : [...allAnalyzers, ...precheckAnalyzers, upgradeAnalyzer(0)].filter(({ name }) => name === analyzer);
     const found = analyze(resources, analyzers);
     const shown = found.map(({ code, object }) => `${code} ${resourceLabel(object)}`);
     expect([...new Set(shown)].sort()).toEqual([...new Set(expected.map(({ code, label }) => `${code} ${label}`))].sort());

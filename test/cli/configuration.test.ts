@@ -1,11 +1,13 @@
 // `lateen validate`, `lateen analyze` and `lateen crd`: what is shown, and the exit codes; the rules have their own tests.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { decodeObject } from '#api/decode';
 import { ApiServer } from '#apiserver/api-server';
+import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
 import { ManualClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
@@ -13,6 +15,8 @@ import { MemoryStore } from '#store/memory-store';
 import { nobody, runCli } from './run-cli.ts';
 
 const clock = new ManualClock();
+const descriptors = new URL('../../src/codec/protobuf/generated/descriptors.binpb', import.meta.url);
+const canonicalJson = sharedCanonicalJson(() => readFile(descriptors));
 let directory: string;
 
 beforeEach(() => {
@@ -21,7 +25,7 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 async function lateen(args: string[], apiUrl = nobody) {
-  const { stdout, stderr, code } = await runCli(args, { clock, apiUrl });
+  const { stdout, stderr, code } = await runCli(args, { clock, apiUrl, canonicalJson });
   const tidy = (text: string) => text.replaceAll(`${directory}/`, '');
   return { stdout: tidy(stdout), stderr: tidy(stderr), code };
 }
@@ -56,6 +60,19 @@ describe('validate', () => {
     expect((await rows()).map(({ valid }) => valid)).toEqual([true, false, true]);
     expect(await rows('-R')).toHaveLength(4);
   });
+});
+
+test('validate checks values of EnvoyFilters as Istio’s webhook does', async () => {
+  const filter = (value: string) =>
+    `apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: f}\nspec:\n  configPatches:\n  - applyTo: CLUSTER\n    patch: {operation: MERGE, value: ${value}}\n`;
+  const validated = async (value: string) => {
+    const { stdout, stderr } = await lateen(['validate', file('f.yaml', filter(value))]);
+    return [stdout, stderr.replaceAll(/^(?!.*is no envoy).*\n/gm, '').replace(/: cannot decode.*/, '')];
+  };
+  const at = 'f.yaml:6: EnvoyFilter f spec.configPatches[0].patch.value: is no envoy.config.cluster.v3.Cluster';
+  expect(await validated('{lb_policy: RANDOM}')).toEqual(['1 resource: valid\n', '']);
+  expect(await validated('{connect_timeout: [1]}')).toEqual(['1 resource: 1 invalid\n', expect.stringContaining('error: ')]);
+  expect(await validated('{new_field: 1}')).toEqual(['1 resource: valid\n', `warning: ${at}\n`]);
 });
 
 describe('analyze', () => {

@@ -43,6 +43,21 @@ test('definitions in files', async () => {
   expect([code, (JSON.parse(stdout) as { code: string }[]).map((each) => each.code)]).toEqual([79, ['IST0156', 'IST0172']]);
 });
 
+test('from an older Istio: what acts otherwise here, and nothing where that has been passed', async () => {
+  const file = fileURLToPath(new URL('../analysis/fixtures/upgrade.yaml', import.meta.url));
+  const codesFrom = async (version: string) => {
+    const { stdout } = await precheck('http://127.0.0.1:1', file, '-o', 'json', '--from-version', version);
+    return new Set((JSON.parse(stdout) as { code: string }[]).map((each) => each.code));
+  };
+  expect(await codesFrom('1.20.3')).toEqual(new Set(['IST0168', 'IST0169']));
+  expect(await codesFrom('1.21')).toEqual(new Set(['IST0169']));
+  expect(await codesFrom('1.22')).toEqual(new Set());
+  expect(await precheck('http://127.0.0.1:1', file, '-f', 'old')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('no version of Istio'),
+  });
+});
+
 test('no server, and one that is none', async () => {
   expect(await precheck('http://127.0.0.1:1')).toMatchObject({
     code: 1,

@@ -1,10 +1,13 @@
 // Findings come to the resources and go when they are mended; own writes start nothing.
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ApiObject } from '#api/kind';
 import { destinationRuleKind } from '#api/kinds/destination-rule';
+import { envoyFilterKind } from '#api/kinds/envoy-filter';
 import { virtualServiceKind } from '#api/kinds/virtual-service';
 import { readManifest } from '#api/manifest';
 import { kindOf } from '#api/registry';
+import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
 import { FindingKeeper } from '#diagnosis/finding-keeper';
 import { isSameToAnalyzers, statusWith } from '#diagnosis/validation-messages';
 import { ManualClock } from '#foundation/clock';
@@ -12,6 +15,9 @@ import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
 import { applyObject } from '#store/apply';
 import { MemoryStore } from '#store/memory-store';
+
+const descriptors = new URL('../../src/codec/protobuf/generated/descriptors.binpb', import.meta.url);
+const canonicalJson = sharedCanonicalJson(async () => readFileSync(descriptors));
 
 interface Status {
   validationMessages?: {
@@ -32,7 +38,7 @@ let keeper: FindingKeeper;
 beforeEach(() => {
   clock = new ManualClock();
   store = new MemoryStore({ clock, random: new SeededRandom(1) });
-  keeper = new FindingKeeper({ store, clock, random: new SeededRandom(2), logger: silentLogger });
+  keeper = new FindingKeeper({ store, clock, random: new SeededRandom(2), logger: silentLogger, canonicalJson });
   keeper.start();
 });
 afterEach(() => keeper.stop());
@@ -66,6 +72,17 @@ const route = (host: string) =>
   `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: reviews}\nspec: {hosts: [reviews], http: [{route: [{destination: {host: ${host}}}]}]}\n`;
 
 describe('in a store', () => {
+  test('values of EnvoyFilters are compared with Envoy’s messages', async () => {
+    const value = (text: string) =>
+      `apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: f}\nspec: {configPatches: [{applyTo: CLUSTER, patch: {operation: ADD, value: ${text}}}]}\n`;
+    await apply(value('{connect_timeout: [1]}'));
+    await quiet();
+    expect(codes(await stored('f', envoyFilterKind))).toContain('IST0106');
+    await apply(value('{lb_policy: RANDOM}'));
+    await quiet();
+    expect(codes(await stored('f', envoyFilterKind))).not.toContain('IST0106');
+  });
+
   test('a finding is written in Istio’s shape, follows the resource, and goes when it is mended', async () => {
     await apply(`${service}---\n${route('nowhere')}`);
     await quiet();

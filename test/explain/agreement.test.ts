@@ -197,7 +197,7 @@ test(`${configurations * requestsEach} calls are explained as they are routed (s
     const world = buildWorld([...objects, destinationRule, virtualService]);
     const explainer = new Explainer(world);
     const from = { from: 'productpage', url: 'http://reviews:9080/', method: 'GET', headers: {} };
-    const tables = new TableMaker(world.snapshot).tablesOf(proxyOfCall(from, world).proxy);
+    const tables = new TableMaker(world).tablesOf(proxyOfCall(from, world).proxy);
     port = await configure(tables, backendPort);
     for (let j = 0; j < requestsEach; j++) {
       const sent = request(random);

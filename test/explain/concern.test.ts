@@ -28,8 +28,13 @@ const others: Call[] = ['http://reviews.default.svc.cluster.local:9080/', 'http:
 test('the explanation is the same, of fewer resources', () => {
   let passedOver = 0;
   for (const call of [...tests.map((each) => each.call), ...others]) {
-    const isChosen = concernOf(call)?.(items.map(({ value }) => value)) ?? (() => true);
-    const chosen = items.filter(({ value }) => isChosen(value));
+    const concern = concernOf(call);
+    if (concern === undefined) continue;
+    const left = concern.texts(texts).flatMap((text) => [...unreadItems(text, 'mesh.yaml')]);
+    const isChosen = concern.resources(left.map(({ value }) => value));
+    const chosen = left.filter(({ value }) => isChosen(value));
+    const all = concern.resources(items.map(({ value }) => value));
+    expect(chosen.map(({ value }) => value)).toEqual(items.map(({ value }) => value).filter(all));
     passedOver += items.length - chosen.length;
     expect(new Explainer(worldOf(chosen)).explain(call)).toEqual(whole.explain(call));
   }
@@ -49,6 +54,31 @@ test('what leads elsewhere takes its DestinationRule along', () => {
     { kind: 'DestinationRule', spec: { host: 'b.x.svc.cluster.local' } },
     { kind: 'DestinationRule', spec: { host: 'd' } },
   ];
-  const isChosen = concernOf({ from: 'x', url: 'http://a/', method: 'GET', headers: {} })!([vs, dr, other]);
+  const isChosen = concernOf({ from: 'x', url: 'http://a/', method: 'GET', headers: {} })!.resources([vs, dr, other]);
   expect([vs, dr, other, { kind: 'DestinationRule' }, { kind: 'Service' }, 7].map(isChosen)).toEqual([true, true, false, true, true, true]);
+});
+
+test.each([
+  ['its host', '{hosts: [shop]}', true],
+  ['its host in full', '{hosts: [Shop.default.svc.cluster.local]}', true],
+  ['another host', '{hosts: [cart]}', false],
+  ['a wildcard', '{hosts: ["*.local"]}', true],
+  ['an escape', '{hosts: ["sh\\u006fp"]}', true],
+  ['an alias', '{hosts: &all [cart], gateways: *all}', true],
+])('a document of a VirtualService is read: %s', (_, spec, kept) => {
+  const document = `---\nkind: VirtualService\nspec: ${spec}\n`;
+  const [first, rules] = concernOf({ from: 'x', url: 'http://shop/', method: 'GET', headers: {} })!.texts([
+    `kind: Service\n${document}`,
+    '---\nkind: DestinationRule\nspec:\n  host: pay\n',
+  ]);
+  expect(first).toBe(`kind: Service\n${kept ? document : '\n\n\n'}`);
+  expect(rules).toBe('\n\n\n\n');
+});
+
+test('a document of a DestinationRule is read where a VirtualService that is read leads there', () => {
+  const rule = (host: string) => `---\nkind: DestinationRule\nspec:\n  host: ${host}\n`;
+  const routes = 'kind: VirtualService\nspec: {hosts: [shop], http: [{route: [{destination: {host: &p pay.eu}}]}]}\n';
+  const texts = [routes, rule('pay.eu.svc.cluster.local'), rule('"*.eu"'), rule('shop'), rule('cart'), '---\nkind: DestinationRule\n'];
+  const left = concernOf({ from: 'x', url: 'http://shop/', method: 'GET', headers: {} })!.texts(texts);
+  expect(left.map((text, i) => text === texts[i])).toEqual([true, true, true, true, false, true]);
 });

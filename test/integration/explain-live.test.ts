@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { destinationRuleKind } from '#api/kinds/destination-rule';
 import { virtualServiceKind } from '#api/kinds/virtual-service';
-import { CanonicalJson } from '#codec/protobuf/canonical-json';
+import { CanonicalJson, sharedCanonicalJson } from '#codec/protobuf/canonical-json';
 import { dumpedProxy } from '#explain/live-proxy';
 import { readMesh } from '#explain/load-world';
 import { runExplain } from '#explain/run-explain';
@@ -48,8 +48,9 @@ function context() {
     color: false,
     apiUrl,
     debugUrl: '',
+    canonicalJson: sharedCanonicalJson(descriptors),
   };
-  return { said, cli, common: { filename: [], namespace: undefined, apiUrl, descriptors } };
+  return { said, cli, common: { filename: [], namespace: undefined, apiUrl } };
 }
 
 async function ask(proxy: string, url: string, header: string[] = []) {

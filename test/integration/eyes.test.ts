@@ -43,7 +43,7 @@ describe('proxy-status', () => {
 
   test('of one: both have the same, and since when', async () => {
     const time = String.raw`\d{4}-\d\d-\d\dT[\d:.]+Z`;
-    const expected = ['Clusters Match (CDS', 'Listeners Match (LDS', 'Routes Match (RDS'].map(
+    const expected = ['Clusters Match (CDS', 'Listeners Match (LDS', 'Routes Match (RDS', 'Endpoints Match (EDS'].map(
       (line) => `${line.replace('(', '\\(')} last loaded at ${time}\\)\n`,
     );
     for (const proxy of ['productpage-v1', 'istio-ingressgateway'])
@@ -56,6 +56,10 @@ describe('proxy-status', () => {
     expect(stdout).toContain("Routes Don't Match");
     expect(stdout).toMatch(/^- +"exact": "jason"\n\+ +"exact": "tom"$/m);
     expect(stdout).toContain('Clusters Match');
+    expect(stdout).not.toContain('Endpoints');
+    const all = (await mesh.admin('productpage-v1', '/config_dump?include_eds')).body;
+    const lost = await mesh.lateen(['ps', 'productpage-v1', '-f', '-'], all.replaceAll('"port_value": 9080', '"port_value": 9081'));
+    expect(lost.stdout).toMatch(/Endpoints Don't Match[^]*^\+ +"127\.[\d.]+:9081"/m);
     const json = JSON.parse((await mesh.lateen(['ps', 'productpage-v1', '-f', '-', '-o', 'json'], body)).stdout) as {
       comparison: { match: boolean }[];
     };

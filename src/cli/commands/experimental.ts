@@ -17,9 +17,10 @@ export function addExperimental(program: Command, session: Session): void {
     .summary('check whether an API server is fit for the mesh')
     .description(
       "Looks at what an installation or an upgrade needs: the API's version, the right to read what the mesh is made of, and the\n" +
-        'versions of the Gateway API that definitions in files serve. Exit status: 0, or 79 where something is an error.',
+        'versions of the Gateway API that definitions in files serve; in running pods, for programs that no other pod can reach. Exit status: 0, or 79 where something is an error.',
     )
     .argument('[paths...]', 'files with CustomResourceDefinitions; then the API server is left alone')
+    .option('-f, --from-version <version>', 'the Istio that the resources come from, such as 1.20: what acts otherwise here is named')
     .addOption(new Option('-o, --output <format>', 'how to show it').choices(['log', 'json', 'yaml']).default('log'))
     .action(async (paths: string[], options) => {
       const { runPrecheck } = await import('../precheck.ts');

@@ -111,7 +111,7 @@ async function showOne(session: Session, sync: ProxySync, options: StatusOptions
   const intended = readConfigDump(await getJson(controlPlane, 'the control plane'), 'the control plane’s answer');
   const ownDump = async () => {
     const admin = adminUrlOf(await podArgument(session, sync.proxy, options.namespace));
-    return readConfigDump(await getJson(`${admin}/config_dump`, `the proxy of ${sync.proxy}`), 'the proxy’s answer');
+    return readConfigDump(await getJson(`${admin}/config_dump?include_eds`, `the proxy of ${sync.proxy}`), 'the proxy’s answer');
   };
   const comparison = compareDumps(intended, options.file === undefined ? await ownDump() : await readDumpFile(session, options.file));
   if (options.output === undefined) return context.stdout(formatComparison(comparison) + refusals(sync));

@@ -27,11 +27,13 @@ export function addValidate(program: Command, session: Session): void {
       const { manifestItems } = await import('#api/manifest');
       const { kubernetesKinds } = await import('#api/kubernetes-kinds');
       const { textsOf } = await import('../manifest-files.ts');
-      const items: ManifestItem[] = [];
+      const { withEnvoyProblems } = await import('../envoy-values.ts');
+      const read: ManifestItem[] = [];
       for await (const { name, text } of textsOf(session.context, paths, options.recursive)) {
         for (const item of manifestItems(text, name, { otherKinds: kubernetesKinds }))
-          items.push({ ...item, problems: item.problems.map(forgiven) });
+          read.push({ ...item, problems: item.problems.map(forgiven) });
       }
+      const items = await withEnvoyProblems(session.context, read);
       if (items.some(isInvalid)) session.fail();
       if (options.output === 'json') session.context.stdout(asJson(items.map(row)));
       else writeLog(session, items);

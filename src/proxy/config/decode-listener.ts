@@ -116,7 +116,7 @@ function decodeNetworkFilter(filter: Filter, field: string, findings: Findings):
     case 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy':
       return { kind: 'tcp_proxy', tcp: decodeTcpProxy(TcpProxy.decode(any.value), field, findings) };
     case 'envoy.extensions.filters.network.rbac.v3.RBAC':
-      return { kind: 'gate', gate: decodeNetworkRbac(any.value, field, findings) };
+      return { kind: 'gate', gate: decodeNetworkRbac(filter.name, any.value, field, findings) };
     default:
       findings.report(field, `filter ${filter.name} (${any.typeUrl}) is not known`);
       return undefined;

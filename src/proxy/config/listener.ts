@@ -5,6 +5,7 @@ import type { AccessLogConfig } from '#proxy/config/access-log';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import type { DownstreamTlsConfig } from '#proxy/config/tls';
+import type { RbacEngine } from '#proxy/filters/rbac/engine';
 import type { DownstreamConnection } from '#proxy/http/connection-manager';
 import type { ProxyRuntime } from '#proxy/runtime';
 
@@ -76,6 +77,10 @@ export type NetworkFilterConfig =
 
 /** A filter that lets connections pass or ends them, before they are served. */
 export interface ConnectionGateConfig {
+  /** In the listener. */
+  name: string;
+  /** By what it decides; undefined: everybody passes. */
+  rules: RbacEngine | undefined;
   make(runtime: ProxyRuntime): ConnectionGate;
 }
 

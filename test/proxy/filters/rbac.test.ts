@@ -222,7 +222,7 @@ test.each([
     >[0]),
   ).finish();
   const config = tcpListener({ clusters: [{ name: 'a', weight: 1 }] });
-  const gates = [decodeNetworkRbac(bytes, '', new Findings())];
+  const gates = [decodeNetworkRbac('rbac', bytes, '', new Findings())];
   const listening = await proxy.listen({ ...config, filterChains: config.filterChains.map((chain) => ({ ...chain, gates })) });
   const client = open.add(await Client.connect(listening)).write(get());
   if (served) await client.until('ok');

@@ -7,7 +7,7 @@ import { type HttpFilterType, routeConfig } from '#proxy/http/http-filter';
 import type { HttpStream } from '#proxy/http/stream';
 import { responseFlag } from '#telemetry/response-flags';
 
-interface RbacConfig {
+export interface RbacConfig {
   readonly rules: RbacEngine | undefined;
   readonly shadow: RbacEngine | undefined;
   /** In front of the names of the counters, and of the metadata. */

@@ -5,12 +5,14 @@ import type { ConnectionGateConfig } from '#proxy/config/listener';
 import { decodeRbac } from '#proxy/filters/rbac/engine';
 import { subjectOfConnection } from '#proxy/filters/rbac/subject';
 
-export function decodeNetworkRbac(bytes: Uint8Array, field: string, findings: Findings): ConnectionGateConfig {
+export function decodeNetworkRbac(name: string, bytes: Uint8Array, field: string, findings: Findings): ConnectionGateConfig {
   const config = RBAC.decode(bytes);
   if (config.matcher !== undefined || config.shadowMatcher !== undefined) findings.report(`${field}.matcher`, 'is not supported');
   const rules = decodeRbac(config.rules, `${field}.rules`, findings);
   const shadow = decodeRbac(config.shadowRules, `${field}.shadow_rules`, findings);
   return {
+    name,
+    rules,
     make({ counters }) {
       const counter = (key: string) => counters.get(`${config.statPrefix}rbac.${key}`);
       const allowed = counter('allowed');
