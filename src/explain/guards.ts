@@ -93,6 +93,8 @@ function decide(rules: RbacEngine, { address, destination, request }: Visitor): 
   const from = () => address ?? guess('the caller’s address', '0.0.0.0');
   const subject: Subject = {
     connection: {
+      id: 0,
+      filterChain: '',
       get remoteAddress() {
         return from();
       },
