@@ -103,6 +103,7 @@ function typeHint(data: unknown, wanted: string[]): string | undefined {
 
 function typeOf(data: unknown): string {
   if (Array.isArray(data)) return 'a list';
+  if (data === null) return 'null';
   if (typeof data === 'object') return 'an object';
   if (typeof data === 'boolean') return `${data}`;
   return typeof data === 'number' ? `the number ${data}` : 'a string';

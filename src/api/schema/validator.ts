@@ -1,10 +1,11 @@
-// Checks values against a kind's schema. The checks are compiled when a kind is first seen: a process meets few kinds,
-// and start-up time and memory matter.
+// Checks values against a kind's schema. Nearly all fit, and a walk tells (acceptor.ts); only for one that does not are the checks
+// compiled that say everything that is wrong with it. The library for that is loaded when it is needed: start-up time and memory matter.
+import { createRequire } from 'node:module';
 import type { TSchema } from '@sinclair/typebox';
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
-import { durationMs } from '../duration.ts';
-import { re2Problem } from '../re2.ts';
+import type { Ajv, ErrorObject, ValidateFunction } from 'ajv';
+import { acceptorOf, concerns, given } from './acceptor.ts';
 import { type ConstraintName, constraints } from './constraint.ts';
+import { formats } from './formats.ts';
 import { withSharedParts } from './shared-parts.ts';
 
 let ajv: Ajv | undefined;
@@ -12,6 +13,11 @@ const compiled = new WeakMap<TSchema, ValidateFunction>();
 
 /** Everything that is wrong with the value's structure; empty where nothing is. */
 export function structuralErrors(schema: TSchema, value: unknown): readonly ErrorObject[] {
+  return acceptorOf(schema)?.(value) ? [] : compiledErrors(schema, value);
+}
+
+/** The same, without looking first whether there is anything to say. */
+export function compiledErrors(schema: TSchema, value: unknown): readonly ErrorObject[] {
   let validate = compiled.get(schema);
   if (!validate) {
     ajv ??= createAjv();
@@ -22,7 +28,8 @@ export function structuralErrors(schema: TSchema, value: unknown): readonly Erro
 }
 
 function createAjv(): Ajv {
-  const created = new Ajv({
+  const library = createRequire(import.meta.url)('ajv') as typeof import('ajv');
+  const created = new library.Ajv({
     allErrors: true,
     verbose: true,
     allowUnionTypes: true,
@@ -33,18 +40,13 @@ function createAjv(): Ajv {
     validateSchema: false,
     code: { optimize: false },
   });
-  created.addFormat('duration', (text: string) => (durationMs(text) ?? 0) >= 1);
-  created.addFormat('duration-or-zero', (text: string) => durationMs(text) !== undefined);
-  created.addFormat('int32', true);
-  created.addFormat('re2', (text: string) => re2Problem(text) === undefined);
-  const given = (names: readonly string[], data: object) => names.filter((name) => Object.hasOwn(data, name)).length;
+  for (const [name, holds] of Object.entries(formats)) created.addFormat(name, holds);
   created.addKeyword({ keyword: 'exactlyOne', type: 'object', validate: (names: string[], data: object) => given(names, data) === 1 });
   created.addKeyword({ keyword: 'atMostOne', type: 'object', validate: (names: string[], data: object) => given(names, data) <= 1 });
   created.addKeyword({
     keyword: 'constraints',
-    // A value of the wrong type is told so by its type.
     validate: (names: ConstraintName[], data: unknown, { type }: { type?: string } = {}) =>
-      (type === 'string') !== (typeof data === 'string') || brokenConstraints(names, data).length === 0,
+      !concerns(type, data) || brokenConstraints(names, data).length === 0,
   });
   created.addVocabulary(['x-kubernetes-preserve-unknown-fields']);
   return created;
