@@ -59,7 +59,7 @@ describe('proxy-status', () => {
     expect(stdout).not.toContain('Endpoints');
     const all = (await mesh.admin('productpage-v1', '/config_dump?include_eds')).body;
     const lost = await mesh.lateen(['ps', 'productpage-v1', '-f', '-'], all.replaceAll('"port_value": 9080', '"port_value": 9081'));
-    expect(lost.stdout).toMatch(/Endpoints Don't Match[^]*^\+ +"127\.[\d.]+:9081"/m);
+    expect(lost.stdout).toMatch(/Endpoints Don't Match[\s\S]*^\+ +"127\.[\d.]+:9081"/m);
     const json = JSON.parse((await mesh.lateen(['ps', 'productpage-v1', '-f', '-', '-o', 'json'], body)).stdout) as {
       comparison: { match: boolean }[];
     };
