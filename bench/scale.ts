@@ -83,7 +83,7 @@ async function beClients({ target, first, count }: Order): Promise<void> {
       node: {
         id,
         cluster: 'bench',
-        metadata: { NAMESPACE: 'default', LABELS: { app: 'client' }, ISTIO_VERSION: '1.28.0' },
+        metadata: { NAMESPACE: 'default', LABELS: { app: 'client' }, ISTIO_VERSION: '1.28.0', VIRTUAL_HOST_DISCOVERY: 'true' },
         locality: { region: '', zone: '', subZone: '' },
       },
       clock: systemClock,
@@ -104,7 +104,7 @@ async function beClients({ target, first, count }: Order): Promise<void> {
             );
           got.add(type);
           if (settled) process.send?.({ type } satisfies News);
-          else if (got.size === 4) {
+          else if (got.size === 5) {
             settled = true;
             if (--waiting === 0) process.send?.({ ready: true } satisfies News);
           }
@@ -114,6 +114,7 @@ async function beClients({ target, first, count }: Order): Promise<void> {
     });
     for (const type of [typeUrl.cluster, typeUrl.listener]) client.subscribe(type, wildcard);
     client.subscribe(typeUrl.route, new Set([listenerRoutes]));
+    client.subscribe(typeUrl.virtualHost, new Set([listenerRoutes]));
     client.start();
   }
 }
@@ -171,7 +172,7 @@ async function measure(): Promise<void> {
     };
     const figures = [
       await figure('an endpoint', typeUrl.endpoint, (revision) => slice(revision % services, revision), 100),
-      await figure('a route', typeUrl.route, (revision) => virtualService(revision % services, revision), 300),
+      await figure('a route', typeUrl.virtualHost, (revision) => virtualService(revision % services, revision), 300),
     ];
     const mb = Math.round(process.memoryUsage.rss() / 1024 / 1024);
     process.stdout.write(

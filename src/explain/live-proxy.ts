@@ -103,7 +103,8 @@ function proxyOfDump(configs: readonly JsonObject[], adminUrl: string): MeshProx
     Node.fromPartial({ id: node?.id ?? '', metadata: node?.metadata, userAgentName: node?.user_agent_name ?? 'lateen' }),
   );
   if (proxy === undefined) throw new MeshError('NO_PROXY', `${adminUrl}/config_dump does not say whose proxy it is`);
-  return proxy;
+  // Its dump shows virtual hosts in their routes, however they came.
+  return { ...proxy, virtualHostDiscovery: false };
 }
 
 function heldOf(configs: readonly JsonObject[]): Held {

@@ -56,6 +56,7 @@ export function proxyBootstrapOf(
         MESH_ID: 'cluster.local',
         ISTIO_VERSION: istioVersion,
         WORKLOAD_CERTIFICATES: 'true',
+        VIRTUAL_HOST_DISCOVERY: 'true',
         OWNER: `kubernetes://apis/apps/v1/namespaces/${namespace}/deployments/${workload}`,
         ...(isGateway(pod) ? {} : { INTERCEPTION_MODE: 'NONE', HTTP_PROXY_PORT: String(httpProxyPort) }),
       },

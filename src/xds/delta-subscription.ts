@@ -3,7 +3,7 @@ import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '#codec/proto
 import { Resource as ProtoResource } from '#codec/protobuf/generated/envoy/service/discovery/v3/discovery';
 import { Delivery } from './delivery.ts';
 import type { Resource, ResourceSet } from './resource.ts';
-import type { TypeUrl } from './resource-type.ts';
+import { subscribedName, type TypeUrl, typeUrl } from './resource-type.ts';
 import { type AnswerOptions, type Interest, type Reaction, type Subscription, wildcardName } from './subscription.ts';
 
 export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
@@ -16,6 +16,8 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest, De
   /** Asked for by name, and told that there is none. */
   private readonly missing = new Set<string>();
   private retaining_ = false;
+  /** The last answer in whole, where it is what `sent` says and the client has asked for nothing else since. */
+  private told: ResourceSet | undefined;
 
   constructor(private readonly type: TypeUrl) {}
 
@@ -45,15 +47,16 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest, De
   }
 
   answer(resources: ResourceSet, { version, retain, force, among }: AnswerOptions): DeltaDiscoveryResponse | undefined {
-    const fresh = [...resources.values()].filter((resource) => this.sent.get(resource.name) !== resource.version);
-    const gone = [...(among ?? this.sent.keys())].filter((name) => !resources.has(name) && this.sent.has(name));
-    const absent = [...(among ?? this.names)].filter((name) => !resources.has(name) && !this.sent.has(name) && !this.missing.has(name));
+    const { told } = this;
+    const { fresh, gone } = told && !among ? changesBetween(told, resources) : this.changesTo(resources, among);
+    const absent = told && !among && gone.length === 0 ? [] : this.absentFrom(resources, among);
     this.retaining_ = retain && (gone.length > 0 || (among !== undefined && this.retaining_));
+    this.told = among || this.retaining_ ? undefined : resources;
     const removed = [...(retain ? [] : gone), ...absent];
     if (fresh.length === 0 && removed.length === 0 && !force) return undefined;
     for (const { name, version: sentVersion } of fresh) {
       this.sent.set(name, sentVersion);
-      this.missing.delete(name);
+      this.missing.delete(subscribedName(this.type, name));
     }
     for (const name of removed) {
       this.sent.delete(name);
@@ -70,18 +73,41 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest, De
     };
   }
 
+  private changesTo(resources: ResourceSet, among: ReadonlySet<string> | undefined): Changes {
+    return {
+      fresh: [...resources.values()].filter(({ name, version }) => this.sent.get(name) !== version),
+      gone: [...(among ?? this.sent.keys())].filter((name) => !resources.has(name) && this.sent.has(name)),
+    };
+  }
+
+  /** Names asked for of which there is nothing, as the client is to be told once. */
+  private absentFrom(resources: ResourceSet, among: ReadonlySet<string> | undefined): string[] {
+    const all = () => new Set([...resources.keys(), ...this.sent.keys()].map((name) => subscribedName(this.type, name)));
+    const present = this.type === typeUrl.virtualHost ? all() : { has: (name: string) => resources.has(name) || this.sent.has(name) };
+    return [...(among ?? this.names)].filter((name) => !present.has(name) && !this.missing.has(name));
+  }
+
+  /** Of what was sent, that which a name asks for. */
+  private sentFor(name: string): string[] {
+    if (this.type !== typeUrl.virtualHost) return this.sent.has(name) ? [name] : [];
+    return [...this.sent.keys()].filter((each) => subscribedName(this.type, each) === name);
+  }
+
   /** A name that is subscribed to again is sent again, unless the client just said which version it has. */
   private subscribe(name: string, first: boolean): void {
     if (name === wildcardName) {
       this.wildcard = true;
+      this.told = undefined;
       return;
     }
     this.names.add(name);
     this.missing.delete(name);
-    if (!first) this.sent.delete(name);
+    this.told = undefined;
+    if (!first) for (const each of this.sentFor(name)) this.sent.delete(each);
   }
 
   private unsubscribe(name: string): void {
+    this.told = undefined;
     if (name === wildcardName) {
       this.wildcard = false;
       for (const known of [...this.sent.keys()]) if (!this.names.has(known)) this.sent.delete(known);
@@ -90,11 +116,38 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest, De
     this.names.delete(name);
     this.missing.delete(name);
     // Under a wildcard the client must be told whether it keeps it: sent again if so, removed if not.
-    if (this.wildcard && this.sent.has(name)) this.sent.set(name, '');
-    else this.sent.delete(name);
+    for (const each of this.sentFor(name)) {
+      if (this.wildcard) this.sent.set(each, '');
+      else this.sent.delete(each);
+    }
   }
 }
 
 function toProto({ name, version, body }: Resource): ProtoResource {
   return ProtoResource.fromPartial({ name, version, resource: body });
 }
+
+interface Changes {
+  readonly fresh: readonly Resource[];
+  readonly gone: readonly string[];
+}
+
+const known = new WeakMap<ResourceSet, WeakMap<ResourceSet, Changes>>();
+
+/** From one set to another: worked out once for all clients that have the one and are to have the other. */
+function changesBetween(before: ResourceSet, after: ResourceSet): Changes {
+  if (before === after) return unchanged;
+  let ways = known.get(before);
+  if (!ways) known.set(before, (ways = new WeakMap()));
+  let changes = ways.get(after);
+  if (!changes) {
+    changes = {
+      fresh: [...after.values()].filter(({ name, version }) => before.get(name)?.version !== version),
+      gone: [...before.keys()].filter((name) => !after.has(name)),
+    };
+    ways.set(after, changes);
+  }
+  return changes;
+}
+
+const unchanged: Changes = { fresh: [], gone: [] };

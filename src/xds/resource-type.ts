@@ -1,5 +1,5 @@
 // The resource types of xDS v3 that Lateen speaks, in the order in which a server must send them so that nothing
-// refers to what is not there yet (make before break): clusters, endpoints, listeners, routes.
+// refers to what is not there yet (make before break): clusters, endpoints, listeners, routes, the virtual hosts of routes.
 
 const prefix = 'type.googleapis.com/';
 
@@ -8,9 +8,22 @@ export const typeUrl = {
   endpoint: `${prefix}envoy.config.endpoint.v3.ClusterLoadAssignment`,
   listener: `${prefix}envoy.config.listener.v3.Listener`,
   route: `${prefix}envoy.config.route.v3.RouteConfiguration`,
+  virtualHost: `${prefix}envoy.config.route.v3.VirtualHost`,
   secret: `${prefix}envoy.extensions.transport_sockets.tls.v3.Secret`,
 } as const;
 
 export type TypeUrl = (typeof typeUrl)[keyof typeof typeUrl];
 
-export const pushOrder: readonly TypeUrl[] = [typeUrl.cluster, typeUrl.endpoint, typeUrl.listener, typeUrl.route, typeUrl.secret];
+export const pushOrder: readonly TypeUrl[] = [
+  typeUrl.cluster,
+  typeUrl.endpoint,
+  typeUrl.listener,
+  typeUrl.route,
+  typeUrl.virtualHost,
+  typeUrl.secret,
+];
+
+/** By what name a resource is asked for. Virtual hosts (`9080/reviews.default.svc.cluster.local:9080`) are, all at once, by that of their routes. */
+export function subscribedName(type: TypeUrl, name: string): string {
+  return type === typeUrl.virtualHost ? name.slice(0, name.indexOf('/')) : name;
+}

@@ -131,7 +131,8 @@ test('a state-of-the-world stream gets clusters, endpoints and routes, and a cha
   source.apply(virtualService('v2'));
   const changed = await inbox.next();
   expect(changed.typeUrl).toBe(typeUrl.route);
-  const [host] = RouteConfiguration.decode(changed.resources[0]!.value).virtualHosts;
+  const hosts = RouteConfiguration.decode(changed.resources[0]!.value).virtualHosts;
+  const host = hosts.find(({ name }) => name.startsWith('reviews'));
   expect(host!.routes[0]!.action).toMatchObject({
     $case: 'route',
     value: { clusterSpecifier: { value: 'outbound|9080|v2|reviews.default.svc.cluster.local' } },

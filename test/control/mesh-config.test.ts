@@ -123,7 +123,7 @@ const rows: Row[] = [
   {
     field: 'outboundTrafficPolicy',
     mesh: 'outboundTrafficPolicy: {mode: REGISTRY_ONLY}',
-    shows: ({ routesOf }) => routesOf('9080').at(-1)?.name,
+    shows: ({ routesOf }) => routesOf('9080').find(({ domains }) => domains.includes('*'))?.name,
     before: 'allow_any',
     after: 'block_all',
   },

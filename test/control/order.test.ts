@@ -124,6 +124,7 @@ test('no route ever leads to a cluster that the client does not have, and in the
       const client = new ModelClient();
       const connection = new AdsConnection<DeltaDiscoveryRequest, DeltaDiscoveryResponse>({
         createSubscription: (type) => new DeltaSubscription(type),
+        incremental: true,
         write: (response) => void client.responses.push(response),
         source: discovery,
         observer: discovery,

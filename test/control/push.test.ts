@@ -80,16 +80,16 @@ const none: MeshChanges = {
 test.each([
   { changes: { endpoints: ['a'] }, types: ['ClusterLoadAssignment'], only: ['a'] },
   { changes: { endpoints: ['dns'] }, types: ['Cluster', 'ClusterLoadAssignment'], only: undefined },
-  { changes: { virtualServices: ['x/y'] }, types: ['Listener', 'RouteConfiguration'], only: undefined },
+  { changes: { virtualServices: ['x/y'] }, types: ['Listener', 'RouteConfiguration', 'VirtualHost'], only: undefined },
   {
     changes: { destinationRules: ['x/y'] },
-    types: ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration'],
+    types: ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration', 'VirtualHost'],
     only: undefined,
   },
   { changes: { secrets: ['x/y'] }, types: ['Secret'], only: undefined },
   {
     changes: { services: ['a'], endpoints: ['a'] },
-    types: ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration'],
+    types: ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration', 'VirtualHost'],
     only: undefined,
   },
 ])('$changes touch $types', ({ changes, types, only }) => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { DeltaDiscoveryRequest, DiscoveryRequest } from '#codec/protobuf/generated/envoy/service/discovery/v3/discovery';
 import { DeltaSubscription } from '#xds/delta-subscription';
 import { createResource, type ResourceSet } from '#xds/resource';
-import { type TypeUrl, typeUrl } from '#xds/resource-type';
+import { subscribedName, type TypeUrl, typeUrl } from '#xds/resource-type';
 import { SotwSubscription } from '#xds/sotw-subscription';
 import type { Interest } from '#xds/subscription';
 
@@ -13,7 +13,7 @@ type World = Record<string, number>;
 const versionOf = (name: string, content: number) => createResource(typeUrl.cluster, name, Buffer.from(`${name}=${content}`)).version;
 
 function resourcesOf(type: TypeUrl, world: World, interest: Interest): ResourceSet {
-  const wanted = Object.entries(world).filter(([name]) => interest.wildcard || interest.names.has(name));
+  const wanted = Object.entries(world).filter(([name]) => interest.wildcard || interest.names.has(subscribedName(type, name)));
   return new Map(wanted.map(([name, content]) => [name, createResource(type, name, Buffer.from(`${name}=${content}`))]));
 }
 
@@ -159,7 +159,7 @@ interface DeltaStep {
   status?: string;
 }
 
-const deltaCases: { name: string; steps: DeltaStep[] }[] = [
+const deltaCases: { name: string; type?: TypeUrl; steps: DeltaStep[] }[] = [
   {
     name: 'a first request without names asks for everything; then only changes go out',
     steps: [
@@ -237,11 +237,25 @@ const deltaCases: { name: string; steps: DeltaStep[] }[] = [
       { push: {}, sent: [], removed: ['b'] },
     ],
   },
+  {
+    name: 'virtual hosts are asked for by the name of their routes, and then sent one by one',
+    type: typeUrl.virtualHost,
+    steps: [
+      { ask: { add: ['80', '81'] }, world: { '80/a': 1, '80/b': 1, '82/a': 1 }, sent: ['80/a=1', '80/b=1'], removed: ['81'] },
+      { push: {}, world: { '80/a': 2, '80/b': 1, '82/a': 1 }, sent: ['80/a=2'], removed: [] },
+      { push: {}, sent: undefined },
+      { push: {}, world: { '80/b': 1, '81/a': 1 }, sent: ['81/a=1'], removed: ['80/a'] },
+      { ask: { add: ['80'] }, sent: ['80/b=1'], removed: [] },
+      { ask: { drop: ['80'] }, sent: undefined },
+      { push: {}, world: { '80/b': 2, '81/a': 1 }, sent: undefined },
+      { push: {}, world: { '80/b': 2 }, sent: [], removed: ['81/a'] },
+    ],
+  },
 ];
 
 describe('delta', () => {
-  test.each(deltaCases)('$name', ({ steps }) => {
-    const subscription = new DeltaSubscription(typeUrl.cluster);
+  test.each(deltaCases)('$name', ({ type = typeUrl.cluster, steps }) => {
+    const subscription = new DeltaSubscription(type);
     let world: World = {};
     for (const [i, step] of steps.entries()) {
       world = step.world ?? world;
@@ -250,7 +264,7 @@ describe('delta', () => {
         const { add = [], drop = [], has = {}, nonce = '', error } = step.ask;
         const reaction = subscription.receive(
           DeltaDiscoveryRequest.fromPartial({
-            typeUrl: typeUrl.cluster,
+            typeUrl: type,
             resourceNamesSubscribe: add,
             resourceNamesUnsubscribe: drop,
             initialResourceVersions: Object.fromEntries(Object.entries(has).map(([name, content]) => [name, versionOf(name, content)])),
@@ -262,7 +276,7 @@ describe('delta', () => {
         answer = reaction.answer;
       }
       const response = answer
-        ? subscription.answer(resourcesOf(typeUrl.cluster, world, subscription.interest), {
+        ? subscription.answer(resourcesOf(type, world, subscription.interest), {
             version: `v${i}`,
             retain: step.push?.retain ?? false,
             force: step.push === undefined && (step.ask?.add?.length ?? 0) > 0,

@@ -43,8 +43,8 @@ export class AdsServer {
     private readonly logger: Logger,
   ) {
     this.server.addService(AggregatedDiscoveryServiceService, {
-      streamAggregatedResources: this.stream<DiscoveryRequest, DiscoveryResponse>((type) => new SotwSubscription(type)),
-      deltaAggregatedResources: this.stream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>((type) => new DeltaSubscription(type)),
+      streamAggregatedResources: this.stream<DiscoveryRequest, DiscoveryResponse>((type) => new SotwSubscription(type), false),
+      deltaAggregatedResources: this.stream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>((type) => new DeltaSubscription(type), true),
     });
   }
 
@@ -70,17 +70,20 @@ export class AdsServer {
 
   private stream<Request extends StreamRequest, Response>(
     createSubscription: (type: TypeUrl) => Subscription<Request, Response>,
+    incremental: boolean,
   ): handleBidiStreamingCall<Request, Response> {
-    return (call) => this.serve(call, createSubscription);
+    return (call) => this.serve(call, createSubscription, incremental);
   }
 
   private serve<Request extends StreamRequest, Response>(
     call: ServerDuplexStream<Request, Response>,
     createSubscription: (type: TypeUrl) => Subscription<Request, Response>,
+    incremental: boolean,
   ): void {
     const { discovery } = this;
     const connection = new AdsConnection<Request, Response>({
       createSubscription,
+      incremental,
       write: (response) => call.write(response),
       source: discovery,
       observer: discovery,

@@ -16,7 +16,9 @@ export function dumpIntent(discovery: Discovery, proxyId: string, json: Canonica
   const { proxy, subscriptions } = connection;
   const configs = shown.map(({ typeUrl, dumpType, active, item }): Section => {
     const subscription = subscriptions.get(typeUrl);
-    const resources = subscription ? [...discovery.resources(proxy, typeUrl, subscription.interest).values()] : [];
+    // Virtual hosts that travel by themselves are shown in their routes, as the proxy shows them.
+    const whole = { ...proxy, virtualHostDiscovery: false };
+    const resources = subscription ? [...discovery.resources(whole, typeUrl, subscription.interest).values()] : [];
     const entries = resources.map(({ name, version, body }): Section => {
       const entry = { version_info: version, [item]: withoutSecrets(json.print(typeUrl, body.value)) };
       return item === 'listener' ? { name, active_state: entry } : entry;

@@ -2,11 +2,12 @@
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
 
 /** Istio's short names of the types. */
-export const shortTypeName: Readonly<Record<TypeUrl, 'cds' | 'eds' | 'lds' | 'rds' | 'sds'>> = {
+export const shortTypeName: Readonly<Record<TypeUrl, 'cds' | 'eds' | 'lds' | 'rds' | 'vhds' | 'sds'>> = {
   [typeUrl.cluster]: 'cds',
   [typeUrl.endpoint]: 'eds',
   [typeUrl.listener]: 'lds',
   [typeUrl.route]: 'rds',
+  [typeUrl.virtualHost]: 'vhds',
   [typeUrl.secret]: 'sds',
 };
 

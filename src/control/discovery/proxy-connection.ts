@@ -19,6 +19,8 @@ export interface StreamRequest {
 
 export interface ConnectionOptions<Request, Response> {
   createSubscription: (type: TypeUrl) => Subscription<Request, Response>;
+  /** The protocol can send a part of what there is. */
+  incremental: boolean;
   write: (response: Response) => void;
   source: ResourceSource;
   observer: ConnectionObserver;
@@ -50,7 +52,7 @@ export interface ProxyConnection {
 
 const namesMax = 100_000;
 const removedLast: readonly TypeUrl[] = [typeUrl.endpoint, typeUrl.cluster];
-const referring: readonly TypeUrl[] = [typeUrl.listener, typeUrl.route];
+const referring: readonly TypeUrl[] = [typeUrl.listener, typeUrl.route, typeUrl.virtualHost];
 
 export class AdsConnection<Request extends StreamRequest, Response> implements ProxyConnection {
   proxy: MeshProxy | undefined;
@@ -72,7 +74,7 @@ export class AdsConnection<Request extends StreamRequest, Response> implements P
   /** Throws MeshError NODE_INVALID or SUBSCRIPTION_TOO_LARGE: the stream must end. */
   receive(request: Request): void {
     if (!this.proxy) {
-      this.proxy = proxyOf(request.node);
+      this.proxy = this.introduced(request.node);
       if (!this.proxy) {
         throw new MeshError('NODE_INVALID', `the first request must introduce a proxy; its node id is "${request.node?.id ?? ''}"`, {
           hint: 'node ids look like sidecar~10.0.0.1~pod.namespace~namespace.svc.cluster.local; gRPC clients set metadata GENERATOR=grpc',
@@ -91,6 +93,11 @@ export class AdsConnection<Request extends StreamRequest, Response> implements P
     if (reaction.answer && type === typeUrl.endpoint) this.endpointNames = namesByHost(subscription.interest.names);
     if (reaction.answer) this.answer(type, subscription);
     if (reaction.verdict === 'ack' || reaction.verdict === 'nack') this.advance();
+  }
+
+  private introduced(node: Node | undefined): MeshProxy | undefined {
+    const proxy = proxyOf(node);
+    return proxy?.virtualHostDiscovery && !this.options.incremental ? { ...proxy, virtualHostDiscovery: false } : proxy;
   }
 
   push({ types, onlyEndpointsOf }: Impact): void {

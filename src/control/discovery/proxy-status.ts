@@ -24,6 +24,13 @@ export interface ProxyStatus {
 
 const controlPlaneName = 'lateen';
 
+/** From bad to good. */
+const badFirst: readonly DeliveryStatus[] = ['ERROR', 'STALE', 'NOT SENT', 'SYNCED'];
+
+function worst(a: DeliveryStatus, b: DeliveryStatus): DeliveryStatus {
+  return badFirst.find((status) => status === a || status === b) ?? a;
+}
+
 /** Sorted by proxy. Streams that have not said who they are do not count. */
 export function proxyStatuses(connections: Iterable<ProxyConnection>): ProxyStatus[] {
   const rows: ProxyStatus[] = [];
@@ -40,7 +47,8 @@ export function proxyStatuses(connections: Iterable<ProxyConnection>): ProxyStat
       cds: of(typeUrl.cluster),
       lds: of(typeUrl.listener),
       eds: of(typeUrl.endpoint),
-      rds: of(typeUrl.route),
+      // Virtual hosts are routes, however they travel.
+      rds: worst(of(typeUrl.route), subscriptions.has(typeUrl.virtualHost) ? of(typeUrl.virtualHost) : 'SYNCED'),
       ecds: 'NOT SENT',
       controlPlane: controlPlaneName,
       ...(Object.keys(errors).length > 0 && { errors }),

@@ -2,18 +2,19 @@
 import type { MeshChanges } from '#control/mesh/snapshot';
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
 
-const all: readonly TypeUrl[] = [typeUrl.cluster, typeUrl.endpoint, typeUrl.listener, typeUrl.route];
+const routes = [typeUrl.route, typeUrl.virtualHost];
+const all: readonly TypeUrl[] = [typeUrl.cluster, typeUrl.endpoint, typeUrl.listener, ...routes];
 
 const touchedBy: { readonly [S in keyof MeshChanges]: readonly TypeUrl[] } = {
   services: all,
   // Clusters that DNS resolves carry their endpoints.
   endpoints: [typeUrl.cluster, typeUrl.endpoint],
   // Listeners hold the TCP routes.
-  virtualServices: [typeUrl.listener, typeUrl.route],
+  virtualServices: [typeUrl.listener, ...routes],
   // Routes are looked at as well: they say what to hash requests by (listeners: connections), and clusters of a subset that goes away go
   // after the routes to them.
   destinationRules: all,
-  gateways: [typeUrl.listener, typeUrl.route],
+  gateways: [typeUrl.listener, ...routes],
   sidecars: all,
   // Whether clients speak mutual TLS is said with the endpoints, which clusters that DNS resolves carry.
   peerAuthentications: [typeUrl.cluster, typeUrl.endpoint, typeUrl.listener],
@@ -22,7 +23,7 @@ const touchedBy: { readonly [S in keyof MeshChanges]: readonly TypeUrl[] } = {
   authorizationPolicies: [typeUrl.listener],
   envoyFilters: all,
   // The ports of a proxy's own pod; the endpoints of others are counted by themselves.
-  workloads: [typeUrl.cluster, typeUrl.listener, typeUrl.route],
+  workloads: [typeUrl.cluster, typeUrl.listener, ...routes],
   secrets: [typeUrl.secret],
   config: all,
 };

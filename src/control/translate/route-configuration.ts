@@ -5,7 +5,7 @@ import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
 import type { Resource } from '#xds/resource';
 import { typeUrl } from '#xds/resource-type';
-import { bytesOf } from './message.ts';
+import { adsSource, bytesOf } from './message.ts';
 import type { Recipe, ResourceCache } from './resource-cache.ts';
 import { type VirtualHostInput, virtualHostRecipe } from './virtual-host.ts';
 
@@ -30,9 +30,26 @@ const assemblyRecipe: Recipe<AssemblyInput> = {
   },
 };
 
-/** `hosts`: no domain twice (`distinctHosts`). */
+/** A route configuration whose virtual hosts travel by themselves. */
+export const discoveredRoutesRecipe: Recipe<string> = {
+  type: typeUrl.route,
+  name: (name) => name,
+  key: (name) => `discovered ${name}`,
+  build: (name) => bytesOf(RouteConfiguration, { name, validateClusters: false, vhds: { configSource: adsSource() } }),
+};
+
+/** One of them. `routes`: of which route configuration it is. */
+export const discoveredHostRecipe: Recipe<{ routes: string; host: VirtualHostInput }> = {
+  type: typeUrl.virtualHost,
+  name: ({ routes, host }) => `${routes}/${host.name}`,
+  key: ({ routes, host }) => `${routes} ${virtualHostRecipe.key(host)}`,
+  build: ({ host }) => virtualHostRecipe.build(host),
+};
+
+/** `hosts`: no domain twice (`distinctHosts`), so that their order says nothing: they stand by name, as where they travel one by one. */
 export function routeConfiguration(cache: ResourceCache, name: string, hosts: readonly VirtualHostInput[]): Resource {
-  return cache.make(assemblyRecipe, { name, hosts: hosts.map((host) => cache.make(virtualHostRecipe, host)) });
+  const sorted = [...hosts].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return cache.make(assemblyRecipe, { name, hosts: sorted.map((host) => cache.make(virtualHostRecipe, host)) });
 }
 
 /** Envoy refuses a configuration in which two hosts claim one domain: the first one has it. */

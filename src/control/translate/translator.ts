@@ -21,7 +21,7 @@ import { localityBalance, localitySetting } from './locality-balance.ts';
 import { patchesFor } from './patch/patch.ts';
 import { PatchedResources } from './patch/patched-resources.ts';
 import type { ResourceCache } from './resource-cache.ts';
-import { distinctHosts, routeConfiguration } from './route-configuration.ts';
+import { discoveredHostRecipe, discoveredRoutesRecipe, distinctHosts, routeConfiguration } from './route-configuration.ts';
 import { gatewayHosts } from './route-gateway.ts';
 import { httpProxyHosts, httpProxyRoutes, outboundHosts, singleServiceHosts } from './route-outbound.ts';
 import { ScopeMemo } from './scope-memo.ts';
@@ -44,6 +44,7 @@ export class Translator {
 
   /** The resources of `type` that the proxy is to have, of those that it is interested in. */
   translate(view: ProxyView, type: TypeUrl, interest: Interest): ResourceSet {
+    if (type === typeUrl.virtualHost) return this.discoveredHosts(view, [...interest.names]);
     const resources = this.patchedBy(view, type, this.resources(view, type, interest));
     const set = new Map<string, Resource>();
     for (const resource of resources) if (interest.wildcard || interest.names.has(resource.name)) set.set(resource.name, resource);
@@ -66,6 +67,8 @@ export class Translator {
         return this.listeners(view, interest).map((listener) => this.cache.make(listenerRecipe, listener));
       case typeUrl.route:
         return present([...interest.names].map((name) => this.routes(view, name)));
+      case typeUrl.virtualHost:
+        return []; // not one by one: see `discoveredHosts`
       case typeUrl.secret:
         return present([...interest.names].map((name) => secretInput(view, name))).map((input) => this.cache.make(secretRecipe, input));
     }
@@ -108,6 +111,7 @@ export class Translator {
 
   private routes(view: ProxyView, name: string): Resource | undefined {
     if (name.startsWith('outbound|')) return apiRoutes(this.cache, view, name);
+    if (this.discoversHosts(view)) return this.cache.make(discoveredRoutesRecipe, name);
     const make = () => {
       const hosts = routeHosts(view, name);
       return hosts && routeConfiguration(this.cache, name, hosts);
@@ -115,6 +119,25 @@ export class Translator {
     if (view.proxy.type === 'router') return make();
     const labels = view.scope.bySourceLabels ? JSON.stringify(view.labels) : '';
     return this.shared.get(view.scope, `routes ${name} ${labels}`, make);
+  }
+
+  /** EnvoyFilters may patch routes as a whole: then they travel so. */
+  private discoversHosts(view: ProxyView): boolean {
+    return view.proxy.virtualHostDiscovery && (view.policies.envoyFilters.length === 0 || patchesFor(view).key === '');
+  }
+
+  /** The virtual hosts of the route configurations `names`; the same set for all proxies that see the same. */
+  private discoveredHosts(view: ProxyView, names: readonly string[]): ResourceSet {
+    if (!this.discoversHosts(view)) return new Map();
+    const make = () => {
+      const hosts = names.flatMap((name) =>
+        (routeHosts(view, name) ?? []).map((host) => this.cache.make(discoveredHostRecipe, { routes: name, host })),
+      );
+      return new Map(hosts.map((host) => [host.name, host]));
+    };
+    if (view.proxy.type === 'router') return make();
+    const labels = view.scope.bySourceLabels ? JSON.stringify(view.labels) : '';
+    return this.shared.get(view.scope, `virtual hosts ${names.join(' ')} ${labels}`, make);
   }
 
   /** The parts of a route configuration, each made when it is asked for: for who wants one host of a thousand. */

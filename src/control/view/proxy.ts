@@ -27,6 +27,8 @@ export interface MeshProxy {
   readonly captured: boolean;
   /** It has certificates of the mesh, under the names that Istio's agent has for them. */
   readonly certified: boolean;
+  /** It takes virtual hosts one by one, and not with their routes (Envoy's VHDS). */
+  readonly virtualHostDiscovery: boolean;
   /** Where it serves as an explicit HTTP proxy to its own pod. */
   readonly httpProxyPort: number | undefined;
 }
@@ -55,6 +57,7 @@ export function proxyOf(node: Node | undefined): MeshProxy | undefined {
     captured: word('INTERCEPTION_MODE') !== 'NONE',
     // Ours say so; what Istio's agent starts names the control plane that it trusts.
     certified: !grpc && (word('WORKLOAD_CERTIFICATES') === 'true' || metadata['PILOT_SAN'] !== undefined),
+    virtualHostDiscovery: word('VIRTUAL_HOST_DISCOVERY') === 'true',
     httpProxyPort: Number.isInteger(port) && port > 0 && port < 65_536 ? port : undefined,
   };
 }

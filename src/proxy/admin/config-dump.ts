@@ -2,9 +2,10 @@
 import type { JsonValue } from '@bufbuild/protobuf';
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
+import { wholeRoutes } from '#proxy/config/discovered-routes';
 import type { HeldResource, HeldResources, RejectedResource } from '#proxy/config/held-resources';
 import { bootstrapDumpType, type DumpName, type DumpSection, dumpSections, withoutSecrets } from '#xds/config-dump';
-import type { TypeUrl } from '#xds/resource-type';
+import { type TypeUrl, typeUrl } from '#xds/resource-type';
 
 export interface DumpInput {
   bootstrap: ProxyBootstrap;
@@ -51,8 +52,10 @@ function dumpSection(name: DumpName, { held }: DumpInput, json: CanonicalJson): 
   const isNamed = name === 'listener' || name === 'secret';
   const named = (resource: { name: string }, entry: Entry): Entry => (isNamed ? { name: resource.name, ...entry } : entry);
   const lists: Record<string, Entry[]> = { [section.active]: [] };
+  const virtualHosts = held.get(typeUrl.virtualHost);
   for (const resource of resources?.all() ?? []) {
-    const state = active(section, resource, json);
+    const bytes = name === 'route' && virtualHosts ? wholeRoutes(resource, virtualHosts) : resource.decoding.bytes;
+    const state = active(section, resource, bytes, json);
     lists[section.active]?.push(named(resource, name === 'listener' ? { active_state: state } : state));
   }
   const refused = refusedLists[name];
@@ -63,8 +66,8 @@ function dumpSection(name: DumpName, { held }: DumpInput, json: CanonicalJson): 
   return { '@type': section.dumpType, ...lists };
 }
 
-function active({ item, typeUrl }: DumpSection, { decoding, updatedWallMs }: HeldResource, json: CanonicalJson): Entry {
-  return { version_info: decoding.version, [item]: withoutSecrets(json.print(typeUrl, decoding.bytes)), last_updated: time(updatedWallMs) };
+function active({ item, typeUrl }: DumpSection, { decoding, updatedWallMs }: HeldResource, bytes: Buffer, json: CanonicalJson): Entry {
+  return { version_info: decoding.version, [item]: withoutSecrets(json.print(typeUrl, bytes)), last_updated: time(updatedWallMs) };
 }
 
 function errorState({ item, typeUrl }: DumpSection, { decoding, rejectedWallMs, findings }: RejectedResource, json: CanonicalJson): Entry {

@@ -6,19 +6,21 @@ import { Cluster } from '#codec/protobuf/generated/envoy/config/cluster/v3/clust
 import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
 import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
 import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
+import { VirtualHost } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import { Secret } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/secret';
 import type { DeltaDiscoveryResponse, Resource } from '#codec/protobuf/generated/envoy/service/discovery/v3/discovery';
 import type { Clock, Timer } from '#foundation/clock';
 import { formatProblem, type Problem } from '#foundation/problem';
-import type { RouteTable } from '#proxy/route/route-table';
+import type { VirtualHost as RoutedHost, RouteTable } from '#proxy/route/route-table';
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
 import { type AdsHandler, wildcard } from './ads-client.ts';
 import type { ClusterConfig, EndpointConfig } from './cluster.ts';
 import type { DecodeCache } from './decode-cache.ts';
 import { decodeCluster, decodeEndpoints } from './decode-cluster.ts';
 import { decodeListener } from './decode-listener.ts';
-import { decodeRouteTable } from './decode-route.ts';
+import { decodeDiscoveredHost, decodeRoutes } from './decode-route.ts';
 import { decodeSecret } from './decode-tls.ts';
+import { DiscoveredRoutes, routesOf } from './discovered-routes.ts';
 import { type Decoded, decoding } from './findings.ts';
 import { HeldResources } from './held-resources.ts';
 import type { FilterChain, ListenerConfig } from './listener.ts';
@@ -52,6 +54,7 @@ export class ConfigApplier implements AdsHandler {
   private readonly wanted = new Map<string, ListenerConfig>();
   private readonly ready = new Map<string, ListenerConfig>();
   private readonly routeTables = new Set<string>();
+  private readonly discovered: DiscoveredRoutes;
   /** Those that have come, that do not exist, or that were waited for in vain. */
   private readonly settledSecrets = new Set<string>();
   private secretWait: Timer | undefined;
@@ -68,7 +71,8 @@ export class ConfigApplier implements AdsHandler {
     private readonly clock: Clock,
     private readonly decodings: DecodeCache,
   ) {
-    const types = [typeUrl.cluster, typeUrl.endpoint, typeUrl.listener, typeUrl.route, typeUrl.secret];
+    this.discovered = new DiscoveredRoutes(decodings);
+    const types = [typeUrl.cluster, typeUrl.endpoint, typeUrl.listener, typeUrl.route, typeUrl.virtualHost, typeUrl.secret];
     this.held = new Map(types.map((type) => [type, new HeldResources(type)]));
     this.serving = new Promise((resolve) => {
       this.onReady = resolve;
@@ -102,6 +106,9 @@ export class ConfigApplier implements AdsHandler {
       case typeUrl.route:
         await this.warm();
         return this.applyRoutes(response);
+      case typeUrl.virtualHost:
+        await this.warm();
+        return this.applyVirtualHosts(response);
       case typeUrl.secret:
         return this.applySecrets(response);
       default:
@@ -210,19 +217,55 @@ export class ConfigApplier implements AdsHandler {
       response,
       (bytes, version) => {
         const message = RouteConfiguration.decode(bytes);
-        return decoding((f) => decodeRouteTable(message, version, f));
+        return decoding((f) => decodeRoutes(message, version, f));
       },
-      (table) => {
-        this.target.setRouteTable(table);
-        this.routeTables.add(table.name);
+      ({ table, discovers }) => {
+        if (discovers) {
+          this.discovered.set(table);
+          return;
+        }
+        this.discovered.delete(table.name);
+        this.useTable(table);
       },
     );
     for (const name of response.removedResources) {
+      this.discovered.delete(name);
       this.target.removeRouteTable(name);
       this.routeTables.delete(name);
     }
+    this.target.subscribe(typeUrl.virtualHost, this.discovered.names);
     const problems = await this.swapListeners();
     return [...findings, ...problems.map(formatProblem)];
+  }
+
+  private async applyVirtualHosts(response: DeltaDiscoveryResponse): Promise<readonly string[]> {
+    const touched = new Set<string>();
+    const set = (resourceName: string, host: RoutedHost | undefined) => {
+      this.discovered.setHost(resourceName, host);
+      touched.add(routesOf(resourceName));
+    };
+    const findings = this.accept(
+      typeUrl.virtualHost,
+      response,
+      (bytes) => {
+        const message = VirtualHost.decode(bytes);
+        return decoding((f) => decodeDiscoveredHost(message, f));
+      },
+      (host, resourceName) => set(resourceName, host),
+    );
+    // A bare name says that its routes have no hosts.
+    for (const name of response.removedResources) set(name, undefined);
+    for (const name of touched) {
+      const table = this.discovered.table(name);
+      if (table !== undefined) this.useTable(table);
+    }
+    const problems = await this.swapListeners();
+    return [...findings, ...problems.map(formatProblem)];
+  }
+
+  private useTable(table: RouteTable): void {
+    this.target.setRouteTable(table);
+    this.routeTables.add(table.name);
   }
 
   private async applySecrets(response: DeltaDiscoveryResponse): Promise<readonly string[]> {
@@ -299,7 +342,7 @@ export class ConfigApplier implements AdsHandler {
     type: TypeUrl,
     response: DeltaDiscoveryResponse,
     decode: (bytes: Buffer, version: string) => Decoded<T>,
-    effect: (value: T) => void,
+    effect: (value: T, name: string) => void,
   ): string[] {
     const held = this.held.get(type)!;
     const findings: string[] = [];
@@ -309,7 +352,7 @@ export class ConfigApplier implements AdsHandler {
       const decoding = this.decodings.decode(type, name, version, bytes, () => decodeSafely(() => decode(bytes, version)));
       const { decoded } = decoding;
       if (decoded.ok) {
-        effect(decoded.value);
+        effect(decoded.value, name);
         held.accept({ name, decoding, updatedWallMs: this.clock.wallMs() });
       } else {
         held.reject({ name, decoding, rejectedWallMs: this.clock.wallMs(), findings: decoded.findings });

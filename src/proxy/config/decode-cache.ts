@@ -12,9 +12,17 @@ export interface Decoding<T> {
   readonly decoded: Decoded<T>;
 }
 
+interface Assembly {
+  readonly parts: readonly object[];
+  readonly made: object;
+}
+
 export class DecodeCache {
   /** By type and name; proxies of different namespaces may have different resources of one name. */
   private readonly known = new Map<string, WeakRef<Decoding<unknown>>[]>();
+  private readonly assembled = new Map<string, WeakRef<Assembly>[]>();
+  /** An assembly lives as long as what was made of it. */
+  private readonly assemblies = new WeakMap<object, Assembly>();
   private readonly forgotten = new FinalizationRegistry<string>((key) => this.prune(key));
 
   /** `decode` is pure, and the same for every call with this `type`. */
@@ -28,6 +36,17 @@ export class DecodeCache {
     else references.push(new WeakRef(decoding));
     this.forgotten.register(decoding, key);
     return decoding;
+  }
+
+  /** What `make` makes of `parts`, once for all who have the same ones. */
+  assemble<T extends object>(name: string, parts: readonly object[], make: () => T): T {
+    const known = this.assembled.get(name)?.flatMap((reference) => reference.deref() ?? []) ?? [];
+    const same = known.find((other) => other.parts.length === parts.length && other.parts.every((part, i) => part === parts[i]));
+    if (same !== undefined) return same.made as T;
+    const assembly: Assembly = { parts, made: make() };
+    this.assembled.set(name, [...known.map((other) => new WeakRef(other)), new WeakRef(assembly)]);
+    this.assemblies.set(assembly.made, assembly);
+    return assembly.made as T;
   }
 
   private live(key: string): Decoding<unknown>[] {

@@ -1,6 +1,6 @@
 // Envoy's RouteConfiguration -> RouteTable. Everything that would route otherwise than asked for is refused by name.
 import type { HeaderValueOption } from '#codec/protobuf/generated/envoy/config/core/v3/base';
-import type { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
+import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
 import type {
   Route as EnvoyRoute,
   VirtualHost as EnvoyVirtualHost,
@@ -23,6 +23,23 @@ export interface HeaderOptions {
   requestHeadersToRemove: string[];
   responseHeadersToAdd: HeaderValueOption[];
   responseHeadersToRemove: string[];
+}
+
+/** `discovers`: its virtual hosts, or more of them, come by themselves. */
+export function decodeRoutes(config: RouteConfiguration, version: string, findings: Findings): { table: RouteTable; discovers: boolean } {
+  const discovers = config.vhds !== undefined;
+  // A host is read without its table, which may be another one tomorrow.
+  const levels: HeaderOptions = config;
+  const changes = [levels.requestHeadersToAdd, levels.requestHeadersToRemove, levels.responseHeadersToAdd, levels.responseHeadersToRemove];
+  if (discovers && (changes.some((list) => list.length > 0) || Object.keys(config.typedPerFilterConfig).length > 0)) {
+    findings.report('vhds', 'is not supported beside headers and filters of the whole table');
+  }
+  return { table: decodeRouteTable(config, version, findings), discovers };
+}
+
+/** A virtual host that came by itself. */
+export function decodeDiscoveredHost(host: EnvoyVirtualHost, findings: Findings): VirtualHost {
+  return decodeVirtualHost(host, RouteConfiguration.fromPartial({}), 'virtual_host', findings);
 }
 
 export function decodeRouteTable(config: RouteConfiguration, version: string, findings: Findings): RouteTable {

@@ -3,6 +3,7 @@ import { Cluster, Cluster_DiscoveryType } from '#codec/protobuf/generated/envoy/
 import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
 import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
 import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
+import { VirtualHost } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import { Router } from '#codec/protobuf/generated/envoy/extensions/filters/http/router/v3/router';
 import { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { DeltaDiscoveryResponse } from '#codec/protobuf/generated/envoy/service/discovery/v3/discovery';
@@ -10,6 +11,7 @@ import { ManualClock } from '#foundation/clock';
 import type { Problem } from '#foundation/problem';
 import { ConfigApplier, type ConfigTarget } from '#proxy/config/config-applier';
 import { DecodeCache } from '#proxy/config/decode-cache';
+import type { RouteTable } from '#proxy/route/route-table';
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
 
 /** Writes down what it is told, in words. */
@@ -19,7 +21,10 @@ class Recorder implements ConfigTarget {
   setCluster = ({ name }: { name: string }) => void this.log.push(`cluster ${name}`);
   removeCluster = (name: string) => void this.log.push(`-cluster ${name}`);
   setEndpoints = (name: string, endpoints: readonly unknown[]) => void this.log.push(`endpoints ${name} ${endpoints.length}`);
-  setRouteTable = ({ name, version }: { name: string; version: string }) => void this.log.push(`routes ${name} ${version}`);
+  setRouteTable = ({ name, version, virtualHosts }: RouteTable) => {
+    const hosts = virtualHosts.flatMap(({ domains }) => domains).join(' ');
+    this.log.push(`routes ${name} ${version}${hosts && `: ${hosts}`}`);
+  };
   setSecret = (name: string, { kind }: { kind: string }) => void this.log.push(`secret ${name} ${kind}`);
   removeSecret = (name: string) => void this.log.push(`-secret ${name}`);
   removeRouteTable = (name: string) => void this.log.push(`-routes ${name}`);
@@ -118,6 +123,17 @@ const listener = (name: string, routes: string): Bytes => ({
 });
 const routes = (name: string): Bytes => ({ name, bytes: RouteConfiguration.encode(RouteConfiguration.fromPartial({ name })).finish() });
 
+const discovered = (name: string): Bytes => ({
+  name,
+  bytes: RouteConfiguration.encode(
+    RouteConfiguration.fromPartial({ name, vhds: { configSource: { configSourceSpecifier: { $case: 'ads', value: {} } } } }),
+  ).finish(),
+});
+const virtualHost = (name: string, ...domains: string[]): Bytes => ({
+  name,
+  bytes: VirtualHost.encode(VirtualHost.fromPartial({ name, domains })).finish(),
+});
+
 function response(type: TypeUrl, list: Bytes[], removedResources: string[] = [], version = '1'): DeltaDiscoveryResponse {
   return DeltaDiscoveryResponse.fromPartial({
     typeUrl: type,
@@ -135,6 +151,73 @@ function setUp() {
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('virtual hosts that come by themselves', () => {
+  const begun = async () => {
+    const { target, applier } = setUp();
+    await applier.apply(response(typeUrl.listener, [listener('l', 'r')]));
+    await applier.apply(response(typeUrl.route, [discovered('r')]));
+    return { target, applier };
+  };
+
+  test('are asked for, and a listener waits for them', async () => {
+    const { target, applier } = await begun();
+    expect(target.taken()).toEqual(['subscribe RouteConfiguration r', 'subscribe VirtualHost r']);
+    await applier.apply(response(typeUrl.virtualHost, [virtualHost('r/a', 'a'), virtualHost('r/b', 'b')]));
+    expect(target.taken()).toEqual(['routes r 1: a b', 'listeners l']);
+  });
+
+  test('change, come and go one by one; the rest stays', async () => {
+    const { target, applier } = await begun();
+    await applier.apply(response(typeUrl.virtualHost, [virtualHost('r/a', 'a'), virtualHost('r/b', 'b')]));
+    target.taken();
+    await applier.apply(response(typeUrl.virtualHost, [virtualHost('r/b', 'b2'), virtualHost('r/c', 'c')], ['r/a'], '2'));
+    expect(target.taken()).toEqual(['routes r 1: b2 c']);
+    expect(applier.versions(typeUrl.virtualHost)).toEqual({ 'r/b': '2', 'r/c': '2' });
+  });
+
+  test('a bad one is refused by name, and its last good version stays', async () => {
+    const { target, applier } = await begun();
+    await applier.apply(response(typeUrl.virtualHost, [virtualHost('r/a', 'a')]));
+    target.taken();
+    expect(await applier.apply(response(typeUrl.virtualHost, [virtualHost('r/a'), virtualHost('r/b', 'b')], [], '2'))).toEqual([
+      'r/a: virtual_host.domains: is empty',
+    ]);
+    expect(target.taken()).toEqual(['routes r 1: a b']);
+  });
+
+  test('routes that have none serve without', async () => {
+    const { target, applier } = await begun();
+    target.taken();
+    await applier.apply(response(typeUrl.virtualHost, [], ['r']));
+    expect(target.taken()).toEqual(['routes r 1', 'listeners l']);
+  });
+
+  test('routes that come whole again take their place', async () => {
+    const { target, applier } = await begun();
+    await applier.apply(response(typeUrl.virtualHost, [virtualHost('r/a', 'a')]));
+    target.taken();
+    await applier.apply(response(typeUrl.route, [routes('r')], [], '2'));
+    expect(target.taken()).toEqual(['routes r 2', 'subscribe VirtualHost ']);
+    await applier.apply(response(typeUrl.virtualHost, [], ['r/a']));
+    expect(target.taken()).toEqual([]);
+  });
+
+  test('two proxies of a process that have the same have the same table', async () => {
+    const decodings = new DecodeCache();
+    const tables = await Promise.all(
+      [1, 2].map(async () => {
+        const given: unknown[] = [];
+        const target = Object.assign(new Recorder(), { setRouteTable: (table: unknown) => void given.push(table) });
+        const applier = new ConfigApplier(target, new ManualClock(), decodings);
+        await applier.apply(response(typeUrl.route, [discovered('r')]));
+        await applier.apply(response(typeUrl.virtualHost, [virtualHost('r/a', 'a'), virtualHost('r/b', 'b')]));
+        return given[0];
+      }),
+    );
+    expect(tables[0]).toBe(tables[1]);
+  });
+});
 
 describe('make before break', () => {
   test('routes wait until a new cluster has its endpoints', async () => {
