@@ -20,11 +20,11 @@ import { systemClock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
+import { LoopbackNetworks } from '#host/capture/loopback-networks';
 import { EventRecorder } from '#host/event-recorder';
 import { Host } from '#host/host';
 import { ImageMap, type ImageMapping } from '#host/image-map';
 import { ingressGateway } from '#host/ingress-gateway';
-import { AddressBlock } from '#host/pod-addresses';
 import { SupervisedProcess } from '#host/process';
 import { type FleetReport, ProxyFleet } from '#host/proxy-fleet';
 import { forgetRuns } from '#host/recovery';
@@ -143,7 +143,7 @@ export class LocalMesh {
       events: new EventRecorder({ store, clock: systemClock, logger }),
       fleet: this.fleet,
       images: new ImageMap(this.options.images),
-      addresses: await AddressBlock.claim(),
+      networks: await LoopbackNetworks.claim(),
       xds,
       node: process.execPath,
       inherited: this.options.inherited,

@@ -9,6 +9,8 @@ export interface ProxyBootstrap {
   /** The admin interface; port 0: any free one. */
   admin: SocketAddress;
   placement: Placement;
+  /** The file of the network namespace in which its sockets are; without one, the process's own. */
+  namespace?: string;
   /** The file that stands for the proxy's stdout: access logs to /dev/stdout go there. */
   standardOutput: string;
 }

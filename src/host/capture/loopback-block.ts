@@ -3,13 +3,7 @@
 // which the kernel gives back when the process ends, however it ends.
 import net from 'node:net';
 import { MeshError } from '#foundation/mesh-error';
-
-export interface PodAddresses {
-  /** What the mesh sees: endpoints, listeners, the admin interface. */
-  pod: string;
-  /** The pod's own 127.0.0.1: its program listens here. */
-  loopback: string;
-}
+import type { PodAddresses } from './pod-network.ts';
 
 const firstOctet = 64;
 const blockCount = 32;
@@ -18,7 +12,7 @@ const hostsPerThird = 250;
 const podsMax = 250 * hostsPerThird;
 const claimPort = 15_099;
 
-export class AddressBlock {
+export class LoopbackBlock {
   private readonly used = new Set<number>();
   private next = 0;
 
@@ -28,11 +22,11 @@ export class AddressBlock {
   ) {}
 
   /** Claims the first free block. Throws `ADDRESS_BLOCKS` when all are taken. */
-  static async claim(): Promise<AddressBlock> {
+  static async claim(): Promise<LoopbackBlock> {
     for (let block = 0; block < blockCount; block++) {
       const octet = firstOctet + block * 2;
       const server = await hold(`127.${octet}.255.254`);
-      if (server !== undefined) return new AddressBlock(octet, server);
+      if (server !== undefined) return new LoopbackBlock(octet, server);
     }
     throw new MeshError('ADDRESS_BLOCKS', `all ${blockCount} blocks of loopback addresses are taken`, {
       hint: 'another process holds port 15099 of 127.64.255.254 to 127.126.255.254: stop a Lateen that is no longer needed',
