@@ -10,6 +10,7 @@ import { createProgram } from '#cli/program';
 import { systemClock } from '#foundation/clock';
 import type { LogLevel } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
+import { captureWishes } from '#host/capture/capture-mode';
 import { addBackup } from './backup-commands.ts';
 import { addKubeconfig } from './kubeconfig-command.ts';
 import { canonicalJson, version } from './package.ts';
@@ -62,6 +63,11 @@ command
   .option('--state-directory <folder>', 'logs and kubeconfigs go below it', stateDefault)
   .option('--data <folder>', `what is applied is kept there (default: ${dataDefault}/mesh-PORT; nothing with --sample)`)
   .option('--ephemeral', 'keep nothing of what is applied')
+  .addOption(
+    new Option('--capture <mode>', 'how the traffic of pods comes to their proxies; auto takes the best that works here')
+      .choices([...captureWishes])
+      .default('loopback'),
+  )
   .addOption(new Option('--log-level <level>', 'of lateen.log').choices(['trace', 'debug', 'info', 'warn', 'error']).default('info'))
   .addHelpText(
     'after',

@@ -20,7 +20,8 @@ import { systemClock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
-import { LoopbackNetworks } from '#host/capture/loopback-networks';
+import type { CaptureMode, CaptureWish } from '#host/capture/capture-mode';
+import { chooseNetworks, type RefusedMode } from '#host/capture/choose-networks';
 import { EventRecorder } from '#host/event-recorder';
 import { Host } from '#host/host';
 import { ImageMap, type ImageMapping } from '#host/image-map';
@@ -53,6 +54,8 @@ export interface LocalMeshOptions {
   /** Of the store; without it what is written ends with the process. */
   dataDirectory?: string | undefined;
   images: readonly ImageMapping[];
+  /** How pods are on the network; `loopback` when left out. */
+  capture?: CaptureWish;
   /** What children and programs inherit. */
   inherited: Readonly<Record<string, string>>;
   logger: Logger;
@@ -66,6 +69,7 @@ export interface LocalMeshAddresses {
   gatewayHttp: SocketAddress;
   gatewayHttps: SocketAddress;
   logs: string;
+  capture: { mode: CaptureMode; refused: readonly RefusedMode[] };
 }
 
 const loopback = '127.0.0.1';
@@ -121,7 +125,7 @@ export class LocalMesh {
     const store = new MemoryStore({ ...own, admit: admitNamespace, kindOf: catalog.kindOf, complete, ...(journal && { journal }) });
     this.opened = { store, journal };
     const credentials = await ensureCredentials(runDirectory, systemClock);
-    this.api = new ApiServer({ ...own, store, logger, version, advise: advise(store), catalog, credentials, pods: this.podAccess() });
+    this.api = new ApiServer({ ...own, store, logger, version, advise: advise(store), catalog, credentials, pods: this.pods });
     this.findings = new FindingKeeper({ ...own, store, logger, canonicalJson: sharedCanonicalJson(readDescriptors) });
     const { url, port } = await this.api.listen({ host: loopback, port: this.options.apiPort });
     const kubeconfig = writeKubeconfigs(runDirectory, `https://${loopback}:${port}`, credentials);
@@ -132,6 +136,7 @@ export class LocalMesh {
     const { xdsPort, debugPort } = await this.startControlPlane(url);
     const xds = { address: loopback, port: xdsPort };
     await forgetRuns(store);
+    const { networks, refused } = await this.chooseNetworks();
     for (const object of ingressGateway({ http: gatewayHttp, https: gatewayHttps })) {
       await applyObject(store, kindOf(object.apiVersion, object.kind)!, object);
     }
@@ -143,7 +148,7 @@ export class LocalMesh {
       events: new EventRecorder({ store, clock: systemClock, logger }),
       fleet: this.fleet,
       images: new ImageMap(this.options.images),
-      networks: await LoopbackNetworks.claim(),
+      networks,
       xds,
       node: process.execPath,
       inherited: this.options.inherited,
@@ -151,7 +156,25 @@ export class LocalMesh {
     });
     this.host.start();
     this.findings.start();
-    return { apiUrl: url, kubeconfig, xds, debug: { address: loopback, port: debugPort }, gatewayHttp, gatewayHttps, logs: this.logs };
+    return {
+      apiUrl: url,
+      kubeconfig,
+      xds,
+      debug: { address: loopback, port: debugPort },
+      gatewayHttp,
+      gatewayHttps,
+      logs: this.logs,
+      capture: { mode: networks.mode, refused },
+    };
+  }
+
+  private chooseNetworks() {
+    const { capture = 'loopback', inherited, runDirectory } = this.options;
+    return chooseNetworks(capture, {
+      user: process.getuid?.() === 0 ? 'root' : 'other',
+      searchPath: inherited['PATH'] ?? '',
+      directory: path.join(runDirectory, 'netns'),
+    });
   }
 
   /** Pods first, then their proxies, then what told them. */
@@ -169,7 +192,7 @@ export class LocalMesh {
   }
 
   /** The host comes after the API server, which it asks for pods. */
-  private podAccess(): PodAccess {
+  get pods(): PodAccess {
     return {
       logFile: (namespace, pod, container) => this.host?.containerLog(namespace, pod, container),
       exec: (namespace, pod, container, command) => {

@@ -6,13 +6,18 @@ import { createLogger, type LogLevel } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
 import type { FleetCommand, FleetReport } from '#host/proxy-fleet';
+import { NamespaceNetwork } from '#net/namespace-network';
+import { loadSystemCalls, type SystemCalls } from '#net/system-calls';
+import type { ProxyBootstrap } from '#proxy/bootstrap';
 import { DecodeCache } from '#proxy/config/decode-cache';
 import { ProxyInstance } from '#proxy/proxy-instance';
 import { readDescriptors, version } from './package.ts';
 
 const logger = createLogger({ level: (process.env['LATEEN_LOG_LEVEL'] as LogLevel | undefined) ?? 'info' });
 const canonicalJson = sharedCanonicalJson(readDescriptors);
-const proxies = new Map<string, ProxyInstance>();
+const wanted = new Set<string>();
+const proxies = new Map<string, { proxy: ProxyInstance; network: NamespaceNetwork | undefined }>();
+let systemCalls: Promise<SystemCalls> | undefined;
 const decodings = new DecodeCache();
 /** Who waits for a token, by proxy. */
 const tokensWanted = new Map<string, ((token: string) => void)[]>();
@@ -37,19 +42,30 @@ function takeToken(id: string, token: string): void {
   for (const resolve of waiting) resolve(token);
 }
 
-async function add(id: string, bootstrap: Extract<FleetCommand, { type: 'add' }>['bootstrap']): Promise<void> {
-  if (proxies.has(id)) return;
-  const proxy = new ProxyInstance(bootstrap, {
-    clock: systemClock,
-    random: systemRandom,
-    logger,
-    version,
-    decodings,
-    canonicalJson,
-    identityToken: () => identityToken(id),
-  });
-  proxies.set(id, proxy);
+/** Its sockets are made in the pod's namespace, where it has one. */
+async function networkOf({ namespace }: ProxyBootstrap): Promise<NamespaceNetwork | undefined> {
+  if (namespace === undefined) return undefined;
+  systemCalls ??= loadSystemCalls();
+  return new NamespaceNetwork(await systemCalls, namespace.file, namespace.range);
+}
+
+async function add(id: string, bootstrap: ProxyBootstrap): Promise<void> {
+  if (wanted.has(id)) return;
+  wanted.add(id);
   try {
+    const network = await networkOf(bootstrap);
+    const proxy = new ProxyInstance(bootstrap, {
+      clock: systemClock,
+      random: systemRandom,
+      logger,
+      version,
+      ...(network && { network }),
+      decodings,
+      canonicalJson,
+      identityToken: () => identityToken(id),
+    });
+    if (!wanted.has(id)) return network?.close();
+    proxies.set(id, { proxy, network });
     await proxy.start();
     report({ type: 'serving', id });
   } catch (thrown) {
@@ -58,19 +74,22 @@ async function add(id: string, bootstrap: Extract<FleetCommand, { type: 'add' }>
 }
 
 async function remove(id: string, drainMs: number): Promise<void> {
-  const proxy = proxies.get(id);
+  const running = proxies.get(id);
+  wanted.delete(id);
   proxies.delete(id);
   tokensWanted.delete(id);
-  if (proxy !== undefined) {
+  if (running !== undefined) {
+    const { proxy, network } = running;
     await Promise.race([proxy.drain(), new Promise((resolve) => systemClock.after(drainMs, () => resolve(undefined)))]);
     await proxy.close();
+    network?.close();
   }
   report({ type: 'removed', id });
 }
 
 async function end(): Promise<void> {
   await Promise.race([
-    Promise.all([...proxies.values()].map((proxy) => proxy.close())),
+    Promise.all([...proxies.values()].map(({ proxy }) => proxy.close())),
     new Promise((resolve) => systemClock.after(2_000, () => resolve(undefined))),
   ]);
   process.exit(0);

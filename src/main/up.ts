@@ -13,6 +13,7 @@ import { systemClock } from '#foundation/clock';
 import { createLogger, type LogLevel } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import { formatProblem, type Problem } from '#foundation/problem';
+import type { CaptureMode, CaptureWish } from '#host/capture/capture-mode';
 import { resolvePaths } from '#host/container';
 import type { ImageMapping } from '#host/image-map';
 import { proxyAdminPort } from '#host/proxy-bootstrap';
@@ -34,6 +35,7 @@ export interface UpOptions {
   /** Of the durable store; a folder below `dataDirectory` when left out. */
   data?: string;
   dataDirectory: string;
+  capture: CaptureWish;
   /** Keeps nothing. */
   ephemeral?: boolean;
   logLevel: LogLevel;
@@ -159,10 +161,22 @@ async function showMesh(
     ['xDS, debug', `${addresses.xds.address}:${addresses.xds.port}, http://${addresses.debug.address}:${addresses.debug.port}/debug/syncz`],
     ['running', `${workloads.length} pods, ${pods.length} proxies, control plane`],
     ['proxies’ admin', admin.join('\n')],
-    ['capture', 'loopback (each pod has its own 127.x.y.z; programs go out by HTTP_PROXY)'],
+    ['capture', describeCapture(addresses.capture)],
     ['logs', addresses.logs],
   ]);
   show.note('Change it from another terminal:  npx lateen apply -f FILE     npx lateen get virtualservices     Ctrl-C ends everything.');
+}
+
+const captureWords: Readonly<Record<CaptureMode, string>> = {
+  netns: 'netns (each pod has a network namespace; what its programs send and are sent goes through its proxy)',
+  user: 'user (each pod has a network namespace inside of a user namespace; traffic goes through its proxy)',
+  loopback: 'loopback (each pod has its own 127.x.y.z; programs go out by HTTP_PROXY)',
+};
+
+function describeCapture({ mode, refused }: LocalMeshAddresses['capture']): string {
+  return [captureWords[mode], ...refused.map(({ mode: better, why, hint }) => `not ${better}: ${why}${hint ? ` (${hint})` : ''}`)].join(
+    '\n',
+  );
 }
 
 /** Pods that are ready have still to be told to the gateway: it answers 503 for some milliseconds. */

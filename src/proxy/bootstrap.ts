@@ -9,8 +9,8 @@ export interface ProxyBootstrap {
   /** The admin interface; port 0: any free one. */
   admin: SocketAddress;
   placement: Placement;
-  /** The file of the network namespace in which its sockets are; without one, the process's own. */
-  namespace?: string;
+  /** The network namespace in which its sockets are, by its file, and the addresses that are reached from there; without one, the process's own. */
+  namespace?: { file: string; range: string };
   /** The file that stands for the proxy's stdout: access logs to /dev/stdout go there. */
   standardOutput: string;
 }

@@ -1,12 +1,8 @@
 // How pods are on the network of this machine: the port through which host.ts and pod-worker.ts see every capture mode alike.
 import type { Pod } from '#api/kinds/pod';
+import type { ProxyBootstrap } from '#proxy/bootstrap';
 import type { Placement } from '#proxy/config/socket-address';
-
-/**
- * `netns`: each pod in a network namespace, what its programs send is redirected to its proxy. `user`: the same without root, inside
- * of a user namespace. `loopback`: each pod has addresses of 127/8, and its programs go out by HTTP_PROXY.
- */
-export type CaptureMode = 'netns' | 'user' | 'loopback';
+import type { CaptureMode } from './capture-mode.ts';
 
 export interface PodAddresses {
   /** What the mesh sees: endpoints, listeners, the admin interface. */
@@ -18,8 +14,7 @@ export interface PodAddresses {
 /** What the proxy of a pod is told of the pod's network. */
 export interface ProxyNetwork {
   placement: Omit<Placement, 'published'>;
-  /** The file of the network namespace in which it makes its sockets; undefined: the process's own. */
-  namespace: string | undefined;
+  namespace: ProxyBootstrap['namespace'];
   /** By which the control plane knows how traffic comes to the proxy: Istio's INTERCEPTION_MODE and what belongs to it. */
   metadata: Readonly<Record<string, string>>;
 }

@@ -1,0 +1,173 @@
+// Capture modes `netns` and `user`: each pod in a network namespace of its own, linked to the machine's bridge, its traffic redirected to
+// its proxy. In mode `user` the machine is the user namespace that Lateen runs in (user-namespace.ts).
+import { closeSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Pod } from '#api/kinds/pod';
+import { MeshError, messageOf } from '#foundation/mesh-error';
+import { NamespaceNetwork } from '#net/namespace-network';
+import { loadSystemCalls } from '#net/system-calls';
+import { isGateway, isInjected } from '../injection.ts';
+import { AddressPool } from './address-pool.ts';
+import { type Block, claimBlock, makeBridge, namespaceFolder, proberAddress, sweep } from './machine-network.ts';
+import type { PodNetwork, PodNetworks } from './pod-network.ts';
+import { redirectRules } from './redirect-rules.ts';
+import type { SystemTools } from './system-tools.ts';
+import { capturedTraffic } from './traffic-annotations.ts';
+
+export interface NamespaceOptions {
+  mode: 'netns' | 'user';
+  tools: SystemTools;
+  /** Of files that only this Lateen uses. */
+  directory: string;
+}
+
+const trialPod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'trial' }, spec: { containers: [] } } as unknown as Pod;
+
+export class NamespaceNetworks implements PodNetworks {
+  private readonly pool = new AddressPool();
+  readonly mode: 'netns' | 'user';
+
+  private constructor(
+    private readonly options: NamespaceOptions,
+    private readonly block: Block,
+  ) {
+    this.mode = options.mode;
+  }
+
+  /**
+   * Claims a range, sweeps away what a former Lateen left of it, and shows on a trial pod that everything works that pods need. Throws
+   * MeshError, and leaves nothing behind, where it does not.
+   */
+  static async claim(options: NamespaceOptions): Promise<NamespaceNetworks> {
+    const block = await claimBlock(options.tools);
+    const networks = new NamespaceNetworks(options, block);
+    try {
+      await sweep(options.tools, block.prefix);
+      await makeBridge(options.tools, block);
+      await networks.tryOut();
+      return networks;
+    } catch (thrown) {
+      await networks.close().catch(() => {});
+      throw thrown;
+    }
+  }
+
+  attach(pod: Pod): NamespacedPod {
+    return new NamespacedPod(pod, this.pool, { ...this.options, block: this.block });
+  }
+
+  async close(): Promise<void> {
+    await sweep(this.options.tools, this.block.prefix);
+    await new Promise<void>((resolve) => this.block.claim.close(() => resolve()));
+  }
+
+  private async tryOut(): Promise<void> {
+    const calls = await loadSystemCalls();
+    const trial = this.attach(trialPod);
+    await trial.open();
+    const network = new NamespaceNetwork(calls, trial.file, this.block.range);
+    try {
+      closeSync(network.bound('tcp', { address: '0.0.0.0', port: 0 }));
+    } catch (cause) {
+      throw new MeshError('NAMESPACE_SOCKETS', `no socket can be made in a namespace of ours: ${messageOf(cause)}`, { cause });
+    } finally {
+      network.close();
+      await trial.close();
+    }
+  }
+}
+
+class NamespacedPod implements PodNetwork {
+  private readonly tail: string;
+  private readonly name: string;
+  private readonly link: string;
+  readonly addresses: PodNetwork['addresses'];
+  readonly environment = { APP_ADDRESS: '0.0.0.0', HOST: '0.0.0.0' };
+
+  constructor(
+    private readonly pod: Pod,
+    private readonly pool: AddressPool,
+    private readonly options: NamespaceOptions & { block: Block },
+  ) {
+    const { block } = options;
+    this.tail = pool.take();
+    this.addresses = { pod: `${block.network}.${this.tail}`, loopback: '127.0.0.1' };
+    this.name = `${block.prefix}-${this.tail}-${pod.metadata.name}`.slice(0, nameBytesMax);
+    this.link = `${block.prefix}v${this.tail.replace('.', '_')}`;
+  }
+
+  get proxy(): PodNetwork['proxy'] {
+    return {
+      placement: { wildcard: '0.0.0.0', loopback: '127.0.0.1' },
+      namespace: { file: this.file, range: this.options.block.range },
+      metadata: isGateway(this.pod) ? {} : { INTERCEPTION_MODE: 'REDIRECT' },
+    };
+  }
+
+  get probe(): PodNetwork['probe'] {
+    return { host: this.addresses.pod, localAddress: proberAddress };
+  }
+
+  async open(): Promise<void> {
+    const { tools, block } = this.options;
+    await this.makeNamespace();
+    await tools.run(
+      tools.command('ip', '-batch', '-'),
+      `link add ${this.link} type veth peer name eth0 netns ${this.file}\nlink set ${this.link} master ${block.prefix} up\n`,
+    );
+    await tools.run(
+      this.inside(tools.command('ip', '-batch', '-')),
+      [
+        'link set lo up',
+        `address add ${this.addresses.pod}/16 dev eth0`,
+        'link set eth0 up',
+        `route add default via ${block.network}.0.1`,
+        '',
+      ].join('\n'),
+    );
+    if (isGateway(this.pod) || !isInjected(this.pod)) return;
+    const { traffic } = capturedTraffic(this.pod);
+    await tools.run(this.inside(tools.command('nft', '-f', '-')), redirectRules(traffic, { prober: proberAddress, dns: false }));
+  }
+
+  inside(command: readonly string[]): readonly string[] {
+    return [...this.options.tools.command('nsenter', `--net=${this.file}`, '--'), ...command];
+  }
+
+  async close(): Promise<void> {
+    const { tools } = this.options;
+    // Either may not be there, where opening has failed.
+    await tools.run(tools.command('ip', 'link', 'delete', this.link)).catch(() => {});
+    await this.removeNamespace();
+    this.pool.giveBack(this.tail);
+  }
+
+  get file(): string {
+    return path.join(this.options.mode === 'netns' ? namespaceFolder : this.options.directory, this.name);
+  }
+
+  /** Named, so that `ip netns` shows it; in a user namespace, where the folder of such names is not ours, bound to a file of our own. */
+  private async makeNamespace(): Promise<void> {
+    const { tools, mode, directory } = this.options;
+    await this.removeNamespace();
+    if (mode === 'netns') {
+      await tools.run(tools.command('ip', 'netns', 'add', this.name));
+      return;
+    }
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(this.file, '');
+    await tools.run([...tools.command('unshare', `--net=${this.file}`), '/bin/true']);
+  }
+
+  private async removeNamespace(): Promise<void> {
+    const { tools, mode } = this.options;
+    if (mode === 'netns') await tools.run(tools.command('ip', 'netns', 'delete', this.name)).catch(() => {});
+    else {
+      await tools.run(tools.command('umount', this.file)).catch(() => {});
+      rmSync(this.file, { force: true });
+    }
+  }
+}
+
+/** Of a file's name, less than the kernel's 255. */
+const nameBytesMax = 200;
