@@ -6,6 +6,7 @@ import { formatNodeId } from '#xds/node-id';
 import type { PodNetwork } from './capture/pod-network.ts';
 import { templateHashLabel } from './deployment-plan.ts';
 import { isGateway } from './injection.ts';
+import { proxyMetadataOf } from './proxy-metadata.ts';
 
 /** Istio's. */
 export const proxyAdminPort = 15_000;
@@ -44,13 +45,15 @@ export function proxyBootstrapOf(
         WORKLOAD_CERTIFICATES: 'true',
         OWNER: `kubernetes://apis/apps/v1/namespaces/${namespace}/deployments/${workload}`,
         ...proxy.metadata,
+        ...proxyMetadataOf(pod),
       },
       locality: { region: '', zone: '', subZone: '' },
     },
     xds: options.xds,
     admin: { address: addresses.pod, port: proxyAdminPort },
     placement: { ...proxy.placement, published: options.published },
-    ...(proxy.namespace !== undefined && { namespace: proxy.namespace }),
+    ...(proxy.namespace && { namespace: proxy.namespace }),
+    ...(proxy.names && { names: proxy.names }),
     standardOutput: options.standardOutput,
   };
 }

@@ -66,7 +66,7 @@ command
   .addOption(
     new Option('--capture <mode>', 'how the traffic of pods comes to their proxies; auto takes the best that works here')
       .choices([...captureWishes])
-      .default('loopback'),
+      .default('auto'),
   )
   .addOption(new Option('--log-level <level>', 'of lateen.log').choices(['trace', 'debug', 'info', 'warn', 'error']).default('info'))
   .addHelpText(

@@ -1,5 +1,6 @@
 // A network namespace of Linux, in which this process makes sockets without being in it: it goes in, makes the socket, and comes back,
 // all in one turn. So one process serves many pods. A socket stays in the namespace that it was made in.
+import type { BindOptions } from 'node:dgram';
 import { closeSync, openSync } from 'node:fs';
 import { BlockList, isIPv4, type Socket } from 'node:net';
 import type { ListenPlace, Network, NetworkAddress } from './network.ts';
@@ -37,10 +38,15 @@ export class NamespaceNetwork implements Network {
     return { fd: this.bound('tcp', at) };
   }
 
+  receiving(at: NetworkAddress): BindOptions {
+    return { fd: this.bound('udp', at) };
+  }
+
   /** The descriptor of a new socket, bound inside. Throws a system error. */
   bound(kind: 'tcp' | 'udp', at: NetworkAddress): number {
     return this.made(kind, (socket) => {
-      this.calls.setOption(socket, 'reuse-address', 1);
+      // Of UDP it would let two have the same port.
+      if (kind === 'tcp') this.calls.setOption(socket, 'reuse-address', 1);
       this.calls.setOption(socket, 'mark', proxyMark);
       this.calls.bind(socket, at);
     });

@@ -2,6 +2,7 @@
 // Holds no state outside of itself: a process may run many.
 import { randomUUID } from 'node:crypto';
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
+import type { NameTable } from '#codec/protobuf/generated/istio/nds';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
@@ -38,6 +39,8 @@ export interface ProxyInstanceOptions {
   version: string;
   /** Where its sockets are; the process's own when left out. */
   network?: Network;
+  /** Hears of the names that its pod is answered; without it, they are not asked for. */
+  setNames?: (table: NameTable) => void;
   /** Shared by the proxies of one process. */
   decodings: DecodeCache;
   /** A token that says which service account this proxy runs as; without it there are no certificates of the mesh. */
@@ -98,6 +101,7 @@ export class ProxyInstance implements AdminSubject {
         setSecret: (name, secret) => this.runtime.secrets.set(name, secret),
         removeSecret: (name) => this.runtime.secrets.remove(name),
         applyListeners: (listeners) => (this.draining ? Promise.resolve([]) : this.listeners.apply([...listeners])),
+        setNames: options.setNames,
         subscribe: (type, names) => this.subscribe(type, names),
       },
       clock,

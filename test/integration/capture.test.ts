@@ -1,6 +1,7 @@
 // Transparent capture in network namespaces: programs that nobody told of the mesh are in it.
 import { describe, expect, test } from 'vitest';
 import { runHere, useCaptureMesh } from './capture-mesh.ts';
+import { until } from './until.ts';
 
 /** Answers with who asked, and from where; on port 9000 it speaks first. */
 const echo = `
@@ -83,6 +84,41 @@ describe('connections that are not HTTP', () => {
     const pod = await mesh.pod('server');
     expect(await greeting('client', pod.status!.podIP!)).toMatch(/^greetings from server-/);
     await mesh.untilLogged('client', new RegExp(`PassthroughCluster .*${pod.status!.podIP!.replaceAll('.', '\\.')}:9000`));
+  });
+});
+
+describe('names', () => {
+  test.each(['server', 'server.default', 'server.default.svc', 'server.default.svc.cluster.local', 'SERVER.default.svc.cluster.local'])(
+    '%s is called as it is written',
+    async (name) => {
+      const { status } = await ask('client', `http://${name}/named`);
+      expect(status).toBe(200);
+    },
+  );
+
+  test('a host of a ServiceEntry has an address of its own, also where the protocol has no host names', async () => {
+    const pod = await mesh.pod('server');
+    await mesh.apply(`
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: greeter}
+spec:
+  hosts: [greeter.example]
+  ports: [{number: 9000, name: tcp, protocol: TCP}]
+  resolution: STATIC
+  location: MESH_INTERNAL
+  endpoints: [{address: ${pod.status!.podIP}}]
+`);
+    await until('the name is answered', async () => {
+      const heard = await greeting('client', 'greeter.example');
+      return heard.startsWith('greetings from server-') || heard;
+    });
+    const line = await mesh.untilLogged('client', /outbound\|9000\|\|greeter\.example/);
+    expect(line).toMatch(/ 240\.240\.\d+\.\d+:9000 /);
+  });
+
+  test('a name that is not of the mesh is unknown at once', async () => {
+    expect(await greeting('client', 'nobody.default.svc.cluster.local')).toBe('ENOTFOUND\n');
   });
 });
 

@@ -25,7 +25,9 @@ export class LateenUp {
   constructor(args: readonly string[]) {
     const ports = ['api', 'xds', 'debug', 'gateway-http', 'gateway-https'].map((name) => `--${name}-port`);
     const free = ports.filter((option) => !args.includes(option)).flatMap((option) => [option, '0']);
-    const command = [program, 'up', '--state-directory', path.join(this.directory, 'state'), ...free, ...args];
+    // The machine's best mode is not every machine's.
+    const capture = args.includes('--capture') ? [] : ['--capture', 'loopback'];
+    const command = [program, 'up', ...capture, '--state-directory', path.join(this.directory, 'state'), ...free, ...args];
     this.child = spawn(process.execPath, command, { env: inherited, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout!.on('data', (chunk: Buffer) => (this.stdout += chunk));
     this.child.stderr!.on('data', (chunk: Buffer) => (this.stderr += chunk));

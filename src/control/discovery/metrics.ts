@@ -2,12 +2,13 @@
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
 
 /** Istio's short names of the types. */
-export const shortTypeName: Readonly<Record<TypeUrl, 'cds' | 'eds' | 'lds' | 'rds' | 'sds'>> = {
+export const shortTypeName: Readonly<Record<TypeUrl, 'cds' | 'eds' | 'lds' | 'rds' | 'sds' | 'nds'>> = {
   [typeUrl.cluster]: 'cds',
   [typeUrl.endpoint]: 'eds',
   [typeUrl.listener]: 'lds',
   [typeUrl.route]: 'rds',
   [typeUrl.secret]: 'sds',
+  [typeUrl.nameTable]: 'nds',
 };
 
 /** Upper bounds, seconds. */

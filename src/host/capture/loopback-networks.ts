@@ -44,6 +44,7 @@ export class LoopbackNetworks implements PodNetworks {
       proxy: {
         placement: { wildcard: addresses.pod, loopback: addresses.loopback },
         namespace: undefined,
+        names: undefined,
         metadata: isGateway(pod) ? {} : { INTERCEPTION_MODE: 'NONE', HTTP_PROXY_PORT: String(httpProxyPort) },
       },
       environment: {

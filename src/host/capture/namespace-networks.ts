@@ -7,10 +7,11 @@ import { MeshError, messageOf } from '#foundation/mesh-error';
 import { NamespaceNetwork } from '#net/namespace-network';
 import { loadSystemCalls } from '#net/system-calls';
 import { isGateway, isInjected } from '../injection.ts';
+import { proxyMetadataOf } from '../proxy-metadata.ts';
 import { AddressPool } from './address-pool.ts';
 import { type Block, claimBlock, makeBridge, namespaceFolder, proberAddress, sweep } from './machine-network.ts';
 import type { PodNetwork, PodNetworks } from './pod-network.ts';
-import { redirectRules } from './redirect-rules.ts';
+import { redirectRules, sidecarPorts } from './redirect-rules.ts';
 import type { SystemTools } from './system-tools.ts';
 import { capturedTraffic } from './traffic-annotations.ts';
 
@@ -100,8 +101,18 @@ class NamespacedPod implements PodNetwork {
     return {
       placement: { wildcard: '0.0.0.0', loopback: '127.0.0.1' },
       namespace: { file: this.file, range: this.options.block.range },
-      metadata: isGateway(this.pod) ? {} : { INTERCEPTION_MODE: 'REDIRECT' },
+      names: this.answersNames ? { address: this.addresses.loopback, port: sidecarPorts.dns } : undefined,
+      metadata: isGateway(this.pod) ? {} : { INTERCEPTION_MODE: 'REDIRECT', DNS_CAPTURE: 'true', DNS_AUTO_ALLOCATE: 'true' },
     };
+  }
+
+  private get captured(): boolean {
+    return isInjected(this.pod) && !isGateway(this.pod);
+  }
+
+  /** Always, unless the pod asks that they are not. */
+  private get answersNames(): boolean {
+    return this.captured && proxyMetadataOf(this.pod)['DNS_CAPTURE'] !== 'false';
   }
 
   get probe(): PodNetwork['probe'] {
@@ -109,14 +120,16 @@ class NamespacedPod implements PodNetwork {
   }
 
   async open(): Promise<void> {
-    const { tools, block } = this.options;
+    const { tools, block, directory } = this.options;
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(this.resolvConf, resolvConfOf(this.pod));
     await this.makeNamespace();
     await tools.run(
       tools.command('ip', '-batch', '-'),
       `link add ${this.link} type veth peer name eth0 netns ${this.file}\nlink set ${this.link} master ${block.prefix} up\n`,
     );
     await tools.run(
-      this.inside(tools.command('ip', '-batch', '-')),
+      this.onNetwork(tools.command('ip', '-batch', '-')),
       [
         'link set lo up',
         `address add ${this.addresses.pod}/16 dev eth0`,
@@ -125,12 +138,22 @@ class NamespacedPod implements PodNetwork {
         '',
       ].join('\n'),
     );
-    if (isGateway(this.pod) || !isInjected(this.pod)) return;
+    if (!this.captured) return;
     const { traffic } = capturedTraffic(this.pod);
-    await tools.run(this.inside(tools.command('nft', '-f', '-')), redirectRules(traffic, { prober: proberAddress, dns: false }));
+    await tools.run(
+      this.onNetwork(tools.command('nft', '-f', '-')),
+      redirectRules(traffic, { prober: proberAddress, dns: this.answersNames }),
+    );
   }
 
+  /** With a resolv.conf of its own over the machine's, where names are answered in it. */
   inside(command: readonly string[]): readonly string[] {
+    if (!this.answersNames) return this.onNetwork(command);
+    const { tools } = this.options;
+    return this.onNetwork([...tools.command('unshare', '--mount'), '/bin/sh', '-c', withResolvConf, this.resolvConf, ...command]);
+  }
+
+  private onNetwork(command: readonly string[]): readonly string[] {
     return [...this.options.tools.command('nsenter', `--net=${this.file}`, '--'), ...command];
   }
 
@@ -139,7 +162,12 @@ class NamespacedPod implements PodNetwork {
     // Either may not be there, where opening has failed.
     await tools.run(tools.command('ip', 'link', 'delete', this.link)).catch(() => {});
     await this.removeNamespace();
+    rmSync(this.resolvConf, { force: true });
     this.pool.giveBack(this.tail);
+  }
+
+  private get resolvConf(): string {
+    return path.join(this.options.directory, `${this.name}.resolv.conf`);
   }
 
   get file(): string {
@@ -148,13 +176,12 @@ class NamespacedPod implements PodNetwork {
 
   /** Named, so that `ip netns` shows it; in a user namespace, where the folder of such names is not ours, bound to a file of our own. */
   private async makeNamespace(): Promise<void> {
-    const { tools, mode, directory } = this.options;
+    const { tools, mode } = this.options;
     await this.removeNamespace();
     if (mode === 'netns') {
       await tools.run(tools.command('ip', 'netns', 'add', this.name));
       return;
     }
-    mkdirSync(directory, { recursive: true });
     writeFileSync(this.file, '');
     await tools.run([...tools.command('unshare', `--net=${this.file}`), '/bin/true']);
   }
@@ -167,6 +194,14 @@ class NamespacedPod implements PodNetwork {
       rmSync(this.file, { force: true });
     }
   }
+}
+
+/** `$0` is the file. A machine that has no such file of its own is as well served without. */
+const withResolvConf = 'mount --bind "$0" /etc/resolv.conf 2>/dev/null; exec "$@"';
+
+/** As Kubernetes writes it. The server is nobody's address: whatever is asked for names, the pod's own server hears it. */
+function resolvConfOf({ metadata: { namespace = 'default' } }: Pod): string {
+  return `search ${namespace}.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n`;
 }
 
 /** Of a file's name, less than the kernel's 255. */

@@ -15,6 +15,8 @@ export interface PodAddresses {
 export interface ProxyNetwork {
   placement: Omit<Placement, 'published'>;
   namespace: ProxyBootstrap['namespace'];
+  /** Where names are answered in the pod; undefined: they are not. */
+  names: ProxyBootstrap['names'];
   /** By which the control plane knows how traffic comes to the proxy: Istio's INTERCEPTION_MODE and what belongs to it. */
   metadata: Readonly<Record<string, string>>;
 }

@@ -21,6 +21,7 @@ class Recorder implements ConfigTarget {
   setEndpoints = (name: string, endpoints: readonly unknown[]) => void this.log.push(`endpoints ${name} ${endpoints.length}`);
   setRouteTable = ({ name, version }: { name: string; version: string }) => void this.log.push(`routes ${name} ${version}`);
   setSecret = (name: string, { kind }: { kind: string }) => void this.log.push(`secret ${name} ${kind}`);
+  setNames = undefined;
   removeSecret = (name: string) => void this.log.push(`-secret ${name}`);
   removeRouteTable = (name: string) => void this.log.push(`-routes ${name}`);
   private readonly subscribed = new Set<TypeUrl>();
