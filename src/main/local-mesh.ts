@@ -20,8 +20,8 @@ import { systemClock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
-import type { CaptureMode, CaptureWish } from '#host/capture/capture-mode';
-import { chooseNetworks, type RefusedMode } from '#host/capture/choose-networks';
+import { LoopbackNetworks } from '#host/capture/loopback-networks';
+import type { PodNetworks } from '#host/capture/pod-network';
 import { EventRecorder } from '#host/event-recorder';
 import { Host } from '#host/host';
 import { ImageMap, type ImageMapping } from '#host/image-map';
@@ -54,8 +54,8 @@ export interface LocalMeshOptions {
   /** Of the store; without it what is written ends with the process. */
   dataDirectory?: string | undefined;
   images: readonly ImageMapping[];
-  /** How pods are on the network; `loopback` when left out. */
-  capture?: CaptureWish;
+  /** How pods are on the network: loopback addresses when left out. Closed with the mesh. */
+  networks?: PodNetworks;
   /** What children and programs inherit. */
   inherited: Readonly<Record<string, string>>;
   logger: Logger;
@@ -69,7 +69,6 @@ export interface LocalMeshAddresses {
   gatewayHttp: SocketAddress;
   gatewayHttps: SocketAddress;
   logs: string;
-  capture: { mode: CaptureMode; refused: readonly RefusedMode[] };
 }
 
 const loopback = '127.0.0.1';
@@ -136,7 +135,6 @@ export class LocalMesh {
     const { xdsPort, debugPort } = await this.startControlPlane(url);
     const xds = { address: loopback, port: xdsPort };
     await forgetRuns(store);
-    const { networks, refused } = await this.chooseNetworks();
     for (const object of ingressGateway({ http: gatewayHttp, https: gatewayHttps })) {
       await applyObject(store, kindOf(object.apiVersion, object.kind)!, object);
     }
@@ -148,7 +146,7 @@ export class LocalMesh {
       events: new EventRecorder({ store, clock: systemClock, logger }),
       fleet: this.fleet,
       images: new ImageMap(this.options.images),
-      networks,
+      networks: this.options.networks ?? (await LoopbackNetworks.claim()),
       xds,
       node: process.execPath,
       inherited: this.options.inherited,
@@ -164,23 +162,14 @@ export class LocalMesh {
       gatewayHttp,
       gatewayHttps,
       logs: this.logs,
-      capture: { mode: networks.mode, refused },
     };
-  }
-
-  private chooseNetworks() {
-    const { capture = 'loopback', inherited, runDirectory } = this.options;
-    return chooseNetworks(capture, {
-      user: process.getuid?.() === 0 ? 'root' : 'other',
-      searchPath: inherited['PATH'] ?? '',
-      directory: path.join(runDirectory, 'netns'),
-    });
   }
 
   /** Pods first, then their proxies, then what told them. */
   async stop(): Promise<void> {
     this.findings?.stop();
-    await this.host?.stop();
+    if (this.host) await this.host.stop();
+    else await this.options.networks?.close();
     await Promise.all([this.proxies.stop(), this.controlPlane?.stop()]);
     await this.api?.close();
     await this.opened?.journal?.close();

@@ -13,7 +13,8 @@ import { systemClock } from '#foundation/clock';
 import { createLogger, type LogLevel } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import { formatProblem, type Problem } from '#foundation/problem';
-import type { CaptureMode, CaptureWish } from '#host/capture/capture-mode';
+import type { CaptureMode, RefusedMode } from '#host/capture/capture-mode';
+import type { PodNetworks } from '#host/capture/pod-network';
 import { resolvePaths } from '#host/container';
 import type { ImageMapping } from '#host/image-map';
 import { proxyAdminPort } from '#host/proxy-bootstrap';
@@ -35,7 +36,6 @@ export interface UpOptions {
   /** Of the durable store; a folder below `dataDirectory` when left out. */
   data?: string;
   dataDirectory: string;
-  capture: CaptureWish;
   /** Keeps nothing. */
   ephemeral?: boolean;
   logLevel: LogLevel;
@@ -45,6 +45,9 @@ export interface UpSurroundings {
   screen: Screen;
   errors: Screen;
   inherited: Readonly<Record<string, string>>;
+  networks: PodNetworks;
+  /** Better ways for pods to be on the network, and why they are not in force. */
+  refused: readonly RefusedMode[];
   /** Resolves when the user wants it to end. */
   ended: Promise<void>;
 }
@@ -54,17 +57,18 @@ const pollMs = 20;
 const firstAnswerMsMax = 10_000;
 
 /** Resolves when everything has ended; throws MeshError where it cannot start. */
-export async function up(options: UpOptions, { screen, errors, inherited, ended }: UpSurroundings): Promise<void> {
+export async function up(options: UpOptions, { screen, errors, inherited, networks, refused, ended }: UpSurroundings): Promise<void> {
   const show = new UpScreen(screen);
   const started = systemClock.now();
   const sample = options.sample === undefined ? undefined : findSample(options.sample);
-  const runDirectory = path.join(options.stateDirectory, `run-${options.apiPort || `any-${process.pid}`}`);
+  const runDirectory = runDirectoryOf(options);
   const mesh = new LocalMesh({
     ...options,
     runDirectory,
     dataDirectory: dataOf(options),
     images: [...(sample?.imageMap ? [sample.imageMap] : []), ...options.imageMap].flatMap(readImageMap),
     inherited,
+    networks,
     logger: createLogger({ level: options.logLevel, file: path.join(runDirectory, 'lateen.log') }),
   });
   const sources: DirectorySource[] = [];
@@ -81,7 +85,7 @@ export async function up(options: UpOptions, { screen, errors, inherited, ended 
       await source.start();
     }
     const serving = await awaitPods(mesh, show, ended);
-    if (serving) await showMesh(show, mesh, addresses, sample?.page, started);
+    if (serving) await showMesh(show, mesh, addresses, { page: sample?.page, started, capture: describeCapture(networks.mode, refused) });
     await ended;
     show.note('\nending …');
   } finally {
@@ -89,6 +93,11 @@ export async function up(options: UpOptions, { screen, errors, inherited, ended 
     await mesh.stop();
   }
   show.note('ended: nothing is left running');
+}
+
+/** Of the mesh that has this API port. */
+export function runDirectoryOf({ stateDirectory, apiPort }: Pick<UpOptions, 'stateDirectory' | 'apiPort'>): string {
+  return path.join(stateDirectory, `run-${apiPort || `any-${process.pid}`}`);
 }
 
 /** Undefined: nothing is kept. A sample begins anew each time, and a mesh on any free port could not be found again. */
@@ -140,8 +149,7 @@ async function showMesh(
   show: UpScreen,
   mesh: LocalMesh,
   addresses: LocalMeshAddresses,
-  page: string | undefined,
-  started: number,
+  { page, started, capture }: { page: string | undefined; started: number; capture: string },
 ): Promise<void> {
   const gateway = `http://${addresses.gatewayHttp.address}:${addresses.gatewayHttp.port}`;
   if (page !== undefined) {
@@ -161,7 +169,7 @@ async function showMesh(
     ['xDS, debug', `${addresses.xds.address}:${addresses.xds.port}, http://${addresses.debug.address}:${addresses.debug.port}/debug/syncz`],
     ['running', `${workloads.length} pods, ${pods.length} proxies, control plane`],
     ['proxies’ admin', admin.join('\n')],
-    ['capture', describeCapture(addresses.capture)],
+    ['capture', capture],
     ['logs', addresses.logs],
   ]);
   show.note('Change it from another terminal:  npx lateen apply -f FILE     npx lateen get virtualservices     Ctrl-C ends everything.');
@@ -173,7 +181,7 @@ const captureWords: Readonly<Record<CaptureMode, string>> = {
   loopback: 'loopback (each pod has its own 127.x.y.z; programs go out by HTTP_PROXY)',
 };
 
-function describeCapture({ mode, refused }: LocalMeshAddresses['capture']): string {
+function describeCapture(mode: CaptureMode, refused: readonly RefusedMode[]): string {
   return [captureWords[mode], ...refused.map(({ mode: better, why, hint }) => `not ${better}: ${why}${hint ? ` (${hint})` : ''}`)].join(
     '\n',
   );

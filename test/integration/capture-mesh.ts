@@ -22,13 +22,15 @@ import { until } from './until.ts';
 export async function whyNoNamespaces(): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return 'only root may make network namespaces';
   try {
-    const tools = SystemTools.find(process.env['PATH'] ?? '');
-    await (await NamespaceNetworks.claim({ mode: 'netns', tools, directory: os.tmpdir() })).close();
+    await (await claimNetworks(os.tmpdir())).close();
     return undefined;
   } catch (thrown) {
     return `there can be no network namespaces here: ${messageOf(thrown)}`;
   }
 }
+
+const claimNetworks = (directory: string) =>
+  NamespaceNetworks.claim({ mode: 'netns', tools: SystemTools.find(process.env['PATH'] ?? ''), directory });
 
 export interface Ran {
   code: number;
@@ -53,18 +55,18 @@ export function useCaptureMesh(yaml: string): CaptureMesh {
 
 export class CaptureMesh {
   private readonly directory = mkdtempSync(path.join(os.tmpdir(), 'lateen-capture-'));
-  private readonly mesh = new LocalMesh({
-    ...anyPorts,
-    runDirectory: this.directory,
-    images: [],
-    inherited,
-    capture: 'netns',
-    logger: createLogger({ level: 'debug', file: path.join(this.directory, 'lateen.log') }),
-  });
-  addresses: LocalMeshAddresses | undefined;
+  private started: { mesh: LocalMesh; addresses: LocalMeshAddresses } | undefined;
 
   async start(yaml: string): Promise<void> {
-    this.addresses = await this.mesh.start();
+    const mesh = new LocalMesh({
+      ...anyPorts,
+      runDirectory: this.directory,
+      images: [],
+      inherited,
+      networks: await claimNetworks(path.join(this.directory, 'netns')),
+      logger: createLogger({ level: 'debug', file: path.join(this.directory, 'lateen.log') }),
+    });
+    this.started = { mesh, addresses: await mesh.start() };
     await this.apply(yaml);
     await until('every pod is ready', async () => {
       const pods = await this.podList();
@@ -73,8 +75,21 @@ export class CaptureMesh {
   }
 
   async stop(): Promise<void> {
-    if (this.addresses !== undefined) await this.mesh.stop();
+    await this.started?.mesh.stop();
     rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  get addresses(): LocalMeshAddresses {
+    return this.running.addresses;
+  }
+
+  private get mesh(): LocalMesh {
+    return this.running.mesh;
+  }
+
+  private get running() {
+    if (this.started === undefined) throw new Error('the mesh has not been started');
+    return this.started;
   }
 
   async apply(yaml: string): Promise<void> {
@@ -129,7 +144,7 @@ export class CaptureMesh {
   /** The access log of an app's proxy, once a line meets the pattern. */
   async untilLogged(app: string, pattern: RegExp): Promise<string> {
     const { metadata } = await this.pod(app);
-    const file = path.join(this.addresses!.logs, `${metadata.namespace}_${metadata.name}`, 'istio-proxy.log');
+    const file = path.join(this.addresses.logs, `${metadata.namespace}_${metadata.name}`, 'istio-proxy.log');
     let line: string | undefined;
     await until(`the proxy of ${app} has logged ${pattern}`, () => {
       const text = readFileSync(file, 'utf8');

@@ -8,3 +8,11 @@ export type CaptureMode = 'netns' | 'user' | 'loopback';
 
 export const captureWishes = ['auto', 'netns', 'user', 'loopback'] as const;
 export type CaptureWish = (typeof captureWishes)[number];
+
+/** What a user is told of a mode that is not in force. */
+export interface RefusedMode {
+  mode: CaptureMode;
+  why: string;
+  /** How to get it. */
+  hint: string | undefined;
+}

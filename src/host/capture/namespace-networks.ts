@@ -40,6 +40,11 @@ export class NamespaceNetworks implements PodNetworks {
    * MeshError, and leaves nothing behind, where it does not.
    */
   static async claim(options: NamespaceOptions): Promise<NamespaceNetworks> {
+    if (options.mode === 'user') {
+      rmSync(options.directory, { recursive: true, force: true });
+      // A new network has nothing but a loopback interface, and that is down.
+      await options.tools.run(options.tools.command('ip', 'link', 'set', 'lo', 'up'));
+    }
     const block = await claimBlock(options.tools);
     const networks = new NamespaceNetworks(options, block);
     try {

@@ -5,7 +5,14 @@ import path from 'node:path';
 import { MeshError } from '#foundation/mesh-error';
 
 /** By the package that has it, on Debian and most others. */
-const packages = { ip: 'iproute2', nft: 'nftables', nsenter: 'util-linux', unshare: 'util-linux', umount: 'mount' } as const;
+const packages = {
+  ip: 'iproute2',
+  nft: 'nftables',
+  nsenter: 'util-linux',
+  unshare: 'util-linux',
+  umount: 'mount',
+  setpriv: 'util-linux',
+} as const;
 
 export type Tool = keyof typeof packages;
 
