@@ -62,7 +62,9 @@ describe('a request to a Service by its cluster IP', () => {
     expect(out).toContain(`"${to}:8080" outbound|80||server.default.svc.cluster.local ${from}:`);
     expect(out).toMatch(new RegExp(` ${clusterIp}:80 ${from}:\\d+ - default$`));
     const inn = await mesh.untilLogged('server', /"GET \/both /);
-    expect(inn).toMatch(new RegExp(` "${to}:8080" inbound\\|8080\\|\\| 127.0.0.6:\\d+ ${to}:8080 ${from}:\\d+ - default$`));
+    expect(inn).toMatch(
+      new RegExp(` "${to}:8080" inbound\\|8080\\|\\| 127.0.0.6:\\d+ ${to}:8080 ${from}:\\d+ outbound_\\.80_\\._\\.server\\.\\S+ default$`),
+    );
   });
 
   test('a pod that calls itself comes in through its own front door', async () => {
