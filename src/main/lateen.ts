@@ -15,6 +15,7 @@ import { addBackup } from './backup-commands.ts';
 import { addKubeconfig } from './kubeconfig-command.ts';
 import { canonicalJson, version } from './package.ts';
 import { addDiff, addExplain, addTest } from './route-commands.ts';
+import { addShell } from './shell-command.ts';
 import type { UpOptions } from './up.ts';
 
 const { env } = process;
@@ -104,6 +105,7 @@ Examples:
 addRun(command, session, process.cwd());
 addKubeconfig(command, { stdout: context.stdout, stateDirectory: stateDefault });
 addBackup(command, { stdout: context.stdout, dataDirectory: dataDefault });
+addShell(command, session, { env, stateDirectory: stateDefault });
 addExplain(command, session, context);
 addTest(command, session, context);
 addDiff(command, session, context);

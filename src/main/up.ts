@@ -20,6 +20,7 @@ import type { ImageMapping } from '#host/image-map';
 import { proxyAdminPort } from '#host/proxy-bootstrap';
 import { LocalMesh, type LocalMeshAddresses } from './local-mesh.ts';
 import { samples as samplesFolder } from './package.ts';
+import { recordCapture } from './shell-command.ts';
 
 export interface UpOptions {
   /** A folder of samples/: its YAML and its image map. */
@@ -75,6 +76,7 @@ export async function up(options: UpOptions, { screen, errors, inherited, networ
   try {
     const step = show.step('control plane and API server');
     const addresses = await mesh.start();
+    recordCapture(runDirectory, networks.mode);
     step.done(`${addresses.apiUrl}, xDS on ${addresses.xds.address}:${addresses.xds.port}`);
     const report = (problems: readonly Problem[]) => {
       for (const problem of problems) errors.write(`${formatProblem(problem)}\n`);

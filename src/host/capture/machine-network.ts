@@ -4,14 +4,12 @@ import { readdir } from 'node:fs/promises';
 import { BlockList, type Server } from 'node:net';
 import { MeshError, messageOf } from '#foundation/mesh-error';
 import { claimAddress } from './address-claim.ts';
+import { blockPrefix, firstOctet, namespaceFolder } from './namespace-command.ts';
 import type { SystemTools } from './system-tools.ts';
 
-/** Pods of block n are 10.(244 + n).0.0/16: Kubernetes' usual range and those behind it. */
-const firstOctet = 244;
 const blockCount = 10;
 /** Where the machine asks pods' programs from, past their proxies. Istio's choice of an address that nobody has. */
 export const proberAddress = '169.254.7.127';
-export const namespaceFolder = '/run/netns';
 
 export interface Block {
   /** Of the names of its namespaces, links and bridge. */
@@ -26,7 +24,7 @@ export interface Block {
 export async function claimBlock(tools: SystemTools): Promise<Block> {
   const routes = (await tools.run(tools.command('ip', '-4', 'route', 'show'))).split('\n');
   for (let number = 0; number < blockCount; number++) {
-    const prefix = `lateen${number}`;
+    const prefix = blockPrefix(number);
     const network = `10.${firstOctet + number}`;
     const foreign = routes.some((route) => overlaps(route, network) && !route.includes(`dev ${prefix} `));
     const claim = foreign ? undefined : await claimAddress(`127.63.255.${number + 1}`);

@@ -1,7 +1,6 @@
 // Capture modes `netns` and `user`: each pod in a network namespace of its own, linked to the machine's bridge, its traffic redirected to
 // its proxy. In mode `user` the machine is the user namespace that Lateen runs in (user-namespace.ts).
 import { closeSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import type { Pod } from '#api/kinds/pod';
 import { MeshError, messageOf } from '#foundation/mesh-error';
 import { NamespaceNetwork } from '#net/namespace-network';
@@ -9,7 +8,8 @@ import { loadSystemCalls } from '#net/system-calls';
 import { isGateway, isInjected } from '../injection.ts';
 import { proxyMetadataOf } from '../proxy-metadata.ts';
 import { AddressPool } from './address-pool.ts';
-import { type Block, claimBlock, makeBridge, namespaceFolder, proberAddress, sweep } from './machine-network.ts';
+import { type Block, claimBlock, makeBridge, proberAddress, sweep } from './machine-network.ts';
+import { insideNamespace, type NamespaceFiles, namespaceFiles, onNetwork } from './namespace-command.ts';
 import type { PodNetwork, PodNetworks } from './pod-network.ts';
 import { redirectRules, sidecarPorts } from './redirect-rules.ts';
 import type { SystemTools } from './system-tools.ts';
@@ -71,7 +71,7 @@ export class NamespaceNetworks implements PodNetworks {
     const calls = await loadSystemCalls();
     const trial = this.attach(trialPod);
     await trial.open();
-    const network = new NamespaceNetwork(calls, trial.file, this.block.range);
+    const network = new NamespaceNetwork(calls, trial.files.namespace, this.block.range);
     try {
       closeSync(network.bound('tcp', { address: '0.0.0.0', port: 0 }));
     } catch (cause) {
@@ -85,7 +85,7 @@ export class NamespaceNetworks implements PodNetworks {
 
 class NamespacedPod implements PodNetwork {
   private readonly tail: string;
-  private readonly name: string;
+  readonly files: NamespaceFiles;
   private readonly link: string;
   readonly addresses: PodNetwork['addresses'];
   readonly environment = { APP_ADDRESS: '0.0.0.0', HOST: '0.0.0.0' };
@@ -98,14 +98,14 @@ class NamespacedPod implements PodNetwork {
     const { block } = options;
     this.tail = pool.take();
     this.addresses = { pod: `${block.network}.${this.tail}`, loopback: '127.0.0.1' };
-    this.name = `${block.prefix}-${this.tail}-${pod.metadata.name}`.slice(0, nameBytesMax);
+    this.files = namespaceFiles(pod, this.addresses.pod, options);
     this.link = `${block.prefix}v${this.tail.replace('.', '_')}`;
   }
 
   get proxy(): PodNetwork['proxy'] {
     return {
       placement: { wildcard: '0.0.0.0', loopback: '127.0.0.1' },
-      namespace: { file: this.file, range: this.options.block.range },
+      namespace: { file: this.files.namespace, range: this.options.block.range },
       names: this.answersNames ? { address: this.addresses.loopback, port: sidecarPorts.dns } : undefined,
       metadata: isGateway(this.pod) ? {} : { INTERCEPTION_MODE: 'REDIRECT', DNS_CAPTURE: 'true', DNS_AUTO_ALLOCATE: 'true' },
     };
@@ -127,14 +127,14 @@ class NamespacedPod implements PodNetwork {
   async open(): Promise<void> {
     const { tools, block, directory } = this.options;
     mkdirSync(directory, { recursive: true });
-    writeFileSync(this.resolvConf, resolvConfOf(this.pod));
+    writeFileSync(this.files.resolvConf, resolvConfOf(this.pod));
     await this.makeNamespace();
     await tools.run(
       tools.command('ip', '-batch', '-'),
-      `link add ${this.link} type veth peer name eth0 netns ${this.file}\nlink set ${this.link} master ${block.prefix} up\n`,
+      `link add ${this.link} type veth peer name eth0 netns ${this.files.namespace}\nlink set ${this.link} master ${block.prefix} up\n`,
     );
     await tools.run(
-      this.onNetwork(tools.command('ip', '-batch', '-')),
+      onNetwork(tools, this.files.namespace, tools.command('ip', '-batch', '-')),
       [
         'link set lo up',
         `address add ${this.addresses.pod}/16 dev eth0`,
@@ -146,20 +146,14 @@ class NamespacedPod implements PodNetwork {
     if (!this.captured) return;
     const { traffic } = capturedTraffic(this.pod);
     await tools.run(
-      this.onNetwork(tools.command('nft', '-f', '-')),
+      onNetwork(tools, this.files.namespace, tools.command('nft', '-f', '-')),
       redirectRules(traffic, { prober: proberAddress, dns: this.answersNames }),
     );
   }
 
-  /** With a resolv.conf of its own over the machine's, where names are answered in it. */
   inside(command: readonly string[]): readonly string[] {
-    if (!this.answersNames) return this.onNetwork(command);
     const { tools } = this.options;
-    return this.onNetwork([...tools.command('unshare', '--mount'), '/bin/sh', '-c', withResolvConf, this.resolvConf, ...command]);
-  }
-
-  private onNetwork(command: readonly string[]): readonly string[] {
-    return [...this.options.tools.command('nsenter', `--net=${this.file}`, '--'), ...command];
+    return this.answersNames ? insideNamespace(tools, this.files, command) : onNetwork(tools, this.files.namespace, command);
   }
 
   async close(): Promise<void> {
@@ -167,16 +161,8 @@ class NamespacedPod implements PodNetwork {
     // Either may not be there, where opening has failed.
     await tools.run(tools.command('ip', 'link', 'delete', this.link)).catch(() => {});
     await this.removeNamespace();
-    rmSync(this.resolvConf, { force: true });
+    rmSync(this.files.resolvConf, { force: true });
     this.pool.giveBack(this.tail);
-  }
-
-  private get resolvConf(): string {
-    return path.join(this.options.directory, `${this.name}.resolv.conf`);
-  }
-
-  get file(): string {
-    return path.join(this.options.mode === 'netns' ? namespaceFolder : this.options.directory, this.name);
   }
 
   /** Named, so that `ip netns` shows it; in a user namespace, where the folder of such names is not ours, bound to a file of our own. */
@@ -184,30 +170,24 @@ class NamespacedPod implements PodNetwork {
     const { tools, mode } = this.options;
     await this.removeNamespace();
     if (mode === 'netns') {
-      await tools.run(tools.command('ip', 'netns', 'add', this.name));
+      await tools.run(tools.command('ip', 'netns', 'add', this.files.name));
       return;
     }
-    writeFileSync(this.file, '');
-    await tools.run([...tools.command('unshare', `--net=${this.file}`), '/bin/true']);
+    writeFileSync(this.files.namespace, '');
+    await tools.run([...tools.command('unshare', `--net=${this.files.namespace}`), '/bin/true']);
   }
 
   private async removeNamespace(): Promise<void> {
     const { tools, mode } = this.options;
-    if (mode === 'netns') await tools.run(tools.command('ip', 'netns', 'delete', this.name)).catch(() => {});
+    if (mode === 'netns') await tools.run(tools.command('ip', 'netns', 'delete', this.files.name)).catch(() => {});
     else {
-      await tools.run(tools.command('umount', this.file)).catch(() => {});
-      rmSync(this.file, { force: true });
+      await tools.run(tools.command('umount', this.files.namespace)).catch(() => {});
+      rmSync(this.files.namespace, { force: true });
     }
   }
 }
-
-/** `$0` is the file. A machine that has no such file of its own is as well served without. */
-const withResolvConf = 'mount --bind "$0" /etc/resolv.conf 2>/dev/null; exec "$@"';
 
 /** As Kubernetes writes it. The server is nobody's address: whatever is asked for names, the pod's own server hears it. */
 function resolvConfOf({ metadata: { namespace = 'default' } }: Pod): string {
   return `search ${namespace}.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n`;
 }
-
-/** Of a file's name, less than the kernel's 255. */
-const nameBytesMax = 200;
