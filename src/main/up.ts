@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { keyOf } from '#api/kind';
 import { type Deployment, deploymentKind } from '#api/kinds/deployment';
 import { type Pod, podKind } from '#api/kinds/pod';
+import { adminUrlOf } from '#cli/pod-argument';
 import { type Screen, UpScreen } from '#cli/up-screen';
 import { DirectorySource } from '#control/sources/directory-source';
 import { systemClock } from '#foundation/clock';
@@ -87,7 +88,7 @@ export async function up(options: UpOptions, { screen, errors, inherited, networ
       await source.start();
     }
     const serving = await awaitPods(mesh, show, ended);
-    if (serving) await showMesh(show, mesh, addresses, { page: sample?.page, started, capture: describeCapture(networks.mode, refused) });
+    if (serving) await showMesh(show, mesh, addresses, { page: sample?.page, started, mode: networks.mode, refused });
     await ended;
     show.note('\nending …');
   } finally {
@@ -151,7 +152,7 @@ async function showMesh(
   show: UpScreen,
   mesh: LocalMesh,
   addresses: LocalMeshAddresses,
-  { page, started, capture }: { page: string | undefined; started: number; capture: string },
+  { page, started, mode, refused }: { page: string | undefined; started: number; mode: CaptureMode; refused: readonly RefusedMode[] },
 ): Promise<void> {
   const gateway = `http://${addresses.gatewayHttp.address}:${addresses.gatewayHttp.port}`;
   if (page !== undefined) {
@@ -160,7 +161,11 @@ async function showMesh(
     step.done(`${status} in ${ms.toFixed(0)} ms, ${((systemClock.now() - started) / 1000).toFixed(1)} s after the start`);
   }
   const pods = (await mesh.store.list(podKind)).items as Pod[];
-  const admin = pods.map(({ metadata, status }) => `http://${status?.podIP}:${proxyAdminPort}  ${metadata.name}`);
+  // From outside of a user namespace pods are reached by the API server alone.
+  const admin = pods.map((pod) => {
+    const url = mode === 'user' ? `${adminUrlOf(pod, addresses.apiUrl)}/` : `http://${pod.status?.podIP}:${proxyAdminPort}`;
+    return `${url}  ${pod.metadata.name}`;
+  });
   const workloads = pods.filter(({ metadata }) => metadata.namespace !== 'istio-system');
   show.table([
     ...(page === undefined ? [] : ([['product page', `${gateway}${page}`]] as const)),
@@ -171,7 +176,7 @@ async function showMesh(
     ['xDS, debug', `${addresses.xds.address}:${addresses.xds.port}, http://${addresses.debug.address}:${addresses.debug.port}/debug/syncz`],
     ['running', `${workloads.length} pods, ${pods.length} proxies, control plane`],
     ['proxies’ admin', admin.join('\n')],
-    ['capture', capture],
+    ['capture', describeCapture(mode, refused)],
     ['logs', addresses.logs],
   ]);
   show.note('Change it from another terminal:  npx lateen apply -f FILE     npx lateen get virtualservices     Ctrl-C ends everything.');

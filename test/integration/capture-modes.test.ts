@@ -1,12 +1,12 @@
 // The capture modes of `lateen up`: what each shows, and that nothing of it is left, however it ends.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { runHere, whyNoNamespaces } from './capture-mesh.ts';
 import { request } from './http-client.ts';
 import { LateenUp } from './lateen-up.ts';
-import { inherited, whyNotBuilt } from './mesh-fixture.ts';
+import { inherited, program, whyNotBuilt } from './mesh-fixture.ts';
 import { untilGone } from './process-tree.ts';
 
 const running: LateenUp[] = [];
@@ -23,6 +23,30 @@ const start = (...args: string[]): LateenUp => {
 async function page(up: LateenUp): Promise<string> {
   const { status, body } = await request(`${up.url('ingress gateway').replace(/,$/, '')}/productpage`);
   return status === 200 && !body.includes('Error fetching') ? 'whole' : `${status} ${body.slice(0, 300)}`;
+}
+
+/** Another command of Lateen's, at this mesh. */
+function lateen(up: LateenUp, ...args: readonly string[]): Promise<string> {
+  const debug = /(http:\/\/\S+)\/debug\/syncz/.exec(up.stdout)?.[1] ?? '';
+  return runHere(process.execPath, program, '--api-url', up.url('API'), '--debug-url', debug, ...args);
+}
+
+/** In the pod of a workload, as a user would ask for it. */
+const shell = (up: LateenUp, pod: string, ...command: readonly string[]): Promise<string> => {
+  const state = path.join(up.directory, 'state');
+  // A mesh on any port is found by its process.
+  const run = readdirSync(state).find((name) => name.startsWith('run-'))!;
+  const where = ['--api-port', run.slice('run-'.length), '--state-directory', state];
+  return lateen(up, 'shell', pod, ...where, '--', ...command);
+};
+
+const fetching = 'fetch(process.argv[1]).then(async (r) => console.log(r.status, (await r.text()).slice(0, 20)))';
+
+/** What people look with. */
+async function look(up: LateenUp): Promise<void> {
+  expect(await lateen(up, 'proxy-config', 'listeners', 'productpage')).toContain('15006');
+  expect(await lateen(up, 'proxy-status', 'productpage')).toContain('Match');
+  expect(await shell(up, 'reviews-v1', process.execPath, '-e', fetching, 'http://ratings:9080/ratings/0')).toMatch(/^200 /);
 }
 
 /** Names of namespaces, links and bridges of Lateens. */
@@ -49,6 +73,7 @@ describe('netns', () => {
     const pods = [...first.stdout.matchAll(/:15000 {2}(\S+)/g)].map(([, name = '']) => name);
     const own = (await networksHere()).filter((name) => pods.some((pod) => name.endsWith(pod)));
     expect(own).toHaveLength(7);
+    await look(first);
     const processes = first.look();
     first.kill('SIGKILL');
     await first.ended;
@@ -79,6 +104,7 @@ describe('user', () => {
     expect(await page(up)).toBe('whole');
     const processes = up.look();
     expect(processes.length).toBeGreaterThan(8);
+    await look(up);
     up.kill('SIGKILL');
     await up.ended;
     await untilGone(processes);

@@ -131,7 +131,7 @@ class NamespacedPod implements PodNetwork {
     await this.makeNamespace();
     await tools.run(
       tools.command('ip', '-batch', '-'),
-      `link add ${this.link} type veth peer name eth0 netns ${this.files.namespace}\nlink set ${this.link} master ${block.prefix} up\n`,
+      `link add ${this.link} master ${block.prefix} up type veth peer name eth0 netns ${this.files.namespace}\n`,
     );
     await tools.run(
       onNetwork(tools, this.files.namespace, tools.command('ip', '-batch', '-')),
