@@ -18,9 +18,13 @@ export class RunningMesh {
   private output = '';
   private over = false;
 
-  constructor(program = fileURLToPath(new URL('../main/lateen.js', import.meta.url))) {
+  /** `what`: what it runs, and how its pods are on the network: the same everywhere, unless that is what is measured. */
+  constructor(
+    program = fileURLToPath(new URL('../main/lateen.js', import.meta.url)),
+    what: readonly string[] = ['--sample', 'bookinfo', '--capture', 'loopback'],
+  ) {
     const ports = ['api', 'xds', 'debug', 'gateway-http', 'gateway-https'].flatMap((name) => [`--${name}-port`, '0']);
-    const args = [program, 'up', '--sample', 'bookinfo', '--state-directory', this.directory, ...ports];
+    const args = [program, 'up', ...what, '--state-directory', this.directory, ...ports];
     // As the first line of the program and npm start run it.
     this.child = spawn(process.execPath, ['--max-semi-space-size=2', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.child.stdout!, this.child.stderr!]) stream.on('data', (chunk: Buffer) => (this.output += chunk));

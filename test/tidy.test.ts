@@ -76,6 +76,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   foundation: [],
   codec: ['foundation'],
   net: base,
+  dns: [...base, 'net'],
   api: base,
   xds: base,
   telemetry: base,

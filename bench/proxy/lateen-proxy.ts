@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { systemClock } from '#foundation/clock';
 import { createLogger } from '#foundation/logger';
 import { systemRandom } from '#foundation/random';
+import { ownNetwork } from '#net/network';
 import type { ClusterConfig } from '#proxy/config/cluster';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import { http2Defaults } from '#proxy/config/http2-options';
@@ -38,6 +39,7 @@ const runtime = createRuntime({
   random: systemRandom,
   logger: createLogger({ level: 'warn' }),
   placement: identityPlacement,
+  network: ownNetwork,
   routeTables: new Map(),
   exchangeListeners: { http: () => [new RequestStats(metrics, 'source', self, '')], tcp: () => [] },
   peerMetadata: undefined,
@@ -206,6 +208,7 @@ function listener(): ListenerConfig {
     name: '0.0.0.0_80',
     addresses: [{ address: '127.0.0.1', port }],
     bindToPort: true,
+    restoresDestination: false,
     useOriginalDst: false,
     direction: 'outbound',
     filterChains: [

@@ -10,6 +10,8 @@ export interface ResourcePath {
   plural: string | undefined;
   name: string | undefined;
   subresource: string | undefined;
+  /** Behind the subresource `proxy`, with its first slash: what the pod is asked for. */
+  rest?: string;
 }
 
 /** Of `/api/v1/…` and `/apis/<group>/<version>/…`, without the query; undefined for what is neither. */
@@ -23,6 +25,7 @@ export function parseResourcePath(path: string): ResourcePath | undefined {
   const named = rest[0] === 'namespaces' && rest.length > 2;
   const namespace = named ? rest.splice(0, 2)[1] : undefined;
   const [plural, name, subresource, ...more] = rest;
+  if (subresource === 'proxy') return { group, version, namespace, plural, name, subresource, rest: `/${more.join('/')}` };
   return more.length > 0 ? undefined : ofNamespace({ group, version, namespace, plural, name, subresource });
 }
 

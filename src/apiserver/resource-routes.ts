@@ -14,6 +14,7 @@ import { pageOf } from './pages.ts';
 import { jsonPatch, mergePatch } from './patch.ts';
 import type { PodAccess } from './pod-access.ts';
 import { type LogQuery, writeLog } from './pod-logs.ts';
+import { podAndPort, proxyToPod } from './pod-proxy.ts';
 import { formOf, type Included, Presentation } from './presentation.ts';
 import { type ApiRequest, isTrue, numberOf, type Target } from './request.ts';
 import { scaled, scaleOf } from './scale.ts';
@@ -44,6 +45,7 @@ export class ResourceRoutes {
     if (path.subresource === undefined) return this.answerObject(request, path.name);
     if (path.subresource === 'status') return this.answerStatus(request, path.name);
     if (path.subresource === 'log' && kind.kind === 'Pod' && method === 'GET') return this.log(request, path.name, response);
+    if (path.subresource === 'proxy' && kind.kind === 'Pod') return this.proxy(request, path.name, response);
     if (path.subresource === 'scale' && scalable.includes(kind.kind)) return this.answerScale(request, path.name);
     if (path.subresource === 'eviction' && kind.kind === 'Pod' && method === 'POST') {
       await this.options.handlers.delete(targetOf(request, path.name), undefined, request.query);
@@ -124,6 +126,15 @@ export class ResourceRoutes {
       default:
         return undefined;
     }
+  }
+
+  private async proxy(request: ApiRequest, name: string, response: () => ServerResponse): Promise<'streaming'> {
+    const { pod, port } = podAndPort(name);
+    const object = (await this.options.handlers.get(targetOf(request, pod))) as Pod;
+    const query = new URLSearchParams(request.query as Record<string, string>).toString();
+    const path = `${encodeURI(request.path.rest ?? '/')}${query === '' ? '' : `?${query}`}`;
+    await proxyToPod(object, request.method, { port, path }, response);
+    return 'streaming';
   }
 
   private async log(request: ApiRequest, name: string, response: () => ServerResponse): Promise<'streaming'> {

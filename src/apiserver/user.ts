@@ -29,7 +29,7 @@ const rbacGroup = 'rbac.authorization.k8s.io';
 /** Groups whose objects decide what others may, or what is served. */
 const adminGroups = [rbacGroup, 'apiextensions.k8s.io', 'admissionregistration.k8s.io'];
 /** To run something in a pod is more than to read it. */
-const entering = ['exec', 'portforward', 'attach'];
+const entering = ['exec', 'portforward', 'attach', 'proxy'];
 
 /** Whether the user may; a refusal is said in Kubernetes' words. */
 export function mayAccess({ role }: User, { verb, group, resource, subresource, namespace }: Access): boolean {

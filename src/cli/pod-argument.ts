@@ -45,9 +45,14 @@ const ownedBy = (pod: string, deployment: string) => /^-[^-]+-[^-]+$/.test(pod.s
 /** `reviews-v1-x.default`: as the control plane names a pod's proxy. */
 export const proxyNameOf = ({ metadata }: Pod): string => `${metadata.name}.${metadata.namespace}`;
 
-/** Where the pod's proxy answers; throws MeshError NOT_READY while the pod has no address. */
-export function adminUrlOf(pod: Pod, port = adminPort): string {
+/**
+ * Where the pod's proxy answers: at its own address where that is one of this machine, else through the API server, which reaches every
+ * pod. Throws MeshError NOT_READY while the pod has no address.
+ */
+export function adminUrlOf(pod: Pod, apiUrl: string, port = adminPort): string {
   const address = pod.status?.podIP;
   if (!address) throw new MeshError('NOT_READY', `pod ${proxyNameOf(pod)} has no address yet`, { hint: 'lateen get pods' });
-  return `http://${address}:${port}`;
+  if (address.startsWith('127.')) return `http://${address}:${port}`;
+  const { namespace = 'default', name } = pod.metadata;
+  return `${apiUrl}/api/v1/namespaces/${namespace}/pods/${name}:${port}/proxy`;
 }

@@ -103,7 +103,7 @@ export class ControlPlane {
       if (snapshot !== before && this.discovery.snapshot.revision === snapshot.revision) this.discovery.setSnapshot(snapshot);
       return;
     }
-    const impact = impactOf(changes, (hostname) => snapshot.services.get(hostname)?.resolution.startsWith('dns') ?? false);
+    const impact = impactOf(changes, (hostname) => (snapshot.services.get(hostname)?.resolution ?? 'eds') !== 'eds');
     this.whenReadable(() => this.scheduler.changed(impact));
   }
 

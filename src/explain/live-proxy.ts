@@ -3,11 +3,11 @@ import { isDeepStrictEqual } from 'node:util';
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import type { Pod } from '#api/kinds/pod';
 import { getJson } from '#cli/http-json';
+import { adminUrlOf } from '#cli/pod-argument';
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import { Node } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import { type MeshProxy, proxyOf } from '#control/view/proxy';
 import { MeshError, messageOf } from '#foundation/mesh-error';
-import { proxyAdminPort } from '#host/proxy-bootstrap';
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
 import { type ProxyTables, proxyTables, TableMaker } from './tables.ts';
 import type { World } from './world.ts';
@@ -50,8 +50,8 @@ const dumped: readonly {
 ];
 
 /** Throws MeshError where the proxy does not answer, or holds what cannot be read. */
-export async function readLiveProxy(pod: Pod, world: World, json: CanonicalJson): Promise<LiveProxy> {
-  const adminUrl = `http://${pod.status?.podIP}:${proxyAdminPort}`;
+export async function readLiveProxy(pod: Pod, apiUrl: string, world: World, json: CanonicalJson): Promise<LiveProxy> {
+  const adminUrl = adminUrlOf(pod, apiUrl);
   const dump = await getJson(`${adminUrl}/config_dump?include_eds`, `the proxy of ${pod.metadata.name}`);
   return dumpedProxy(dump as JsonObject, adminUrl, world, json);
 }

@@ -1,9 +1,8 @@
 // From a container of a Pod to the local process that stands for it. Pure but for path resolution.
 import path from 'node:path';
 import type { Pod } from '#api/kinds/pod';
+import type { PodNetwork } from './capture/pod-network.ts';
 import { expandVariables, type ImageMap } from './image-map.ts';
-import type { PodAddresses } from './pod-addresses.ts';
-import { httpProxyPort } from './proxy-bootstrap.ts';
 import type { Settings } from './settings.ts';
 
 export type Container = NonNullable<Pod['spec']>['containers'][number];
@@ -17,8 +16,7 @@ export type ContainerPlan =
 
 export interface ContainerSurroundings {
   pod: Pod;
-  addresses: PodAddresses;
-  injected: boolean;
+  network: Pick<PodNetwork, 'addresses' | 'environment'>;
   images: ImageMap;
   /** The running Node, for commands that say $(NODE). */
   node: string;
@@ -51,24 +49,17 @@ export function planContainer(container: Container, surroundings: ContainerSurro
 
 function environmentOf(
   container: Container,
-  { pod, addresses, injected, node, inherited, settings }: ContainerSurroundings,
+  { pod, network, node, inherited, settings }: ContainerSurroundings,
   mapped: Readonly<Record<string, string>>,
 ) {
-  const appAddress = injected ? addresses.loopback : addresses.pod;
-  const proxy = `http://${addresses.loopback}:${httpProxyPort}`;
-  const noProxy = ['localhost', '127.0.0.1', appAddress].join(',');
   const env: Record<string, string> = {
     ...inherited,
     NODE: node,
     POD_NAME: pod.metadata.name,
     POD_NAMESPACE: pod.metadata.namespace ?? 'default',
-    POD_IP: addresses.pod,
-    APP_ADDRESS: appAddress,
-    HOST: appAddress,
+    POD_IP: network.addresses.pod,
+    ...network.environment,
     ...(container.ports?.[0] ? { PORT: String(container.ports[0].containerPort) } : {}),
-    ...(injected
-      ? { HTTP_PROXY: proxy, http_proxy: proxy, HTTPS_PROXY: proxy, https_proxy: proxy, NO_PROXY: noProxy, no_proxy: noProxy }
-      : {}),
     ...mapped,
     ...settings.whole(container),
   };
@@ -76,14 +67,14 @@ function environmentOf(
     const given =
       value !== undefined
         ? expandVariables(value, env)
-        : (settings.one(valueFrom) ?? fieldOf(pod, addresses, valueFrom?.fieldRef?.fieldPath ?? ''));
+        : (settings.one(valueFrom) ?? fieldOf(pod, network.addresses.pod, valueFrom?.fieldRef?.fieldPath ?? ''));
     if (given !== undefined) env[name] = given;
   }
   return env;
 }
 
 /** Kubernetes' downward API, as far as a pod here has such fields. */
-function fieldOf(pod: Pod, addresses: PodAddresses, fieldPath: string): string {
+function fieldOf(pod: Pod, podIP: string, fieldPath: string): string {
   const { name, namespace = 'default', uid = '', labels = {}, annotations = {} } = pod.metadata;
   const keyed = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(fieldPath);
   if (keyed !== null) return (keyed[1] === 'labels' ? labels : annotations)[keyed[2] ?? ''] ?? '';
@@ -91,7 +82,7 @@ function fieldOf(pod: Pod, addresses: PodAddresses, fieldPath: string): string {
     'metadata.name': name,
     'metadata.namespace': namespace,
     'metadata.uid': uid,
-    'status.podIP': addresses.pod,
+    'status.podIP': podIP,
     'status.hostIP': '127.0.0.1',
     'spec.serviceAccountName': pod.spec?.serviceAccountName ?? 'default',
     'spec.nodeName': 'local',

@@ -36,6 +36,8 @@ export function planEndpointSlice(service: Service, pods: readonly Pod[]): Endpo
       return {
         addresses: [pod.status?.podIP ?? ''],
         conditions: { ready, serving: isReady(pod), terminating },
+        // As Kubernetes: pods that name the Service as their subdomain have names below its own.
+        ...(pod.spec.hostname && pod.spec.subdomain === service.metadata.name && { hostname: pod.spec.hostname }),
         targetRef: { kind: 'Pod', name: pod.metadata.name, namespace },
       };
     }),

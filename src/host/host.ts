@@ -10,12 +10,12 @@ import { messageOf } from '#foundation/mesh-error';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { Informer } from '#store/informer';
 import { StoreError } from '#store/store-error';
-import { ContainerCommand } from './container-command.ts';
+import type { PodNetworks } from './capture/pod-network.ts';
+import type { ContainerCommand } from './container-command.ts';
 import { selects, targetPortOf } from './endpoint-plan.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import type { ImageMap } from './image-map.ts';
 import { parsePublish, publishAnnotation } from './ingress-gateway.ts';
-import type { AddressBlock } from './pod-addresses.ts';
 import { PodWorker } from './pod-worker.ts';
 import type { ProxyFleet } from './proxy-fleet.ts';
 import { type ControllerOptions, WorkloadControllers } from './workload-controllers.ts';
@@ -23,7 +23,7 @@ import { type ControllerOptions, WorkloadControllers } from './workload-controll
 export interface HostOptions extends ControllerOptions {
   fleet: ProxyFleet;
   images: ImageMap;
-  addresses: AddressBlock;
+  networks: PodNetworks;
   xds: SocketAddress;
   /** The running Node, for commands that say $(NODE). */
   node: string;
@@ -67,7 +67,7 @@ export class Host {
     this.pods.stop();
     this.services.stop();
     await Promise.all([...[...this.workers.values()].map((worker) => worker.kill()), ...this.farewells]);
-    await this.options.addresses.close();
+    await this.options.networks.close();
   }
 
   /** The file to which a container writes; undefined where it has not been started. */
@@ -79,18 +79,18 @@ export class Host {
   /** Starts a command in the surroundings of a container. Throws StoreError NOT_FOUND. */
   exec(namespace: string, pod: string, container: string, command: readonly string[]): ContainerCommand {
     const object = this.pods.objects.get(keyOf({ namespace, name: pod }));
-    const env = this.workers.get(object?.metadata.uid ?? '')?.environmentOf(container);
-    if (!env) throw new StoreError('NOT_FOUND', `container "${container}" of pod "${pod}" does not run`);
     if (command.length === 0) throw new StoreError('BAD_REQUEST', 'you must specify at least one command for the container');
-    return new ContainerCommand(command, env);
+    const started = this.workers.get(object?.metadata.uid ?? '')?.exec(container, command);
+    if (!started) throw new StoreError('NOT_FOUND', `container "${container}" of pod "${pod}" does not run`);
+    return started;
   }
 
   private runPod(pod: Pod): void {
     const uid = pod.metadata.uid ?? '';
     if (this.workers.has(uid) || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return;
-    const { addresses, logger } = this.options;
+    const { networks, logger } = this.options;
     try {
-      const worker = new PodWorker(pod, addresses.allocate(), {
+      const worker = new PodWorker(pod, networks.attach(pod), {
         ...this.options,
         logFile: (of, container) => this.logFile(of, container),
         publishedPorts: (of) => this.publishedPorts(of),
@@ -108,7 +108,6 @@ export class Host {
     if (worker === undefined) return;
     this.workers.delete(uid);
     const farewell = worker.stop().finally(() => {
-      this.options.addresses.release(worker.addresses);
       this.farewells.delete(farewell);
     });
     this.farewells.add(farewell);

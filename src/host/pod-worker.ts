@@ -6,12 +6,14 @@ import { messageOf } from '#foundation/mesh-error';
 import type { Random } from '#foundation/random';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import type { Store } from '#store/store';
+import type { PodNetwork } from './capture/pod-network.ts';
 import { type Container, planContainer } from './container.ts';
+import { ContainerCommand } from './container-command.ts';
 import type { ImageMap } from './image-map.ts';
-import type { PodAddresses } from './pod-addresses.ts';
+import { isGateway, isInjected } from './injection.ts';
 import { podPhase } from './pod-phase.ts';
 import { type ProcessExit, SupervisedProcess } from './process.ts';
-import { isGateway, isInjected, proxyBootstrapOf } from './proxy-bootstrap.ts';
+import { proxyBootstrapOf } from './proxy-bootstrap.ts';
 import type { ProxyFleet } from './proxy-fleet.ts';
 import { isContainerReady } from './readiness.ts';
 import { Settings } from './settings.ts';
@@ -51,6 +53,8 @@ const drainMs = 2_000;
 const stopMsMax = 5_000;
 /** A ConfigMap or Secret that is not there is looked for again. */
 const settingsRetryMs = 500;
+/** A network that could not be made is tried again. */
+const networkRetryMs = 1_000;
 /** As a shell says them. */
 const signalExitCode = 137;
 const startFailedExitCode = 127;
@@ -59,6 +63,8 @@ export class PodWorker {
   private readonly containers: ContainerState[] = [];
   private readonly initContainers: ContainerState[] = [];
   private settingsRetry: Timer | undefined;
+  private networkRetry: Timer | undefined;
+  private networkFailure: string | undefined;
   private readonly startedAt: string;
   private proxyServes = false;
   private proxyFailure: string | undefined;
@@ -70,7 +76,7 @@ export class PodWorker {
 
   constructor(
     private readonly pod: Pod,
-    readonly addresses: PodAddresses,
+    private readonly network: PodNetwork,
     private readonly surroundings: PodSurroundings,
   ) {
     this.startedAt = new Date(surroundings.clock.wallMs()).toISOString();
@@ -80,7 +86,22 @@ export class PodWorker {
     return isGateway(this.pod) || isInjected(this.pod);
   }
 
+  /** The network first: everything else is on it. */
   start(): void {
+    this.network.open().then(
+      () => {
+        this.networkFailure = undefined;
+        if (!this.stopped) this.enter();
+      },
+      (thrown) => {
+        this.networkFailure = messageOf(thrown);
+        this.report();
+        this.networkRetry = this.surroundings.clock.after(networkRetryMs, () => !this.stopped && this.start());
+      },
+    );
+  }
+
+  private enter(): void {
     const { fleet, xds } = this.surroundings;
     if (this.injected) {
       const options = {
@@ -88,7 +109,7 @@ export class PodWorker {
         published: this.surroundings.publishedPorts(this.pod),
         standardOutput: this.surroundings.logFile(this.pod, 'istio-proxy'),
       };
-      fleet.add(this.pod.metadata.uid ?? '', proxyBootstrapOf(this.pod, this.addresses, options), (report) => {
+      fleet.add(this.pod.metadata.uid ?? '', proxyBootstrapOf(this.pod, this.network, options), (report) => {
         this.proxyServes = report.type === 'serving';
         this.proxyFailure = report.type === 'failed' ? report.message : undefined;
         this.report();
@@ -108,6 +129,7 @@ export class PodWorker {
     await new Promise<void>((resolve) => this.surroundings.clock.after(farewellMs, resolve));
     if (this.injected) await this.surroundings.fleet.remove(this.pod.metadata.uid ?? '', drainMs);
     await this.endPrograms();
+    await this.network.close();
   }
 
   /** At the end of the host: nobody is left who would have to be told. */
@@ -120,13 +142,14 @@ export class PodWorker {
 
   private async endPrograms(): Promise<void> {
     this.settingsRetry?.cancel();
+    this.networkRetry?.cancel();
     await Promise.all([...this.initContainers, ...this.containers].map(({ process }) => process?.stop()));
   }
 
-  /** What a program of the container is given; undefined where there is no such container, or it cannot run. The first one has no name. */
-  environmentOf(container: string): Readonly<Record<string, string>> | undefined {
+  /** Starts a command beside a container; undefined where there is no such container, or it cannot run. The first one has no name. */
+  exec(container: string, command: readonly string[]): ContainerCommand | undefined {
     const entry = this.containers.find((each) => container === '' || each.container.name === container);
-    return entry?.process === undefined ? undefined : entry.env;
+    return entry?.process === undefined ? undefined : new ContainerCommand(this.network.inside(command), entry.env);
   }
 
   /** Init containers one after the other, each to its good end; then all others. */
@@ -149,8 +172,8 @@ export class PodWorker {
   private startContainer(container: Container, settings: Settings, ended?: (well: boolean) => void): ContainerState {
     const { images, node, inherited, clock, random } = this.surroundings;
     const entry: ContainerState = { container, env: {}, process: undefined, ready: false, state: {} };
-    const { pod, addresses, injected } = this;
-    const plan = planContainer(container, { pod, addresses, injected, images, node, inherited, settings });
+    const { pod, network } = this;
+    const plan = planContainer(container, { pod, network, images, node, inherited, settings });
     if (plan.kind === 'wait') {
       entry.state = { waiting: { reason: plan.reason, message: plan.message } };
       if (plan.reason === 'CreateContainerConfigError') this.settingsRetry ??= clock.after(settingsRetryMs, () => this.retrySettings());
@@ -160,7 +183,7 @@ export class PodWorker {
     entry.env = plan.env;
     entry.process = new SupervisedProcess(
       {
-        command: () => plan.command,
+        command: () => network.inside(plan.command),
         env: plan.env,
         logFile: this.surroundings.logFile(pod, container.name),
         restarts: ({ code }) => (policy === 'Always' && !ended ? true : code !== 0 && policy !== 'Never'),
@@ -223,9 +246,8 @@ export class PodWorker {
   }
 
   private async probeAll(): Promise<void> {
-    const address = this.injected ? this.addresses.loopback : this.addresses.pod;
     for (const entry of this.containers) {
-      if (!entry.ready && 'running' in entry.state) entry.ready = await isContainerReady(entry.container, address);
+      if (!entry.ready && 'running' in entry.state) entry.ready = await isContainerReady(entry.container, this.network.probe);
     }
     this.probe = undefined;
     if (this.stopped) return;
@@ -262,8 +284,10 @@ export class PodWorker {
     const phase = podPhase({ started, initContainers: this.initContainers, containers: this.containers, waiting: waiting?.reason });
     const ended = phase === 'Succeeded' ? 'PodCompleted' : undefined;
     const starting = started ? undefined : 'ContainersNotInitialized';
-    const reason = waiting?.reason ?? ended ?? starting ?? (this.proxyFailure ? 'ProxyFailed' : proxyReady ? undefined : 'ProxyStarting');
-    const message = waiting?.message ?? this.proxyFailure;
+    const network = this.networkFailure === undefined ? undefined : 'FailedCreatePodSandBox';
+    const reason =
+      network ?? waiting?.reason ?? ended ?? starting ?? (this.proxyFailure ? 'ProxyFailed' : proxyReady ? undefined : 'ProxyStarting');
+    const message = this.networkFailure ?? waiting?.message ?? this.proxyFailure;
     const condition = (type: string, holds: boolean): Condition => ({
       type,
       status: holds ? 'True' : 'False',
@@ -273,8 +297,8 @@ export class PodWorker {
     return {
       phase,
       ...(waiting?.reason ? { reason: waiting.reason } : {}),
-      podIP: this.addresses.pod,
-      podIPs: [{ ip: this.addresses.pod }],
+      podIP: this.network.addresses.pod,
+      podIPs: [{ ip: this.network.addresses.pod }],
       hostIP: '127.0.0.1',
       startTime: this.startedAt,
       conditions: [

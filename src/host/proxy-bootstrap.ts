@@ -3,33 +3,20 @@ import type { Pod } from '#api/kinds/pod';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { formatNodeId } from '#xds/node-id';
+import type { PodNetwork } from './capture/pod-network.ts';
 import { templateHashLabel } from './deployment-plan.ts';
-import type { PodAddresses } from './pod-addresses.ts';
+import { isGateway } from './injection.ts';
+import { proxyMetadataOf } from './proxy-metadata.ts';
 
-/** Istio's ports; see ARCHITECTURE.md for what capture mode `loopback` makes of them. */
-export const httpProxyPort = 15_001;
+/** Istio's. */
 export const proxyAdminPort = 15_000;
 
 /** The release whose resources and node metadata Lateen follows. */
 const istioVersion = '1.28.0';
 
-export const injectLabel = 'sidecar.istio.io/inject';
-const templatesAnnotation = 'inject.istio.io/templates';
-
-/** A gateway pod is a proxy without a program. */
-export function isGateway(pod: Pod): boolean {
-  return (pod.metadata.annotations?.[templatesAnnotation] ?? '').split(',').includes('gateway');
-}
-
-/** On one machine every pod is in the mesh unless it asks not to be, by label or (deprecated) annotation. */
-export function isInjected(pod: Pod): boolean {
-  const asked = pod.metadata.labels?.[injectLabel] ?? pod.metadata.annotations?.[injectLabel];
-  return asked !== 'false' && asked !== 'n' && asked !== 'no';
-}
-
 export function proxyBootstrapOf(
   pod: Pod,
-  addresses: PodAddresses,
+  { addresses, proxy }: Pick<PodNetwork, 'addresses' | 'proxy'>,
   options: { xds: SocketAddress; published: readonly { port: number; at: SocketAddress }[]; standardOutput: string },
 ): ProxyBootstrap {
   const { name, namespace = 'default', labels = {} } = pod.metadata;
@@ -58,13 +45,16 @@ export function proxyBootstrapOf(
         WORKLOAD_CERTIFICATES: 'true',
         VIRTUAL_HOST_DISCOVERY: 'true',
         OWNER: `kubernetes://apis/apps/v1/namespaces/${namespace}/deployments/${workload}`,
-        ...(isGateway(pod) ? {} : { INTERCEPTION_MODE: 'NONE', HTTP_PROXY_PORT: String(httpProxyPort) }),
+        ...proxy.metadata,
+        ...proxyMetadataOf(pod),
       },
       locality: { region: '', zone: '', subZone: '' },
     },
     xds: options.xds,
     admin: { address: addresses.pod, port: proxyAdminPort },
-    placement: { wildcard: addresses.pod, loopback: addresses.loopback, published: options.published },
+    placement: { ...proxy.placement, published: options.published },
+    ...(proxy.namespace && { namespace: proxy.namespace }),
+    ...(proxy.names && { names: proxy.names }),
     standardOutput: options.standardOutput,
   };
 }

@@ -10,10 +10,12 @@ import { createProgram } from '#cli/program';
 import { systemClock } from '#foundation/clock';
 import type { LogLevel } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
+import { type CaptureWish, captureWishes } from '#host/capture/capture-mode';
 import { addBackup } from './backup-commands.ts';
 import { addKubeconfig } from './kubeconfig-command.ts';
 import { canonicalJson, version } from './package.ts';
 import { addDiff, addExplain, addTest } from './route-commands.ts';
+import { addShell } from './shell-command.ts';
 import type { UpOptions } from './up.ts';
 
 const { env } = process;
@@ -62,6 +64,11 @@ command
   .option('--state-directory <folder>', 'logs and kubeconfigs go below it', stateDefault)
   .option('--data <folder>', `what is applied is kept there (default: ${dataDefault}/mesh-PORT; nothing with --sample)`)
   .option('--ephemeral', 'keep nothing of what is applied')
+  .addOption(
+    new Option('--capture <mode>', 'how the traffic of pods comes to their proxies; auto takes the best that works here')
+      .choices([...captureWishes])
+      .default('auto'),
+  )
   .addOption(new Option('--log-level <level>', 'of lateen.log').choices(['trace', 'debug', 'info', 'warn', 'error']).default('info'))
   .addHelpText(
     'after',
@@ -71,28 +78,43 @@ Examples:
   $ lateen up -f mesh/ --image-map images.yaml     your own resources; a change of a file is a change of the mesh
   $ lateen up --api-port 0 --gateway-http-port 0   beside another one`,
   )
-  .action(async (options: UpOptions) => {
-    const { up } = await import('./up.ts');
+  .action(async (options: UpOptions & { capture: CaptureWish }) => {
+    const { runDirectoryOf, up } = await import('./up.ts');
+    const { settleCapture } = await import('./capture.ts');
+    const ports = {
+      '--api-port': options.apiPort,
+      '--xds-port': options.xdsPort,
+      '--debug-port': options.debugPort,
+      '--gateway-http-port': options.gatewayHttpPort,
+      '--gateway-https-port': options.gatewayHttpsPort,
+    };
+    const directory = path.join(runDirectoryOf(options), 'netns');
+    const keeps = options.data !== undefined || options.apiPort !== 0;
+    const capture = await settleCapture({ wish: options.capture, env, ports, keeps, directory });
+    if (capture.kind === 'ended') process.exit(capture.code);
+    const { networks, refused } = capture;
     const inherited = Object.fromEntries(inheritedNames.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
     const screen = { write: context.stdout, interactive: process.stdout.isTTY === true };
     const errors = { write: context.stderr, interactive: false };
     await up(
       { ...options, dataDirectory: dataDefault, logLevel: options.logLevel as LogLevel },
-      { screen, errors, inherited, ended: endAsked() },
+      { screen, errors, inherited, networks, refused, ended: endAsked() },
     );
   });
 
 addRun(command, session, process.cwd());
 addKubeconfig(command, { stdout: context.stdout, stateDirectory: stateDefault });
 addBackup(command, { stdout: context.stdout, dataDirectory: dataDefault });
+addShell(command, session, { env, stateDirectory: stateDefault });
 addExplain(command, session, context);
 addTest(command, session, context);
 addDiff(command, session, context);
 
-/** Ctrl-C, a closed terminal, or whoever ends this process; a second Ctrl-C does not wait. */
+/** Ctrl-C, a closed terminal, or whoever ends this process, or has started it inside of a user namespace; a second Ctrl-C does not wait. */
 function endAsked(): Promise<void> {
   return new Promise((resolve) => {
     let asked = 0;
+    process.once('disconnect', resolve);
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.on(signal, () => {
         if (asked++ > 0) process.exit(130);

@@ -20,11 +20,12 @@ import { systemClock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
+import { LoopbackNetworks } from '#host/capture/loopback-networks';
+import type { PodNetworks } from '#host/capture/pod-network';
 import { EventRecorder } from '#host/event-recorder';
 import { Host } from '#host/host';
 import { ImageMap, type ImageMapping } from '#host/image-map';
 import { ingressGateway } from '#host/ingress-gateway';
-import { AddressBlock } from '#host/pod-addresses';
 import { SupervisedProcess } from '#host/process';
 import { type FleetReport, ProxyFleet } from '#host/proxy-fleet';
 import { forgetRuns } from '#host/recovery';
@@ -53,6 +54,8 @@ export interface LocalMeshOptions {
   /** Of the store; without it what is written ends with the process. */
   dataDirectory?: string | undefined;
   images: readonly ImageMapping[];
+  /** How pods are on the network: loopback addresses when left out. Closed with the mesh. */
+  networks?: PodNetworks;
   /** What children and programs inherit. */
   inherited: Readonly<Record<string, string>>;
   logger: Logger;
@@ -121,7 +124,7 @@ export class LocalMesh {
     const store = new MemoryStore({ ...own, admit: admitNamespace, kindOf: catalog.kindOf, complete, ...(journal && { journal }) });
     this.opened = { store, journal };
     const credentials = await ensureCredentials(runDirectory, systemClock);
-    this.api = new ApiServer({ ...own, store, logger, version, advise: advise(store), catalog, credentials, pods: this.podAccess() });
+    this.api = new ApiServer({ ...own, store, logger, version, advise: advise(store), catalog, credentials, pods: this.pods });
     this.findings = new FindingKeeper({ ...own, store, logger, canonicalJson: sharedCanonicalJson(readDescriptors) });
     const { url, port } = await this.api.listen({ host: loopback, port: this.options.apiPort });
     const kubeconfig = writeKubeconfigs(runDirectory, `https://${loopback}:${port}`, credentials);
@@ -143,7 +146,7 @@ export class LocalMesh {
       events: new EventRecorder({ store, clock: systemClock, logger }),
       fleet: this.fleet,
       images: new ImageMap(this.options.images),
-      addresses: await AddressBlock.claim(),
+      networks: this.options.networks ?? (await LoopbackNetworks.claim()),
       xds,
       node: process.execPath,
       inherited: this.options.inherited,
@@ -151,13 +154,22 @@ export class LocalMesh {
     });
     this.host.start();
     this.findings.start();
-    return { apiUrl: url, kubeconfig, xds, debug: { address: loopback, port: debugPort }, gatewayHttp, gatewayHttps, logs: this.logs };
+    return {
+      apiUrl: url,
+      kubeconfig,
+      xds,
+      debug: { address: loopback, port: debugPort },
+      gatewayHttp,
+      gatewayHttps,
+      logs: this.logs,
+    };
   }
 
   /** Pods first, then their proxies, then what told them. */
   async stop(): Promise<void> {
     this.findings?.stop();
-    await this.host?.stop();
+    if (this.host) await this.host.stop();
+    else await this.options.networks?.close();
     await Promise.all([this.proxies.stop(), this.controlPlane?.stop()]);
     await this.api?.close();
     await this.opened?.journal?.close();
@@ -169,7 +181,7 @@ export class LocalMesh {
   }
 
   /** The host comes after the API server, which it asks for pods. */
-  private podAccess(): PodAccess {
+  get pods(): PodAccess {
     return {
       logFile: (namespace, pod, container) => this.host?.containerLog(namespace, pod, container),
       exec: (namespace, pod, container, command) => {

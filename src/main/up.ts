@@ -7,17 +7,21 @@ import { parse } from 'yaml';
 import { keyOf } from '#api/kind';
 import { type Deployment, deploymentKind } from '#api/kinds/deployment';
 import { type Pod, podKind } from '#api/kinds/pod';
+import { adminUrlOf } from '#cli/pod-argument';
 import { type Screen, UpScreen } from '#cli/up-screen';
 import { DirectorySource } from '#control/sources/directory-source';
 import { systemClock } from '#foundation/clock';
 import { createLogger, type LogLevel } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import { formatProblem, type Problem } from '#foundation/problem';
+import type { CaptureMode, RefusedMode } from '#host/capture/capture-mode';
+import type { PodNetworks } from '#host/capture/pod-network';
 import { resolvePaths } from '#host/container';
 import type { ImageMapping } from '#host/image-map';
 import { proxyAdminPort } from '#host/proxy-bootstrap';
 import { LocalMesh, type LocalMeshAddresses } from './local-mesh.ts';
 import { samples as samplesFolder } from './package.ts';
+import { recordCapture } from './shell-command.ts';
 
 export interface UpOptions {
   /** A folder of samples/: its YAML and its image map. */
@@ -43,6 +47,9 @@ export interface UpSurroundings {
   screen: Screen;
   errors: Screen;
   inherited: Readonly<Record<string, string>>;
+  networks: PodNetworks;
+  /** Better ways for pods to be on the network, and why they are not in force. */
+  refused: readonly RefusedMode[];
   /** Resolves when the user wants it to end. */
   ended: Promise<void>;
 }
@@ -52,23 +59,25 @@ const pollMs = 20;
 const firstAnswerMsMax = 10_000;
 
 /** Resolves when everything has ended; throws MeshError where it cannot start. */
-export async function up(options: UpOptions, { screen, errors, inherited, ended }: UpSurroundings): Promise<void> {
+export async function up(options: UpOptions, { screen, errors, inherited, networks, refused, ended }: UpSurroundings): Promise<void> {
   const show = new UpScreen(screen);
   const started = systemClock.now();
   const sample = options.sample === undefined ? undefined : findSample(options.sample);
-  const runDirectory = path.join(options.stateDirectory, `run-${options.apiPort || `any-${process.pid}`}`);
+  const runDirectory = runDirectoryOf(options);
   const mesh = new LocalMesh({
     ...options,
     runDirectory,
     dataDirectory: dataOf(options),
     images: [...(sample?.imageMap ? [sample.imageMap] : []), ...options.imageMap].flatMap(readImageMap),
     inherited,
+    networks,
     logger: createLogger({ level: options.logLevel, file: path.join(runDirectory, 'lateen.log') }),
   });
   const sources: DirectorySource[] = [];
   try {
     const step = show.step('control plane and API server');
     const addresses = await mesh.start();
+    recordCapture(runDirectory, networks.mode);
     step.done(`${addresses.apiUrl}, xDS on ${addresses.xds.address}:${addresses.xds.port}`);
     const report = (problems: readonly Problem[]) => {
       for (const problem of problems) errors.write(`${formatProblem(problem)}\n`);
@@ -79,7 +88,7 @@ export async function up(options: UpOptions, { screen, errors, inherited, ended 
       await source.start();
     }
     const serving = await awaitPods(mesh, show, ended);
-    if (serving) await showMesh(show, mesh, addresses, sample?.page, started);
+    if (serving) await showMesh(show, mesh, addresses, { page: sample?.page, started, mode: networks.mode, refused });
     await ended;
     show.note('\nending …');
   } finally {
@@ -87,6 +96,11 @@ export async function up(options: UpOptions, { screen, errors, inherited, ended 
     await mesh.stop();
   }
   show.note('ended: nothing is left running');
+}
+
+/** Of the mesh that has this API port. */
+export function runDirectoryOf({ stateDirectory, apiPort }: Pick<UpOptions, 'stateDirectory' | 'apiPort'>): string {
+  return path.join(stateDirectory, `run-${apiPort || `any-${process.pid}`}`);
 }
 
 /** Undefined: nothing is kept. A sample begins anew each time, and a mesh on any free port could not be found again. */
@@ -138,8 +152,7 @@ async function showMesh(
   show: UpScreen,
   mesh: LocalMesh,
   addresses: LocalMeshAddresses,
-  page: string | undefined,
-  started: number,
+  { page, started, mode, refused }: { page: string | undefined; started: number; mode: CaptureMode; refused: readonly RefusedMode[] },
 ): Promise<void> {
   const gateway = `http://${addresses.gatewayHttp.address}:${addresses.gatewayHttp.port}`;
   if (page !== undefined) {
@@ -148,7 +161,11 @@ async function showMesh(
     step.done(`${status} in ${ms.toFixed(0)} ms, ${((systemClock.now() - started) / 1000).toFixed(1)} s after the start`);
   }
   const pods = (await mesh.store.list(podKind)).items as Pod[];
-  const admin = pods.map(({ metadata, status }) => `http://${status?.podIP}:${proxyAdminPort}  ${metadata.name}`);
+  // From outside of a user namespace pods are reached by the API server alone.
+  const admin = pods.map((pod) => {
+    const url = mode === 'user' ? `${adminUrlOf(pod, addresses.apiUrl)}/` : `http://${pod.status?.podIP}:${proxyAdminPort}`;
+    return `${url}  ${pod.metadata.name}`;
+  });
   const workloads = pods.filter(({ metadata }) => metadata.namespace !== 'istio-system');
   show.table([
     ...(page === undefined ? [] : ([['product page', `${gateway}${page}`]] as const)),
@@ -159,10 +176,22 @@ async function showMesh(
     ['xDS, debug', `${addresses.xds.address}:${addresses.xds.port}, http://${addresses.debug.address}:${addresses.debug.port}/debug/syncz`],
     ['running', `${workloads.length} pods, ${pods.length} proxies, control plane`],
     ['proxies’ admin', admin.join('\n')],
-    ['capture', 'loopback (each pod has its own 127.x.y.z; programs go out by HTTP_PROXY)'],
+    ['capture', describeCapture(mode, refused)],
     ['logs', addresses.logs],
   ]);
   show.note('Change it from another terminal:  npx lateen apply -f FILE     npx lateen get virtualservices     Ctrl-C ends everything.');
+}
+
+const captureWords: Readonly<Record<CaptureMode, string>> = {
+  netns: 'netns (each pod has a network namespace; what its programs send and are sent goes through its proxy)',
+  user: 'user (each pod has a network namespace inside of a user namespace; traffic goes through its proxy)',
+  loopback: 'loopback (each pod has its own 127.x.y.z; programs go out by HTTP_PROXY)',
+};
+
+function describeCapture(mode: CaptureMode, refused: readonly RefusedMode[]): string {
+  return [captureWords[mode], ...refused.map(({ mode: better, why, hint }) => `not ${better}: ${why}${hint ? ` (${hint})` : ''}`)].join(
+    '\n',
+  );
 }
 
 /** Pods that are ready have still to be told to the gateway: it answers 503 for some milliseconds. */

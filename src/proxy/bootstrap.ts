@@ -9,6 +9,10 @@ export interface ProxyBootstrap {
   /** The admin interface; port 0: any free one. */
   admin: SocketAddress;
   placement: Placement;
+  /** The network namespace in which its sockets are, by its file, and the addresses that are reached from there; without one, the process's own. */
+  namespace?: { file: string; range: string };
+  /** Where its pod's names are answered; without it, they are not. */
+  names?: SocketAddress;
   /** The file that stands for the proxy's stdout: access logs to /dev/stdout go there. */
   standardOutput: string;
 }

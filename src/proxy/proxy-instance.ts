@@ -2,10 +2,12 @@
 // Holds no state outside of itself: a process may run many.
 import { randomUUID } from 'node:crypto';
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
+import type { NameTable } from '#codec/protobuf/generated/istio/nds';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
 import { formatSpiffeId } from '#identity/spiffe';
+import { type Network, ownNetwork } from '#net/network';
 import { type AdminSubject, adminRoutes } from '#proxy/admin/admin-routes';
 import { AdminServer } from '#proxy/admin/admin-server';
 import type { DumpInput } from '#proxy/admin/config-dump';
@@ -35,6 +37,10 @@ export interface ProxyInstanceOptions {
   random: Random;
   logger: Logger;
   version: string;
+  /** Where its sockets are; the process's own when left out. */
+  network?: Network;
+  /** Hears of the names that its pod is answered; without it, they are not asked for. */
+  setNames?: (table: NameTable) => void;
   /** Shared by the proxies of one process. */
   decodings: DecodeCache;
   /** A token that says which service account this proxy runs as; without it there are no certificates of the mesh. */
@@ -65,7 +71,7 @@ export class ProxyInstance implements AdminSubject {
     readonly bootstrap: ProxyBootstrap,
     private readonly options: ProxyInstanceOptions,
   ) {
-    const { clock, random } = options;
+    const { clock, random, network = ownNetwork } = options;
     const { node, placement, xds, standardOutput } = bootstrap;
     this.logger = options.logger.child({ proxy: node.id });
     this.startedWallMs = clock.wallMs();
@@ -76,6 +82,7 @@ export class ProxyInstance implements AdminSubject {
       random,
       logger: this.logger,
       placement,
+      network,
       routeTables: this.routeTables,
       exchangeListeners: this.exchangeListeners(),
       peerMetadata: { metadata: encodePeerMetadata(node.metadata), id: node.id },
@@ -94,6 +101,7 @@ export class ProxyInstance implements AdminSubject {
         setSecret: (name, secret) => this.runtime.secrets.set(name, secret),
         removeSecret: (name) => this.runtime.secrets.remove(name),
         applyListeners: (listeners) => (this.draining ? Promise.resolve([]) : this.listeners.apply([...listeners])),
+        setNames: options.setNames,
         subscribe: (type, names) => this.subscribe(type, names),
       },
       clock,
@@ -101,7 +109,7 @@ export class ProxyInstance implements AdminSubject {
     );
     this.certificates = this.workloadCertificates();
     this.ads = new AdsClient({ target: formatAddress(xds), node, clock, random, logger: this.logger, handler: this.applier });
-    this.admin = new AdminServer(adminRoutes(this));
+    this.admin = new AdminServer(adminRoutes(this), network);
   }
 
   private workloadCertificates(): WorkloadCertificates | undefined {

@@ -4,6 +4,7 @@ import { OutputBuffers } from '#codec/http2/output';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
+import type { Network } from '#net/network';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import type { TcpProxyConfig, TrafficDirection } from '#proxy/config/listener';
 import type { Placement } from '#proxy/config/socket-address';
@@ -53,6 +54,8 @@ export interface RuntimeOptions {
   random: Random;
   logger: Logger;
   placement: Placement;
+  /** Where its sockets are; published addresses are the process's own. */
+  network: Network;
   /** Route configurations by name; read once per stream, so that a stream keeps its version. */
   routeTables: { get(name: string): RouteTable | undefined };
   exchangeListeners: ExchangeListeners;

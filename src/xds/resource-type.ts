@@ -1,5 +1,6 @@
 // The resource types of xDS v3 that Lateen speaks, in the order in which a server must send them so that nothing
-// refers to what is not there yet (make before break): clusters, endpoints, listeners, routes, the virtual hosts of routes.
+// refers to what is not there yet (make before break): clusters, endpoints, listeners, routes, the virtual hosts of routes; names last,
+// for who finds a name calls it.
 
 const prefix = 'type.googleapis.com/';
 
@@ -10,6 +11,8 @@ export const typeUrl = {
   route: `${prefix}envoy.config.route.v3.RouteConfiguration`,
   virtualHost: `${prefix}envoy.config.route.v3.VirtualHost`,
   secret: `${prefix}envoy.extensions.transport_sockets.tls.v3.Secret`,
+  /** Istio's: what names are answered with. */
+  nameTable: `${prefix}istio.networking.nds.v1.NameTable`,
 } as const;
 
 export type TypeUrl = (typeof typeUrl)[keyof typeof typeUrl];
@@ -21,6 +24,7 @@ export const pushOrder: readonly TypeUrl[] = [
   typeUrl.route,
   typeUrl.virtualHost,
   typeUrl.secret,
+  typeUrl.nameTable,
 ];
 
 /** By what name a resource is asked for. Virtual hosts (`9080/reviews.default.svc.cluster.local:9080`) are, all at once, by that of their routes. */

@@ -79,7 +79,7 @@ const none: MeshChanges = {
 
 test.each([
   { changes: { endpoints: ['a'] }, types: ['ClusterLoadAssignment'], only: ['a'] },
-  { changes: { endpoints: ['dns'] }, types: ['Cluster', 'ClusterLoadAssignment'], only: undefined },
+  { changes: { endpoints: ['dns'] }, types: ['Cluster', 'ClusterLoadAssignment', 'NameTable'], only: undefined },
   { changes: { virtualServices: ['x/y'] }, types: ['Listener', 'RouteConfiguration', 'VirtualHost'], only: undefined },
   {
     changes: { destinationRules: ['x/y'] },
@@ -89,7 +89,7 @@ test.each([
   { changes: { secrets: ['x/y'] }, types: ['Secret'], only: undefined },
   {
     changes: { services: ['a'], endpoints: ['a'] },
-    types: ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration', 'VirtualHost'],
+    types: ['Cluster', 'ClusterLoadAssignment', 'Listener', 'NameTable', 'RouteConfiguration', 'VirtualHost'],
     only: undefined,
   },
 ])('$changes touch $types', ({ changes, types, only }) => {

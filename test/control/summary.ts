@@ -109,6 +109,7 @@ function listenerLines(listener: Listener): string[] {
     addressText(listener.address),
     ...(listener.bindToPort === false ? ['unbound'] : []),
     ...(listener.useOriginalDst ? ['original destination'] : []),
+    ...(listener.listenerFilters.some(({ name }) => name.endsWith('original_dst')) ? ['restored destination'] : []),
   ];
   const chains = listener.filterChains.map((chain) => chainLine(chain));
   const fallback = listener.defaultFilterChain ? [`otherwise ${chainLine(listener.defaultFilterChain)}`] : [];

@@ -9,8 +9,9 @@ import { planDeployment, revisionAnnotation } from '#host/deployment-plan';
 import { planEndpointSlice } from '#host/endpoint-plan';
 import { expandVariables, ImageMap } from '#host/image-map';
 import { parsePublish } from '#host/ingress-gateway';
+import { isInjected } from '#host/injection';
 import { isReady, planDaemonSet, planReplicaSet, planStatefulSet } from '#host/pod-plan';
-import { isInjected, workloadNameOf } from '#host/proxy-bootstrap';
+import { workloadNameOf } from '#host/proxy-bootstrap';
 
 const deployment = (replicas: number, image = 'a:1'): Deployment => ({
   apiVersion: 'apps/v1',

@@ -22,11 +22,13 @@ export class LateenUp {
   private readonly seen = new Map<string, Incarnation>();
 
   /** `args` come after `up`, and win over the free ports. */
-  constructor(args: readonly string[]) {
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = inherited) {
     const ports = ['api', 'xds', 'debug', 'gateway-http', 'gateway-https'].map((name) => `--${name}-port`);
     const free = ports.filter((option) => !args.includes(option)).flatMap((option) => [option, '0']);
-    const command = [program, 'up', '--state-directory', path.join(this.directory, 'state'), ...free, ...args];
-    this.child = spawn(process.execPath, command, { env: inherited, stdio: ['ignore', 'pipe', 'pipe'] });
+    // The machine's best mode is not every machine's.
+    const capture = args.includes('--capture') ? [] : ['--capture', 'loopback'];
+    const command = [program, 'up', ...capture, '--state-directory', path.join(this.directory, 'state'), ...free, ...args];
+    this.child = spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout!.on('data', (chunk: Buffer) => (this.stdout += chunk));
     this.child.stderr!.on('data', (chunk: Buffer) => (this.stderr += chunk));
     this.ended = new Promise((resolve) =>

@@ -27,7 +27,7 @@ export const whyNotBuilt = existsSync(program) ? undefined : 'dist/ is not built
 /** What `lateen` inherits in tests. */
 export const inherited: Readonly<Record<string, string>> = { PATH: process.env['PATH'] ?? '', HOME: os.tmpdir() };
 
-const anyPorts = { apiPort: 0, xdsPort: 0, debugPort: 0, gatewayHttpPort: 0, gatewayHttpsPort: 0 };
+export const anyPorts = { apiPort: 0, xdsPort: 0, debugPort: 0, gatewayHttpPort: 0, gatewayHttpsPort: 0 };
 
 export interface CommandResult {
   code: number;

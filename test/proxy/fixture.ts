@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { type Clock, systemClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
+import { ownNetwork } from '#net/network';
 import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import { http2Defaults } from '#proxy/config/http2-options';
@@ -227,6 +228,7 @@ function listener(filters: ListenerConfig['filterChains'][number]['filters'], ch
     name: 'test',
     addresses: [{ address: '127.0.0.1', port: 0 }],
     bindToPort: true,
+    restoresDestination: false,
     useOriginalDst: false,
     direction: 'outbound',
     filterChains: [
@@ -272,6 +274,7 @@ export class TestProxy {
       random: this.random,
       logger: silentLogger,
       placement: identityPlacement,
+      network: ownNetwork,
       routeTables: new Map(),
       exchangeListeners: { http: () => [heard], tcp: () => [heard] },
       peerMetadata: undefined,

@@ -4,6 +4,7 @@ import { OutputBuffers } from '#codec/http2/output';
 import { ManualClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
+import { ownNetwork } from '#net/network';
 import type { EndpointConfig } from '#proxy/config/cluster';
 import type { LoadBalancerConfig } from '#proxy/config/load-balancer';
 import { identityPlacement, type SocketAddress } from '#proxy/config/socket-address';
@@ -46,6 +47,7 @@ function options(resolver = noNames, clock = new ManualClock()) {
     random,
     logger: silentLogger,
     placement: identityPlacement,
+    network: ownNetwork,
     timers: new TimerWheel(clock),
     sockets: { buffers: new ReadBuffers(), flushes: new FlushQueue(), outputs: new OutputBuffers() },
     resolver,

@@ -16,9 +16,10 @@ import { meshKinds } from '#control/sources/mesh-kinds';
 import { systemClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
+import { httpProxyPort, LoopbackNetworks } from '#host/capture/loopback-networks';
+import type { PodAddresses, PodNetwork } from '#host/capture/pod-network';
 import { planEndpointSlice } from '#host/endpoint-plan';
-import { AddressBlock, type PodAddresses } from '#host/pod-addresses';
-import { httpProxyPort, proxyBootstrapOf } from '#host/proxy-bootstrap';
+import { proxyBootstrapOf } from '#host/proxy-bootstrap';
 import { withSidecarLabels } from '#host/sidecar-injection';
 import { MeshSigner } from '#identity/certificate-signer';
 import { TokenIssuer, TokenVerifier } from '#identity/service-account-token';
@@ -82,7 +83,7 @@ export interface Call {
 
 interface Running {
   workload: Workload;
-  addresses: PodAddresses;
+  network: PodNetwork;
   pod: Pod;
   server: http.Server | undefined;
   proxy: ProxyInstance | undefined;
@@ -98,7 +99,7 @@ export class TrafficMesh {
   private handlers: SourceHandlers | undefined;
 
   private constructor(
-    private readonly block: AddressBlock,
+    private readonly networks: LoopbackNetworks,
     private readonly controlPlane: ControlPlane,
     private readonly xds: { address: string; port: number },
     private readonly tokens: TokenIssuer,
@@ -106,7 +107,7 @@ export class TrafficMesh {
 
   /** `yaml`: Services and whatever else is to be there from the beginning. */
   static async start(workloads: readonly Workload[], yaml: string): Promise<TrafficMesh> {
-    const block = await AddressBlock.claim();
+    const networks = await LoopbackNetworks.claim();
     const address = '127.0.0.1';
     const source = { handlers: undefined as SourceHandlers | undefined };
     const tokens = new TokenIssuer(systemClock);
@@ -126,7 +127,7 @@ export class TrafficMesh {
       }),
     });
     const { xds } = await controlPlane.start();
-    const mesh = new TrafficMesh(block, controlPlane, { address, port: xds.port }, tokens);
+    const mesh = new TrafficMesh(networks, controlPlane, { address, port: xds.port }, tokens);
     mesh.handlers = source.handlers;
     try {
       for (const workload of workloads) await mesh.addPod(workload);
@@ -147,7 +148,7 @@ export class TrafficMesh {
     for (const { server } of this.running.values()) server?.closeAllConnections();
     await Promise.all([...this.running.values()].map(({ server }) => server && new Promise((resolve) => server.close(resolve))));
     await this.controlPlane.stop();
-    await this.block.close();
+    await this.networks.close();
   }
 
   /** Resolves when every proxy has it. `restore` takes it away. */
@@ -219,7 +220,7 @@ export class TrafficMesh {
   }
 
   addressOf(name: string): PodAddresses {
-    return this.find(name).addresses;
+    return this.find(name).network.addresses;
   }
 
   private placed(text: string): string {
@@ -237,7 +238,7 @@ export class TrafficMesh {
   /** Rejects where no whole answer comes. */
   async call({ from = 'client', via, at, tls, url, method = 'GET', headers = {}, body }: Call): Promise<Reply> {
     const target = new URL(url);
-    const { addresses } = this.find(via ?? from);
+    const { addresses } = this.find(via ?? from).network;
     const path = target.pathname + target.search;
     const [host, port] = at === undefined ? [] : this.placed(at).split(':');
     const options =
@@ -260,7 +261,7 @@ export class TrafficMesh {
 
   /** A bare connection to a port that a client's proxy, or a gateway, listens at. */
   async connect(name: string, port: number): Promise<net.Socket> {
-    const socket = net.connect({ host: this.find(name).addresses.pod, port });
+    const socket = net.connect({ host: this.find(name).network.addresses.pod, port });
     await once(socket, 'connect');
     return socket;
   }
@@ -273,25 +274,26 @@ export class TrafficMesh {
 
   private async addPod(workload: Workload): Promise<void> {
     const { name, port, proxy } = workload;
-    const addresses = this.block.allocate();
-    const running: Running = { workload, addresses, server: undefined, proxy: undefined, pod: podOf(workload, addresses) };
+    const unplaced = podOf(workload);
+    const network = this.networks.attach(unplaced);
+    const running: Running = { workload, network, server: undefined, proxy: undefined, pod: serving(unplaced, network) };
     this.running.set(name, running);
     if (port === undefined) return;
     const server = http.createServer(workload.answer ?? this.echo(name));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(port, proxy === 'server' ? addresses.loopback : addresses.pod, resolve);
+      server.listen(port, proxy === 'server' ? network.addresses.loopback : network.addresses.pod, resolve);
     });
     running.server = server;
   }
 
   private async startProxy(running: Running): Promise<void> {
-    const { workload, addresses, pod } = running;
+    const { workload, network, pod } = running;
     if (workload.proxy === undefined) return;
-    const bootstrap = proxyBootstrapOf(pod, addresses, { xds: this.xds, published: [], standardOutput: '/dev/null' });
+    const bootstrap = proxyBootstrapOf(pod, network, { xds: this.xds, published: [], standardOutput: '/dev/null' });
     const node = { ...bootstrap.node, locality: localityOf(workload.labels) };
     running.proxy = new ProxyInstance(
-      { ...bootstrap, node, admin: { address: addresses.pod, port: 0 } },
+      { ...bootstrap, node, admin: { address: network.addresses.pod, port: 0 } },
       {
         clock: systemClock,
         random: new SeededRandom(20_261_121),
@@ -334,18 +336,21 @@ export class TrafficMesh {
 
 const keyOf = ({ kind, metadata }: ApiObject) => `${kind} ${metadata.namespace}/${metadata.name}`;
 
-function podOf({ name, namespace = 'default', labels, port, proxy }: Workload, addresses: PodAddresses): Pod {
+function podOf({ name, namespace = 'default', labels, port, proxy }: Workload): Pod {
   const pod = {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, namespace, labels, ...(proxy === 'gateway' && { annotations: { 'inject.istio.io/templates': 'gateway' } }) },
     spec: { serviceAccountName: name, containers: [{ name: 'app', ...(port !== undefined && { ports: [{ containerPort: port }] }) }] },
-    status: { podIP: addresses.pod, phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
   } as unknown as Pod;
   return proxy === undefined ? pod : (withSidecarLabels(pod) as Pod);
 }
 
 const serviceAccountOf = ({ spec }: Pod): string => spec.serviceAccountName ?? 'default';
+
+function serving(pod: Pod, { addresses }: PodNetwork): Pod {
+  return { ...pod, status: { podIP: addresses.pod, phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] } };
+}
 
 function localityOf(labels: Readonly<Record<string, string>>) {
   const part = (name: string) => labels[name] ?? '';

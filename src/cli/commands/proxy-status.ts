@@ -110,7 +110,7 @@ async function showOne(session: Session, sync: ProxySync, options: StatusOptions
   const controlPlane = `${session.options().debugUrl}/debug/config_dump?proxyID=${encodeURIComponent(sync.proxy)}`;
   const intended = readConfigDump(await getJson(controlPlane, 'the control plane'), 'the control plane’s answer');
   const ownDump = async () => {
-    const admin = adminUrlOf(await podArgument(session, sync.proxy, options.namespace));
+    const admin = adminUrlOf(await podArgument(session, sync.proxy, options.namespace), session.options().apiUrl);
     return readConfigDump(await getJson(`${admin}/config_dump?include_eds`, `the proxy of ${sync.proxy}`), 'the proxy’s answer');
   };
   const comparison = compareDumps(intended, options.file === undefined ? await ownDump() : await readDumpFile(session, options.file));

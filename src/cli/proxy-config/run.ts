@@ -83,7 +83,7 @@ export async function readDumpFile(session: Session, file: string): Promise<Conf
 async function dumpOfPod(session: Session, word: string | undefined, options: ProxyConfigOptions): Promise<ConfigDump> {
   if (word === undefined) throw new MeshError('USAGE', 'of which proxy?', { hint: 'give POD[.NAMESPACE], or --file with a config dump' });
   const pod = await podArgument(session, word, options.namespace);
-  const admin = adminUrlOf(pod, options.proxyAdminPort);
+  const admin = adminUrlOf(pod, session.options().apiUrl, options.proxyAdminPort);
   const what = `the proxy of ${proxyNameOf(pod)}`;
   const [dump, statuses] = await Promise.all([
     getJson(`${admin}/config_dump?include_eds`, what),
@@ -107,7 +107,7 @@ const levelDefault = 'warning';
 export async function showLogLevels(session: Session, word: string, options: LogOptions): Promise<void> {
   const pod = await podArgument(session, word, options.namespace);
   const what = `the proxy of ${proxyNameOf(pod)}`;
-  const url = `${adminUrlOf(pod, options.proxyAdminPort)}/logging`;
+  const url = `${adminUrlOf(pod, session.options().apiUrl, options.proxyAdminPort)}/logging`;
   const wanted = options.reset ? [levelDefault] : (options.level?.split(',') ?? []);
   for (const query of wanted.map(levelQuery)) await ask('POST', `${url}?${query}`, what);
   session.context.stdout(`${proxyNameOf(pod)}:\n${await ask('POST', url, what)}`);

@@ -2,13 +2,14 @@
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
 
 /** Istio's short names of the types. */
-export const shortTypeName: Readonly<Record<TypeUrl, 'cds' | 'eds' | 'lds' | 'rds' | 'vhds' | 'sds'>> = {
+export const shortTypeName: Readonly<Record<TypeUrl, 'cds' | 'eds' | 'lds' | 'rds' | 'vhds' | 'sds' | 'nds'>> = {
   [typeUrl.cluster]: 'cds',
   [typeUrl.endpoint]: 'eds',
   [typeUrl.listener]: 'lds',
   [typeUrl.route]: 'rds',
   [typeUrl.virtualHost]: 'vhds',
   [typeUrl.secret]: 'sds',
+  [typeUrl.nameTable]: 'nds',
 };
 
 /** Upper bounds, seconds. */

@@ -10,6 +10,8 @@ import { type MeshWorkload, workloadMetadata } from './workload.ts';
 export interface MeshEndpoint {
   /** An IP address; for services that DNS resolves, a host name. */
   address: string;
+  /** Of a pod that has a name below its service's; else empty. */
+  hostname: string;
   /** By name of the service's port; a port that is not here has its target number. */
   ports: Readonly<Record<string, number>>;
   /** False: a port that `ports` does not name is not served (EndpointSlices name them all). */
@@ -48,6 +50,7 @@ export function sliceEndpoints(slice: EndpointSlice, find: FindWorkload, cluster
       {
         ...podPart(workload, cluster),
         address,
+        hostname: endpoint.hostname ?? '',
         ports,
         otherPorts: false,
         locality: workload?.locality || formatLocality(['', endpoint.zone]),
@@ -63,7 +66,7 @@ export function endpointsEndpoints(endpoints: Endpoints, find: FindWorkload, clu
   return (endpoints.subsets ?? []).flatMap((subset) => {
     const ports = Object.fromEntries((subset.ports ?? []).map((port) => [port.name ?? '', port.port]));
     return (subset.addresses ?? []).map(({ ip, targetRef }) => {
-      return { ...podPart(find(namespace, targetRef, ip), cluster), address: ip, ports, otherPorts: false, weight: 1 };
+      return { ...podPart(find(namespace, targetRef, ip), cluster), address: ip, hostname: '', ports, otherPorts: false, weight: 1 };
     });
   });
 }
@@ -91,7 +94,7 @@ export function serviceEntryEndpoints(
     const found: MeshEndpoint[] = [];
     for (const workload of candidates.workloads) {
       if (workload.namespace !== namespace || workload.address === '' || !selects(selector, workload.labels)) continue;
-      found.push({ ...podPart(workload, cluster), address: workload.address, ports: {}, otherPorts: true, weight: 1 });
+      found.push({ ...podPart(workload, cluster), address: workload.address, hostname: '', ports: {}, otherPorts: true, weight: 1 });
     }
     for (const { metadata: meta, spec: workload } of candidates.entries) {
       if ((meta.namespace ?? 'default') !== namespace || !selects(selector, workload.labels ?? {})) continue;
@@ -101,13 +104,14 @@ export function serviceEntryEndpoints(
   }
   const given = (spec.endpoints ?? []).map((workload) => entryEndpoint(workload, '', namespace, cluster));
   if (given.length > 0 || (spec.resolution !== 'DNS' && spec.resolution !== 'DNS_ROUND_ROBIN')) return given;
-  return [{ address: host, ports: {}, otherPorts: true, labels: {}, locality: '', weight: 1, workload: '' }];
+  return [{ address: host, hostname: '', ports: {}, otherPorts: true, labels: {}, locality: '', weight: 1, workload: '' }];
 }
 
 function entryEndpoint(workload: Workload, name: string, namespace: string, cluster: string): MeshEndpoint {
   const labels = workload.labels ?? {};
   return {
     address: workload.address ?? '',
+    hostname: '',
     ports: workload.ports ?? {},
     otherPorts: true,
     labels,

@@ -5,6 +5,7 @@ import type { Endpoints } from '#api/kinds/endpoints';
 import type { Service } from '#api/kinds/service';
 import type { ServiceEntry } from '#api/kinds/service-entry';
 import type { WorkloadEntry } from '#api/kinds/workload-entry';
+import { allocateAddress } from './address-allocation.ts';
 import type { Draft } from './draft.ts';
 import {
   endpointsEndpoints,
@@ -20,6 +21,7 @@ import type { MeshWorkload } from './workload.ts';
 export class Registry {
   private slices_: Map<string, EndpointSlice[]> | undefined;
   private entries_: Map<string, ServiceEntry[]> | undefined;
+  private allocated: Set<string> | undefined;
   private addresses_: Map<string, MeshWorkload> | undefined;
 
   constructor(private readonly draft: Draft) {}
@@ -87,6 +89,17 @@ export class Registry {
     return this.addresses_.get(address);
   };
 
+  /** The address that the host has had so far, else one that no other host has. */
+  allocate(hostname: string): string | undefined {
+    const services = this.draft.read('services');
+    const known = services.get(hostname)?.allocatedAddress;
+    if (known !== undefined) return known;
+    this.allocated ??= new Set([...services.values()].flatMap(({ allocatedAddress }) => allocatedAddress ?? []));
+    const address = allocateAddress(hostname, this.allocated);
+    if (address !== undefined) this.allocated.add(address);
+    return address;
+  }
+
   private sliceIndex(): Map<string, EndpointSlice[]> {
     if (!this.slices_) {
       this.slices_ = new Map();
@@ -109,7 +122,8 @@ export function refreshService(draft: Draft, registry: Registry, hostname: strin
   const entry = service ? undefined : registry.entry(hostname);
   const facts: ServiceFacts | undefined = service
     ? serviceFacts(service, draft.base.config)
-    : entry && serviceEntryFacts(entry, draft.base.config).find((candidate) => candidate.hostname === hostname);
+    : entry &&
+      serviceEntryFacts(entry, draft.base.config, (host) => registry.allocate(host)).find((candidate) => candidate.hostname === hostname);
   draft.put('services', hostname, facts && ((stamp) => ({ stamp, ...facts })));
 }
 

@@ -1,6 +1,7 @@
 // A service of the mesh, whichever registry it came from: a Kubernetes Service or a host of a ServiceEntry.
 import type { Service } from '#api/kinds/service';
 import type { ServiceEntry } from '#api/kinds/service-entry';
+import { isWildcard } from './hostname.ts';
 import type { MeshConfig } from './mesh-config.ts';
 import { declaredProtocol, type Protocol, protocolOf } from './protocol.ts';
 
@@ -25,6 +26,8 @@ export interface MeshService {
   readonly external: boolean;
   /** Virtual addresses; none for headless services. */
   readonly addresses: readonly string[];
+  /** Of a ServiceEntry without one: for proxies whose names are answered by us. */
+  readonly allocatedAddress: string | undefined;
   readonly ports: readonly MeshPort[];
   readonly resolution: Resolution;
   /** Pods, and WorkloadEntries for a ServiceEntry, of the same namespace; undefined: endpoints are given otherwise. */
@@ -54,6 +57,7 @@ export function serviceFacts(service: Service, config: MeshConfig): ServiceFacts
     kind: 'Service',
     external: false,
     addresses,
+    allocatedAddress: undefined,
     ports: (spec.ports ?? []).map((port) => ({
       name: port.name ?? '',
       number: port.port,
@@ -71,14 +75,19 @@ export function serviceFacts(service: Service, config: MeshConfig): ServiceFacts
   };
 }
 
-/** One service per host. */
-export function serviceEntryFacts(entry: ServiceEntry, config: MeshConfig): ServiceFacts[] {
+/** One service per host. `allocate` gives a host without address one of its own. */
+export function serviceEntryFacts(
+  entry: ServiceEntry,
+  config: MeshConfig,
+  allocate: (hostname: string) => string | undefined,
+): ServiceFacts[] {
   const { metadata, spec } = entry;
   const resolutions: Record<string, Resolution> = {
     STATIC: 'eds',
     DNS: 'dns',
     DNS_ROUND_ROBIN: 'dns-round-robin',
   };
+  const allocatable = isAllocatable(entry);
   return spec.hosts.map((host) => ({
     hostname: host.toLowerCase(),
     name: metadata.name,
@@ -86,6 +95,7 @@ export function serviceEntryFacts(entry: ServiceEntry, config: MeshConfig): Serv
     kind: 'ServiceEntry',
     external: spec.location !== 'MESH_INTERNAL',
     addresses: spec.addresses ?? [],
+    allocatedAddress: allocatable && !isWildcard(host) ? allocate(host.toLowerCase()) : undefined,
     ports: (spec.ports ?? []).map((port) => ({
       name: port.name,
       number: port.number,
@@ -98,6 +108,14 @@ export function serviceEntryFacts(entry: ServiceEntry, config: MeshConfig): Serv
     exportTo: exportToOf(spec.exportTo, config),
     createdAt: metadata.creationTimestamp ?? '',
   }));
+}
+
+const autoAllocateLabel = 'networking.istio.io/enable-autoallocate-ip';
+
+/** Who has no address, and is found by us and not where the application was going. */
+function isAllocatable({ metadata, spec }: ServiceEntry): boolean {
+  const { addresses = [], resolution = 'NONE' } = spec;
+  return addresses.length === 0 && resolution !== 'NONE' && metadata.labels?.[autoAllocateLabel] !== 'false';
 }
 
 function exportToOf(list: readonly string[] | undefined, { defaultServiceExportTo }: MeshConfig): readonly string[] {

@@ -4,18 +4,19 @@ import { type TypeUrl, typeUrl } from '#xds/resource-type';
 
 const routes = [typeUrl.route, typeUrl.virtualHost];
 const all: readonly TypeUrl[] = [typeUrl.cluster, typeUrl.endpoint, typeUrl.listener, ...routes];
+const allAndNames: readonly TypeUrl[] = [...all, typeUrl.nameTable];
 
 const touchedBy: { readonly [S in keyof MeshChanges]: readonly TypeUrl[] } = {
-  services: all,
-  // Clusters that DNS resolves carry their endpoints.
-  endpoints: [typeUrl.cluster, typeUrl.endpoint],
+  services: allAndNames,
+  // Clusters that DNS resolves carry their endpoints; names of headless services stand for them.
+  endpoints: [typeUrl.cluster, typeUrl.endpoint, typeUrl.nameTable],
   // Listeners hold the TCP routes.
   virtualServices: [typeUrl.listener, ...routes],
   // Routes are looked at as well: they say what to hash requests by (listeners: connections), and clusters of a subset that goes away go
   // after the routes to them.
   destinationRules: all,
   gateways: [typeUrl.listener, ...routes],
-  sidecars: all,
+  sidecars: allAndNames,
   // Whether clients speak mutual TLS is said with the endpoints, which clusters that DNS resolves carry.
   peerAuthentications: [typeUrl.cluster, typeUrl.endpoint, typeUrl.listener],
   // With clusters for keys that are fetched.
@@ -25,7 +26,7 @@ const touchedBy: { readonly [S in keyof MeshChanges]: readonly TypeUrl[] } = {
   // The ports of a proxy's own pod; the endpoints of others are counted by themselves.
   workloads: [typeUrl.cluster, typeUrl.listener, ...routes],
   secrets: [typeUrl.secret],
-  config: all,
+  config: allAndNames,
 };
 
 export interface Impact {
@@ -34,9 +35,10 @@ export interface Impact {
   onlyEndpointsOf: ReadonlySet<string> | undefined;
 }
 
-export function impactOf(changes: MeshChanges, isDns: (hostname: string) => boolean): Impact {
+/** `spreads`: endpoints of the host are in more than the host's endpoint sets. */
+export function impactOf(changes: MeshChanges, spreads: (hostname: string) => boolean): Impact {
   const touched = Object.entries(changes).filter(([, keys]) => keys.size > 0);
-  const endpointsOnly = touched.every(([section]) => section === 'endpoints') && ![...changes.endpoints].some(isDns);
+  const endpointsOnly = touched.every(([section]) => section === 'endpoints') && ![...changes.endpoints].some(spreads);
   if (endpointsOnly) return { types: new Set(changes.endpoints.size > 0 ? [typeUrl.endpoint] : []), onlyEndpointsOf: changes.endpoints };
   return { types: new Set(touched.flatMap(([section]) => touchedBy[section as keyof MeshChanges])), onlyEndpointsOf: undefined };
 }

@@ -1,18 +1,14 @@
 // The domains under which clients may ask for a service: Istio's list of its names, with and without port.
 import { isWildcard } from '#control/mesh/hostname';
 import type { MeshService } from '#control/mesh/service';
+import { addressesFor, type MeshProxy } from '#control/view/proxy';
 
 export type PortForms = 'with port' | 'with and without port';
 
-/** Seen by clients of `clientNamespace`. */
-export function serviceDomains(
-  service: MeshService,
-  port: number,
-  clientNamespace: string,
-  domainSuffix: string,
-  forms: PortForms,
-): string[] {
-  return [...serviceNames(service, clientNamespace, domainSuffix), ...service.addresses].flatMap((name) => portForms(name, port, forms));
+/** Seen by the clients of a proxy. */
+export function serviceDomains(service: MeshService, port: number, proxy: MeshProxy, domainSuffix: string, forms: PortForms): string[] {
+  const names = [...serviceNames(service, proxy.namespace, domainSuffix), ...addressesFor(proxy, service)];
+  return names.flatMap((name) => portForms(name, port, forms));
 }
 
 export function portForms(name: string, port: number, forms: PortForms): string[] {

@@ -1,6 +1,7 @@
-// Listener filters that look at a connection's first bytes, before a filter chain is chosen.
+// Listener filters: what is found out of a connection before its filter chain is chosen, by the kernel or by its first bytes.
 import { ListenerFilter, ListenerFilterChainMatchPredicate } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import { HttpInspector } from '#codec/protobuf/generated/envoy/extensions/filters/listener/http_inspector/v3/http_inspector';
+import { OriginalDst } from '#codec/protobuf/generated/envoy/extensions/filters/listener/original_dst/v3/original_dst';
 import { TlsInspector } from '#codec/protobuf/generated/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
 import { durationOf, pack } from './message.ts';
@@ -9,6 +10,8 @@ import { durationOf, pack } from './message.ts';
 export const plainHttp: readonly string[] = ['http/1.1', 'h2c'];
 
 export interface InspectionOptions {
+  /** Connections are redirected here: of where they were going. */
+  redirected?: boolean;
   /** TLS is told from what is not, and its server name and ALPN are read. */
   tls: boolean;
   /** Where the protocol is not known beforehand; `any`: at every port. */
@@ -23,10 +26,11 @@ export interface InspectionOptions {
 const serverFirstMs = 1_000;
 
 /** Which fields of a listener the inspections take. */
-export function inspections({ tls, httpPorts, timeoutMs, serverFirst }: InspectionOptions) {
+export function inspections({ redirected = false, tls, httpPorts, timeoutMs, serverFirst }: InspectionOptions) {
   const http = httpPorts === 'any' || httpPorts.length > 0;
-  if (!tls && !http) return {};
+  if (!redirected && !tls && !http) return {};
   const filters = [
+    ...(redirected ? [filter('envoy.filters.listener.original_dst', originalDst, undefined)] : []),
     ...(tls ? [filter('envoy.filters.listener.tls_inspector', tlsInspector, undefined)] : []),
     ...(http ? [filter('envoy.filters.listener.http_inspector', httpInspector, httpPorts === 'any' ? undefined : unless(httpPorts))] : []),
   ];
@@ -40,6 +44,7 @@ export function inspections({ tls, httpPorts, timeoutMs, serverFirst }: Inspecti
   };
 }
 
+const originalDst = pack('envoy.extensions.filters.listener.original_dst.v3.OriginalDst', OriginalDst, {});
 const tlsInspector = pack('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', TlsInspector, {});
 const httpInspector = pack('envoy.extensions.filters.listener.http_inspector.v3.HttpInspector', HttpInspector, {});
 

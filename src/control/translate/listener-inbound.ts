@@ -57,8 +57,8 @@ function virtualInbound(ports: readonly Inbound[], otherPorts: 'closed' | 'passe
     make: () => ({
       address: socketAddress('0.0.0.0', virtualInboundPort),
       trafficDirection: direction.inbound,
-      useOriginalDst: true,
       ...inspectionsOf(
+        'redirected',
         ports,
         ports.filter(({ port }) => port.protocol === 'auto').map(({ port }) => port.number),
         options,
@@ -84,14 +84,20 @@ function boundInbound(inbound: Inbound, options: ListenerOptions): ListenerInput
     make: () => ({
       address: socketAddress(port.listener?.bind ?? '0.0.0.0', port.number),
       trafficDirection: direction.inbound,
-      ...inspectionsOf([inbound], port.protocol === 'auto' ? 'any' : [], options),
+      ...inspectionsOf('bound', [inbound], port.protocol === 'auto' ? 'any' : [], options),
       filterChains: inboundChains(inbound, options, undefined),
     }),
   };
 }
 
-function inspectionsOf(ports: readonly Inbound[], httpPorts: readonly number[] | 'any', { detectionTimeoutMs }: ListenerOptions) {
+function inspectionsOf(
+  listener: 'redirected' | 'bound',
+  ports: readonly Inbound[],
+  httpPorts: readonly number[] | 'any',
+  { detectionTimeoutMs }: ListenerOptions,
+) {
   return inspections({
+    redirected: listener === 'redirected',
     tls: ports.some(({ mtls }) => mtls !== 'DISABLE'),
     httpPorts,
     timeoutMs: detectionTimeoutMs,

@@ -2,6 +2,7 @@
 import { isHttp } from '#control/mesh/protocol';
 import type { MeshPort, MeshService } from '#control/mesh/service';
 import type { EgressListener } from '#control/view/egress-listener';
+import { addressesFor } from '#control/view/proxy';
 import type { ProxyView } from '#control/view/proxy-view';
 import { blackHoleCluster } from './cluster-name.ts';
 import { unknownHostsCluster } from './egress-proxy.ts';
@@ -71,7 +72,7 @@ function connectionListeners(view: ProxyView): ConnectionListener[] {
   for (const service of view.scope.services) {
     for (const port of service.ports) {
       if (isHttp(port.protocol) || port.protocol === 'udp') continue;
-      for (const address of listenAddresses(service)) {
+      for (const address of listenAddresses(view, service)) {
         const key = `${address}_${port.number}`;
         const known = chains.get(key);
         const made = connectionChains(view, service, port, address);
@@ -98,8 +99,8 @@ function connectionChains(view: ProxyView, service: MeshService, port: MeshPort,
 }
 
 /** Address ranges cannot be listened at; a service without addresses is expected anywhere. */
-function listenAddresses({ addresses }: MeshService): readonly string[] {
-  const single = addresses.filter((address) => !address.includes('/'));
+function listenAddresses({ proxy }: ProxyView, service: MeshService): readonly string[] {
+  const single = addressesFor(proxy, service).filter((address) => !address.includes('/'));
   return single.length > 0 ? single : [anyAddress];
 }
 

@@ -59,7 +59,7 @@ export function serviceHost(view: ProxyView, service: MeshService, port: MeshPor
   const cluster = outboundClusterName(port.number, '', service.hostname);
   return {
     name: `${service.hostname}:${port.number}`,
-    domains: serviceDomains(service, port.number, view.proxy.namespace, view.snapshot.config.domainSuffix, forms),
+    domains: serviceDomains(service, port.number, view.proxy, view.snapshot.config.domainSuffix, forms),
     rules,
     retries: view.snapshot.config.defaultHttpRetryPolicy,
     // Once rules are written for a host, a request that none of them takes finds nothing: 404.
@@ -89,7 +89,7 @@ function tunnelHosts(view: ProxyView): VirtualHostInput[] {
   return view.scope.services.flatMap((service) =>
     service.ports.filter(tunnelled).map((port): VirtualHostInput => {
       const cluster = outboundClusterName(port.number, '', service.hostname);
-      const domains = serviceDomains(service, port.number, view.proxy.namespace, config.domainSuffix, 'with port');
+      const domains = serviceDomains(service, port.number, view.proxy, config.domainSuffix, 'with port');
       return { name: `${service.hostname}:${port.number}`, domains, rules: [], fallback: { kind: 'tunnel', cluster } };
     }),
   );

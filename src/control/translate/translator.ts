@@ -4,7 +4,7 @@ import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { MeshPort, MeshService } from '#control/mesh/service';
 import { plainWorkloads } from '#control/view/mtls-mode';
 import type { ProxyView } from '#control/view/proxy-view';
-import type { Resource, ResourceSet } from '#xds/resource';
+import { createResource, type Resource, type ResourceSet } from '#xds/resource';
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
 import type { Interest } from '#xds/subscription';
 import { type ClusterInput, carriesEndpoints, clusterRecipe } from './cluster.ts';
@@ -18,6 +18,7 @@ import { gatewayListeners } from './listener-gateway.ts';
 import { inboundListeners } from './listener-inbound.ts';
 import { outboundListeners } from './listener-outbound.ts';
 import { localityBalance, localitySetting } from './locality-balance.ts';
+import { nameTable, nameTableName } from './name-table.ts';
 import { patchesFor } from './patch/patch.ts';
 import { PatchedResources } from './patch/patched-resources.ts';
 import type { ResourceCache } from './resource-cache.ts';
@@ -71,6 +72,8 @@ export class Translator {
         return []; // not one by one: see `discoveredHosts`
       case typeUrl.secret:
         return present([...interest.names].map((name) => secretInput(view, name))).map((input) => this.cache.make(secretRecipe, input));
+      case typeUrl.nameTable:
+        return view.proxy.answersNames ? [this.names(view)] : [];
     }
   }
 
@@ -118,7 +121,14 @@ export class Translator {
     };
     if (view.proxy.type === 'router') return make();
     const labels = view.scope.bySourceLabels ? JSON.stringify(view.labels) : '';
-    return this.shared.get(view.scope, `routes ${name} ${labels}`, make);
+    return this.shared.get(view.scope, `routes ${name} ${view.proxy.allocatesAddresses} ${labels}`, make);
+  }
+
+  private names(view: ProxyView): Resource {
+    const { allocatesAddresses } = view.proxy;
+    return this.shared.get(view.scope, `names ${view.snapshot.revision} ${allocatesAddresses}`, () =>
+      createResource(typeUrl.nameTable, nameTableName, nameTable(view)),
+    );
   }
 
   /** EnvoyFilters may patch routes as a whole: then they travel so. */

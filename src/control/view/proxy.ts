@@ -1,6 +1,7 @@
 // A proxy as it introduced itself: the Node of its first xDS request. Istio's node ids and metadata.
 import type { Node } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import { formatLocality } from '#control/mesh/locality';
+import type { MeshService } from '#control/mesh/service';
 import { parseNodeId } from '#xds/node-id';
 
 /** `grpc`: a client library that takes its configuration from xDS, without a proxy. */
@@ -29,6 +30,10 @@ export interface MeshProxy {
   readonly certified: boolean;
   /** It takes virtual hosts one by one, and not with their routes (Envoy's VHDS). */
   readonly virtualHostDiscovery: boolean;
+  /** Names are answered in its pod, by what it is told. */
+  readonly answersNames: boolean;
+  /** And hosts without an address have one there. */
+  readonly allocatesAddresses: boolean;
   /** Where it serves as an explicit HTTP proxy to its own pod. */
   readonly httpProxyPort: number | undefined;
 }
@@ -39,6 +44,8 @@ export function proxyOf(node: Node | undefined): MeshProxy | undefined {
   const metadata = node.metadata ?? {};
   const word = (name: string): string | undefined =>
     typeof metadata[name] === 'string' && metadata[name] !== '' ? metadata[name] : undefined;
+  // Istio's agent sends them as words.
+  const isOn = (name: string) => String(metadata[name]) === 'true';
   const id = parseNodeId(node.id);
   const grpc = word('GENERATOR') === 'grpc' || node.userAgentName.startsWith('gRPC');
   if (!id && !grpc) return undefined;
@@ -58,8 +65,15 @@ export function proxyOf(node: Node | undefined): MeshProxy | undefined {
     // Ours say so; what Istio's agent starts names the control plane that it trusts.
     certified: !grpc && (word('WORKLOAD_CERTIFICATES') === 'true' || metadata['PILOT_SAN'] !== undefined),
     virtualHostDiscovery: word('VIRTUAL_HOST_DISCOVERY') === 'true',
+    answersNames: isOn('DNS_CAPTURE'),
+    allocatesAddresses: isOn('DNS_CAPTURE') && isOn('DNS_AUTO_ALLOCATE'),
     httpProxyPort: Number.isInteger(port) && port > 0 && port < 65_536 ? port : undefined,
   };
+}
+
+/** At which addresses the proxy's program finds a service. */
+export function addressesFor({ allocatesAddresses }: MeshProxy, { addresses, allocatedAddress }: MeshService): readonly string[] {
+  return addresses.length === 0 && allocatesAddresses && allocatedAddress !== undefined ? [allocatedAddress] : addresses;
 }
 
 function labelsOf(value: unknown): Readonly<Record<string, string>> | undefined {

@@ -2,6 +2,7 @@
 // level, and what /drain_listeners and /healthcheck ask for.
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Network } from '#net/network';
 import type { SocketAddress } from '#proxy/config/socket-address';
 
 export interface AdminPage {
@@ -27,7 +28,10 @@ export const jsonPage = (value: unknown): AdminPage => ({
 export class AdminServer {
   private readonly server: http.Server;
 
-  constructor(private readonly routes: Readonly<Record<string, AdminRoute>>) {
+  constructor(
+    private readonly routes: Readonly<Record<string, AdminRoute>>,
+    private readonly network: Network,
+  ) {
     this.server = http.createServer(
       { requestTimeout: 10_000, headersTimeout: 5_000 },
       (request, response) => void this.answer(request, response),
@@ -36,10 +40,10 @@ export class AdminServer {
   }
 
   /** Resolves to the bound address; rejects when it is in use. */
-  listen({ address, port }: SocketAddress): Promise<SocketAddress> {
+  listen(at: SocketAddress): Promise<SocketAddress> {
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen({ host: address, port }, () => {
+      this.server.listen(this.network.listening(at), () => {
         this.server.off('error', reject);
         const bound = this.server.address() as AddressInfo;
         resolve({ address: bound.address, port: bound.port });

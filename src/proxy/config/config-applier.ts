@@ -9,15 +9,17 @@ import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route
 import { VirtualHost } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import { Secret } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/secret';
 import type { DeltaDiscoveryResponse, Resource } from '#codec/protobuf/generated/envoy/service/discovery/v3/discovery';
+import { NameTable } from '#codec/protobuf/generated/istio/nds';
 import type { Clock, Timer } from '#foundation/clock';
 import { formatProblem, type Problem } from '#foundation/problem';
 import type { VirtualHost as RoutedHost, RouteTable } from '#proxy/route/route-table';
-import { type TypeUrl, typeUrl } from '#xds/resource-type';
+import { pushOrder, type TypeUrl, typeUrl } from '#xds/resource-type';
 import { type AdsHandler, wildcard } from './ads-client.ts';
 import type { ClusterConfig, EndpointConfig } from './cluster.ts';
 import type { DecodeCache } from './decode-cache.ts';
 import { decodeCluster, decodeEndpoints } from './decode-cluster.ts';
 import { decodeListener } from './decode-listener.ts';
+import { decodeNameTable } from './decode-name-table.ts';
 import { decodeDiscoveredHost, decodeRoutes } from './decode-route.ts';
 import { decodeSecret } from './decode-tls.ts';
 import { DiscoveredRoutes, routesOf } from './discovered-routes.ts';
@@ -35,6 +37,8 @@ export interface ConfigTarget {
   removeRouteTable(name: string): void;
   setSecret(name: string, secret: TlsSecret): void;
   removeSecret(name: string): void;
+  /** Undefined: names are answered by somebody else, and not asked for. */
+  setNames: ((table: NameTable) => void) | undefined;
   /** Makes these all the listeners there are. */
   applyListeners(listeners: readonly ListenerConfig[]): Promise<readonly Problem[]>;
   subscribe(type: TypeUrl, names: ReadonlySet<string>): void;
@@ -72,8 +76,7 @@ export class ConfigApplier implements AdsHandler {
     private readonly decodings: DecodeCache,
   ) {
     this.discovered = new DiscoveredRoutes(decodings);
-    const types = [typeUrl.cluster, typeUrl.endpoint, typeUrl.listener, typeUrl.route, typeUrl.virtualHost, typeUrl.secret];
-    this.held = new Map(types.map((type) => [type, new HeldResources(type)]));
+    this.held = new Map(pushOrder.map((type) => [type, new HeldResources(type)]));
     this.serving = new Promise((resolve) => {
       this.onReady = resolve;
     });
@@ -83,6 +86,7 @@ export class ConfigApplier implements AdsHandler {
   start(): void {
     this.target.subscribe(typeUrl.cluster, wildcard);
     this.target.subscribe(typeUrl.listener, wildcard);
+    if (this.target.setNames !== undefined) this.target.subscribe(typeUrl.nameTable, wildcard);
   }
 
   close(): void {
@@ -111,6 +115,8 @@ export class ConfigApplier implements AdsHandler {
         return this.applyVirtualHosts(response);
       case typeUrl.secret:
         return this.applySecrets(response);
+      case typeUrl.nameTable:
+        return this.applyNames(response);
       default:
         return [`resource type ${response.typeUrl} is not known`];
     }
@@ -286,6 +292,18 @@ export class ConfigApplier implements AdsHandler {
     for (const name of response.removedResources) this.settledSecrets.add(name);
     const problems = await this.swapListeners();
     return [...findings, ...problems.map(formatProblem)];
+  }
+
+  private applyNames(response: DeltaDiscoveryResponse): readonly string[] {
+    return this.accept(
+      typeUrl.nameTable,
+      response,
+      (bytes) => {
+        const message = NameTable.decode(bytes);
+        return decoding((f) => decodeNameTable(message, f));
+      },
+      (table) => this.target.setNames?.(table),
+    );
   }
 
   private subscribeSecrets(): void {

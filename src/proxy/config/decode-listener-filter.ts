@@ -16,7 +16,7 @@ const listenerFilters = {
 export function decodeListenerFilters(
   { listenerFilters: filters }: Listener,
   findings: Findings,
-): Pick<ListenerConfig, 'inspection' | 'proxyProtocol'> {
+): Pick<ListenerConfig, 'restoresDestination' | 'inspection' | 'proxyProtocol'> {
   let proxyProtocol: ListenerConfig['proxyProtocol'];
   const disabled = new Map<string, PortTest>();
   for (const [i, filter] of filters.entries()) {
@@ -32,7 +32,7 @@ export function decodeListenerFilters(
   }
   const [tls, http] = [disabled.get(listenerFilters.tlsInspector), disabled.get(listenerFilters.httpInspector)];
   const inspection = (port: number) => ({ tls: tls !== undefined && !tls(port), http: http !== undefined && !http(port) });
-  return { inspection, proxyProtocol };
+  return { restoresDestination: disabled.has(listenerFilters.originalDst), inspection, proxyProtocol };
 }
 
 type PortTest = (port: number) => boolean;

@@ -17,6 +17,9 @@ export interface ListenerConfig {
   addresses: readonly SocketAddress[];
   /** False: reached only through a listener with `useOriginalDst`. */
   bindToPort: boolean;
+  /** A connection is of where it was going before it was redirected: Envoy's listener filter `original_dst`. */
+  restoresDestination: boolean;
+  /** That, and the listener for where it was going has it. */
   useOriginalDst: boolean;
   direction: TrafficDirection;
   filterChains: readonly FilterChain[];

@@ -2,6 +2,7 @@
 // problem of its own; the others apply.
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Problem } from '#foundation/problem';
+import { type Network, ownNetwork } from '#net/network';
 import type { ListenerConfig } from '#proxy/config/listener';
 import { formatAddress, place, type SocketAddress } from '#proxy/config/socket-address';
 import { DownstreamStatsTable } from '#proxy/http/downstream-stats';
@@ -13,6 +14,9 @@ export interface BoundAddress extends SocketAddress {
   /** Of the listener. */
   name: string;
 }
+
+/** An address to listen at, and the network that has it. */
+type Place = SocketAddress & { network: Network };
 
 const backlog = 4096;
 const connectionsMaxDefault = 20_000;
@@ -28,6 +32,8 @@ export class ListenerManager {
   /** Removed, with connections that drain. */
   private readonly leaving = new Set<Listener>();
   private readonly bound = new Map<string, BoundAddress>();
+  /** By each of its addresses: those that a restored destination may lead to. */
+  private destinations = new Map<string, Listener>();
   private connections = 0;
   private applying: Promise<unknown> = Promise.resolve();
   private onIdle: (() => void) | undefined;
@@ -56,8 +62,9 @@ export class ListenerManager {
       const listener = this.listeners.get(config.name);
       if (listener === undefined) this.listeners.set(config.name, new Listener(config, this.runtime, this.statsTables));
       else listener.update(config);
-      problems.push(...(await this.bind(this.listeners.get(config.name)!)));
     }
+    this.destinations = this.byDestination();
+    for (const listener of this.listeners.values()) problems.push(...(await this.bind(listener)));
     return problems;
   }
 
@@ -132,23 +139,25 @@ export class ListenerManager {
   }
 
   /** Placed, with the published ones; by what identifies them. */
-  private addressesOf({ addresses, bindToPort }: ListenerConfig): Map<string, SocketAddress> {
-    const { placement } = this.runtime;
-    const placed = new Map<string, SocketAddress>();
+  private addressesOf({ addresses, bindToPort }: ListenerConfig): Map<string, Place> {
+    const { placement, network } = this.runtime;
+    const placed = new Map<string, Place>();
     if (!bindToPort) return placed;
     for (const { address, port } of addresses) {
       const here = { address: place(placement, address), port };
-      placed.set(formatAddress(here), here);
-      for (const { port: inside, at } of placement.published) if (inside === port) placed.set(formatAddress(at), at);
+      placed.set(formatAddress(here), { ...here, network });
+      for (const { port: inside, at } of placement.published) {
+        if (inside === port) placed.set(formatAddress(at), { ...at, network: ownNetwork });
+      }
     }
     return placed;
   }
 
-  private open(listener: Listener, { address, port }: SocketAddress): Promise<{ server: Server; port: number }> {
+  private open(listener: Listener, { address, port, network }: Place): Promise<{ server: Server; port: number }> {
     return new Promise((resolve, reject) => {
       const server = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => this.accept(listener, socket));
       server.once('error', reject);
-      server.listen({ host: address, port, backlog }, () => {
+      server.listen({ ...network.listening({ address, port }), backlog }, () => {
         server.off('error', reject);
         server.on('error', (error) => this.runtime.logger.warn({ listener: listener.config.name, error: error.message }, 'accept failed'));
         const bound = server.address();
@@ -164,10 +173,9 @@ export class ListenerManager {
       return;
     }
     this.connections++;
-    const { useOriginalDst } = listener.config;
-    // Without redirection the original destination is the local address itself.
-    const destination = useOriginalDst ? { address: socket.localAddress ?? '', port: socket.localPort ?? 0 } : undefined;
-    const target = (destination && this.listenerFor(destination)) ?? listener;
+    const { useOriginalDst, restoresDestination } = listener.config;
+    const destination = useOriginalDst || restoresDestination ? this.runtime.network.originalDestination(socket) : undefined;
+    const target = (useOriginalDst && destination && this.listenerFor(destination)) || listener;
     target.accept(socket, destination, () => {
       this.connections--;
       if (this.connections === 0) this.onIdle?.();
@@ -175,16 +183,19 @@ export class ListenerManager {
   }
 
   /** The listener for an original destination: its very address first, then its port on every address. */
-  private listenerFor(destination: SocketAddress): Listener | undefined {
-    let wildcard: Listener | undefined;
+  private listenerFor({ address, port }: SocketAddress): Listener | undefined {
+    return this.destinations.get(`${address}:${port}`) ?? this.destinations.get(`*:${port}`);
+  }
+
+  /** `*` stands for every address. */
+  private byDestination(): Map<string, Listener> {
+    const destinations = new Map<string, Listener>();
     for (const listener of this.listeners.values()) {
-      if (listener.config.useOriginalDst) continue;
+      if (listener.config.useOriginalDst || listener.config.restoresDestination) continue;
       for (const { address, port } of listener.config.addresses) {
-        if (port !== destination.port) continue;
-        if (address === destination.address) return listener;
-        if (address === '0.0.0.0' || address === '::') wildcard = listener;
+        destinations.set(`${address === '0.0.0.0' || address === '::' ? '*' : address}:${port}`, listener);
       }
     }
-    return wildcard;
+    return destinations;
   }
 }

@@ -79,17 +79,18 @@ export class Listener {
       counted();
       return;
     }
+    const destination = originalDestination ?? { address: plain(localAddress), port: localPort! };
     const arrival: Arrival = {
       socket,
       counted,
-      destination: originalDestination ?? { address: plain(localAddress), port: localPort! },
+      destination,
       connection: {
         id: this.runtime.connectionIds.next(),
         filterChain: '',
         remoteAddress: plain(remoteAddress),
         remotePort: remotePort!,
-        localAddress: plain(localAddress),
-        localPort: localPort!,
+        localAddress: destination.address,
+        localPort: destination.port,
         originalDestination,
         serverName: '',
         tls: undefined,

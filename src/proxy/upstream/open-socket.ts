@@ -16,10 +16,14 @@ export function openSocket(
   onConnect: () => void,
   proxied?: ProxiedConnection,
 ): Socket {
-  const { placement, config, resolver } = endpoint.context;
+  const { placement, network, config, resolver } = endpoint.context;
   const { address, port } = endpoint.target;
   // Without a network namespace of its own, a pod is known to its peers by its source address.
   const source = config.bindAddress ?? (placement.wildcard === identityPlacement.wildcard ? undefined : placement.wildcard);
+  const entered = <S extends Socket>(socket: S): S => {
+    network.enter(socket, address);
+    return socket;
+  };
   const options = {
     host: address,
     port,
@@ -31,16 +35,16 @@ export function openSocket(
     ...(isIP(address) > 0 ? {} : { lookup: resolver.lookup }),
   };
   const tls = endpoint.context.tlsFor(endpoint.config);
-  if (config.proxyProtocol === undefined) return tls === undefined ? connect(options, onConnect) : tls.connect(options, onConnect);
+  if (config.proxyProtocol === undefined) return entered(tls === undefined ? connect(options, onConnect) : tls.connect(options, onConnect));
   const header = encodeProxyHeader(config.proxyProtocol, proxied);
   if (tls === undefined) {
-    const socket = connect(options, onConnect);
+    const socket = entered(connect(options, onConnect));
     socket.write(header);
     return socket;
   }
   // TLS over a socket that is there already takes no `onread`.
   const { onread: _, ...below } = options;
-  const socket = connect(below);
+  const socket = entered(connect(below));
   socket.write(header);
   return deliverTo(tls.connect({ ...below, socket }, onConnect), onread);
 }

@@ -2,6 +2,7 @@
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
+import type { Network } from '#net/network';
 import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
 import type { Placement } from '#proxy/config/socket-address';
 import type { Http2Stats } from '#proxy/http2/http2-stats';
@@ -17,6 +18,7 @@ export interface UpstreamOptions {
   random: Random;
   logger: Logger;
   placement: Placement;
+  network: Network;
   timers: TimerWheel;
   sockets: SocketResources;
   resolver: Resolver;

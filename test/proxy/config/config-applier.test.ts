@@ -26,6 +26,7 @@ class Recorder implements ConfigTarget {
     this.log.push(`routes ${name} ${version}${hosts && `: ${hosts}`}`);
   };
   setSecret = (name: string, { kind }: { kind: string }) => void this.log.push(`secret ${name} ${kind}`);
+  setNames = undefined;
   removeSecret = (name: string) => void this.log.push(`-secret ${name}`);
   removeRouteTable = (name: string) => void this.log.push(`-routes ${name}`);
   private readonly subscribed = new Set<TypeUrl>();

@@ -1,0 +1,88 @@
+// A network namespace of Linux, in which this process makes sockets without being in it: it goes in, makes the socket, and comes back,
+// all in one turn. So one process serves many pods. A socket stays in the namespace that it was made in.
+import type { BindOptions } from 'node:dgram';
+import { closeSync, openSync } from 'node:fs';
+import { BlockList, isIPv4, type Socket } from 'node:net';
+import type { ListenPlace, Network, NetworkAddress } from './network.ts';
+import type { SystemCalls } from './system-calls.ts';
+
+/** A socket's descriptor and the handle that Node wraps around it: not in the types, stable since Node 0.x. */
+interface Handled {
+  _handle: { fd: number; open(descriptor: number): number } | null;
+}
+
+/** Of what the proxy sends itself, by which redirection lets it pass. Istio's number. */
+export const proxyMark = 1337;
+
+export class NamespaceNetwork implements Network {
+  private readonly here = openSync('/proc/self/ns/net', 'r');
+  private readonly there: number;
+  private readonly inside = new BlockList();
+
+  /**
+   * `file`: of the namespace. `range`: the addresses that are reached from inside (`10.244.0.0/16`), beside loopback; all others are
+   * reached from this process's own network, so that no route and no address translation is needed for them. Throws a system error.
+   */
+  constructor(
+    private readonly calls: SystemCalls,
+    file: string,
+    range: string,
+  ) {
+    this.there = openSync(file, 'r');
+    const [network = '', bits = ''] = range.split('/');
+    this.inside.addSubnet(network, Number(bits), 'ipv4');
+    this.inside.addSubnet('127.0.0.0', 8, 'ipv4');
+  }
+
+  listening(at: NetworkAddress): ListenPlace {
+    return { fd: this.bound('tcp', at) };
+  }
+
+  receiving(at: NetworkAddress): BindOptions {
+    return { fd: this.bound('udp', at) };
+  }
+
+  /** The descriptor of a new socket, bound inside. Throws a system error. */
+  bound(kind: 'tcp' | 'udp', at: NetworkAddress): number {
+    return this.made(kind, (socket) => {
+      // Of UDP it would let two have the same port.
+      if (kind === 'tcp') this.calls.setOption(socket, 'reuse-address', 1);
+      this.calls.setOption(socket, 'mark', proxyMark);
+      this.calls.bind(socket, at);
+    });
+  }
+
+  enter(connecting: Socket, destination: string): void {
+    if (isIPv4(destination) && !this.inside.check(destination, 'ipv4')) return;
+    const descriptor = this.made('tcp', (socket) => this.calls.setOption(socket, 'mark', proxyMark));
+    // Node opens the socket of a connection in a later turn, and takes the one that its handle has by then.
+    (connecting as unknown as Handled)._handle!.open(descriptor);
+  }
+
+  originalDestination(accepted: Socket): NetworkAddress {
+    const descriptor = (accepted as unknown as Handled)._handle?.fd ?? -1;
+    const { localAddress = '', localPort = 0 } = accepted;
+    return this.calls.originalDestination(descriptor) ?? { address: localAddress, port: localPort };
+  }
+
+  /** Sockets that were made stay. */
+  close(): void {
+    closeSync(this.there);
+    closeSync(this.here);
+  }
+
+  private made(kind: 'tcp' | 'udp', prepare: (socket: number) => void): number {
+    this.calls.enterNamespace(this.there);
+    let socket = -1;
+    try {
+      socket = this.calls.socket(kind);
+      prepare(socket);
+      return socket;
+    } catch (thrown) {
+      if (socket >= 0) closeSync(socket);
+      throw thrown;
+    } finally {
+      this.calls.enterNamespace(this.here);
+    }
+  }
+}

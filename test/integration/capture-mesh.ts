@@ -1,0 +1,163 @@
+// A mesh in which traffic is captured, for one test file: programs that know nothing of it, in network namespaces. Skips where there can
+// be none.
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import type { ApiObject } from '#api/kind';
+import { type Pod, podKind } from '#api/kinds/pod';
+import { kindOf } from '#api/registry';
+import { createLogger } from '#foundation/logger';
+import { messageOf } from '#foundation/mesh-error';
+import { NamespaceNetworks } from '#host/capture/namespace-networks';
+import { SystemTools } from '#host/capture/system-tools';
+import { LocalMesh, type LocalMeshAddresses } from '#main/local-mesh';
+import { applyObject } from '#store/apply';
+import { anyPorts, inherited, isReady, whyNotBuilt } from './mesh-fixture.ts';
+import { until } from './until.ts';
+
+/** Undefined where pods can have network namespaces; else why not. */
+export async function whyNoNamespaces(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return 'only root may make network namespaces';
+  try {
+    await (await claimNetworks(os.tmpdir())).close();
+    return undefined;
+  } catch (thrown) {
+    return `there can be no network namespaces here: ${messageOf(thrown)}`;
+  }
+}
+
+const claimNetworks = (directory: string) =>
+  NamespaceNetworks.claim({ mode: 'netns', tools: SystemTools.find(process.env['PATH'] ?? ''), directory });
+
+export interface Ran {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Makes the file's tests share one mesh with these objects. */
+export function useCaptureMesh(yaml: string): CaptureMesh {
+  const mesh = new CaptureMesh();
+  let why: string | undefined;
+  beforeAll(async () => {
+    why = whyNotBuilt ?? (await whyNoNamespaces());
+    if (why === undefined) await mesh.start(yaml);
+  }, 60_000);
+  beforeEach((context) => {
+    if (why !== undefined) context.skip(why);
+  });
+  afterAll(() => mesh.stop());
+  return mesh;
+}
+
+export class CaptureMesh {
+  private readonly directory = mkdtempSync(path.join(os.tmpdir(), 'lateen-capture-'));
+  private started: { mesh: LocalMesh; addresses: LocalMeshAddresses } | undefined;
+
+  async start(yaml: string): Promise<void> {
+    const mesh = new LocalMesh({
+      ...anyPorts,
+      runDirectory: this.directory,
+      images: [],
+      inherited,
+      networks: await claimNetworks(path.join(this.directory, 'netns')),
+      logger: createLogger({ level: 'debug', file: path.join(this.directory, 'lateen.log') }),
+    });
+    this.started = { mesh, addresses: await mesh.start() };
+    await this.apply(yaml);
+    await until('every pod is ready', async () => {
+      const pods = await this.podList();
+      return (pods.length > 1 && pods.every(isReady)) || pods.map(({ metadata, status }) => [metadata.name, status?.conditions]);
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.started?.mesh.stop();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  get addresses(): LocalMeshAddresses {
+    return this.running.addresses;
+  }
+
+  private get mesh(): LocalMesh {
+    return this.running.mesh;
+  }
+
+  private get running() {
+    if (this.started === undefined) throw new Error('the mesh has not been started');
+    return this.started;
+  }
+
+  async apply(yaml: string): Promise<void> {
+    for (const document of parseAllDocuments(yaml)) {
+      const object = document.toJS() as ApiObject | null;
+      const kind = object && kindOf(object.apiVersion, object.kind);
+      if (!object || !kind) throw new Error(`no kind: ${String(document)}`);
+      const { namespace = 'default' } = object.metadata;
+      await applyObject(this.mesh.store, kind, kind.namespaced ? { ...object, metadata: { ...object.metadata, namespace } } : object);
+    }
+  }
+
+  async podList(): Promise<Pod[]> {
+    return (await this.mesh.store.list(podKind)).items as Pod[];
+  }
+
+  async pod(app: string): Promise<Pod> {
+    const found = (await this.podList()).find(({ metadata }) => metadata.labels?.['app'] === app);
+    if (!found) throw new Error(`no pod of ${app}`);
+    return found;
+  }
+
+  /** Resolves when a Deployment's pod is gone, and what it was on. */
+  async remove(name: string): Promise<void> {
+    const { metadata } = await this.pod(name);
+    await this.mesh.store.delete(kindOf('apps/v1', 'Deployment')!, 'default', name);
+    await until(`pod ${metadata.name} is gone`, async () => !(await runHere('ip', 'netns', 'list')).includes(metadata.name));
+  }
+
+  async clusterIp(service: string): Promise<string> {
+    const found = await this.mesh.store.get(kindOf('v1', 'Service')!, 'default', service);
+    return (found as { spec?: { clusterIP?: string } } | undefined)?.spec?.clusterIP ?? '';
+  }
+
+  /** Runs a command in the pod of an app, as its programs run. */
+  async run(app: string, command: readonly string[], timeoutMs = 10_000): Promise<Ran> {
+    const { metadata } = await this.pod(app);
+    const child = this.mesh.pods.exec(metadata.namespace ?? '', metadata.name, '', command);
+    return new Promise((resolve) => {
+      let [stdout, stderr] = ['', ''];
+      const timer = setTimeout(() => child.kill(), timeoutMs);
+      child.stdout.on('data', (chunk: Buffer) => (stdout += chunk));
+      child.stderr.on('data', (chunk: Buffer) => (stderr += chunk));
+      child.stdin.end();
+      child.onExit((code) => {
+        clearTimeout(timer);
+        resolve({ code, stdout, stderr });
+      });
+    });
+  }
+
+  /** The access log of an app's proxy, once a line meets the pattern. */
+  async untilLogged(app: string, pattern: RegExp): Promise<string> {
+    const { metadata } = await this.pod(app);
+    const file = path.join(this.addresses.logs, `${metadata.namespace}_${metadata.name}`, 'istio-proxy.log');
+    let line: string | undefined;
+    await until(`the proxy of ${app} has logged ${pattern}`, () => {
+      const text = readFileSync(file, 'utf8');
+      line = text.split('\n').find((each) => pattern.test(each));
+      return line !== undefined || text.slice(-2_000);
+    });
+    return line!;
+  }
+}
+
+/** On the machine itself; resolves to what it printed. */
+export function runHere(program: string, ...args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(program, args, { env: inherited }, (error, stdout) => (error ? reject(error) : resolve(stdout)));
+  });
+}

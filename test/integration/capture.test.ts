@@ -1,0 +1,156 @@
+// Transparent capture in network namespaces: programs that nobody told of the mesh are in it.
+import { describe, expect, test } from 'vitest';
+import { runHere, useCaptureMesh } from './capture-mesh.ts';
+import { until } from './until.ts';
+
+/** Answers with who asked, and from where; on port 9000 it speaks first. */
+const echo = `
+const http = require('node:http'), net = require('node:net');
+http.createServer((q, s) => s.end(JSON.stringify({ path: q.url, peer: q.socket.remoteAddress, at: q.socket.localAddress }))).listen(8080);
+net.createServer((c) => c.end('greetings from ' + process.env.POD_NAME + '\\n')).listen(9000);
+`;
+
+const app = (name: string, annotations: Record<string, string> = {}) => `
+apiVersion: v1
+kind: Service
+metadata: {name: ${name}}
+spec:
+  selector: {app: ${name}}
+  ports: [{name: http, port: 80, targetPort: 8080}, {name: tcp, port: 9000}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ${name}}
+spec:
+  selector: {matchLabels: {app: ${name}}}
+  template:
+    metadata: {labels: {app: ${name}}, annotations: ${JSON.stringify(annotations)}}
+    spec:
+      containers:
+        - name: app
+          image: none
+          command: ['$(NODE)', '-e', ${JSON.stringify(echo)}]
+          ports: [{containerPort: 8080}, {containerPort: 9000}]
+`;
+
+const mesh = useCaptureMesh(
+  [app('server'), app('client'), app('apart', { 'traffic.sidecar.istio.io/excludeOutboundPorts': '8080,9000' })].join('---'),
+);
+
+/** A request out of a pod by a program that knows no proxy. */
+async function ask(from: string, url: string): Promise<{ status: number; body: string }> {
+  const script = `fetch(process.argv[1]).then(async (r) => console.log(JSON.stringify({ status: r.status, body: await r.text() })))`;
+  const { stdout, stderr } = await mesh.run(from, [process.execPath, '-e', script, url]);
+  if (stdout === '') throw new Error(stderr);
+  return JSON.parse(stdout) as { status: number; body: string };
+}
+
+async function greeting(from: string, host: string): Promise<string> {
+  const script = `require('node:net').connect(9000, process.argv[1]).on('error', (e) => console.log(e.code)).pipe(process.stdout)`;
+  return (await mesh.run(from, [process.execPath, '-e', script, host])).stdout;
+}
+
+describe('a request to a Service by its cluster IP', () => {
+  test('goes through both proxies, each of which says from where and where to', async () => {
+    const [client, server] = [await mesh.pod('client'), await mesh.pod('server')];
+    const [from, to] = [client.status!.podIP!, server.status!.podIP!];
+    const clusterIp = await mesh.clusterIp('server');
+    const { status, body } = await ask('client', `http://${clusterIp}/both`);
+    // The program sees its own pod's proxy, as in Istio.
+    expect({ status, ...JSON.parse(body) }).toEqual({ status: 200, path: '/both', peer: '::ffff:127.0.0.6', at: `::ffff:${to}` });
+    const out = await mesh.untilLogged('client', /"GET \/both /);
+    expect(out).toContain(`"${to}:8080" outbound|80||server.default.svc.cluster.local ${from}:`);
+    expect(out).toMatch(new RegExp(` ${clusterIp}:80 ${from}:\\d+ - default$`));
+    const inn = await mesh.untilLogged('server', /"GET \/both /);
+    expect(inn).toMatch(
+      new RegExp(` "${to}:8080" inbound\\|8080\\|\\| 127.0.0.6:\\d+ ${to}:8080 ${from}:\\d+ outbound_\\.80_\\._\\.server\\.\\S+ default$`),
+    );
+  });
+
+  test('a pod that calls itself comes in through its own front door', async () => {
+    const { body } = await ask('client', `http://${await mesh.clusterIp('client')}/myself`);
+    expect(JSON.parse(body)).toMatchObject({ peer: '::ffff:127.0.0.6' });
+    await mesh.untilLogged('client', /"GET \/myself .* outbound\|80\|\|client/);
+    await mesh.untilLogged('client', /"GET \/myself .* inbound\|8080\|\|/);
+  });
+});
+
+describe('connections that are not HTTP', () => {
+  test('a server that speaks first, through both proxies', async () => {
+    expect(await greeting('client', await mesh.clusterIp('server'))).toMatch(/^greetings from server-/);
+    await mesh.untilLogged('client', /outbound\|9000\|\|server/);
+    await mesh.untilLogged('server', /inbound\|9000\|\|/);
+  });
+
+  test('to an address that no service has: past the mesh, as it is', async () => {
+    const pod = await mesh.pod('server');
+    expect(await greeting('client', pod.status!.podIP!)).toMatch(/^greetings from server-/);
+    await mesh.untilLogged('client', new RegExp(`PassthroughCluster .*${pod.status!.podIP!.replaceAll('.', '\\.')}:9000`));
+  });
+});
+
+describe('names', () => {
+  test.each(['server', 'server.default', 'server.default.svc', 'server.default.svc.cluster.local', 'SERVER.default.svc.cluster.local'])(
+    '%s is called as it is written',
+    async (name) => {
+      const { status } = await ask('client', `http://${name}/named`);
+      expect(status).toBe(200);
+    },
+  );
+
+  test('a host of a ServiceEntry has an address of its own, also where the protocol has no host names', async () => {
+    const pod = await mesh.pod('server');
+    await mesh.apply(`
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: greeter}
+spec:
+  hosts: [greeter.example]
+  ports: [{number: 9000, name: tcp, protocol: TCP}]
+  resolution: STATIC
+  location: MESH_INTERNAL
+  endpoints: [{address: ${pod.status!.podIP}}]
+`);
+    await until('the name is answered', async () => {
+      const heard = await greeting('client', 'greeter.example');
+      return heard.startsWith('greetings from server-') || heard;
+    });
+    const line = await mesh.untilLogged('client', /outbound\|9000\|\|greeter\.example/);
+    expect(line).toMatch(/ 240\.240\.\d+\.\d+:9000 /);
+  });
+
+  test('a name that is not of the mesh is unknown at once', async () => {
+    expect(await greeting('client', 'nobody.default.svc.cluster.local')).toBe('ENOTFOUND\n');
+  });
+});
+
+describe('what is not captured', () => {
+  test('ports that an annotation excludes go straight', async () => {
+    const [apart, server] = [await mesh.pod('apart'), await mesh.pod('server')];
+    const { body } = await ask('apart', `http://${server.status!.podIP}:8080/straight`);
+    // Only the server's proxy is between them.
+    expect(JSON.parse(body)).toMatchObject({ path: '/straight' });
+    expect(await mesh.untilLogged('server', /"GET \/straight /)).toContain(` ${apart.status!.podIP}:`);
+  });
+
+  test('a program talks to itself at 127.0.0.1', async () => {
+    const { body } = await ask('server', 'http://127.0.0.1:8080/self');
+    expect(JSON.parse(body)).toMatchObject({ peer: '::ffff:127.0.0.1' });
+  });
+});
+
+test('the machine reaches a pod through its proxy, and the proxy’s admin interface', async () => {
+  const { podIP = '' } = (await mesh.pod('server')).status!;
+  expect(JSON.parse(await (await fetch(`http://${podIP}:8080/outside`)).text())).toMatchObject({ peer: '::ffff:127.0.0.6' });
+  expect(await mesh.untilLogged('server', /"GET \/outside /)).toContain('inbound|8080||');
+  expect((await fetch(`http://${podIP}:15000/server_info`)).status).toBe(200);
+});
+
+test('a pod that goes takes its namespace and its link along', async () => {
+  const { metadata, status } = await mesh.pod('apart');
+  const link = `v${status!.podIP!.split('.').slice(2).join('_')}@`;
+  expect(await runHere('ip', 'netns', 'list')).toContain(metadata.name);
+  await mesh.remove('apart');
+  expect(await runHere('ip', 'netns', 'list')).not.toContain(metadata.name);
+  expect(await runHere('ip', '-o', 'link')).not.toContain(link);
+});
