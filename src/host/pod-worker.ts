@@ -1,4 +1,5 @@
 // One pod on this machine: its addresses, its programs, its proxy, and what its status says of them.
+import { connect, type Socket } from 'node:net';
 import type { Pod } from '#api/kinds/pod';
 import type { Clock, Timer } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
@@ -127,6 +128,18 @@ export class PodWorker {
   environmentOf(container: string): Readonly<Record<string, string>> | undefined {
     const entry = this.containers.find((each) => container === '' || each.container.name === container);
     return entry?.process === undefined ? undefined : entry.env;
+  }
+
+  /** To a port of its programs, past the proxy. Rejects where nobody listens. */
+  connect(port: number): Promise<Socket> {
+    const socket = connect({ host: this.injected ? this.addresses.loopback : this.addresses.pod, port });
+    return new Promise((resolve, reject) => {
+      socket.once('error', reject);
+      socket.once('connect', () => {
+        socket.off('error', reject);
+        resolve(socket);
+      });
+    });
   }
 
   /** Init containers one after the other, each to its good end; then all others. */
