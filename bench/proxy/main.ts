@@ -1,12 +1,13 @@
 // `npm run bench:proxy`: Lateen's proxy against C and Node proxies, row by row of rows.ts, in one run and in turns, each alone on core 0; the
 // load and the backend share core 1. Compare ratios: absolute figures are the machine's.
 // Options: --passes N --seconds N --only ROW,ROW --json FILE
-import { type ChildProcess, execFileSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { issueCertificate } from './certificate.ts';
 import { idleBytes } from './connections.ts';
 import { measuredFilters } from './filter-costs.ts';
 import { nginxBackend } from './gateway-config.ts';
@@ -56,7 +57,7 @@ try {
 }
 
 async function run(): Promise<Figure[]> {
-  const pem = issueCertificate();
+  const pem = issueCertificate(directory);
   writeFileSync(join(directory, 'grpc-body'), Buffer.concat([Buffer.from([0, 0, 0, 0, 32]), Buffer.alloc(32, 'x')]));
   const [http1 = 0, h2c = 0, mtls = 0] = await freePorts(3);
   const places: Places = { directory, pem, programs: new URL('.', import.meta.url), backend: { http1, h2c, mtls } };
@@ -85,16 +86,6 @@ async function run(): Promise<Figure[]> {
   for (const row of all) if (wanted === undefined || wanted.includes(row.id)) figures.push(...(await judgedRow(row)));
   for (const [id, measured] of Object.entries(extra)) if (wanted === undefined || wanted.includes(id)) figures.push(...(await measured()));
   return figures;
-}
-
-/** One for everybody: its own authority, server and client. */
-function issueCertificate(): string {
-  const [key, certificate, pem] = ['key', 'crt', 'pem'].map((kind) => join(directory, `bench.${kind}`)) as [string, string, string];
-  const subject = ['-subj', '/CN=bench.test', '-addext', 'subjectAltName=DNS:bench.test,IP:127.0.0.1', '-days', '2'];
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  execFileSync('openssl', ['req', '-x509', ...kind, '-keyout', key, '-out', certificate, ...subject], { stdio: 'ignore' });
-  writeFileSync(pem, execFileSync('cat', [certificate, key]));
-  return pem;
 }
 
 async function begin(programs: readonly Program[], core: number): Promise<ChildProcess[]> {
