@@ -106,7 +106,8 @@ function megabytes(bytes: number): string {
 /** 1 KB, 1 MB, or what was sent. */
 function startBackend(): Promise<{ port: number; close(): void }> {
   const [small, large] = [Buffer.alloc(1024, 'x'), Buffer.alloc(1_048_576, 'x')];
-  const server = createServer((asked, answer) => {
+  // It never hangs up by itself: a POST that meets such an end may not be sent again, and fails rightly.
+  const server = createServer({ keepAliveTimeout: 3_600_000 }, (asked, answer) => {
     if (asked.url === '/echo') {
       answer.writeHead(200);
       asked.pipe(answer);
