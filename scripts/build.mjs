@@ -32,7 +32,7 @@ async function buildAll() {
       platform: 'node',
       logLevel: 'warn',
       // What has a binary beside it stays where npm put it; peers of the benchmarks are found as their users find them.
-      external: ['http-proxy', 'koffi', 'lmdb'],
+      external: ['http-proxy', 'koffi', 'lmdb', 'wasmoon'],
       // Of services whose messages alone are used, the generated clients would bring gRPC into every program.
       treeshake: {
         manualPureFunctions: ['makeGenericClientConstructor'],

@@ -1,5 +1,5 @@
 // Lateen's own data path with a configuration as a mesh has it: 50 hosts, 12 routes with a header match and weights of 90 and 10,
-// Istio's metrics and request ids on. Only xDS is left out. `node lateen-proxy.js PORT BACKEND-PORT`
+// Istio's metrics and request ids on. Only xDS is left out. `node lateen-proxy.js '{"port": 8080, "to": 9080}'`: see lateen-options.ts.
 import { randomUUID } from 'node:crypto';
 import { systemClock } from '#foundation/clock';
 import { createLogger } from '#foundation/logger';
@@ -11,6 +11,7 @@ import { http2Defaults } from '#proxy/config/http2-options';
 import type { ListenerConfig } from '#proxy/config/listener';
 import { priorityDefault } from '#proxy/config/load-balancer';
 import { identityPlacement } from '#proxy/config/socket-address';
+import type { DownstreamTlsConfig, UpstreamTlsConfig } from '#proxy/config/tls';
 import { faultType } from '#proxy/filters/http/fault';
 import { istioStatsType } from '#proxy/filters/http/istio-stats';
 import { peerMetadataType } from '#proxy/filters/http/peer-metadata';
@@ -28,8 +29,18 @@ import { systemResolver } from '#proxy/upstream/dns-resolver';
 import { IstioMetrics } from '#telemetry/istio-metrics';
 import { MetricsRegistry } from '#telemetry/metrics';
 import { workloadOfMetadata } from '#telemetry/workload';
+import { filterOf } from './filter-costs.ts';
+import type { ProxyOptions } from './lateen-options.ts';
 
-const [port = 0, backendPort = 0] = process.argv.slice(2).map(Number);
+const {
+  port,
+  to: backendPort,
+  pem,
+  in: entrance = 'plain',
+  out = 'h1',
+  hosts: hostCount = 50,
+  filter,
+}: ProxyOptions = JSON.parse(process.argv[2] ?? '{}');
 const none = { set: [], append: [], addIfAbsent: [], remove: [] };
 
 const metrics = new IstioMetrics(new MetricsRegistry());
@@ -75,7 +86,7 @@ function cluster(subset: string): ClusterConfig {
     outlierDetection: undefined,
     healthCheck: undefined,
     connectTimeoutMs: 10_000,
-    protocol: 'http1',
+    protocol: out.endsWith('h2') ? 'http2' : 'http1',
     http2: http2Defaults,
     circuitBreaker: { connectionsMax: 4096, pendingRequestsMax: 4096, requestsMax: 4096, retriesMax: 3 },
     preconnectRatio: 1,
@@ -86,7 +97,7 @@ function cluster(subset: string): ClusterConfig {
     bindAddress: undefined,
     bufferBytesMax: 1_048_576,
     tlsMatches: [],
-    tls: undefined,
+    tls: out.startsWith('mtls') ? clientTls() : undefined,
     proxyProtocol: undefined,
     service: { host: 'svc.default.svc.cluster.local', name: 'svc', namespace: 'default' },
   };
@@ -163,8 +174,11 @@ function route(name: string, weights: Record<string, number>): Route {
 }
 
 function connectionManager(): HttpConnectionManagerConfig {
-  const hosts = Array.from({ length: 49 }, (_, i) => virtualHost(`svc${i}.default.svc.cluster.local`, 80));
-  const table = new RouteTable('80', '1', [...hosts, virtualHost('127.0.0.1', port)]);
+  const hosts = Array.from({ length: hostCount - 1 }, (_, i) => virtualHost(`svc${i}.default.svc.cluster.local`, 80));
+  const table = new RouteTable('80', '1', [
+    ...hosts,
+    { ...virtualHost('127.0.0.1', port), domains: ['127.0.0.1', `127.0.0.1:${port}`, '*'] },
+  ]);
   return {
     statPrefix: 'outbound_0.0.0.0_80',
     codec: 'auto',
@@ -173,6 +187,7 @@ function connectionManager(): HttpConnectionManagerConfig {
     httpFilters: [
       configured(peerMetadataType, 'peer_metadata', { discover: true, propagate: true }),
       configured(faultType, 'fault', undefined),
+      ...(filter === undefined ? [] : filterOf(filter)),
       configured(istioStatsType, 'istio_stats', {}),
       configured(routerType, 'router', { suppressEnvoyHeaders: false }),
     ],
@@ -218,7 +233,7 @@ function listener(): ListenerConfig {
         match: { ...match, sourcePrefixRanges: [] },
         gates: [],
         filters: [{ kind: 'http_connection_manager', http: connectionManager() }],
-        tls: undefined,
+        tls: entrance === 'plain' ? undefined : serverTls(),
         transportSocketConnectTimeoutMs: 0,
       },
     ],
@@ -230,4 +245,44 @@ function listener(): ListenerConfig {
     inspectionTimeoutMs: 0,
     continueAfterInspectionTimeout: false,
   };
+}
+
+function tlsSettings() {
+  const file = { kind: 'file', path: pem ?? '' } as const;
+  return {
+    certificates: [{ chain: file, key: file, password: undefined, ocspStaple: undefined }],
+    certificateSecrets: [],
+    validationSecret: undefined,
+    applicationProtocols: ['h2', 'http/1.1'],
+    versionMin: 'TLSv1.2',
+    versionMax: 'TLSv1.3',
+    ciphers: '',
+    curves: '',
+    validation: {
+      trustedCa: file,
+      crl: undefined,
+      subjectAltNames: [],
+      certificateHashes: [],
+      publicKeyHashes: [],
+      allowExpired: false,
+      acceptUntrusted: false,
+    },
+  } as const;
+}
+
+function serverTls(): DownstreamTlsConfig {
+  const mutual = entrance === 'mtls';
+  const settings = tlsSettings();
+  return {
+    ...settings,
+    validation: mutual ? settings.validation : undefined,
+    requireClientCertificate: mutual,
+    requireServerName: false,
+    sessionTickets: true,
+    sessionTimeoutSeconds: 0,
+  };
+}
+
+function clientTls(): UpstreamTlsConfig {
+  return { ...tlsSettings(), applicationProtocols: [out === 'mtls-h2' ? 'h2' : 'http/1.1'], serverName: 'bench.test' };
 }

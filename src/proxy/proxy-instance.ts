@@ -10,7 +10,9 @@ import { formatSpiffeId } from '#identity/spiffe';
 import { type Network, ownNetwork } from '#net/network';
 import { type AdminSubject, adminRoutes } from '#proxy/admin/admin-routes';
 import { AdminServer } from '#proxy/admin/admin-server';
+import type { HeldCertificates } from '#proxy/admin/certificates';
 import type { DumpInput } from '#proxy/admin/config-dump';
+import { downstreamSamples } from '#proxy/admin/downstream-samples';
 import type { ServerStats } from '#proxy/admin/stats';
 import { AdsClient } from '#proxy/config/ads-client';
 import { ConfigApplier } from '#proxy/config/config-applier';
@@ -174,6 +176,27 @@ export class ProxyInstance implements AdminSubject {
     return this.live ? 'LIVE' : 'INITIALIZING';
   }
 
+  get wallMs(): number {
+    return this.options.clock.wallMs();
+  }
+
+  get heldCertificates(): HeldCertificates {
+    const secrets = [...this.runtime.secrets.all()];
+    const inListeners = [...this.listeners.all()].flatMap(({ config }) => config.filterChains.flatMap(({ tls }) => tls ?? []));
+    const inClusters = [...this.clusters].flatMap(({ config }) => config.tls ?? []);
+    const configured = [...inListeners, ...inClusters];
+    return {
+      certificates: [
+        ...secrets.flatMap((secret) => (secret.kind === 'certificate' ? [secret.certificate] : [])),
+        ...configured.flatMap(({ certificates }) => certificates),
+      ],
+      validations: [
+        ...secrets.flatMap((secret) => (secret.kind === 'validation' ? [secret.validation] : [])),
+        ...configured.flatMap(({ validation }) => validation ?? []),
+      ],
+    };
+  }
+
   canonicalJson(): Promise<CanonicalJson> {
     return this.options.canonicalJson();
   }
@@ -200,6 +223,7 @@ export class ProxyInstance implements AdminSubject {
       'server.memory_allocated': process.memoryUsage.rss(),
       'control_plane.connected_state': this.ads.connected ? 1 : 0,
       'listener_manager.total_listeners_active': this.listeners.boundAddresses().length,
+      ...downstreamSamples(this.listeners),
       ...this.runtime.counters.values(),
       ...Object.fromEntries(Object.entries(this.runtime.http2Stats).map(([name, value]) => [`http2.${name}`, value as number])),
     };

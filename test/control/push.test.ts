@@ -72,6 +72,7 @@ const none: MeshChanges = {
   requestAuthentications: new Set(),
   authorizationPolicies: new Set(),
   envoyFilters: new Set(),
+  telemetries: new Set(),
   workloads: new Set(),
   secrets: new Set(),
   config: new Set(),

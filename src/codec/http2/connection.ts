@@ -24,6 +24,7 @@ import { checkRequest, checkResponse, checkTrailers, type MessageHead } from './
 import { Output, type OutputBuffers, writeFrameHeader } from './output.ts';
 import { applySetting, initialPeerSettings, settingBytes, settingId } from './settings.ts';
 import { Http2Stream } from './stream.ts';
+import { StreamTable } from './stream-table.ts';
 
 /** Hears what concerns the connection, or has no stream yet. */
 export interface ConnectionEvents {
@@ -67,7 +68,7 @@ export class Http2Connection implements FrameSink {
   readonly limits: Http2Limits;
   readonly peer = initialPeerSettings();
   readonly output: Output;
-  readonly streams = new Map<number, Http2Stream>();
+  readonly streams = new StreamTable<Http2Stream>();
   sendWindow = windowBytesDefault;
   failure: ConnectionFailure | undefined;
   /** Set by the owner while its socket takes no more; `drained` ends it. */
@@ -109,12 +110,9 @@ export class Http2Connection implements FrameSink {
   start(): void {
     const { limits, output } = this;
     if (!this.server) output.bytesOf(clientPreface);
-    const settings: [number, number][] = this.server
-      ? [
-          [settingId.maxConcurrentStreams, limits.concurrentStreamsMax],
-          [settingId.enableConnectProtocol, 1],
-        ]
-      : [[settingId.enablePush, 0]];
+    const { maxConcurrentStreams, enableConnectProtocol, enablePush } = settingId;
+    const own = [maxConcurrentStreams, limits.concurrentStreamsMax] as const;
+    const settings: (readonly [number, number])[] = this.server ? [own, [enableConnectProtocol, 1]] : [[enablePush, 0]];
     settings.push([settingId.initialWindowSize, limits.streamWindowBytes], [settingId.maxHeaderListSize, limits.headerListBytesMax]);
     output.frameHeader(settings.length * settingBytes, frameType.settings, 0, 0);
     for (const [id, value] of settings) {
@@ -149,7 +147,7 @@ export class Http2Connection implements FrameSink {
   open(): Http2Stream {
     const stream = new Http2Stream(this, this.nextStream);
     this.nextStream += 2;
-    this.streams.set(stream.id, stream);
+    this.streams.add(stream);
     return stream;
   }
 
@@ -248,7 +246,7 @@ export class Http2Connection implements FrameSink {
   }
 
   forget(stream: Http2Stream, resetByUs: boolean): void {
-    this.streams.delete(stream.id);
+    this.streams.remove(stream.id);
     this.closedStreams.add(stream.id, resetByUs);
     this.events.onStreamClosed(stream);
   }
@@ -447,7 +445,7 @@ export class Http2Connection implements FrameSink {
     this.lastPeerStream = id;
     if (id > this.servedMax || this.streams.size >= this.limits.concurrentStreamsMax) return this.streamError(id, errorCode.refusedStream);
     const stream = new Http2Stream(this, id);
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     stream.headSeen = true;
     stream.remoteEnded = fin;
     if (decoded.kind !== 'fields') {
@@ -544,7 +542,7 @@ export class Http2Connection implements FrameSink {
   /** Section 6.9.2. False: one is too large now. */
   private moveSendWindows(bytes: number): boolean {
     if (bytes === 0) return true;
-    for (const stream of this.streams.values()) {
+    for (const stream of this.streams.all()) {
       stream.sendWindow += bytes;
       if (stream.sendWindow > windowBytesMax) return false;
     }
@@ -571,7 +569,7 @@ export class Http2Connection implements FrameSink {
     const lastStream = buffer.readUInt32BE(start) & streamIdMax;
     this.events.onGoaway(lastStream, buffer.readUInt32BE(start + 4));
     // What was not looked at may be sent again elsewhere.
-    if (!this.server) for (const own of [...this.streams.values()]) if (own.id > lastStream) own.fail(errorCode.refusedStream, true);
+    if (!this.server) for (const own of this.streams.all()) if (own.id > lastStream) own.fail(errorCode.refusedStream, true);
     return this.failure === undefined;
   }
 

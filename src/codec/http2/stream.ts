@@ -3,6 +3,7 @@ import type { Http2Connection } from './connection.ts';
 import { type ErrorCode, errorCode } from './frame.ts';
 import type { HpackEncoder } from './hpack-encoder.ts';
 import type { MessageHead } from './message.ts';
+import type { TableEntry } from './stream-table.ts';
 
 /** Hears what comes on a stream. After `onReset` nothing more does. */
 export interface StreamEvents {
@@ -19,8 +20,9 @@ export interface StreamEvents {
 
 export type Trailers = readonly (readonly [name: string, value: string])[];
 
-export class Http2Stream {
+export class Http2Stream implements TableEntry<Http2Stream> {
   events!: StreamEvents;
+  chained: Http2Stream | undefined;
   /** END_STREAM was sent; it was received. */
   localEnded = false;
   remoteEnded = false;

@@ -22,6 +22,7 @@ export class Draft {
     requestAuthentications: new Set(),
     authorizationPolicies: new Set(),
     envoyFilters: new Set(),
+    telemetries: new Set(),
     workloads: new Set(),
     secrets: new Set(),
     config: new Set(),

@@ -15,6 +15,7 @@ import type { RequestAuthentication } from '#api/kinds/request-authentication';
 import type { Secret } from '#api/kinds/secret';
 import type { ServiceEntry } from '#api/kinds/service-entry';
 import type { Sidecar } from '#api/kinds/sidecar';
+import type { Telemetry } from '#api/kinds/telemetry';
 import type { SourceEvent } from '#control/sources/event';
 import { Draft } from './draft.ts';
 import { serviceNameLabel } from './endpoint.ts';
@@ -43,6 +44,7 @@ const foldedKinds: readonly string[] = [
   'RequestAuthentication',
   'AuthorizationPolicy',
   'EnvoyFilter',
+  'Telemetry',
 ];
 
 export function fold(base: MeshSnapshot, reported: readonly SourceEvent[]): { snapshot: MeshSnapshot; changes: MeshChanges } {
@@ -201,6 +203,9 @@ function markTrafficResource(draft: Draft, marks: Marks, kind: string, key: stri
       return;
     case 'EnvoyFilter':
       draft.put('envoyFilters', key, after && ((stamp) => policyResource(after as EnvoyFilter, stamp)));
+      return;
+    case 'Telemetry':
+      draft.put('telemetries', key, after && ((stamp) => policyResource(after as Telemetry, stamp)));
       return;
   }
 }

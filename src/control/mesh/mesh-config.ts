@@ -7,6 +7,7 @@ import type { HttpRoute } from '#api/kinds/virtual-service';
 import { parseYaml } from '#codec/yaml/documents';
 import { messageOf } from '#foundation/mesh-error';
 import type { Problem, Result } from '#foundation/problem';
+import { type ExtensionProvider, readExtensionProviders } from './extension-provider.ts';
 
 const normalizations = ['NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const;
 
@@ -29,6 +30,11 @@ export interface MeshConfig {
   /** Empty: no access log. */
   accessLogFile: string;
   accessLogFormat: AccessLogFormat;
+  extensionProviders: readonly ExtensionProvider[];
+  /** Names of providers, where Telemetries say nothing else. */
+  defaultTracingProviders: readonly string[];
+  defaultAccessLogProviders: readonly string[];
+  traceSamplingPercent: number;
   outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
   connectTimeoutMs: number;
   /** Of routes that say nothing of retries; undefined: Istio's own. */
@@ -53,6 +59,10 @@ export const defaultMeshConfig: MeshConfig = {
   rootNamespace: 'istio-system',
   accessLogFile: '/dev/stdout',
   accessLogFormat: undefined,
+  extensionProviders: [],
+  defaultTracingProviders: [],
+  defaultAccessLogProviders: [],
+  traceSamplingPercent: 1,
   outboundTrafficPolicy: 'ALLOW_ANY',
   connectTimeoutMs: 10_000,
   defaultHttpRetryPolicy: undefined,
@@ -103,6 +113,17 @@ const readers: Readonly<Record<string, Reader>> = {
   accessLogEncoding: (value, { accessLogFormat: format }) => {
     const json = oneOf(value, ['TEXT', 'JSON']) === 'JSON';
     return json && !format ? { accessLogFormat: jsonAccessLog } : {};
+  },
+  extensionProviders: (value) => ({ extensionProviders: readExtensionProviders(value) }),
+  defaultProviders: (value) => ({
+    defaultTracingProviders: optionalTexts(member(value, 'tracing')),
+    defaultAccessLogProviders: optionalTexts(member(value, 'accessLogging')),
+  }),
+  defaultConfig: (value) => {
+    const sampling = isPlainObject(member(value, 'tracing')) ? member(member(value, 'tracing'), 'sampling') : undefined;
+    if (sampling === undefined) return {};
+    if (typeof sampling !== 'number' || sampling < 0 || sampling > 100) throw new Error('tracing.sampling must be from 0 to 100');
+    return { traceSamplingPercent: sampling };
   },
   outboundTrafficPolicy: (value) => ({
     outboundTrafficPolicy: oneOf(member(value, 'mode') ?? 'ALLOW_ANY', ['ALLOW_ANY', 'REGISTRY_ONLY']),
@@ -193,6 +214,10 @@ function flag(value: unknown): boolean {
 function texts(value: unknown): readonly string[] {
   if (Array.isArray(value) && value.length > 0) return value.map(text);
   throw new Error('must be a list of texts');
+}
+
+function optionalTexts(value: unknown): readonly string[] {
+  return value === undefined || (Array.isArray(value) && value.length === 0) ? [] : texts(value);
 }
 
 function duration(value: unknown): number {

@@ -14,6 +14,7 @@ import type {
   MeshPeerAuthentication,
   MeshRequestAuthentication,
   MeshSidecar,
+  MeshTelemetry,
   MeshVirtualService,
 } from './traffic-resource.ts';
 import type { MeshWorkload } from './workload.ts';
@@ -47,6 +48,7 @@ export interface MeshSnapshot {
   readonly requestAuthentications: ByKey<MeshRequestAuthentication>;
   readonly authorizationPolicies: ByKey<MeshAuthorizationPolicy>;
   readonly envoyFilters: ByKey<MeshEnvoyFilter>;
+  readonly telemetries: ByKey<MeshTelemetry>;
   readonly workloads: ByKey<MeshWorkload>;
   /** Those that hold what TLS needs. */
   readonly secrets: ByKey<MeshSecret>;
@@ -66,6 +68,7 @@ export interface MeshChanges {
   requestAuthentications: ReadonlySet<string>;
   authorizationPolicies: ReadonlySet<string>;
   envoyFilters: ReadonlySet<string>;
+  telemetries: ReadonlySet<string>;
   workloads: ReadonlySet<string>;
   secrets: ReadonlySet<string>;
   /** `mesh`, where the mesh's configuration itself changed. */
@@ -91,6 +94,7 @@ export function emptySnapshot(config: Partial<MeshConfig> = {}): MeshSnapshot {
     requestAuthentications: new Map(),
     authorizationPolicies: new Map(),
     envoyFilters: new Map(),
+    telemetries: new Map(),
     workloads: new Map(),
     secrets: new Map(),
     problems: new Map(),

@@ -8,6 +8,7 @@ import type { Gateway } from '#api/kinds/gateway';
 import type { PeerAuthentication } from '#api/kinds/peer-authentication';
 import type { RequestAuthentication } from '#api/kinds/request-authentication';
 import type { Sidecar } from '#api/kinds/sidecar';
+import type { Telemetry } from '#api/kinds/telemetry';
 import type { VirtualService } from '#api/kinds/virtual-service';
 import { originAnnotation } from '#api/origin';
 import { resolveHost } from './hostname.ts';
@@ -41,6 +42,7 @@ export type MeshPeerAuthentication = PolicyResource<PeerAuthentication>;
 export type MeshRequestAuthentication = PolicyResource<RequestAuthentication>;
 export type MeshAuthorizationPolicy = PolicyResource<AuthorizationPolicy>;
 export type MeshEnvoyFilter = PolicyResource<EnvoyFilter>;
+export type MeshTelemetry = PolicyResource<Telemetry>;
 export type MeshGateway = TrafficResource<Gateway>;
 export type MeshSidecar = TrafficResource<Sidecar>;
 
@@ -78,7 +80,7 @@ export function trafficResource<T extends VirtualService | DestinationRule | Gat
   };
 }
 
-export function policyResource<T extends PeerAuthentication | RequestAuthentication | AuthorizationPolicy | EnvoyFilter>(
+export function policyResource<T extends PeerAuthentication | RequestAuthentication | AuthorizationPolicy | EnvoyFilter | Telemetry>(
   object: T,
   stamp: number,
 ): PolicyResource<T> {

@@ -23,6 +23,7 @@ const touchedBy: { readonly [S in keyof MeshChanges]: readonly TypeUrl[] } = {
   requestAuthentications: [typeUrl.cluster, typeUrl.listener],
   authorizationPolicies: [typeUrl.listener],
   envoyFilters: all,
+  telemetries: [typeUrl.listener],
   // The ports of a proxy's own pod; the endpoints of others are counted by themselves.
   workloads: [typeUrl.cluster, typeUrl.listener, ...routes],
   secrets: [typeUrl.secret],

@@ -15,6 +15,7 @@ import { secretKind } from '#api/kinds/secret';
 import { serviceKind } from '#api/kinds/service';
 import { serviceEntryKind } from '#api/kinds/service-entry';
 import { sidecarKind } from '#api/kinds/sidecar';
+import { telemetryKind } from '#api/kinds/telemetry';
 import { virtualServiceKind } from '#api/kinds/virtual-service';
 import { workloadEntryKind } from '#api/kinds/workload-entry';
 
@@ -36,4 +37,5 @@ export const meshKinds: readonly Kind[] = [
   requestAuthenticationKind,
   authorizationPolicyKind,
   envoyFilterKind,
+  telemetryKind,
 ];

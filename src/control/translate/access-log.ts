@@ -1,8 +1,13 @@
-// Access logs of listeners: to a file, in Istio's default text format or in the mesh's own.
+// Access logs of listeners: to a file, in Istio's default text format or in the mesh's own, or to who else MeshConfig and Telemetries name.
 import type { AccessLog } from '#codec/protobuf/generated/envoy/config/accesslog/v3/accesslog';
 import { FileAccessLog } from '#codec/protobuf/generated/envoy/extensions/access_loggers/file/v3/file';
+import { OpenTelemetryAccessLogConfig } from '#codec/protobuf/generated/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
+import type { ExtensionProvider } from '#control/mesh/extension-provider';
 import type { AccessLogFormat } from '#control/mesh/mesh-config';
+import type { SideTelemetry } from '#control/view/workload-telemetry';
+import { outboundClusterName } from './cluster-name.ts';
 import { pack } from './message.ts';
+import { grpcServiceOf } from './tracing.ts';
 
 /** Istio's `accessLogFormat` when nothing else is configured. */
 const defaultFormat = `${[
@@ -15,24 +20,43 @@ const defaultFormat = `${[
 ].join(' ')}\n`;
 
 export interface AccessLogOptions {
-  /** Empty: no log. */
+  /** The mesh's own file; empty: no log there. */
   file: string;
   format: AccessLogFormat;
+  /** `default`: the mesh's file. */
+  providers: SideTelemetry['accessLogs'];
 }
 
-export function accessLogs({ file, format }: AccessLogOptions): AccessLog[] {
-  if (file === '') return [];
+export function accessLogs({ file, format, providers }: AccessLogOptions): AccessLog[] {
+  return providers.flatMap((provider) => {
+    if (provider === 'default') return file === '' ? [] : [fileLog(file, format)];
+    if (provider.kind === 'envoyFileAccessLog') return [fileLog(provider.path, provider.labels ?? (provider.text && `${provider.text}\n`))];
+    return provider.kind === 'envoyOtelAls' ? [otlpLog(provider)] : [];
+  });
+}
+
+function fileLog(path: string, format: AccessLogFormat): AccessLog {
   const config = pack('envoy.extensions.access_loggers.file.v3.FileAccessLog', FileAccessLog, {
-    path: file,
+    path,
     accessLogFormat: {
       $case: 'logFormat',
       value: {
         format:
           typeof format === 'object'
             ? { $case: 'jsonFormat', value: format }
-            : { $case: 'textFormatSource', value: { specifier: { $case: 'inlineString', value: format ?? defaultFormat } } },
+            : { $case: 'textFormatSource', value: { specifier: { $case: 'inlineString', value: format || defaultFormat } } },
       },
     },
   });
-  return [{ name: 'envoy.access_loggers.file', filter: undefined, configType: { $case: 'typedConfig', value: config } }];
+  return { name: 'envoy.access_loggers.file', filter: undefined, configType: { $case: 'typedConfig', value: config } };
+}
+
+function otlpLog({ host, port, logName, text, labels }: Extract<ExtensionProvider, { kind: 'envoyOtelAls' }>): AccessLog {
+  const string = (value: string) => ({ value: { $case: 'stringValue', value } }) as const;
+  const config = pack('envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig', OpenTelemetryAccessLogConfig, {
+    commonConfig: { logName, grpcService: grpcServiceOf(outboundClusterName(port, '', host), host) },
+    body: string(text ?? defaultFormat.trimEnd()),
+    attributes: { values: Object.entries(labels).map(([key, value]) => ({ key, value: string(String(value)) })) },
+  });
+  return { name: 'envoy.access_loggers.open_telemetry', filter: undefined, configType: { $case: 'typedConfig', value: config } };
 }

@@ -12,6 +12,7 @@ import { type AccessLogOptions, accessLogs } from './access-log.ts';
 import type { Guards } from './guards.ts';
 import { httpFilters, type ListenerClass, router } from './http-filter.ts';
 import { adsSource, durationOf, pack } from './message.ts';
+import { type TracingOptions, tracing } from './tracing.ts';
 
 const typeName = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 
@@ -19,6 +20,7 @@ const typeName = 'envoy.extensions.filters.network.http_connection_manager.v3.Ht
 export interface ListenerOptions {
   istio: boolean;
   accessLog: AccessLogOptions;
+  tracing: TracingOptions | undefined;
   pathNormalization: MeshConfig['pathNormalization'];
   /** How long a connection's first bytes are waited for where they decide; 0: for ever. */
   detectionTimeoutMs: number;
@@ -49,6 +51,7 @@ export function httpConnectionManager(input: HttpConnectionManagerInput): Filter
     serverName: 'istio-envoy',
     streamIdleTimeout: durationOf(0),
     accessLog: accessLogs(accessLog),
+    ...tracing(input.tracing),
     useRemoteAddress: edge,
     forwardClientCertDetails: forwardClientCert(place),
     ...(place !== 'sidecar-outbound' && { setCurrentClientCertDetails: { subject: true, dns: true, uri: true, cert: edge } }),

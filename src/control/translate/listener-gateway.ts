@@ -12,7 +12,7 @@ import { gatewayTcpDestinations } from './tcp-route.ts';
 import { gatewayTlsChains } from './tls-route.ts';
 
 export function gatewayListeners(view: ProxyView): ListenerInput[] {
-  const options = listenerOptions(view, guardsOf(view));
+  const options = listenerOptions(view, 'client', guardsOf(view));
   return gatewayPorts(view).flatMap((port) => {
     if (port.protocol === 'http') return [httpListener(port.number, options)];
     const chains = port.protocol === 'tls' ? tlsChains(view, port) : tcpChains(gatewayTcpDestinations(view, port));

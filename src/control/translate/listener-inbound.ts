@@ -27,7 +27,7 @@ interface Inbound {
 }
 
 export function inboundListeners(view: ProxyView): ListenerInput[] {
-  const options = listenerOptions(view, guardsOf(view));
+  const options = listenerOptions(view, 'server', guardsOf(view));
   const ports = view.inbound.map((port): Inbound => {
     return { port, mtls: port.listener?.tls ? 'DISABLE' : modeAt(view, port.number), trustDomain: view.snapshot.config.trustDomain };
   });

@@ -19,7 +19,7 @@ const virtualOutboundPort = 15_001;
 const anyAddress = '0.0.0.0';
 
 export function outboundListeners(view: ProxyView): ListenerInput[] {
-  const options = listenerOptions(view);
+  const options = listenerOptions(view, 'client');
   const { httpProxyPort, captured } = view.proxy;
   return [
     ...(captured ? [virtualOutbound(view, options), ...serviceListeners(view, options)] : []),

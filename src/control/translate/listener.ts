@@ -5,11 +5,13 @@ import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/lis
 import type { Filter, FilterChain } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import { FilterChain as FilterChainMessage } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import type { ProxyView } from '#control/view/proxy-view';
+import { type Side, workloadTelemetry } from '#control/view/workload-telemetry';
 import { typeUrl } from '#xds/resource-type';
 import { type Guards, noGuards } from './guards.ts';
 import type { ListenerOptions } from './http-connection-manager.ts';
 import { bytesOf } from './message.ts';
 import type { Recipe } from './resource-cache.ts';
+import { tracedAs } from './tracing.ts';
 
 export interface ListenerInput {
   name: string;
@@ -27,12 +29,15 @@ export const listenerRecipe: Recipe<ListenerInput> = {
 
 export const direction = { inbound: TrafficDirection.INBOUND, outbound: TrafficDirection.OUTBOUND };
 
-/** `guards`: where listeners are for clients of the workload, or of a gateway. */
-export function listenerOptions({ proxy, snapshot }: ProxyView, guards: Guards = noGuards): ListenerOptions {
+/** `side`: whose part the listeners play; `guards`: where they are for clients of the workload, or of a gateway. */
+export function listenerOptions(view: ProxyView, side: Side, guards: Guards = noGuards): ListenerOptions {
+  const { proxy, snapshot, policies } = view;
   const { accessLogFile, accessLogFormat, pathNormalization, protocolDetectionTimeoutMs } = snapshot.config;
+  const telemetry = workloadTelemetry(snapshot.config, policies.telemetries, proxy.namespace)[side];
   const options = {
     istio: proxy.istioVersion !== undefined,
-    accessLog: { file: accessLogFile, format: accessLogFormat },
+    accessLog: { file: accessLogFile, format: accessLogFormat, providers: telemetry.accessLogs },
+    tracing: telemetry.tracing && { ...telemetry.tracing, ...tracedAs(view) },
     pathNormalization,
     detectionTimeoutMs: protocolDetectionTimeoutMs,
   };

@@ -8,6 +8,7 @@ import {
   type MeshEnvoyFilter,
   type MeshPeerAuthentication,
   type MeshRequestAuthentication,
+  type MeshTelemetry,
   type PolicyResource,
 } from '#control/mesh/traffic-resource';
 
@@ -17,6 +18,7 @@ export interface WorkloadPolicies {
   readonly requestAuthentications: readonly MeshRequestAuthentication[];
   readonly authorizationPolicies: readonly MeshAuthorizationPolicy[];
   readonly envoyFilters: readonly MeshEnvoyFilter[];
+  readonly telemetries: readonly MeshTelemetry[];
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -33,6 +35,7 @@ export function workloadPolicies(snapshot: MeshSnapshot, namespace: string, labe
     requestAuthentications: select(snapshot.requestAuthentications),
     authorizationPolicies: select(snapshot.authorizationPolicies),
     envoyFilters: patchOrder(select(snapshot.envoyFilters), rootNamespace),
+    telemetries: select(snapshot.telemetries),
   };
 }
 

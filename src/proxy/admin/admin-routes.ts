@@ -7,6 +7,7 @@ import type { MetricsRegistry } from '#telemetry/metrics';
 import { dumpSections } from '#xds/config-dump';
 import type { AdminRoute } from './admin-server.ts';
 import { jsonPage, textPage } from './admin-server.ts';
+import { describeCertificates, type HeldCertificates } from './certificates.ts';
 import { describeClusters, formatClusters } from './cluster-status.ts';
 import { type DumpInput, dumpConfig } from './config-dump.ts';
 import { selectDump } from './dump-query.ts';
@@ -21,6 +22,8 @@ const levelNames: Readonly<Record<string, string>> = { warning: 'warn', critical
 export interface AdminSubject {
   readonly clusters: Iterable<Cluster>;
   readonly listeners: { boundAddresses(): readonly BoundAddress[] };
+  readonly heldCertificates: HeldCertificates;
+  readonly wallMs: number;
   readonly logger: Logger;
   readonly registry: MetricsRegistry;
   readonly state: 'LIVE' | 'DRAINING' | 'INITIALIZING';
@@ -58,6 +61,10 @@ function configRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
           configs: selectDump(dumps, { ...(resource && { resource }), ...(mask && { mask }), ...(nameRegex && { nameRegex }) }),
         });
       },
+    },
+    '/certs': {
+      help: 'certificates that are served with or trusted',
+      serve: () => jsonPage(describeCertificates(proxy.heldCertificates, proxy.wallMs)),
     },
     '/listeners': {
       help: 'bound addresses (format=json)',
@@ -115,6 +122,19 @@ function lifecycleRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
   };
 }
 
+/** Envoy's fields; of the whole process, which may hold many proxies. */
+function memory(): object {
+  const { heapUsed, heapTotal, rss, external } = process.memoryUsage();
+  const fields = {
+    allocated: heapUsed + external,
+    heap_size: heapTotal,
+    total_physical_bytes: rss,
+    pageheap_unmapped: 0,
+    pageheap_free: 0,
+  };
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, String(value)]));
+}
+
 function statsRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
   const filterOf = (query: URLSearchParams) => {
     const filter = query.get('filter');
@@ -122,7 +142,7 @@ function statsRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
   };
   const prometheus = () => textPage(formatPrometheus([...proxy.clusters], proxy.serverStats(), proxy.registry.format()));
   return {
-    '/memory': { help: 'memory of the process that holds this proxy', serve: () => jsonPage(process.memoryUsage()) },
+    '/memory': { help: 'memory of the process that holds this proxy', serve: () => jsonPage(memory()) },
     '/stats': {
       help: 'counters (filter=REGEX, format=json|prometheus)',
       serve: (query) => {

@@ -52,9 +52,28 @@ export function formatPrometheus(clusters: readonly Cluster[], server: ServerSta
       if (value !== undefined) text += formatSample(name, `cluster_name="${escapeLabel(cluster.name)}"`, value);
     }
   }
+  const byName = new Map<string, string>();
   for (const [key, value] of Object.entries(server)) {
-    const name = `envoy_${key.replace(/[^A-Za-z0-9_]/g, '_')}`;
-    text += `# TYPE ${name} ${gauge.test(key) ? 'gauge' : 'counter'}\n${formatSample(name, '', value)}`;
+    const { name, labels } = labelled(key);
+    const type = byName.has(name) ? '' : `# TYPE ${name} ${gauge.test(key) ? 'gauge' : 'counter'}\n`;
+    byName.set(name, (byName.get(name) ?? '') + type + formatSample(name, labels, value));
   }
-  return text;
+  return text + [...byName.values()].join('');
+}
+
+/** What Envoy takes out of dotted names, and the labels that it makes of it. */
+const tags: readonly (readonly [pattern: RegExp, label: string])[] = [
+  [/^(http)\.(.+)\.(downstream_\w+|no_route|no_cluster)$/, 'envoy_http_conn_manager_prefix'],
+  [/^(tcp)\.(.+)\.(downstream_\w+|no_route|no_cluster)$/, 'envoy_tcp_prefix'],
+  [/^(listener)\.(.+?)\.((?:ssl|server_ssl_socket_factory)\.\w+|downstream_\w+)$/, 'envoy_listener_address'],
+];
+
+function labelled(key: string): { name: string; labels: string } {
+  for (const [pattern, label] of tags) {
+    const match = pattern.exec(key);
+    if (match === null) continue;
+    const [, kind, value = '', rest = ''] = match;
+    return { name: `envoy_${kind}_${rest.replaceAll('.', '_')}`, labels: `${label}="${escapeLabel(value)}"` };
+  }
+  return { name: `envoy_${key.replace(/[^A-Za-z0-9_]/g, '_')}`, labels: '' };
 }

@@ -12,6 +12,7 @@ import type { DeltaDiscoveryResponse, Resource } from '#codec/protobuf/generated
 import { NameTable } from '#codec/protobuf/generated/istio/nds';
 import type { Clock, Timer } from '#foundation/clock';
 import { formatProblem, type Problem } from '#foundation/problem';
+import { loadLua } from '#proxy/filters/lua/library';
 import type { VirtualHost as RoutedHost, RouteTable } from '#proxy/route/route-table';
 import { pushOrder, type TypeUrl, typeUrl } from '#xds/resource-type';
 import { type AdsHandler, wildcard } from './ads-client.ts';
@@ -46,6 +47,11 @@ export interface ConfigTarget {
 
 /** How long listeners and routes wait for endpoints, and listeners for secrets, that do not come. */
 const warmingMsMax = 5_000;
+
+/** Scripts are checked as they are decoded, by a machine that is not loaded before somebody has one. */
+async function readyToDecode({ resources }: DeltaDiscoveryResponse): Promise<void> {
+  if (resources.some(({ resource }) => resource?.value.includes('envoy.extensions.filters.http.lua.v3.'))) await loadLua();
+}
 
 export class ConfigApplier implements AdsHandler {
   readonly held: ReadonlyMap<TypeUrl, HeldResources>;
@@ -106,12 +112,15 @@ export class ConfigApplier implements AdsHandler {
         return this.applyEndpoints(response);
       case typeUrl.listener:
         await this.warm();
+        await readyToDecode(response);
         return this.applyListeners(response);
       case typeUrl.route:
         await this.warm();
+        await readyToDecode(response);
         return this.applyRoutes(response);
       case typeUrl.virtualHost:
         await this.warm();
+        await readyToDecode(response);
         return this.applyVirtualHosts(response);
       case typeUrl.secret:
         return this.applySecrets(response);

@@ -41,6 +41,12 @@ export class RequestBody {
     return Buffer.concat(this.chunks);
   }
 
+  /** Puts other bytes in the place of all that is here; trailers stay. */
+  replace(contents: Buffer): void {
+    this.chunks = contents.length === 0 ? [] : [contents];
+    this.bytes = contents.length;
+  }
+
   /** Gives everything to `sink` and keeps nothing; `ended`: that is all of the body. Returns how many bytes were delivered at once. */
   drainInto(sink: BodySink, ended: boolean): number {
     const { chunks, trailers } = this;

@@ -5,6 +5,7 @@ import { type ConnectionEvents, type ConnectionFailure, Http2Connection } from '
 import { errorCode } from '#codec/http2/frame';
 import type { MessageHead } from '#codec/http2/message';
 import type { Http2Stream } from '#codec/http2/stream';
+import { StreamTable } from '#codec/http2/stream-table';
 import type { ConnectionManager, DownstreamConnection } from '#proxy/http/connection-manager';
 import { connectionTermination } from '#proxy/http/port';
 import type { AcceptedSocket } from '#proxy/socket/accepted-socket';
@@ -27,7 +28,7 @@ export class Http2ServerConnection implements ConnectionEvents {
   private readonly socket: Socket;
   private readonly codec: Http2Connection;
   private readonly writer: FrameWriter;
-  private readonly streams = new Map<Http2Stream, ServerStream>();
+  private readonly streams = new StreamTable<ServerStream>();
   private readonly timeout = new Timeout(() => this.checkDeadline());
   private timeoutMs = never;
   private state: State = 'open';
@@ -111,14 +112,14 @@ export class Http2ServerConnection implements ConnectionEvents {
     const { manager } = this;
     const { maxRequestsPerConnection } = manager.config;
     const serving = new ServerStream(stream, manager, this.connection);
-    this.streams.set(stream, serving);
+    this.streams.add(serving);
     manager.runtime.http2Stats.streams_active++;
     if (++this.requests === maxRequestsPerConnection) this.leave();
     return serving;
   }
 
   onStreamClosed(stream: Http2Stream): void {
-    if (!this.streams.delete(stream)) return;
+    if (this.streams.remove(stream.id) === undefined) return;
     this.manager.runtime.http2Stats.streams_active--;
     if (this.streams.size > 0) return;
     this.sinceMs = this.manager.runtime.clock.now();
@@ -166,7 +167,7 @@ export class Http2ServerConnection implements ConnectionEvents {
   }
 
   private abortStreams(abort: (stream: Http2Stream, serving: ServerStream) => void): void {
-    for (const [stream, serving] of [...this.streams]) abort(stream, serving);
+    for (const serving of this.streams.all()) abort(serving.stream, serving);
   }
 
   // --- Ending.
@@ -200,7 +201,7 @@ export class Http2ServerConnection implements ConnectionEvents {
       const limitMs = this.codec.settled ? config.idleTimeoutMs : config.requestHeadersTimeoutMs;
       deadlineMs = Math.min(deadlineMs, after(this.sinceMs, limitMs));
     }
-    for (const serving of this.streams.values()) deadlineMs = Math.min(deadlineMs, this.streamDeadlineMs(serving));
+    for (const serving of this.streams.all()) deadlineMs = Math.min(deadlineMs, this.streamDeadlineMs(serving));
     return deadlineMs;
   }
 
@@ -230,7 +231,7 @@ export class Http2ServerConnection implements ConnectionEvents {
   }
 
   private checkStreams(now: number): void {
-    for (const serving of [...this.streams.values()]) {
+    for (const serving of this.streams.all()) {
       const { http } = serving;
       if (this.streamDeadlineMs(serving) > now) continue;
       http.timeOut(after(http.lastActivityMs, http.idleTimeoutMs) <= now ? 'idle' : 'request');

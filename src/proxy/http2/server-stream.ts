@@ -3,6 +3,7 @@
 import { type ErrorCode, errorCode } from '#codec/http2/frame';
 import type { MessageHead } from '#codec/http2/message';
 import type { Http2Stream, StreamEvents } from '#codec/http2/stream';
+import type { TableEntry } from '#codec/http2/stream-table';
 import type { ConnectionManager, DownstreamConnection } from '#proxy/http/connection-manager';
 import type { FieldList, ResponseHead } from '#proxy/http/head';
 import { noBytes, type ResetReason, type ResponsePort, remoteReset } from '#proxy/http/port';
@@ -12,16 +13,19 @@ import { addWebSocketKey } from '#proxy/http/websocket-handshake';
 import { responseFlag } from '#telemetry/response-flags';
 import { encodeFields, ListedRequestHead } from './listed-head.ts';
 
-export class ServerStream implements ResponsePort, StreamEvents {
+export class ServerStream implements ResponsePort, StreamEvents, TableEntry<ServerStream> {
+  readonly id: number;
+  chained: ServerStream | undefined;
   readonly http: HttpStream;
   /** What came behind a request for a tunnel that is not agreed to yet. To an upstream that refuses, it would look like another request. */
   private early: RequestBody | undefined;
 
   constructor(
-    private readonly stream: Http2Stream,
+    readonly stream: Http2Stream,
     manager: ConnectionManager,
     connection: DownstreamConnection,
   ) {
+    this.id = stream.id;
     stream.events = this;
     this.http = new HttpStream(manager, this, connection, 'HTTP/2', false);
   }

@@ -10,6 +10,10 @@ export class SecretStore {
     return this.secrets.get(name);
   }
 
+  all(): Iterable<TlsSecret> {
+    return this.secrets.values();
+  }
+
   set(name: string, secret: TlsSecret): void {
     this.secrets.set(name, secret);
     this.revision++;

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { type ConnectionEvents, type ConnectionFailure, Http2Connection } from '#codec/http2/connection';
 import { errorCode } from '#codec/http2/frame';
 import type { Http2Stream } from '#codec/http2/stream';
+import { StreamTable } from '#codec/http2/stream-table';
 import { connectionTermination, connectTimeout, type ResetReason } from '#proxy/http/port';
 import { FrameWriter } from '#proxy/http2/frame-writer';
 import { SocketReader } from '#proxy/socket/read-buffers';
@@ -28,7 +29,7 @@ export class Http2ClientConnection implements ConnectionEvents {
   private readonly socket: Socket;
   private readonly reader: SocketReader;
   private readonly writer: FrameWriter;
-  private readonly streams = new Map<Http2Stream, Http2ClientStream>();
+  private readonly streams = new StreamTable<Http2ClientStream>();
   private readonly timeout = new Timeout(() => this.onTimeout());
   /** No more requests: one side said GOAWAY, or it is worn. */
   private leaving = false;
@@ -77,7 +78,7 @@ export class Http2ClientConnection implements ConnectionEvents {
     const { http2Stats } = this.endpoint.context;
     const stream = this.codec.open();
     const request = new Http2ClientStream(this, stream);
-    this.streams.set(stream, request);
+    this.streams.add(request);
     this.requests++;
     http2Stats.streams_active++;
     if (maxRequestsPerConnection > 0 && this.requests >= maxRequestsPerConnection) {
@@ -118,7 +119,7 @@ export class Http2ClientConnection implements ConnectionEvents {
 
   onStreamClosed(stream: Http2Stream): void {
     const { clock, http2Stats } = this.endpoint.context;
-    if (!this.streams.delete(stream)) return;
+    if (this.streams.remove(stream.id) === undefined) return;
     http2Stats.streams_active--;
     if (this.closed) return;
     if (this.streams.size === 0) {
@@ -134,7 +135,7 @@ export class Http2ClientConnection implements ConnectionEvents {
   }
 
   onSettings(): void {
-    for (const request of this.streams.values()) request.onSettled();
+    for (const request of this.streams.all()) request.onSettled();
     this.pool.freed(this);
   }
 
@@ -200,8 +201,8 @@ export class Http2ClientConnection implements ConnectionEvents {
   }
 
   private abortAll(reason: ResetReason): void {
-    for (const [stream, request] of [...this.streams]) {
-      stream.close(false);
+    for (const request of this.streams.all()) {
+      request.stream.close(false);
       request.fail(reason);
     }
   }

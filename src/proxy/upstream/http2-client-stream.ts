@@ -5,6 +5,7 @@ import { type ErrorCode, errorCode } from '#codec/http2/frame';
 import type { HpackEncoder } from '#codec/http2/hpack-encoder';
 import type { MessageHead } from '#codec/http2/message';
 import type { Http2Stream, StreamEvents } from '#codec/http2/stream';
+import type { TableEntry } from '#codec/http2/stream-table';
 import type { FieldList, RequestHead } from '#proxy/http/head';
 import { type ResetReason, type ResponsePort, refusedStream, remoteReset } from '#proxy/http/port';
 import { RawRequestHead } from '#proxy/http/raw-head';
@@ -13,7 +14,10 @@ import { encodeFields, ListedResponseHead } from '#proxy/http2/listed-head';
 import type { UpstreamRequest } from './http-pool.ts';
 import type { Http2ClientConnection } from './http2-client-connection.ts';
 
-export class Http2ClientStream implements UpstreamRequest, StreamEvents {
+export class Http2ClientStream implements UpstreamRequest, StreamEvents, TableEntry<Http2ClientStream> {
+  readonly protocol = 'HTTP/2';
+  readonly id: number;
+  chained: Http2ClientStream | undefined;
   readonly reused: boolean;
   private port: ResponsePort | undefined;
   private upgrade = '';
@@ -23,13 +27,12 @@ export class Http2ClientStream implements UpstreamRequest, StreamEvents {
 
   constructor(
     private readonly connection: Http2ClientConnection,
-    private readonly stream: Http2Stream,
+    readonly stream: Http2Stream,
   ) {
+    this.id = stream.id;
     stream.events = this;
     this.reused = connection.requests > 0;
   }
-
-  readonly protocol = 'HTTP/2';
 
   get localAddress(): string {
     return this.connection.localAddress;

@@ -14,6 +14,7 @@ import { istioAlpnType } from './istio-alpn.ts';
 import { istioStatsType } from './istio-stats.ts';
 import { jwtAuthnType } from './jwt-authn.ts';
 import { localRateLimitType } from './local-ratelimit.ts';
+import { luaType } from './lua.ts';
 import { peerMetadataType } from './peer-metadata.ts';
 import { rateLimitType } from './ratelimit.ts';
 import { rbacType } from './rbac.ts';
@@ -37,5 +38,6 @@ export const httpFilterTypes: readonly HttpFilterType[] = [
   extAuthzType,
   jwtAuthnType,
   localRateLimitType,
+  luaType,
   rateLimitType,
 ];

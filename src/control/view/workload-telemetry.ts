@@ -1,0 +1,98 @@
+// What holds of traces and access logs for one workload, as client and as server: Telemetries of the root namespace, of its own, and those
+// that select it, each over the one before, over the mesh's defaults. Pure. https://istio.io/latest/docs/reference/config/telemetry/
+import type { Telemetry } from '#api/kinds/telemetry';
+import type { ExtensionProvider } from '#control/mesh/extension-provider';
+import type { MeshConfig } from '#control/mesh/mesh-config';
+import type { MeshTelemetry } from '#control/mesh/traffic-resource';
+
+type Spec = NonNullable<Telemetry['spec']>;
+type Tracing = NonNullable<Spec['tracing']>[number];
+export type CustomTags = NonNullable<Tracing['customTags']>;
+export type Side = 'client' | 'server';
+
+export interface TracingPlan {
+  readonly provider: ExtensionProvider;
+  /** From 0 to 100. */
+  readonly samplingPercent: number;
+  readonly customTags: CustomTags;
+  readonly istioTags: boolean;
+}
+
+export interface SideTelemetry {
+  /** Undefined: nothing is traced. */
+  readonly tracing: TracingPlan | undefined;
+  /** `default`: the mesh's `accessLogFile`. */
+  readonly accessLogs: readonly (ExtensionProvider | 'default')[];
+}
+
+export type WorkloadTelemetry = Readonly<Record<Side, SideTelemetry>>;
+
+/** `telemetries`: that hold for the workload, the oldest first. */
+export function workloadTelemetry(config: MeshConfig, telemetries: readonly MeshTelemetry[], namespace: string): WorkloadTelemetry {
+  const specs = layers(telemetries, config.rootNamespace, namespace);
+  const of = (side: Side): SideTelemetry => ({ tracing: tracingOf(config, specs, side), accessLogs: accessLogsOf(config, specs, side) });
+  return { client: of('client'), server: of('server') };
+}
+
+/** One of each layer acts, the oldest. */
+function layers(telemetries: readonly MeshTelemetry[], rootNamespace: string, namespace: string): Spec[] {
+  const selecting = ({ object }: MeshTelemetry) => Object.keys(object.spec?.selector?.matchLabels ?? {}).length > 0;
+  const found = [
+    telemetries.find((each) => each.namespace === rootNamespace && !selecting(each)),
+    telemetries.find((each) => each.namespace === namespace && each.namespace !== rootNamespace && !selecting(each)),
+    telemetries.find(selecting),
+  ];
+  return found.flatMap((each) => each?.object.spec ?? []);
+}
+
+function isOf(match: { mode?: string } | undefined, side: Side): boolean {
+  const mode = match?.mode ?? 'CLIENT_AND_SERVER';
+  return mode === 'CLIENT_AND_SERVER' || mode.toLowerCase() === side;
+}
+
+function named(config: MeshConfig, providers: readonly { name: string }[]): ExtensionProvider[] {
+  return providers.flatMap(({ name }) => config.extensionProviders.find((provider) => provider.name === name) ?? []);
+}
+
+function tracingOf(config: MeshConfig, specs: readonly Spec[], side: Side): TracingPlan | undefined {
+  let [provider] = named(
+    config,
+    config.defaultTracingProviders.map((name) => ({ name })),
+  );
+  let samplingPercent = config.traceSamplingPercent;
+  let customTags: CustomTags = {};
+  let istioTags = true;
+  let reported = true;
+  for (const { tracing = [] } of specs) {
+    // The first element alone acts.
+    const entry = tracing.find(({ match }) => isOf(match, side));
+    if (entry === undefined) continue;
+    if (entry.providers?.length) [provider] = named(config, entry.providers);
+    samplingPercent = entry.randomSamplingPercentage ?? samplingPercent;
+    customTags = entry.customTags ?? customTags;
+    istioTags = entry.enableIstioTags ?? istioTags;
+    reported = entry.disableSpanReporting === undefined ? reported : !entry.disableSpanReporting;
+  }
+  if (provider === undefined || !reported) return undefined;
+  return { provider, samplingPercent, customTags, istioTags };
+}
+
+function accessLogsOf(config: MeshConfig, specs: readonly Spec[], side: Side): SideTelemetry['accessLogs'] {
+  const names = config.defaultAccessLogProviders.map((name) => ({ name }));
+  let logs: Loggers = names.length === 0 ? ['default'] : loggers(config, names);
+  for (const { accessLogging = [] } of specs) {
+    for (const { providers, disabled } of accessLogging.filter(({ match }) => isOf(match, side))) {
+      if (disabled) logs = [];
+      else if (providers?.length) logs = loggers(config, providers);
+      else if (logs.length === 0) logs = ['default'];
+    }
+  }
+  return logs;
+}
+
+type Loggers = SideTelemetry['accessLogs'];
+
+/** `envoy` is Istio's name of the mesh's own file. */
+function loggers(config: MeshConfig, providers: readonly { name: string }[]): Loggers {
+  return providers.flatMap(({ name }): Loggers => (name === 'envoy' ? ['default'] : named(config, [{ name }])));
+}

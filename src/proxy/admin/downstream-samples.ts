@@ -1,0 +1,41 @@
+// What the listeners' side counts, under Envoy's dotted names: `http.<prefix>.`, `tcp.<prefix>.`, `listener.<address>.ssl.`. Pure.
+import type { DownstreamStatsTable } from '#proxy/http/downstream-stats';
+import type { BoundAddress } from '#proxy/listen/listener-manager';
+import type { TlsStats } from '#proxy/tls/tls-stats';
+import type { ServerStats } from './stats.ts';
+
+export interface DownstreamSources {
+  readonly httpStats: DownstreamStatsTable;
+  readonly tcpStats: DownstreamStatsTable;
+  readonly overflows: number;
+  boundAddresses(): readonly BoundAddress[];
+  all(): Iterable<{ readonly config: { readonly name: string }; readonly connectionCount: number; readonly tlsStats: TlsStats }>;
+}
+
+/** Envoy's names of ours. */
+const tlsNames: readonly (readonly [keyof TlsStats, string])[] = [
+  ['handshake', 'ssl.handshake'],
+  ['sessionReused', 'ssl.session_reused'],
+  ['noCertificate', 'ssl.no_certificate'],
+  ['connectionError', 'ssl.connection_error'],
+  ['failVerifyError', 'ssl.fail_verify_error'],
+  ['failVerifyNoCert', 'ssl.fail_verify_no_cert'],
+  ['secretsNotReady', 'server_ssl_socket_factory.downstream_context_secrets_not_ready'],
+];
+
+export function downstreamSamples(sources: DownstreamSources): ServerStats {
+  const samples: Record<string, number> = { 'listener_manager.downstream_cx_overflow': sources.overflows };
+  for (const [kind, table] of [['http', sources.httpStats] as const, ['tcp', sources.tcpStats] as const]) {
+    for (const [prefix, stats] of table.entries()) {
+      for (const [name, value] of Object.entries(stats)) samples[`${kind}.${prefix}.${name}`] = value as number;
+    }
+  }
+  const addresses = new Map(sources.boundAddresses().map(({ name, address, port }) => [name, `${address}_${port}`]));
+  for (const { config, connectionCount, tlsStats } of sources.all()) {
+    // One that is bound nowhere is reached through another, and known by its name.
+    const listener = `listener.${addresses.get(config.name) ?? config.name}`;
+    samples[`${listener}.downstream_cx_active`] = connectionCount;
+    for (const [key, name] of tlsNames) samples[`${listener}.${name}`] = tlsStats[key];
+  }
+  return samples;
+}

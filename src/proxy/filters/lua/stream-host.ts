@@ -1,0 +1,212 @@
+// What a Lua script can ask of a stream, by the names of prelude.ts. What it cannot is an error of the script.
+import type { Head } from '#proxy/http/head';
+import { FieldRequestHead, fieldOf } from '#proxy/http/head';
+import type { HttpStream } from '#proxy/http/stream';
+import { ClusterCall } from '#proxy/upstream/cluster-call';
+import { responseFlag } from '#telemetry/response-flags';
+import type { RunHost } from './script.ts';
+
+type Value = string | number | boolean | undefined;
+type Operation = (a: string, b: string) => Value;
+
+/** A body for a script is a text, and no longer than this. */
+export const bodyBytesMax = 1024 * 1024;
+const answerBytesMax = 1024 * 1024;
+/** Ours by Envoy's. */
+const levels: Readonly<Record<string, 'debug' | 'info' | 'warn' | 'error'>> = {
+  trace: 'debug',
+  debug: 'debug',
+  info: 'info',
+  warn: 'warn',
+  error: 'error',
+};
+
+export class StreamHost implements RunHost {
+  /** The script waits for a call that it made. */
+  onAnswer: ((text: string) => void) | undefined;
+  /** Body that the script has put in the place of the client's. */
+  replaced: Buffer | undefined;
+  private call: ClusterCall | undefined;
+  private readonly operations: Readonly<Record<string, Operation>>;
+
+  constructor(
+    private readonly stream: HttpStream,
+    /** The head that the script is given: the request's or the response's. */
+    private readonly head: Head,
+    private readonly phase: 'request' | 'response',
+  ) {
+    this.operations = { ...this.headOperations(), ...this.bodyOperations(), ...this.streamOperations() };
+  }
+
+  ask(operation: string, a: unknown, b: unknown): Value {
+    const known = this.operations[operation];
+    if (known === undefined) throw new Error(`${operation} is not supported`);
+    return known(a === undefined || a === null ? '' : String(a), b === undefined || b === null ? '' : String(b));
+  }
+
+  cancel(): void {
+    this.call?.cancel();
+  }
+
+  private headOperations(): Record<string, Operation> {
+    const { head, stream, phase } = this;
+    const pseudo = phase === 'request' ? [':method', ':path', ':authority', ':scheme'] : [':status'];
+    const read = (name: string) =>
+      phase === 'request' ? fieldOf(stream.request, name) : name === ':status' ? String(stream.status) : head.header(name);
+    return {
+      get: (name) => read(name.toLowerCase()),
+      list: () => {
+        const lines = pseudo.map((name) => `${name}: ${read(name)}`);
+        head.forEach((name, value) => void lines.push(`${name}: ${value}`));
+        return lines.join('\n');
+      },
+      add: (name, value) => void head.append(checkedName(name), checkedValue(value)),
+      replace: (name, value) => this.replace(name.toLowerCase(), checkedValue(value)),
+      remove: (name) => void head.remove(checkedName(name)),
+    };
+  }
+
+  private replace(name: string, value: string): undefined {
+    const { stream, phase, head } = this;
+    if (!name.startsWith(':')) head.set(checkedName(name), value);
+    else if (phase === 'request' && name === ':path') stream.request.path = value;
+    else if (phase === 'request' && name === ':authority') stream.request.authority = value;
+    else throw new Error(`${name} cannot be replaced here`);
+  }
+
+  private bodyOperations(): Record<string, Operation> {
+    const { stream, phase } = this;
+    const contents = () => this.replaced ?? stream.requestBody?.contents() ?? Buffer.alloc(0);
+    return {
+      hasBody: () => {
+        if (phase === 'response') throw new Error('body() of a response is not supported');
+        return stream.requestBody !== undefined && stream.request.upgrade === '';
+      },
+      bodyIsHere: () => stream.requestDone,
+      body: () => {
+        const text = contents().toString();
+        if (text.includes('\0') || text.includes('\ufffd')) throw new Error('body() of bytes that are no text is not supported');
+        return text;
+      },
+      setBody: (text) => {
+        this.replaced = Buffer.from(text);
+        return undefined;
+      },
+    };
+  }
+
+  private streamOperations(): Record<string, Operation> {
+    const { stream } = this;
+    const { connection, manager } = stream;
+    return {
+      protocol: () => stream.protocol,
+      routeName: () => stream.routeName,
+      localAddress: () => stream.downstreamLocal,
+      remoteAddress: () => stream.downstreamRemote,
+      serverName: () => connection.serverName,
+      tlsVersion: () => connection.tls?.version,
+      tlsCipher: () => connection.tls?.cipher,
+      peerSubject: () => connection.tls?.peer?.subject,
+      peerDigest: () => connection.tls?.peer?.hash,
+      metadata: (filter) => {
+        const found = stream.metadataOf(filter);
+        return found && luaLiteral(found);
+      },
+      setMetadata: (key, value) => {
+        const [filter = '', name = ''] = key.split('\n');
+        stream.setMetadata(filter, { [name]: value });
+        return undefined;
+      },
+      clearRouteCache: () => void stream.chooseRouteAgain(),
+      timestamp: () => Math.floor(manager.runtime.clock.wallMs()),
+      base64: (text) => Buffer.from(text).toString('base64'),
+      log: (level, text) => void manager.runtime.logger[levels[level] ?? 'info']({ script: true }, text),
+      respond: (lines, body) => this.respond(lines, body),
+      call: (target, message) => this.startCall(target, message),
+    };
+  }
+
+  private respond(lines: string, body: string): undefined {
+    const { stream, phase } = this;
+    if (phase === 'response') throw new Error('respond() of a response is not supported');
+    const fields = fieldsOf(lines);
+    const status = Number(fields.find(([name]) => name === ':status')?.[1] ?? 200);
+    if (!(status >= 200 && status < 600)) throw new Error(`respond() with :status ${status}`);
+    const headers = fields.filter(([name]) => !name.startsWith(':'));
+    stream.reply({ status, flags: responseFlag.none, details: 'lua_response', body, headers });
+  }
+
+  private startCall(target: string, message: string): undefined {
+    if (this.phase === 'response') throw new Error('httpCall() of a response is not supported');
+    const { runtime } = this.stream.manager;
+    const [cluster = '', timeoutMs = '', asynchronous = ''] = target.split('\n');
+    const end = message.indexOf('\n\n');
+    const fields = fieldsOf(message.slice(0, end));
+    const body = Buffer.from(message.slice(end + 2));
+    const field = (name: string, otherwise: string) => fields.find((each) => each[0] === name)?.[1] ?? otherwise;
+    const rest = fields.filter(([name]) => !name.startsWith(':') && name !== 'content-length');
+    const head = new FieldRequestHead(field(':method', 'GET'), field(':authority', cluster), field(':path', '/'), [
+      ...rest,
+      ['content-length', String(body.length)],
+    ]);
+    const request = { cluster, head, body, timeoutMs: Number(timeoutMs) || defaultCallMs, answerBytesMax };
+    const call = new ClusterCall(runtime, request, (result) => {
+      if (asynchronous === 'true') return;
+      // As Envoy does, a call that fails is a 503.
+      if (result.kind === 'failure') this.answer(`:status: 503\n\n${result.reason}`);
+      else {
+        const lines = [`:status: ${result.head.status}`];
+        result.head.forEach((name, value) => void lines.push(`${name}: ${value}`));
+        this.answer(`${lines.join('\n')}\n\n${result.body.toString()}`);
+      }
+    });
+    if (asynchronous !== 'true') this.call = call;
+  }
+
+  /** In a turn of its own: the script that has made the call may not wait for it yet. */
+  private answer(text: string): void {
+    this.call = undefined;
+    setImmediate(() => this.onAnswer?.(text));
+  }
+}
+
+const defaultCallMs = 5000;
+
+function fieldsOf(lines: string): (readonly [name: string, value: string])[] {
+  return lines
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const at = line.indexOf(': ');
+      const name = line.slice(0, at).toLowerCase();
+      return [name.startsWith(':') ? name : checkedName(name), checkedValue(line.slice(at + 2))] as const;
+    });
+}
+
+const namePattern = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it looks for
+const badValue = /[\x00-\x08\x0a-\x1f\x7f]/;
+
+function checkedName(name: string): string {
+  const lower = name.toLowerCase();
+  if (!namePattern.test(lower)) throw new Error(`${JSON.stringify(name)} is no name of a header`);
+  return lower;
+}
+
+function checkedValue(value: string): string {
+  if (badValue.test(value)) throw new Error('a value of a header has control characters');
+  return value;
+}
+
+/** A plain value as Lua writes it; text is escaped byte by byte, so that nothing of it is code. */
+function luaLiteral(value: unknown): string {
+  if (typeof value === 'string') return `'${[...Buffer.from(value)].map((byte) => `\\${String(byte).padStart(3, '0')}`).join('')}'`;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (Array.isArray(value)) return `{${value.map(luaLiteral).join(',')}}`;
+  if (typeof value === 'object' && value !== null) {
+    return `{${Object.entries(value)
+      .map(([key, part]) => `[${luaLiteral(key)}]=${luaLiteral(part)}`)
+      .join(',')}}`;
+  }
+  return 'nil';
+}

@@ -1,0 +1,137 @@
+// Telemetries and MeshConfig's providers: what proxies are told of traces and access logs.
+import { expect, test } from 'vitest';
+import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
+import { ZipkinConfig } from '#codec/protobuf/generated/envoy/config/trace/v3/zipkin';
+import { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { fold } from '#control/mesh/fold';
+import { emptySnapshot } from '#control/mesh/snapshot';
+import { ResourceCache } from '#control/translate/resource-cache';
+import { Translator } from '#control/translate/translator';
+import { ViewFactory } from '#control/view/proxy-view';
+import { decodeListener } from '#proxy/config/decode-listener';
+import { decoding } from '#proxy/config/findings';
+import { typeUrl } from '#xds/resource-type';
+import { setsOf, testProxy } from './fixture.ts';
+
+const service = `
+apiVersion: v1
+kind: Service
+metadata: {name: reviews, namespace: default}
+spec:
+  selector: {app: reviews}
+  ports: [{name: http, port: 9080}]
+`;
+
+const mesh = `
+extensionProviders:
+- {name: zipkin, zipkin: {service: zipkin.istio-system.svc.cluster.local, port: 9411}}
+- {name: otel, opentelemetry: {service: tools/otel.tools.svc.cluster.local, port: 4317}}
+- {name: als, envoyOtelAls: {service: otel.tools.svc.cluster.local, port: 4317, logFormat: {text: "%PROTOCOL%", labels: {code: "%RESPONSE_CODE%"}}}}
+- {name: json, envoyFileAccessLog: {path: /tmp/log, logFormat: {labels: {code: "%RESPONSE_CODE%"}}}}
+- {name: authz, envoyExtAuthzGrpc: {service: a, port: 1}}
+`;
+
+function configMap(text: string) {
+  const metadata = { name: 'istio', namespace: 'istio-system' };
+  return setsOf(JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { mesh: text } }));
+}
+
+const telemetry = (namespace: string, name: string, spec: object) =>
+  setsOf(JSON.stringify({ apiVersion: 'telemetry.istio.io/v1', kind: 'Telemetry', metadata: { name, namespace }, spec }));
+
+/** Of a sidecar's connection managers: to the service, and of the workload itself. Every listener is one that our proxy takes. */
+function managers(config: string, ...telemetries: ReturnType<typeof setsOf>[]) {
+  const base = fold(fold(emptySnapshot(), setsOf(service)).snapshot, configMap(config)).snapshot;
+  const { snapshot } = fold(base, telemetries.flat());
+  const proxy = testProxy('sidecar~10.0.0.1~reviews.default~default.svc.cluster.local', { LABELS: { app: 'reviews', version: 'v2' } });
+  const translated = new Translator(new ResourceCache()).translate(new ViewFactory(snapshot).view(proxy), typeUrl.listener, {
+    wildcard: true,
+    names: new Set<string>(),
+  });
+  const listeners = [...translated.values()].map(({ body }) => Listener.decode(body.value));
+  for (const listener of listeners) expect(decoding((findings) => decodeListener(listener, findings))).toMatchObject({ ok: true });
+  const managerOf = (listener: Listener | undefined) => {
+    const config = listener?.filterChains
+      .flatMap(({ filters }) => filters)
+      .find(({ name }) => name.endsWith('http_connection_manager'))?.configType;
+    return config?.$case === 'typedConfig' ? HttpConnectionManager.decode(config.value.value) : undefined;
+  };
+  const outbound = managerOf(listeners.find(({ name }) => name === '0.0.0.0_9080'));
+  const inbound = managerOf(listeners.find(({ name }) => name === 'virtualInbound'));
+  return { outbound, inbound };
+}
+
+const tracerOf = (manager: HttpConnectionManager | undefined) => manager?.tracing?.provider?.name;
+const logsOf = (manager: HttpConnectionManager | undefined) =>
+  manager?.accessLog.map(({ name }) => name.replace('envoy.access_loggers.', ''));
+
+test('without a provider nothing is traced, and the mesh’s file is the log', () => {
+  const { outbound, inbound } = managers(mesh);
+  expect([tracerOf(outbound), tracerOf(inbound)]).toEqual([undefined, undefined]);
+  expect([logsOf(outbound), logsOf(inbound)]).toEqual([['file'], ['file']]);
+});
+
+test('the mesh’s default provider traces one in a hundred, with Istio’s tags', () => {
+  const { outbound, inbound } = managers(`${mesh}\ndefaultProviders: {tracing: [zipkin]}`);
+  expect([tracerOf(outbound), tracerOf(inbound)]).toEqual(['envoy.tracers.zipkin', 'envoy.tracers.zipkin']);
+  const { tracing } = outbound!;
+  expect(tracing).toMatchObject({ randomSampling: { value: 1 }, clientSampling: { value: 100 }, overallSampling: { value: 100 } });
+  expect(tracing!.customTags.map(({ tag }) => tag)).toContain('istio.canonical_revision');
+  expect(ZipkinConfig.decode(tracing!.provider!.configType!.value.value)).toMatchObject({
+    collectorCluster: 'outbound|9411||zipkin.istio-system.svc.cluster.local',
+    collectorEndpoint: '/api/v2/spans',
+  });
+});
+
+test('a Telemetry that is nearer goes before: root, namespace, workload', () => {
+  const root = telemetry('istio-system', 'root', { tracing: [{ providers: [{ name: 'zipkin' }], randomSamplingPercentage: 10 }] });
+  const near = telemetry('default', 'near', {
+    tracing: [{ randomSamplingPercentage: 50, customTags: { team: { literal: { value: 'a' } } } }],
+  });
+  const own = telemetry('default', 'own', {
+    selector: { matchLabels: { app: 'reviews' } },
+    tracing: [{ providers: [{ name: 'otel' }], enableIstioTags: false }],
+  });
+  const other = telemetry('default', 'other', { selector: { matchLabels: { app: 'other' } }, tracing: [{ randomSamplingPercentage: 99 }] });
+  const sampled = (...all: ReturnType<typeof setsOf>[]) => {
+    const { outbound } = managers(mesh, ...all);
+    return [tracerOf(outbound), outbound?.tracing?.randomSampling?.value];
+  };
+  expect(sampled(root)).toEqual(['envoy.tracers.zipkin', 10]);
+  expect(sampled(root, near, other)).toEqual(['envoy.tracers.zipkin', 50]);
+  expect(sampled(root, near, own)).toEqual(['envoy.tracers.opentelemetry', 50]);
+  expect(managers(mesh, root, near, own).outbound?.tracing?.customTags.map(({ tag }) => tag)).toEqual(['team']);
+});
+
+test('for one side alone', () => {
+  const server = telemetry('default', 'server', {
+    tracing: [{ match: { mode: 'SERVER' }, providers: [{ name: 'otel' }] }],
+    accessLogging: [{ match: { mode: 'CLIENT' }, disabled: true }],
+  });
+  const { outbound, inbound } = managers(mesh, server);
+  expect([tracerOf(outbound), tracerOf(inbound)]).toEqual([undefined, 'envoy.tracers.opentelemetry']);
+  expect([logsOf(outbound), logsOf(inbound)]).toEqual([[], ['file']]);
+});
+
+test('reporting can be turned off', () => {
+  const off = telemetry('default', 'off', { tracing: [{ disableSpanReporting: true }] });
+  expect(tracerOf(managers(`${mesh}\ndefaultProviders: {tracing: [zipkin]}`, off).outbound)).toBeUndefined();
+});
+
+test('access logs go where providers say', () => {
+  const logs = telemetry('istio-system', 'logs', {
+    accessLogging: [{ providers: [{ name: 'als' }, { name: 'json' }, { name: 'envoy' }] }],
+  });
+  expect(logsOf(managers(mesh, logs).outbound)).toEqual(['open_telemetry', 'file', 'file']);
+  expect(logsOf(managers(`${mesh}\ndefaultProviders: {accessLogging: [json]}`).inbound)).toEqual(['file']);
+});
+
+test.each([
+  ['extensionProviders: {}', 'must be a list'],
+  ['extensionProviders: [{zipkin: {}}]', 'each needs a name'],
+  ['extensionProviders: [{name: a, zipkin: {service: b}}]', 'a needs a service and a port'],
+  ['defaultConfig: {tracing: {sampling: 200}}', 'from 0 to 100'],
+])('%s is refused with its reason', (text, reason) => {
+  const { snapshot } = fold(emptySnapshot(), configMap(text));
+  expect([...snapshot.problems.values()].flat().map(({ message }) => message)).toEqual([expect.stringContaining(reason)]);
+});

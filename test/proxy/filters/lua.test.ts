@@ -1,0 +1,184 @@
+// Scripts in Lua: what they may do with requests and responses, and that they cannot do more.
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { Lua, LuaPerRoute } from '#codec/protobuf/generated/envoy/extensions/filters/http/lua/v3/lua';
+import { luaType } from '#proxy/filters/http/lua';
+import { loadLua } from '#proxy/filters/lua/library';
+import { closer, cluster, forward, httpPeer, ok, route } from '../fixture.ts';
+import { entry, findingsOf, get, perRoute, startFiltered } from './filter-fixture.ts';
+
+const open = closer();
+afterEach(open.closeAll);
+beforeAll(loadLua);
+
+const inline = (inlineString: string) => ({ specifier: { $case: 'inlineString', value: inlineString } }) as const;
+
+async function start(source: string, changes: Parameters<typeof Lua.fromPartial>[0] = {}, filters = {}) {
+  const upstream = open.add(await httpPeer(ok('served;', 'x-from: upstream\r\n')));
+  const service = open.add(await httpPeer((request) => ok(`asked ${request.split(' ')[1]}`, 'x-service: yes\r\n')));
+  const started = await startFiltered(open, {
+    filters: [entry(luaType, Lua, { defaultSourceCode: inline(source), ...changes })],
+    clusters: [cluster('a', [upstream.port]), cluster('service', [service.port])],
+    routes: route(forward('a'), filters),
+  });
+  const errors = () => started.proxy.runtime.counters.values()['http.test.lua.errors'];
+  return { ...started, upstream, service, errors };
+}
+
+const onRequest = (body: string) => `function envoy_on_request(handle)\n${body}\nend`;
+
+describe('a request', () => {
+  test('its headers', async () => {
+    const { send, upstream, errors } = await start(
+      onRequest(`
+        local headers = handle:headers()
+        headers:add('x-path', headers:get(':path') .. ' ' .. headers:get(':method'))
+        headers:replace('x-old', 'new')
+        headers:remove('x-secret')
+        local count = 0
+        for name, value in pairs(headers) do count = count + 1 end
+        headers:add('x-count', count)
+        headers:replace(':path', '/other')
+        if headers:get('x-none') == nil then headers:add('x-none', 'none') end
+      `),
+    );
+    await send(get('/first', 'x-old: old', 'x-secret: 42'), 'served');
+    expect(upstream.requests[0]).toMatch(/^GET \/other HTTP\/1.1/);
+    expect(upstream.requests[0]).toMatch(/x-path: \/first GET\r\n/);
+    expect(upstream.requests[0]).toMatch(/x-old: new\r\n/i);
+    expect(upstream.requests[0]).toMatch(/x-none: none\r\n/);
+    expect(upstream.requests[0]).not.toMatch(/x-secret/);
+    expect(errors()).toBe(0);
+  });
+
+  test('its body is waited for, read and replaced', async () => {
+    const { send, upstream, errors } = await start(
+      onRequest(`
+        local body = handle:body()
+        handle:headers():add('x-length', body:length())
+        handle:headers():add('x-begin', body:getBytes(0, 5))
+        body:setBytes('changed: ' .. body:getBytes(0, body:length()))
+      `),
+    );
+    await send('POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n', 'served');
+    expect(upstream.requests[0]).toMatch(/x-length: 11\r\n/);
+    expect(upstream.requests[0]).toMatch(/x-begin: hello\r\n/);
+    expect(upstream.requests[0]).toMatch(/content-length: 20\r\n/);
+    expect(upstream.requests[0]).toMatch(/changed: hello world$/);
+    expect(errors()).toBe(0);
+  });
+
+  test('is answered', async () => {
+    const { send, upstream, proxy } = await start(
+      onRequest(
+        `handle:respond({[':status'] = '403', ['x-why'] = 'because'}, 'no ' .. handle:headers():get('x-user')) error('not reached')`,
+      ),
+    );
+    expect(await send(get('/', 'x-user: joe'), 'no joe')).toMatch(/^HTTP\/1.1 403 .*x-why: because/s);
+    expect(upstream.requests).toEqual([]);
+    expect((await proxy.logged(1))[0]).toMatchObject({ status: 403, details: 'lua_response' });
+  });
+
+  test('waits for what a service says', async () => {
+    const { send, upstream, service, errors } = await start(
+      onRequest(`
+        local headers, body = handle:httpCall('service', {[':method'] = 'POST', [':path'] = '/check', [':authority'] = 's'}, 'question', 5000)
+        handle:headers():add('x-status', headers[':status'])
+        handle:headers():add('x-service', headers['x-service'])
+        handle:headers():add('x-answer', body)
+      `),
+    );
+    await send(get(), 'served');
+    expect(service.requests[0]).toMatch(/^POST \/check HTTP\/1.1\r\nhost: s\r\n.*question$/is);
+    expect(upstream.requests[0]).toMatch(/x-status: 200\r\n.*x-service: yes\r\n.*x-answer: asked \/check\r\n/s);
+    expect(errors()).toBe(0);
+  });
+
+  test('a call that fails is a 503', async () => {
+    const { send, upstream } = await start(
+      onRequest(
+        `local headers = handle:httpCall('nobody', {[':path'] = '/'}, '', 100) handle:headers():add('x-status', headers[':status'])`,
+      ),
+    );
+    await send(get(), 'served');
+    expect(upstream.requests[0]).toMatch(/x-status: 503/);
+  });
+
+  test('what is known of the stream', async () => {
+    const { send, upstream, errors } = await start(
+      onRequest(`
+        local info = handle:streamInfo()
+        info:dynamicMetadata():set('mine', 'key', "it's")
+        handle:headers():add('x-info', info:protocol() .. ' ' .. info:dynamicMetadata():get('mine').key)
+        handle:headers():add('x-plain', tostring(handle:connection():ssl() == nil))
+        handle:headers():add('x-base64', handle:base64Escape('hello'))
+        handle:logInfo('seen')
+      `),
+    );
+    await send(get(), 'served');
+    expect(upstream.requests[0]).toMatch(/x-info: HTTP\/1.1 it's\r\n.*x-plain: true\r\n.*x-base64: aGVsbG8=\r\n/s);
+    expect(errors()).toBe(0);
+  });
+});
+
+test('a response’s headers; globals are the script’s own', async () => {
+  const { send } = await start(`
+    seen = 0
+    function envoy_on_response(handle)
+      seen = seen + 1
+      handle:headers():add('x-seen', handle:headers():get(':status') .. ' ' .. handle:headers():get('x-from') .. ' ' .. seen)
+    end
+  `);
+  await send(get(), 'served');
+  expect(await send(get(), 'served')).toMatch(/x-seen: 200 upstream 2\r\n/);
+});
+
+describe('a script that fails lets the request pass, and is counted', () => {
+  test.each([
+    ['an error', `error('no')`],
+    ['a loop without an end', 'while true do end'],
+    ['one that catches what stops it', 'while true do pcall(function() while true do end end) end'],
+    ['more memory than there is', `local s = 'x' for i = 1, 60 do s = s .. s end`],
+    ['a pattern that backtracks', `('a'):rep(20000):find('.-.-.-b')`],
+    ['a header of two lines', `handle:headers():add('x-a', 'b\\r\\nx-c: d')`],
+    ['trailers()', 'handle:trailers()'],
+    ['bodyChunks()', 'for chunk in handle:bodyChunks() do end'],
+    ['metadata()', 'handle:metadata()'],
+    ['importPublicKey()', `handle:importPublicKey('x', 1)`],
+    ['files', `io.open('/etc/passwd')`],
+    ['the environment', `os.getenv('HOME')`],
+    ['modules', `require('os')`],
+    ['the machine', 'debug.getregistry()'],
+    ['threads without a bound', 'coroutine.create(print)'],
+    ['compiled code', `load('\\27Lua')()`],
+  ])('%s', async (_, script) => {
+    const { send, upstream, errors } = await start(onRequest(script));
+    await send(get(), 'served');
+    expect(errors()).toBe(1);
+    expect(upstream.requests).toHaveLength(1);
+  });
+});
+
+describe('which script a route has', () => {
+  const source = onRequest(`handle:headers():add('x-script', 'own')`);
+  const named = { sourceCodes: { other: inline(onRequest(`handle:headers():add('x-script', 'named')`)) } };
+  test.each<[string, Parameters<typeof LuaPerRoute.fromPartial>[0] | undefined, string | undefined]>([
+    ['the filter’s', undefined, 'own'],
+    ['one by name', { override: { $case: 'name', value: 'other' } }, 'named'],
+    ['its own', { override: { $case: 'sourceCode', value: inline(onRequest(`handle:headers():add('x-script', 'route')`)) } }, 'route'],
+    ['none', { override: { $case: 'disabled', value: true } }, undefined],
+  ])('%s', async (_, override, expected) => {
+    const filters = override === undefined ? {} : { filters: perRoute(luaType, LuaPerRoute, override) };
+    const { send, upstream } = await start(source, named, filters);
+    await send(get(), 'served');
+    expect(/x-script: (\w+)/.exec(upstream.requests[0]!)?.[1]).toBe(expected);
+  });
+});
+
+test.each<[string, Parameters<typeof Lua.fromPartial>[0], string]>([
+  ['syntax', { defaultSourceCode: inline('function (') }, 'script:1:'],
+  ['syntax of a named one', { sourceCodes: { a: inline('if') } }, 'filter.source_codes.a: script:1:'],
+  ['a file', { defaultSourceCode: { specifier: { $case: 'filename', value: '/tmp/x.lua' } } }, 'filename is not supported'],
+  ['two of them', { inlineCode: 'x = 1', defaultSourceCode: inline('x = 1') }, 'both'],
+])('%s is refused with its reason', (_, config, reason) => {
+  expect(findingsOf(luaType, Lua, config)).toEqual([expect.stringContaining(reason)]);
+});
