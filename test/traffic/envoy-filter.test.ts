@@ -42,8 +42,8 @@ test('a local rate limit, as Istio’s documentation writes it', async () => {
 });
 
 test('a filter that no proxy knows is refused by name, and what served goes on', async () => {
-  const config = '{"@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua, default_source_code: {inline_string: "x"}}';
+  const config = '{"@type": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector}';
   const { mesh } = town;
-  expect(await mesh.applyRefused(inserted('lua', config))).toMatch(/filter lua .*Lua\) is not known/);
+  expect(await mesh.applyRefused(inserted('stranger', config))).toMatch(/filter stranger .*TlsInspector\) is not known/);
   expect((await mesh.call({ url })).status).toBe(200);
 });
