@@ -319,6 +319,12 @@ describe('inspection', () => {
     await asked.until('hello from the rest');
   });
 
+  test.each(['', 'GE', '\x16\x03\x01\x02'])('a client that ends its half after %j is taken for what it said', async (said) => {
+    const asked = open.add(await Client.connect(await frontDoor()));
+    asked.socket.end(said, 'latin1');
+    await asked.until('hello from the rest');
+  });
+
   test('a client that says nothing is closed where nothing else is asked for', async () => {
     const socket = connectTcp(await frontDoor({ inspectionTimeoutMs: 1 }), '127.0.0.1');
     socket.resume();

@@ -46,6 +46,10 @@ const table: readonly Inert[] = [
       ...['ROUTE_CONFIGURATION', 'VIRTUAL_HOST', 'HTTP_ROUTE', 'CLUSTER'],
     ],
   },
+  { kind: 'Telemetry', field: 'spec.metrics', effect: 'the standard metrics are counted as they are' },
+  { kind: 'Telemetry', field: 'spec.accessLogging.*.filter', effect: 'every exchange is logged' },
+  { kind: 'Telemetry', field: 'spec.tracing.*.disableContextPropagation', effect: 'the next hop is told of the trace', unless: [false] },
+  { kind: 'Telemetry', field: 'spec.tracing.*.useRequestIdForTraceSampling', effect: 'request ids carry the decision', unless: [true] },
   { kind: 'ServiceEntry', field: 'spec.subjectAltNames', effect: "the endpoints' identities are not checked" },
   {
     kind: 'ServiceEntry',
@@ -84,6 +88,6 @@ const nothing: readonly { field: string; value: unknown }[] = [];
 
 export const notYetInEffect = analyzer(
   'lateen.NotYetInEffectAnalyzer',
-  [...byKind.keys()].map((kind) => `networking.istio.io/${kind}` as const),
+  [...byKind.keys()].map((kind) => `${kind === 'Telemetry' ? 'telemetry' : 'networking'}.istio.io/${kind}` as const),
   check,
 );

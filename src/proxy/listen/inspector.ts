@@ -51,7 +51,8 @@ export function inspect(socket: Socket, config: InspectionConfig, done: (inspect
     if (chunk !== null) bytes = Buffer.concat([bytes, chunk]);
     const inspection = inspectBytes(bytes, config);
     if (inspection !== undefined) settle(inspection);
-    else if (socket.readableEnded) settle(unknown);
+    // Readable without anything to read: it will not say more, and may still listen. Once that is known as `end`, nothing can be put back.
+    else if (chunk === null) settle(unknown);
   };
   const onClose = (): void => {
     bytes = Buffer.alloc(0);
