@@ -41,9 +41,18 @@ test('a local rate limit, as Istio’s documentation writes it', async () => {
   expect(statuses).toEqual([200, 200, 429]);
 });
 
-test('a filter that no proxy knows is refused by name, and what served goes on', async () => {
-  const config = '{"@type": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector}';
+test('a script in Lua; one that is none is refused', async () => {
+  const script = (text: string) =>
+    `{"@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua, default_source_code: {inline_string: ${JSON.stringify(text)}}}`;
   const { mesh } = town;
-  expect(await mesh.applyRefused(inserted('stranger', config))).toMatch(/filter stranger .*TlsInspector\) is not known/);
+  expect(await mesh.applyRefused(inserted('lua', script('function (')))).toContain('script:1:');
+  await mesh.apply(inserted('lua', script(`function envoy_on_request(handle) handle:respond({[':status'] = '418'}, 'teapot') end`)));
+  expect((await mesh.call({ url })).status).toBe(418);
+});
+
+test('a filter that no proxy knows is refused by name, and what served goes on', async () => {
+  const config = '{"@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy}';
+  const { mesh } = town;
+  expect(await mesh.applyRefused(inserted('odd', config))).toMatch(/filter odd .*CorsPolicy\) is not known/);
   expect((await mesh.call({ url })).status).toBe(200);
 });
