@@ -9,7 +9,7 @@ import { program, whyNotBuilt } from './mesh-fixture.ts';
 import { until } from './until.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const shared = '/work/shared/samples';
+const shared = path.resolve(root, '../shared/samples');
 const files = ['httpbin', 'helloworld', 'curl', 'sleep'].map((name) => path.join(shared, name, `${name}.yaml`));
 
 let up: LateenUp | undefined;
