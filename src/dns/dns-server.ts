@@ -1,6 +1,6 @@
 // The DNS server of a pod, by UDP and TCP at one address. Knows bytes and connections; resolver.ts knows the answers.
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
-import { createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Network, NetworkAddress } from '#net/network';
 import { decodeQuery, encodeReply, failure, type Reply } from './message.ts';
 import type { Resolver } from './resolver.ts';
@@ -33,20 +33,20 @@ export class DnsServer {
   async listen(at: NetworkAddress): Promise<NetworkAddress> {
     const { network } = this.options;
     await new Promise<void>((resolve, reject) => {
-      this.udp.once('error', reject);
-      this.udp.bind(network.receiving(at), () => {
-        this.udp.off('error', reject);
-        // What cannot be sent is asked for again.
-        this.udp.on('error', () => {});
+      this.tcp.once('error', reject);
+      this.tcp.listen(network.listening(at), () => {
+        this.tcp.off('error', reject);
+        this.tcp.on('error', () => {});
         resolve();
       });
     });
-    const { address, port } = this.udp.address();
+    const { address, port } = this.tcp.address() as AddressInfo;
     await new Promise<void>((resolve, reject) => {
-      this.tcp.once('error', reject);
-      this.tcp.listen(network.listening({ address, port }), () => {
-        this.tcp.off('error', reject);
-        this.tcp.on('error', () => {});
+      this.udp.once('error', reject);
+      this.udp.bind(network.receiving({ address, port }), () => {
+        this.udp.off('error', reject);
+        // What cannot be sent is asked for again.
+        this.udp.on('error', () => {});
         resolve();
       });
     });

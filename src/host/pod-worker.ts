@@ -102,6 +102,8 @@ export class PodWorker {
   }
 
   private enter(): void {
+    for (const problem of this.network.problems)
+      this.surroundings.logger.warn({ pod: this.pod.metadata.name, problem }, 'not captured as asked');
     const { fleet, xds } = this.surroundings;
     if (this.injected) {
       const options = {

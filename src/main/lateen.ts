@@ -56,6 +56,7 @@ command
   .option('--sample <name>', 'with a sample of Lateen’s: bookinfo')
   .option('-f, --filename <path>', 'with the resources of a file or folder, watched (repeatable)', collect, [])
   .option('--image-map <file>', 'which local command stands for which image (repeatable)', collect, [])
+  .option('--publish <name=port>', 'make a port of this machine a service of the mesh (repeatable)', collect, [])
   .option('--api-port <port>', 'of the Kubernetes API', port, 6443)
   .option('--xds-port <port>', 'of the control plane', port, 15_010)
   .option('--debug-port <port>', "of the control plane's metrics and debug pages", port, 15_014)

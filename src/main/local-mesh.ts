@@ -1,7 +1,7 @@
 // The whole mesh of one machine: API server and store here, control plane and proxies as two child processes that are
 // restarted when they end, and the host that runs the pods. `lateen up` starts it and shows it; tests start it too.
 import { mkdirSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { advise } from '#analysis/advise';
@@ -9,6 +9,8 @@ import { customKind } from '#api/custom-kind';
 import { withDefaults } from '#api/defaults';
 import type { ApiObject } from '#api/kind';
 import { KindCatalog } from '#api/kind-catalog';
+import { endpointSliceKind } from '#api/kinds/endpoint-slice';
+import { serviceKind } from '#api/kinds/service';
 import { kindOf } from '#api/registry';
 import { ApiServer } from '#apiserver/api-server';
 import { ensureCredentials, writeKubeconfigs } from '#apiserver/credentials';
@@ -21,11 +23,13 @@ import type { Logger } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
 import { LoopbackNetworks } from '#host/capture/loopback-networks';
+import { relayMachinePort } from '#host/capture/machine-relay';
 import type { PodNetworks } from '#host/capture/pod-network';
 import { EventRecorder } from '#host/event-recorder';
 import { Host } from '#host/host';
 import { ImageMap, type ImageMapping } from '#host/image-map';
 import { ingressGateway } from '#host/ingress-gateway';
+import { type MachinePort, machinePortLabel, machineService } from '#host/machine-service';
 import { SupervisedProcess } from '#host/process';
 import { type FleetReport, ProxyFleet } from '#host/proxy-fleet';
 import { forgetRuns } from '#host/recovery';
@@ -54,6 +58,8 @@ export interface LocalMeshOptions {
   /** Of the store; without it what is written ends with the process. */
   dataDirectory?: string | undefined;
   images: readonly ImageMapping[];
+  /** Ports of this machine that are services of the mesh. */
+  machinePorts?: readonly MachinePort[];
   /** How pods are on the network: loopback addresses when left out. Closed with the mesh. */
   networks?: PodNetworks;
   /** What children and programs inherit. */
@@ -85,6 +91,7 @@ export class LocalMesh {
   private findings: FindingKeeper | undefined;
   private controlPlane: SupervisedProcess | undefined;
   private host: Host | undefined;
+  private readonly relays: Server[] = [];
 
   constructor(private readonly options: LocalMeshOptions) {
     this.logs = path.join(options.runDirectory, 'logs');
@@ -135,6 +142,8 @@ export class LocalMesh {
     const { xdsPort, debugPort } = await this.startControlPlane(url);
     const xds = { address: loopback, port: xdsPort };
     await forgetRuns(store);
+    const networks = this.options.networks ?? (await LoopbackNetworks.claim());
+    await this.publishMachinePorts(store, networks);
     for (const object of ingressGateway({ http: gatewayHttp, https: gatewayHttps })) {
       await applyObject(store, kindOf(object.apiVersion, object.kind)!, object);
     }
@@ -146,7 +155,7 @@ export class LocalMesh {
       events: new EventRecorder({ store, clock: systemClock, logger }),
       fleet: this.fleet,
       images: new ImageMap(this.options.images),
-      networks: this.options.networks ?? (await LoopbackNetworks.claim()),
+      networks,
       xds,
       node: process.execPath,
       inherited: this.options.inherited,
@@ -165,12 +174,35 @@ export class LocalMesh {
     };
   }
 
+  /** Those of a former run go, where they are not asked for again. */
+  private async publishMachinePorts(store: MemoryStore, { machineAddress, mode }: PodNetworks): Promise<void> {
+    const { machinePorts = [] } = this.options;
+    for (const kind of [serviceKind, endpointSliceKind]) {
+      for (const { metadata } of (await store.list(kind, { labelSelector: machinePortLabel })).items) {
+        await store.delete(kind, metadata.namespace ?? '', metadata.name);
+      }
+    }
+    for (const machinePort of machinePorts) {
+      if (machineAddress === undefined) {
+        throw new MeshError('MACHINE_PORT', `in capture mode ${mode} no port of the machine can be published into the mesh`, {
+          hint: 'start it with --capture loopback, or as root with --capture netns',
+        });
+      }
+      const relay = await relayMachinePort(machineAddress, machinePort.port);
+      if (relay) this.relays.push(relay);
+      for (const object of machineService(machinePort, machineAddress)) {
+        await applyObject(store, kindOf(object.apiVersion, object.kind)!, object);
+      }
+    }
+  }
+
   /** Pods first, then their proxies, then what told them. */
   async stop(): Promise<void> {
     this.findings?.stop();
     if (this.host) await this.host.stop();
     else await this.options.networks?.close();
     await Promise.all([this.proxies.stop(), this.controlPlane?.stop()]);
+    for (const relay of this.relays) relay.close();
     await this.api?.close();
     await this.opened?.journal?.close();
   }

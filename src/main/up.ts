@@ -18,6 +18,7 @@ import type { CaptureMode, RefusedMode } from '#host/capture/capture-mode';
 import type { PodNetworks } from '#host/capture/pod-network';
 import { resolvePaths } from '#host/container';
 import type { ImageMapping } from '#host/image-map';
+import { parseMachinePort } from '#host/machine-service';
 import { proxyAdminPort } from '#host/proxy-bootstrap';
 import { LocalMesh, type LocalMeshAddresses } from './local-mesh.ts';
 import { samples as samplesFolder } from './package.ts';
@@ -29,6 +30,8 @@ export interface UpOptions {
   /** Files and folders of YAML, watched. */
   filename: string[];
   imageMap: string[];
+  /** `NAME=PORT`: ports of this machine, into the mesh. */
+  publish: string[];
   apiPort: number;
   xdsPort: number;
   debugPort: number;
@@ -71,6 +74,7 @@ export async function up(options: UpOptions, { screen, errors, inherited, networ
     images: [...(sample?.imageMap ? [sample.imageMap] : []), ...options.imageMap].flatMap(readImageMap),
     inherited,
     networks,
+    machinePorts: options.publish.map(parseMachinePort),
     logger: createLogger({ level: options.logLevel, file: path.join(runDirectory, 'lateen.log') }),
   });
   const sources: DirectorySource[] = [];

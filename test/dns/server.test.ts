@@ -39,10 +39,8 @@ async function resolver(behave: Behaviour): Promise<{ address: string; port: num
     asked++;
     behave(decode(bytes), (reply) => udp.send(reply, port, address));
   });
-  udp.bind(0, '127.0.0.1');
-  await once(udp, 'listening');
-  const { port } = udp.address();
   const tcp = net.createServer((socket) => {
+    socket.on('error', () => {});
     socket.on('data', (bytes) => {
       const reply = replyTo(decode(bytes.subarray(2)), { answers: records('big.test', 200) });
       const length = Buffer.alloc(2);
@@ -50,8 +48,12 @@ async function resolver(behave: Behaviour): Promise<{ address: string; port: num
       socket.end(Buffer.concat([length, reply]));
     });
   });
-  tcp.listen(port, '127.0.0.1');
+  // The port by TCP first, where more of them are taken.
+  tcp.listen(0, '127.0.0.1');
   await once(tcp, 'listening');
+  const { port } = tcp.address() as net.AddressInfo;
+  udp.bind(port, '127.0.0.1');
+  await once(udp, 'listening');
   open.push(
     () => udp.close(),
     () => tcp.close(),
@@ -70,8 +72,11 @@ const liar: Behaviour = (query, send) => {
 const failing: Behaviour = (query, send) => send(replyTo(query, { flags: rcodes.serverFailure, answers: [] }));
 const cutting: Behaviour = (query, send) => send(replyTo(query, { flags: 1 << 9, answers: [] }));
 
-const forwarder = (servers: ForwarderOptions['servers'], changes: Partial<ForwarderOptions> = {}) =>
-  new Forwarder({ servers, clock: systemClock, random: new SeededRandom(3), attemptMs: 60, ...changes });
+/** As long as a busy machine may take; less where nobody will answer. */
+const attemptMsOf = (...behaviours: readonly Behaviour[]) => (behaviours.includes(silent) ? 250 : 5_000);
+
+const forwarder = (servers: ForwarderOptions['servers'], attemptMs: number, changes: Partial<ForwarderOptions> = {}) =>
+  new Forwarder({ servers, clock: systemClock, random: new SeededRandom(3), attemptMs, ...changes });
 
 describe('forwarder', () => {
   const question = { name: 'a.test', type: 'A' } as const;
@@ -87,20 +92,20 @@ describe('forwarder', () => {
     ['an answer that is cut is asked for by TCP', [cutting], { rcode: 0, answers: 200, asked: [1] }],
   ])('%s', async (_, behaviours, wanted) => {
     const servers = await Promise.all(behaviours.map(resolver));
-    const { rcode, answers } = await forwarder(servers).ask(question);
+    const { rcode, answers } = await forwarder(servers, attemptMsOf(...behaviours)).ask(question);
     expect({ rcode, answers: answers.length, asked: servers.map(({ asked }) => asked()) }).toEqual(wanted);
   });
 
   test('equal questions wait for one answer', async () => {
     const server = await resolver(honest);
-    const one = forwarder([server]);
+    const one = forwarder([server], attemptMsOf(honest));
     await Promise.all([one.ask(question), one.ask({ ...question, name: 'A.test' }), one.ask(question)]);
     expect(server.asked()).toBe(1);
   });
 
   test('more questions than it takes fail at once', async () => {
     const server = await resolver(silent);
-    const one = forwarder([server], { pendingMax: 1 });
+    const one = forwarder([server], attemptMsOf(silent), { pendingMax: 1 });
     const first = one.ask(question);
     expect(await one.ask({ ...question, name: 'b.test' })).toMatchObject({ rcode: rcodes.serverFailure });
     await first;
@@ -111,7 +116,12 @@ describe('server', () => {
   async function serve(behave: Behaviour): Promise<{ client: Client; port: number }> {
     const upstream = await resolver(behave);
     const clock = systemClock;
-    const answering = new Resolver({ clock, random: new SeededRandom(1), forwarder: forwarder([upstream]), cache: new ReplyCache(clock) });
+    const answering = new Resolver({
+      clock,
+      random: new SeededRandom(1),
+      forwarder: forwarder([upstream], attemptMsOf(behave)),
+      cache: new ReplyCache(clock),
+    });
     const table = {
       'web.default.svc.cluster.local': { ips: ['10.0.0.1'], registry: 'Kubernetes', shortname: 'web', namespace: 'default' },
     };
@@ -119,7 +129,7 @@ describe('server', () => {
     const server = new DnsServer({ resolver: answering, network: ownNetwork });
     open.push(() => server.close());
     const { port } = await server.listen({ address: '127.0.0.1', port: 0 });
-    const client = new Client({ timeout: 1_000, tries: 1 });
+    const client = new Client({ timeout: 5_000, tries: 1 });
     client.setServers([`127.0.0.1:${port}`]);
     return { client, port };
   }

@@ -5,6 +5,7 @@ import { AddressPool } from '#host/capture/address-pool';
 import { redirectRules } from '#host/capture/redirect-rules';
 import { SystemTools } from '#host/capture/system-tools';
 import { type CapturedTraffic, capturedTraffic } from '#host/capture/traffic-annotations';
+import { parseMachinePort } from '#host/machine-service';
 
 const everything: CapturedTraffic = {
   includeInboundPorts: '*',
@@ -160,6 +161,17 @@ describe('addresses', () => {
     pool.giveBack('7.9');
     expect(pool.take()).toBe('7.9');
   });
+});
+
+test.each([
+  ['db=5432', { name: 'db', namespace: 'default', port: 5432 }],
+  ['my-db.shop=1', { name: 'my-db', namespace: 'shop', port: 1 }],
+])('--publish %s', (text, wanted) => {
+  expect(parseMachinePort(text)).toEqual(wanted);
+});
+
+test.each(['db', 'db=', '=80', 'db=0', 'db=65536', 'Db=80', 'db-=80', 'db=http', 'db.a.b=80'])('--publish %s is refused', (text) => {
+  expect(() => parseMachinePort(text)).toThrow(`"${text}" publishes nothing`);
 });
 
 test('tools that are missing are named, with how to get them', () => {

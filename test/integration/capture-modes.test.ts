@@ -1,8 +1,12 @@
 // The capture modes of `lateen up`: what each shows, and that nothing of it is left, however it ends.
+
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { runHere, whyNoNamespaces } from './capture-mesh.ts';
 import { request } from './http-client.ts';
 import { LateenUp } from './lateen-up.ts';
@@ -66,7 +70,11 @@ describe('netns', () => {
   });
 
   test('Bookinfo, unmodified and told of no proxy; killed, it leaves nothing that the next start does not sweep away', async () => {
-    const first = start('--capture', 'netns');
+    const machine = http.createServer((_, response) => response.end('of the machine')).listen(0, '127.0.0.1');
+    await once(machine, 'listening');
+    onTestFinished(() => void machine.close());
+    const { port } = machine.address() as AddressInfo;
+    const first = start('--capture', 'netns', '--publish', `beside=${port}`);
     await first.untilUp();
     expect(first.stdout).toMatch(/capture +netns \(each pod has a network namespace/);
     expect(await page(first)).toBe('whole');
@@ -74,6 +82,8 @@ describe('netns', () => {
     const own = (await networksHere()).filter((name) => pods.some((pod) => name.endsWith(pod)));
     expect(own).toHaveLength(7);
     await look(first);
+    const beside = await shell(first, 'reviews-v1', process.execPath, '-e', fetching, `http://beside:${port}/`);
+    expect(beside).toBe('200 of the machine\n');
     const processes = first.look();
     first.kill('SIGKILL');
     await first.ended;

@@ -35,6 +35,11 @@ export class LoopbackNetworks implements PodNetworks {
     });
   }
 
+  /** No pod has it, and it is not 127.0.0.1, which every pod has for itself. */
+  get machineAddress(): string {
+    return `127.${this.octet}.255.253`;
+  }
+
   attach(pod: Pod): PodNetwork {
     const tail = this.pool.take();
     const addresses = { pod: `127.${this.octet}.${tail}`, loopback: `127.${this.octet + 1}.${tail}` };
@@ -53,6 +58,7 @@ export class LoopbackNetworks implements PodNetworks {
         ...(isInjected(pod) && outboundProxy(`http://${addresses.loopback}:${httpProxyPort}`, program)),
       },
       probe: { host: program },
+      problems: [],
       open: () => Promise.resolve(),
       inside: (command) => command,
       close: async () => this.pool.giveBack(tail),

@@ -58,6 +58,11 @@ export class NamespaceNetworks implements PodNetworks {
     }
   }
 
+  /** The bridge. A user namespace has no way out to the machine. */
+  get machineAddress(): string | undefined {
+    return this.mode === 'netns' ? `${this.block.network}.0.1` : undefined;
+  }
+
   attach(pod: Pod): NamespacedPod {
     return new NamespacedPod(pod, this.pool, { ...this.options, block: this.block });
   }
@@ -118,6 +123,10 @@ class NamespacedPod implements PodNetwork {
   /** Always, unless the pod asks that they are not. */
   private get answersNames(): boolean {
     return this.captured && proxyMetadataOf(this.pod)['DNS_CAPTURE'] !== 'false';
+  }
+
+  get problems(): readonly string[] {
+    return this.captured ? capturedTraffic(this.pod).problems : [];
   }
 
   get probe(): PodNetwork['probe'] {

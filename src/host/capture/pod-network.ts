@@ -28,6 +28,8 @@ export interface PodNetwork {
   readonly environment: Readonly<Record<string, string>>;
   /** Where the machine asks the pod's programs how they are, past the proxy; `localAddress`: from where it must ask. */
   readonly probe: { host: string; localAddress?: string };
+  /** What is wrong with what the pod asks for, in words; the rest of it is done. */
+  readonly problems: readonly string[];
   /** Resolves when programs and proxies can be on it. Rejects with a MeshError, and may then be asked again. */
   open(): Promise<void>;
   /** A command as it has to be started to be on it. */
@@ -38,6 +40,8 @@ export interface PodNetwork {
 
 export interface PodNetworks {
   readonly mode: CaptureMode;
+  /** Where pods' proxies reach programs of the machine itself; undefined: nowhere. */
+  readonly machineAddress: string | undefined;
   /** A network for a pod, not open yet. Throws MeshError `PODS_MAX`. */
   attach(pod: Pod): PodNetwork;
   /** Resolves when nothing of any of them is left. */
