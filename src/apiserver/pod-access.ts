@@ -1,17 +1,37 @@
-// What the API gives of a running pod beside its object: the lines its containers wrote, and commands inside of it. Implemented by the host.
+// What the API gives of a running pod beside its object: the lines its containers wrote, commands inside of it, connections to its ports.
+// Implemented by the host.
+import type { Socket } from 'node:net';
+
+export interface TerminalSize {
+  columns: number;
+  rows: number;
+}
 
 export interface RunningCommand {
   stdin: NodeJS.WritableStream;
   stdout: NodeJS.ReadableStream;
   stderr: NodeJS.ReadableStream;
+  /** Of its terminal; undefined: it has none. */
+  resize?(size: TerminalSize): void;
   /** Called once, with the exit code; 128 and more for a signal. */
   onExit(listener: (code: number) => void): void;
   kill(): void;
 }
 
+/** A container of a pod; the first one needs no name. */
+export interface PodTarget {
+  namespace: string;
+  pod: string;
+  container: string;
+}
+
 export interface PodAccess {
   /** The file to which the container writes; undefined where it has not been started. */
   logFile(namespace: string, pod: string, container: string): string | undefined;
-  /** Starts a command with the surroundings of the container. Throws StoreError where there is no such container. */
-  exec(namespace: string, pod: string, container: string, command: readonly string[]): RunningCommand;
+  /** What starts a command with the surroundings of the container. Throws StoreError where there is no such container. */
+  exec(target: PodTarget, command: readonly string[], tty: boolean): () => RunningCommand;
+  /** The same for what the container's program writes from then on; it takes no input. */
+  attach(target: PodTarget): () => RunningCommand;
+  /** Connects to ports of the pod, past its proxy. Throws StoreError where it does not run. */
+  forward(target: PodTarget): (port: number) => Promise<Socket>;
 }

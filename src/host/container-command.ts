@@ -14,6 +14,14 @@ export class ContainerCommand {
     this.child = spawn(program, args, { env: { ...env }, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   }
 
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  get hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
   get stdin(): NodeJS.WritableStream {
     return this.child.stdin!;
   }

@@ -1,6 +1,7 @@
 // One machine as a cluster: runs the pods that the store says there are. What Kubernetes calls kubelet, and next to it
 // the controllers that make pods and endpoints.
 import { existsSync, mkdirSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import path from 'node:path';
 import { keyOf } from '#api/kind';
 import { type Pod, podKind } from '#api/kinds/pod';
@@ -11,13 +12,14 @@ import type { SocketAddress } from '#proxy/config/socket-address';
 import { Informer } from '#store/informer';
 import { StoreError } from '#store/store-error';
 import type { PodNetworks } from './capture/pod-network.ts';
-import type { ContainerCommand } from './container-command.ts';
+import { ContainerCommand } from './container-command.ts';
 import { selects, targetPortOf } from './endpoint-plan.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import type { ImageMap } from './image-map.ts';
 import { parsePublish, publishAnnotation } from './ingress-gateway.ts';
 import { PodWorker } from './pod-worker.ts';
 import type { ProxyFleet } from './proxy-fleet.ts';
+import { TerminalCommand } from './terminal-command.ts';
 import { type ControllerOptions, WorkloadControllers } from './workload-controllers.ts';
 
 export interface HostOptions extends ControllerOptions {
@@ -31,6 +33,13 @@ export interface HostOptions extends ControllerOptions {
   inherited: Readonly<Record<string, string>>;
   /** One folder a pod: `<namespace>_<pod>/<container>.log`. */
   logDirectory: string;
+}
+
+/** A container of a pod; the first one needs no name. */
+interface PodTarget {
+  namespace: string;
+  pod: string;
+  container: string;
 }
 
 export class Host {
@@ -76,13 +85,39 @@ export class Host {
     return existsSync(file) ? file : undefined;
   }
 
-  /** Starts a command in the surroundings of a container. Throws StoreError NOT_FOUND. */
-  exec(namespace: string, pod: string, container: string, command: readonly string[]): ContainerCommand {
-    const object = this.pods.objects.get(keyOf({ namespace, name: pod }));
+  /** What starts a command in the surroundings of a container, with a terminal where one is asked for. Throws StoreError NOT_FOUND. */
+  exec({ namespace, pod, container }: PodTarget, command: readonly string[], tty = false): () => ContainerCommand {
+    const place = this.workerOf(namespace, pod)?.placeOf(container);
+    if (!place) throw new StoreError('NOT_FOUND', `container "${container}" of pod "${pod}" does not run`);
     if (command.length === 0) throw new StoreError('BAD_REQUEST', 'you must specify at least one command for the container');
-    const started = this.workers.get(object?.metadata.uid ?? '')?.exec(container, command);
-    if (!started) throw new StoreError('NOT_FOUND', `container "${container}" of pod "${pod}" does not run`);
-    return started;
+    const { env, inside } = place;
+    if (!tty) return () => new ContainerCommand(inside(command), env);
+    if (!TerminalCommand.isPossible()) {
+      throw new StoreError('UNAVAILABLE', 'there is no terminal: /usr/bin/script is not on this machine', {
+        hint: 'install util-linux (Debian: bsdutils), or leave -t out',
+      });
+    }
+    return () => new TerminalCommand(inside(command), env, this.options.clock);
+  }
+
+  /** The same for what a container's program writes from then on. Throws StoreError NOT_FOUND. */
+  attach({ namespace, pod, container }: PodTarget): () => ContainerCommand {
+    const object = this.pods.objects.get(keyOf({ namespace, name: pod })) as Pod | undefined;
+    const name = container || object?.spec.containers[0]?.name;
+    const file = name === undefined ? undefined : this.containerLog(namespace, pod, name);
+    if (file === undefined) throw new StoreError('NOT_FOUND', `container "${container}" of pod "${pod}" does not run`);
+    return () => new ContainerCommand(['tail', '--lines=0', '--follow=name', file], this.options.inherited);
+  }
+
+  /** Connects to ports of a pod, past its proxy. Throws StoreError NOT_FOUND. */
+  forward({ namespace, pod }: PodTarget): (port: number) => Promise<Socket> {
+    const worker = this.workerOf(namespace, pod);
+    if (!worker) throw new StoreError('NOT_FOUND', `pod "${pod}" does not run`);
+    return (port) => worker.connect(port);
+  }
+
+  private workerOf(namespace: string, pod: string): PodWorker | undefined {
+    return this.workers.get(this.pods.objects.get(keyOf({ namespace, name: pod }))?.metadata.uid ?? '');
   }
 
   private runPod(pod: Pod): void {

@@ -1,4 +1,5 @@
 // One pod on this machine: its addresses, its programs, its proxy, and what its status says of them.
+import { connect, type Socket } from 'node:net';
 import type { Pod } from '#api/kinds/pod';
 import type { Clock, Timer } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
@@ -8,7 +9,6 @@ import type { SocketAddress } from '#proxy/config/socket-address';
 import type { Store } from '#store/store';
 import type { PodNetwork } from './capture/pod-network.ts';
 import { type Container, planContainer } from './container.ts';
-import { ContainerCommand } from './container-command.ts';
 import type { ImageMap } from './image-map.ts';
 import { isGateway, isInjected } from './injection.ts';
 import { podPhase } from './pod-phase.ts';
@@ -146,10 +146,22 @@ export class PodWorker {
     await Promise.all([...this.initContainers, ...this.containers].map(({ process }) => process?.stop()));
   }
 
-  /** Starts a command beside a container; undefined where there is no such container, or it cannot run. The first one has no name. */
-  exec(container: string, command: readonly string[]): ContainerCommand | undefined {
+  /** What a command beside a container is given; undefined where there is no such container, or it cannot run. The first one has no name. */
+  placeOf(container: string): { env: Readonly<Record<string, string>>; inside: PodNetwork['inside'] } | undefined {
     const entry = this.containers.find((each) => container === '' || each.container.name === container);
-    return entry?.process === undefined ? undefined : new ContainerCommand(this.network.inside(command), entry.env);
+    return entry?.process && { env: entry.env, inside: (command) => this.network.inside(command) };
+  }
+
+  /** To a port of its programs, past the proxy. Rejects where nobody listens. */
+  connect(port: number): Promise<Socket> {
+    const socket = connect({ ...this.network.probe, port });
+    return new Promise((resolve, reject) => {
+      socket.once('error', reject);
+      socket.once('connect', () => {
+        socket.off('error', reject);
+        resolve(socket);
+      });
+    });
   }
 
   /** Init containers one after the other, each to its good end; then all others. */

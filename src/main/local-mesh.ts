@@ -182,12 +182,15 @@ export class LocalMesh {
 
   /** The host comes after the API server, which it asks for pods. */
   get pods(): PodAccess {
+    const host = () => {
+      if (this.host) return this.host;
+      throw new StoreError('UNAVAILABLE', 'the host has not been started');
+    };
     return {
       logFile: (namespace, pod, container) => this.host?.containerLog(namespace, pod, container),
-      exec: (namespace, pod, container, command) => {
-        if (!this.host) throw new StoreError('UNAVAILABLE', 'the host has not been started');
-        return this.host.exec(namespace, pod, container, command);
-      },
+      exec: (target, command, tty) => host().exec(target, command, tty),
+      attach: (target) => host().attach(target),
+      forward: (target) => host().forward(target),
     };
   }
 

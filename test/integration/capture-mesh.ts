@@ -127,7 +127,7 @@ export class CaptureMesh {
   /** Runs a command in the pod of an app, as its programs run. */
   async run(app: string, command: readonly string[], timeoutMs = 10_000): Promise<Ran> {
     const { metadata } = await this.pod(app);
-    const child = this.mesh.pods.exec(metadata.namespace ?? '', metadata.name, '', command);
+    const child = this.mesh.pods.exec({ namespace: metadata.namespace ?? '', pod: metadata.name, container: '' }, command, false)();
     return new Promise((resolve) => {
       let [stdout, stderr] = ['', ''];
       const timer = setTimeout(() => child.kill(), timeoutMs);

@@ -54,7 +54,7 @@ describe.skipIf(whyNotBuilt !== undefined || programs.length === 0).each(program
     server = path.join(directory, 'server.mjs');
     writeFileSync(
       server,
-      `import http from 'node:http'; console.log('serving'); http.createServer((_, r) => r.end('hello')).listen(8000, process.env.APP_ADDRESS);`,
+      `import http from 'node:http'; console.log('serving'); setInterval(() => console.log('serving again'), 200); http.createServer((_, r) => r.end('hello')).listen(8000, process.env.APP_ADDRESS);`,
     );
     const anyPort = { apiPort: 0, xdsPort: 0, debugPort: 0, gatewayHttpPort: 0, gatewayHttpsPort: 0 };
     mesh = new LocalMesh({ ...anyPort, runDirectory: path.join(directory, 'run'), images: [], inherited, logger: silentLogger });
@@ -79,7 +79,6 @@ describe.skipIf(whyNotBuilt !== undefined || programs.length === 0).each(program
 
   /** A line for each command: its arguments, what its output must match, its exit code, its input, and the role of its user. */
   type Line = readonly [command: string, output: RegExp, options?: { code?: number; input?: () => string; role?: string }];
-  const execSpoken = Number(version.split('.')[1]) >= 31;
 
   const session: readonly Line[] = [
     ['version', /Server Version: .*v1\.30\.0\+lateen/],
@@ -117,13 +116,11 @@ describe.skipIf(whyNotBuilt !== undefined || programs.length === 0).each(program
     ['logs deployment/web', /serving/],
     ['logs deployment/web --tail=1 -c web', /serving/],
     ['logs deployment/web -c none', /container none is not valid/, { code: 1 }],
-    ...(execSpoken
-      ? ([
-          ['exec deployment/web -- echo hello', /^(Found.*\n)?hello\n/],
-          ['exec deployment/web -- false', /exit code 1/, { code: 1 }],
-          ['exec -i deployment/web -- cat', /of standard input/, { input: () => 'of standard input' }],
-        ] as const)
-      : []),
+    ['exec deployment/web -- echo hello', /^(Found.*\n)?hello\n/],
+    ['exec deployment/web -- false', /exit code 1/, { code: 1 }],
+    ['exec -i deployment/web -- cat', /of standard input/, { input: () => 'of standard input' }],
+    ['exec deployment/web -c none -- true', /container "none" of pod "web-\w+-\w+" does not run|container not found/, { code: 1 }],
+    ['exec deployment/web -- true', /cannot create resource "pods\/exec"/, { code: 1, role: '-view' }],
     ['scale deployment web --replicas=3', /deployment.apps\/web scaled/],
     ['rollout status deployment/web --timeout=20s', /successfully rolled out/],
     ['scale deployment web --replicas=1 --current-replicas=7', /Expected replicas to be 7, was 3/, { code: 1 }],
@@ -196,4 +193,52 @@ describe.skipIf(whyNotBuilt !== undefined || programs.length === 0).each(program
       expect({ command, ...answer }).toEqual({ command, code, output: expect.stringMatching(output) });
     }
   }, 180_000);
+
+  /** Starts a command that goes on, and waits for what it must write. `stop` ends it and gives all that it wrote. */
+  async function running(args: readonly string[], output: RegExp): Promise<{ found: RegExpExecArray; stop(): Promise<string> }> {
+    const child = spawn(program, args, { env: { ...inherited, KUBECONFIG: kubeconfig, HOME: directory }, timeout: 25_000 });
+    let written = '';
+    const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    const found = await new Promise<RegExpExecArray>((resolve, reject) => {
+      const look = (chunk: Buffer) => {
+        written += chunk;
+        const match = output.exec(written);
+        if (match) resolve(match);
+      };
+      child.stdout.on('data', look);
+      child.stderr.on('data', look);
+      void closed.then(() => reject(new Error(`kubectl ${args.join(' ')} ended: ${written}`)));
+    });
+    const stop = async () => {
+      child.kill();
+      await closed;
+      return written;
+    };
+    return { found, stop };
+  }
+
+  test('connections to a pod, its output, and a terminal in it', async () => {
+    await kubectl(['apply', '-f', '-'], web('web:1'));
+    await kubectl(['rollout', 'status', 'deployment/web', '--timeout=20s']);
+    const forward = await running(
+      ['port-forward', 'deployment/web', '0:8000', '0:1'],
+      /127\.0\.0\.1:(\d+) -> 8000\n[\s\S]*127\.0\.0\.1:(\d+) -> 1\n/,
+    );
+    const [, open, closed] = forward.found;
+    const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(`http://127.0.0.1:${open}/`).then((answer) => answer.text())));
+    expect(new Set(answers)).toEqual(new Set(['hello']));
+    await expect(fetch(`http://127.0.0.1:${closed}/`)).rejects.toThrow();
+    expect(await forward.stop()).toMatch(/an error occurred forwarding 1: /);
+    const attached = await running(['attach', 'deployment/web', '--pod-running-timeout=5s'], /serving again/);
+    await attached.stop();
+    // kubectl asks for a terminal only where it has one itself.
+    if (!existsSync('/usr/bin/script')) return;
+    const line = `stty rows 33 cols 111; exec ${program} exec -it deployment/web -- sh -c 'sleep 0.5; test -t 1 && stty size && exit 3'`;
+    const env = { ...inherited, KUBECONFIG: kubeconfig, HOME: directory, TERM: 'xterm' };
+    const child = spawn('/usr/bin/script', ['--quiet', '--return', '--command', line, '/dev/null'], { env, timeout: 25_000 });
+    let shown = '';
+    child.stdout.on('data', (chunk: Buffer) => (shown += chunk));
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    expect([code, shown]).toEqual([3, expect.stringContaining('33 111')]);
+  }, 60_000);
 });
