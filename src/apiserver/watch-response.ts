@@ -26,13 +26,16 @@ const bookmarkEveryMs = 10_000;
 export async function writeWatch(store: Store, clock: Clock, request: WatchRequest, response: ServerResponse): Promise<void> {
   const { kind, version, options, presentation, sendInitialEvents } = request;
   let resourceVersion = sendInitialEvents ? undefined : request.resourceVersion;
-  const send = (type: string, object: object) => {
-    response.write(`${JSON.stringify({ type, object })}\n`);
+  const send = (type: string, object: object) => sendLine(lineOf(type, object));
+  const sendLine = (line: Buffer) => {
+    response.write(line);
     if (response.writableLength > unsentBytesMax) response.destroy();
   };
   const sendObject = (type: string, object: ApiObject) => {
     resourceVersion = object.metadata.resourceVersion ?? resourceVersion;
-    send(type, presentation.one(object));
+    // A thousand watches of one kind are sent the same bytes: they are made once.
+    if (presentation.form === 'object') sendLine(sharedLine(type, object, version, () => presentation.one(object)));
+    else send(type, presentation.one(object));
   };
   const sendBookmark = (annotations?: Record<string, string>) => {
     const metadata = { resourceVersion, creationTimestamp: null, ...(annotations && { annotations }) };
@@ -78,4 +81,18 @@ export async function writeWatch(store: Store, clock: Clock, request: WatchReque
     bookmark.cancel();
     end?.cancel();
   });
+}
+
+const lineOf = (type: string, object: object) => Buffer.from(`${JSON.stringify({ type, object })}\n`);
+
+/** Of objects, which never change, the last line each. */
+const lines = new WeakMap<ApiObject, { key: string; line: Buffer }>();
+
+function sharedLine(type: string, object: ApiObject, version: string, presented: () => object): Buffer {
+  const key = `${type} ${version}`;
+  const known = lines.get(object);
+  if (known?.key === key) return known.line;
+  const line = lineOf(type, presented());
+  lines.set(object, { key, line });
+  return line;
 }

@@ -1,7 +1,8 @@
 // The journal on LMDB: objects by name, and the last changes by version, in one transaction a group. The data carry the number of their
 // format; a folder belongs to one process at a time.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statfsSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { ApiObject } from '#api/kind';
@@ -110,7 +111,7 @@ export class LmdbJournal implements Journal {
   /** A full disk is said, and passes; after anything else the file may not be what we take it for. */
   private failed(cause: unknown): StoreError {
     const text = messageOf(cause);
-    if (/MDB_MAP_FULL|ENOSPC|No space left/i.test(text)) {
+    if (/MDB_MAP_FULL|ENOSPC|No space left/i.test(text) || (isShortWrite(cause) && !hasRoom(this.options.directory))) {
       return new StoreError('FULL', `the disk of ${this.options.directory} is full: nothing was written`, {
         cause,
         hint: 'make room; reads go on, and writes do when there is room again',
@@ -177,4 +178,15 @@ function lockDirectory(directory: string): Promise<Server> {
       resolve(server);
     });
   });
+}
+
+/** The disk took a part of a page, and LMDB calls that an input/output error. The transaction has not happened. */
+const isShortWrite = (cause: unknown) => (cause as { code?: unknown }).code === os.constants.errno.EIO;
+
+/** Less than this is what a write of many pages may not find in one piece. */
+const roomBytesMin = 1024 * 1024;
+
+function hasRoom(directory: string): boolean {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize >= roomBytesMin;
 }

@@ -1,5 +1,5 @@
 // What is acknowledged survives: kill -9 of a process that writes, a restart, a backup and its return.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -18,7 +18,9 @@ import type { WatchEvent } from '#store/store';
 import { StoreError } from '#store/store-error';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const killsMax = 10;
+/** `npm run test:crash` kills more often, and each time in the middle of more writes. */
+const killsMax = Number(process.env['LATEEN_KILLS'] ?? 10);
+const writesMax = killsMax > 10 ? 10_000 : 400;
 
 let directory: string;
 const opened = new Set<LmdbJournal>();
@@ -199,6 +201,42 @@ describe('a backup', () => {
   });
 });
 
+describe('a full disk', () => {
+  let disk: string | undefined;
+  afterEach(() => {
+    if (disk !== undefined) spawnSync('umount', ['--lazy', disk]);
+    disk = undefined;
+  });
+
+  test('refuses writes by name, and reads go on; with room again writes do as well', async (context) => {
+    const mounted = path.join(directory, 'disk');
+    mkdirSync(mounted);
+    const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', mounted]);
+    if (mount.status !== 0) return context.skip('a small disk can be mounted by root alone');
+    disk = mounted;
+    const ballast = path.join(mounted, 'ballast');
+    writeFileSync(ballast, Buffer.alloc(1024 * 1024));
+    const journal = await LmdbJournal.open({ directory: path.join(mounted, 'data') });
+    opened.add(journal);
+    const store = new MemoryStore({ clock: new ManualClock(), random: new SeededRandom(3), journal });
+    const text = 'x'.repeat(50_000);
+    let refused: unknown;
+    let count = 0;
+    for (; refused === undefined && count < 1_000; count++)
+      await store.create(configMap(`c${count}`, { text })).catch((error) => (refused = error));
+    expect(refused).toMatchObject({ code: 'FULL', message: expect.stringContaining('is full: nothing was written') });
+    expect((await names(store)).length).toBe(count - 1);
+    await expect(store.create(configMap('more', { text }))).rejects.toMatchObject({ code: 'FULL' });
+    rmSync(ballast);
+    await store.create(configMap('more', { text }));
+    await close(journal);
+    const again = await LmdbJournal.open({ directory: path.join(mounted, 'data') });
+    opened.add(again);
+    expect(again.recover().objects).toHaveLength(count);
+    await close(again);
+  });
+});
+
 describe('kill -9', () => {
   // Below node_modules, where the program finds LMDB.
   const programs = path.join(root, 'node_modules', '.cache', `lateen-writer-${process.pid}`);
@@ -231,12 +269,12 @@ describe('kill -9', () => {
     const random = new SeededRandom(11);
     const acknowledged: string[] = [];
     for (let kill = 0; kill < killsMax; kill++)
-      acknowledged.push(...(await writeAndKill(`k${kill}`, 20 + Math.floor(random.next() * 400))));
+      acknowledged.push(...(await writeAndKill(`k${kill}`, 20 + Math.floor(random.next() * writesMax))));
     const { store } = await open();
     const { items } = await store.list(configMapKind);
     const there = new Set(items.map(({ metadata }) => metadata.name));
     expect(acknowledged.filter((name) => !there.has(name))).toEqual([]);
     expect(items.filter((object) => (object as ApiObject & { data: { text: string } }).data.text.length !== 500)).toEqual([]);
     expect(acknowledged.length).toBeGreaterThan(killsMax * 20);
-  });
+  }, 600_000);
 });

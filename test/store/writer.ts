@@ -7,7 +7,7 @@ import { MemoryStore } from '#store/memory-store';
 
 const [directory = '', prefix = ''] = process.argv.slice(2);
 const journal = await LmdbJournal.open({ directory, historyMax: 100 });
-const store = new MemoryStore({ clock: systemClock, random: systemRandom, journal });
+const store = new MemoryStore({ clock: systemClock, random: systemRandom, journal, objectsMax: 1_000_000 });
 const text = 'x'.repeat(500);
 
 async function write(writer: number): Promise<void> {
