@@ -204,14 +204,14 @@ describe('a backup', () => {
 describe('a full disk', () => {
   let disk: string | undefined;
   afterEach(() => {
-    if (disk !== undefined) spawnSync('umount', ['--lazy', disk]);
+    if (disk !== undefined) spawnSync('/bin/umount', ['--lazy', disk]);
     disk = undefined;
   });
 
   test('refuses writes by name, and reads go on; with room again writes do as well', async (context) => {
     const mounted = path.join(directory, 'disk');
     mkdirSync(mounted);
-    const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', mounted]);
+    const mount = spawnSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', mounted]);
     if (mount.status !== 0) return context.skip('a small disk can be mounted by root alone');
     disk = mounted;
     const ballast = path.join(mounted, 'ballast');
