@@ -1,37 +1,10 @@
 // Labels and their selectors; and the pods that a selector takes, found without looking at all of them.
 
 import type { Pod } from '#api/kinds/pod';
-import type { LabelSelector } from '#api/kubernetes-kinds';
+import { type Labels, selects } from '#api/label-selector';
 import { grouped, type Resources } from './resources.ts';
 
-export type Labels = Readonly<Record<string, string>>;
-
-/** Whether all labels of the selector are there; an empty selector takes everything. */
-export function selects(selector: Labels, labels: Labels = {}): boolean {
-  return Object.entries(selector).every(([key, value]) => labels[key] === value);
-}
-
-/** Kubernetes' LabelSelector: labels and expressions must all hold; none at all takes everything. */
-export function matchesSelector(selector: LabelSelector | undefined, labels: Labels): boolean {
-  if (!selector) return true;
-  const { matchLabels = {}, matchExpressions = [] } = selector;
-  return (
-    selects(matchLabels, labels) &&
-    matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = labels[key];
-      switch (operator) {
-        case 'In':
-          return value !== undefined && values.includes(value);
-        case 'NotIn':
-          return value === undefined || !values.includes(value);
-        case 'Exists':
-          return value !== undefined;
-        default:
-          return value === undefined;
-      }
-    })
-  );
-}
+export { type Labels, matchesSelector, selects } from '#api/label-selector';
 
 /** `app=reviews,version=v1`. */
 export function selectorText(selector: Labels): string {

@@ -14,6 +14,7 @@ import { failure, statusOf } from '#store/status';
 import type { Store } from '#store/store';
 import { StoreError } from '#store/store-error';
 import { reviewKinds } from './access-review.ts';
+import { WebhookAdmission } from './admission/admission.ts';
 import type { Credentials } from './credentials.ts';
 import { CustomKinds } from './custom-kinds.ts';
 import { Discovery } from './discovery.ts';
@@ -69,7 +70,10 @@ export class ApiServer {
     this.customKinds = new CustomKinds({ store, catalog: this.catalog, clock });
     this.users = credentials && new TokenUsers(credentials.tokens);
     const namespacedKinds = () => this.catalog.kinds.filter(({ namespaced }) => namespaced);
-    const handlers = new ObjectHandlers({ store, clock, random, advise, namespacedKinds });
+    const handlers = new ObjectHandlers({
+      ...{ store, clock, random, advise, namespacedKinds },
+      admission: new WebhookAdmission({ store, random }),
+    });
     this.routes = new ResourceRoutes({ store, clock, handlers, pods });
     this.listener = new DualListener({ handler: (request, response) => this.app.routing(request, response), tls: credentials });
     this.app = fastify({ bodyLimit: bodyBytesMax, logger: false, serverFactory: () => this.listener.plain });

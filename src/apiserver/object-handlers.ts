@@ -9,12 +9,14 @@ import { alreadyExists } from '#store/memory-store';
 import { namespaceMissing, permanentNamespaces } from '#store/namespaces';
 import type { Store } from '#store/store';
 import { StoreError } from '#store/store-error';
+import type { WebhookAdmission } from './admission/admission.ts';
+import type { Operation } from './admission/webhook-rules.ts';
 import { applyConfiguration, type Decoded, decodeBody, named } from './body.ts';
 import { afterUpdate, applied, type Manager } from './managed-fields.ts';
 import { jsonPatch, mergePatch } from './patch.ts';
 import { isDryRun, isTrue, type Query, type Target } from './request.ts';
 import { strategicMerge } from './strategic-merge.ts';
-import { withGroup } from './user.ts';
+import { type User, withGroup } from './user.ts';
 
 export interface Written {
   object: ApiObject;
@@ -34,12 +36,14 @@ export interface ObjectHandlersOptions {
   advise: Advise;
   /** Every kind that has a namespace: their objects go with it. */
   namespacedKinds: () => readonly Kind[];
+  admission: WebhookAdmission;
 }
 
 /** How a write came: by whom, and with which options. */
 export interface Write {
   query: Query;
   client?: string | undefined;
+  user?: User;
 }
 
 export class ObjectHandlers {
@@ -54,8 +58,9 @@ export class ObjectHandlers {
   async create(target: Omit<Target, 'name'>, body: unknown, write: Write): Promise<Written> {
     const { store, random } = this.options;
     const { kind, version, namespace } = target;
-    const { object: decoded, warnings } = decodeBody({ kind, version, namespace }, named(body, random), write.query);
-    const object = afterUpdate(kind, undefined, decoded, this.managerOf(target, write));
+    const decoded = decodeBody({ kind, version, namespace }, named(body, random), write.query);
+    const { object: admitted, warnings } = await this.admitted('CREATE', target, decoded, undefined, write);
+    const object = afterUpdate(kind, undefined, admitted, this.managerOf(target, write));
     if (isDryRun(write.query)) {
       if (await store.get(kind, namespace, object.metadata.name)) throw alreadyExists(kind, object.metadata.name);
       return { object: await this.tried(object), created: true, warnings };
@@ -68,10 +73,11 @@ export class ObjectHandlers {
     return this.replace(target, await this.get(target), decoded, write);
   }
 
-  async updateStatus(target: Target, body: unknown, { query }: Write): Promise<Written> {
-    const { object } = decodeBody(target, body, query);
-    if (isDryRun(query)) return { object: await this.get(target), created: false, warnings: [] };
-    return { object: await this.options.store.updateStatus(object), created: false, warnings: [] };
+  async updateStatus(target: Target, body: unknown, write: Write): Promise<Written> {
+    const stored = await this.get(target);
+    const { object, warnings } = await this.admitted('UPDATE', target, decodeBody(target, body, write.query), stored, write, 'status');
+    if (isDryRun(write.query)) return { object: stored, created: false, warnings };
+    return { object: await this.options.store.updateStatus(object), created: false, warnings };
   }
 
   async patch(target: Target, type: PatchType, body: unknown, write: Write, subresource?: string): Promise<Written> {
@@ -84,7 +90,8 @@ export class ObjectHandlers {
   }
 
   /** One with finalizers stays, marked, until they are gone; `propagationPolicy` is kept as a finalizer of the garbage collector. */
-  async delete(target: Target, body: unknown, query: Query): Promise<ApiObject> {
+  async delete(target: Target, body: unknown, write: Write): Promise<ApiObject> {
+    const { query } = write;
     const { kind, namespace, name } = target;
     const { store } = this.options;
     const stored = await this.get(target);
@@ -97,6 +104,7 @@ export class ObjectHandlers {
     if (kind === namespaceKind && permanentNamespaces.includes(name)) {
       throw new StoreError('INVALID', `namespace "${name}" cannot be deleted: the mesh needs it`);
     }
+    await this.admitted('DELETE', target, undefined, stored, write);
     if (isDryRun(query, body)) return stored;
     const finalizer = propagationFinalizers[query.propagationPolicy ?? wanted.propagationPolicy ?? ''];
     if (finalizer !== undefined) {
@@ -119,15 +127,44 @@ export class ObjectHandlers {
     const stored = await store.get(kind, namespace, name);
     // A configuration may be a part of the object: what it makes of the whole is what must be sound.
     const merged = applied(kind, inVersion(stored, config.apiVersion), config, manager, isTrue(write.query.force));
-    const { object, warnings } = decodeBody(target, merged, write.query);
+    const decoded = decodeBody(target, merged, write.query);
+    const { object, warnings } = await this.admitted(stored ? 'UPDATE' : 'CREATE', target, decoded, stored, write);
     if (isDryRun(write.query)) return { object: await this.tried(object), created: stored === undefined, warnings };
     return this.written(stored ? await store.update(object) : await store.create(object), stored === undefined, warnings);
   }
 
-  private async replace(target: Target, stored: ApiObject, { object: decoded, warnings }: Decoded, write: Write): Promise<Written> {
-    const object = afterUpdate(target.kind, stored, decoded, this.managerOf(target, write));
+  private async replace(target: Target, stored: ApiObject, decoded: Decoded, write: Write): Promise<Written> {
+    const { object: admitted, warnings } = await this.admitted('UPDATE', target, decoded, stored, write);
+    const object = afterUpdate(target.kind, stored, admitted, this.managerOf(target, write));
     if (isDryRun(write.query)) return { object: await this.tried(object), created: false, warnings };
     return this.written(await this.options.store.update(object), false, warnings);
+  }
+
+  /** As webhooks leave and allow it. */
+  private admitted(
+    operation: Operation,
+    target: Omit<Target, 'name'>,
+    decoded: Decoded,
+    old: ApiObject | undefined,
+    write: Write,
+    subresource?: string,
+  ): Promise<Decoded>;
+  private admitted(operation: 'DELETE', target: Target, decoded: undefined, old: ApiObject, write: Write): Promise<unknown>;
+  private async admitted(
+    operation: Operation,
+    { kind, version, namespace }: Omit<Target, 'name'>,
+    decoded: Decoded | undefined,
+    old: ApiObject | undefined,
+    { query, user }: Write,
+    subresource = '',
+  ): Promise<unknown> {
+    const options = { kind: `${operation[0]}${operation.slice(1).toLowerCase()}Options`, apiVersion: 'meta.k8s.io/v1' };
+    const { object, warnings } = await this.options.admission.admit(
+      { operation, kind, version, subresource, namespace, object: decoded?.object, old },
+      { user, dryRun: isDryRun(query), options },
+      (changed) => decodeBody({ kind, version, namespace }, changed, query).object,
+    );
+    return { object, warnings: [...(decoded?.warnings ?? []), ...warnings] };
   }
 
   /** Undefined: a client that does not say who it is manages nothing. */

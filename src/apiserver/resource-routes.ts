@@ -48,7 +48,7 @@ export class ResourceRoutes {
     if (path.subresource === 'proxy' && kind.kind === 'Pod') return this.proxy(request, path.name, response);
     if (path.subresource === 'scale' && scalable.includes(kind.kind)) return this.answerScale(request, path.name);
     if (path.subresource === 'eviction' && kind.kind === 'Pod' && method === 'POST') {
-      await this.options.handlers.delete(targetOf(request, path.name), undefined, request.query);
+      await this.options.handlers.delete(targetOf(request, path.name), undefined, request);
       return { code: 201, body: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' } };
     }
     return undefined;
@@ -67,7 +67,7 @@ export class ResourceRoutes {
       case 'DELETE': {
         const { items, resourceVersion } = await this.options.store.list(request.kind, selectionOf(request));
         for (const { metadata } of items)
-          await handlers.delete({ ...targetOf(request, metadata.name), namespace: metadata.namespace ?? '' }, body, query);
+          await handlers.delete({ ...targetOf(request, metadata.name), namespace: metadata.namespace ?? '' }, body, request);
         return { code: 200, body: this.presentation(request).list(items, { resourceVersion }) };
       }
       default:
@@ -77,7 +77,7 @@ export class ResourceRoutes {
 
   private async answerObject(request: ApiRequest, name: string): Promise<Answer | undefined> {
     const { handlers } = this.options;
-    const { method, query, body } = request;
+    const { method, body } = request;
     const target = targetOf(request, name);
     switch (method) {
       case 'GET':
@@ -87,7 +87,7 @@ export class ResourceRoutes {
       case 'PATCH':
         return this.written(request, await handlers.patch(target, patchTypeOf(request), body, request));
       case 'DELETE':
-        return { code: 200, body: this.presentation(request).one(await handlers.delete(target, body, query)) };
+        return { code: 200, body: this.presentation(request).one(await handlers.delete(target, body, request)) };
       default:
         return undefined;
     }

@@ -87,18 +87,17 @@ export class Host {
 
   /** What starts a command in the surroundings of a container, with a terminal where one is asked for. Throws StoreError NOT_FOUND. */
   exec({ namespace, pod, container }: PodTarget, command: readonly string[], tty = false): () => ContainerCommand {
-    const worker = this.workerOf(namespace, pod);
-    const env = worker?.environmentOf(container);
-    if (!worker || !env) throw new StoreError('NOT_FOUND', `container "${container}" of pod "${pod}" does not run`);
+    const place = this.workerOf(namespace, pod)?.placeOf(container);
+    if (!place) throw new StoreError('NOT_FOUND', `container "${container}" of pod "${pod}" does not run`);
     if (command.length === 0) throw new StoreError('BAD_REQUEST', 'you must specify at least one command for the container');
-    const inside = worker.inside(command);
-    if (!tty) return () => new ContainerCommand(inside, env);
+    const { env, inside } = place;
+    if (!tty) return () => new ContainerCommand(inside(command), env);
     if (!TerminalCommand.isPossible()) {
       throw new StoreError('UNAVAILABLE', 'there is no terminal: /usr/bin/script is not on this machine', {
         hint: 'install util-linux (Debian: bsdutils), or leave -t out',
       });
     }
-    return () => new TerminalCommand(inside, env, this.options.clock);
+    return () => new TerminalCommand(inside(command), env, this.options.clock);
   }
 
   /** The same for what a container's program writes from then on. Throws StoreError NOT_FOUND. */

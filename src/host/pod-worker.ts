@@ -9,13 +9,14 @@ import type { SocketAddress } from '#proxy/config/socket-address';
 import type { Store } from '#store/store';
 import type { PodNetwork } from './capture/pod-network.ts';
 import { type Container, planContainer } from './container.ts';
+import { ContainerCommand } from './container-command.ts';
+import { ContainerProbes } from './container-probes.ts';
 import type { ImageMap } from './image-map.ts';
 import { isGateway, isInjected } from './injection.ts';
 import { podPhase } from './pod-phase.ts';
 import { type ProcessExit, SupervisedProcess } from './process.ts';
 import { proxyBootstrapOf } from './proxy-bootstrap.ts';
 import type { ProxyFleet } from './proxy-fleet.ts';
-import { isContainerReady } from './readiness.ts';
 import { Settings } from './settings.ts';
 
 export interface PodSurroundings {
@@ -38,13 +39,13 @@ interface ContainerState {
   container: Container;
   env: Readonly<Record<string, string>>;
   process: SupervisedProcess | undefined;
+  probes: ContainerProbes | undefined;
   ready: boolean;
   state: Record<string, object>;
 }
 
 type Condition = NonNullable<NonNullable<Pod['status']>['conditions']>[number];
 
-const probeMs = 50;
 /** A program that dies once is restarted before its callers are told; they wait for it in the pod's proxy. */
 const restartGraceMs = 1_000;
 /** How long a pod that has been deleted goes on, so that no caller is sent to it any more. */
@@ -68,7 +69,6 @@ export class PodWorker {
   private readonly startedAt: string;
   private proxyServes = false;
   private proxyFailure: string | undefined;
-  private probe: Timer | undefined;
   private grace: Timer | undefined;
   private stopped = false;
   private written = '';
@@ -119,14 +119,13 @@ export class PodWorker {
     }
     if (!isGateway(this.pod)) void this.startContainers();
     this.report();
-    this.keepProbing();
   }
 
   /** Out of the mesh first, then the program. */
   async stop(): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;
-    this.probe?.cancel();
+    this.endProbes();
     this.grace?.cancel();
     await new Promise<void>((resolve) => this.surroundings.clock.after(farewellMs, resolve));
     if (this.injected) await this.surroundings.fleet.remove(this.pod.metadata.uid ?? '', drainMs);
@@ -137,9 +136,13 @@ export class PodWorker {
   /** At the end of the host: nobody is left who would have to be told. */
   async kill(): Promise<void> {
     this.stopped = true;
-    this.probe?.cancel();
+    this.endProbes();
     this.grace?.cancel();
     await this.endPrograms();
+  }
+
+  private endProbes(): void {
+    for (const { probes } of this.containers) probes?.end();
   }
 
   private async endPrograms(): Promise<void> {
@@ -148,15 +151,10 @@ export class PodWorker {
     await Promise.all([...this.initContainers, ...this.containers].map(({ process }) => process?.stop()));
   }
 
-  /** What a container's program has; undefined where there is no such container, or it does not run. The first one has no name. */
-  environmentOf(container: string): Readonly<Record<string, string>> | undefined {
+  /** What a command beside a container is given; undefined where there is no such container, or it cannot run. The first one has no name. */
+  placeOf(container: string): { env: Readonly<Record<string, string>>; inside: PodNetwork['inside'] } | undefined {
     const entry = this.containers.find((each) => container === '' || each.container.name === container);
-    return entry?.process === undefined ? undefined : entry.env;
-  }
-
-  /** A command as it has to be started to be on the pod's network. */
-  inside(command: readonly string[]): readonly string[] {
-    return this.network.inside(command);
+    return entry?.process && { env: entry.env, inside: (command) => this.network.inside(command) };
   }
 
   /** To a port of its programs, past the proxy. Rejects where nobody listens. */
@@ -176,6 +174,7 @@ export class PodWorker {
     const settings = await Settings.read(this.surroundings.store, this.pod);
     if (this.stopped) return;
     for (const entry of this.initContainers.splice(0)) entry.process?.stop();
+    this.endProbes();
     this.containers.splice(0);
     for (const container of this.pod.spec.initContainers ?? []) {
       const done = await new Promise<boolean>((resolve) => this.initContainers.push(this.startContainer(container, settings, resolve)));
@@ -184,13 +183,12 @@ export class PodWorker {
     }
     for (const container of this.pod.spec.containers) this.containers.push(this.startContainer(container, settings));
     this.report();
-    this.keepProbing();
   }
 
   /** `ended`: of a container that runs once, whether it ended well. */
   private startContainer(container: Container, settings: Settings, ended?: (well: boolean) => void): ContainerState {
     const { images, node, inherited, clock, random } = this.surroundings;
-    const entry: ContainerState = { container, env: {}, process: undefined, ready: false, state: {} };
+    const entry: ContainerState = { container, env: {}, process: undefined, probes: undefined, ready: false, state: {} };
     const { pod, network } = this;
     const plan = planContainer(container, { pod, network, images, node, inherited, settings });
     if (plan.kind === 'wait') {
@@ -200,6 +198,7 @@ export class PodWorker {
     }
     const policy = pod.spec.restartPolicy ?? 'Always';
     entry.env = plan.env;
+    if (!ended) entry.probes = this.probesOf(entry);
     entry.process = new SupervisedProcess(
       {
         command: () => network.inside(plan.command),
@@ -214,7 +213,8 @@ export class PodWorker {
         events: {
           started: () => {
             entry.state = { running: { startedAt: new Date(clock.wallMs()).toISOString() } };
-            this.keepProbing();
+            entry.probes?.begin();
+            this.report();
           },
           ended: (exit, retryMs) => this.containerEnded(entry, exit, retryMs),
           finished: (exit) => {
@@ -234,6 +234,7 @@ export class PodWorker {
   }
 
   private containerFinished(entry: ContainerState, { code, signal, error }: ProcessExit): void {
+    entry.probes?.end();
     entry.ready = false;
     const exitCode = code ?? (signal ? signalExitCode : startFailedExitCode);
     const reason = exitCode === 0 ? 'Completed' : 'Error';
@@ -245,6 +246,7 @@ export class PodWorker {
   private containerEnded(entry: ContainerState, exit: ProcessExit, retryMs: number): void {
     const how = exit.error ?? (exit.signal ? `killed by ${exit.signal}` : `exit code ${exit.code}`);
     this.surroundings.logger.info({ pod: this.pod.metadata.name, container: entry.container.name, how, retryMs }, 'program ended');
+    entry.probes?.end();
     const wasReady = entry.ready;
     entry.ready = false;
     entry.state = { waiting: { reason: 'CrashLoopBackOff', message: `${how}; starts again in ${Math.round(retryMs)} ms` } };
@@ -258,20 +260,36 @@ export class PodWorker {
     });
   }
 
-  /** Asks until everything is ready; afterwards only an end of a program starts it again. */
-  private keepProbing(): void {
-    if (this.probe !== undefined || this.stopped) return;
-    this.probe = this.surroundings.clock.after(probeMs, () => void this.probeAll());
+  private probesOf(entry: ContainerState): ContainerProbes {
+    const { clock, logger } = this.surroundings;
+    const exec = (command: readonly string[], timeoutMs: number) =>
+      new Promise<number>((resolve) => {
+        const running = new ContainerCommand(this.network.inside(command), entry.env);
+        const late = clock.after(timeoutMs, () => running.kill());
+        running.onExit((code) => {
+          late.cancel();
+          resolve(code);
+        });
+      });
+    return new ContainerProbes({ container: entry.container, at: this.network.probe, exec, wallMs: () => clock.wallMs() }, clock, {
+      ready: (ready) => {
+        entry.ready = ready;
+        this.settled();
+      },
+      dead: (which) => {
+        logger.info(
+          { pod: this.pod.metadata.name, container: entry.container.name, which },
+          'a probe failed: the program is started again',
+        );
+        entry.process?.restart();
+      },
+    });
   }
 
-  private async probeAll(): Promise<void> {
-    for (const entry of this.containers) {
-      if (!entry.ready && 'running' in entry.state) entry.ready = await isContainerReady(entry.container, this.network.probe);
-    }
-    this.probe = undefined;
+  /** A program that has come back in time has never been gone. */
+  private settled(): void {
     if (this.stopped) return;
-    if (this.containers.some((entry) => !entry.ready && 'running' in entry.state)) this.keepProbing();
-    else {
+    if (this.containers.every((entry) => entry.ready || !('running' in entry.state))) {
       this.grace?.cancel();
       this.grace = undefined;
     }

@@ -92,6 +92,15 @@ export class SupervisedProcess {
     if (this.child?.connected) this.child.send(message, () => {});
   }
 
+  /** Ends this run of it, by force after `stopMsMax`: what comes then is as after any other end. */
+  restart(): void {
+    const child = this.child;
+    if (child?.pid === undefined) return;
+    const force = this.options.clock.after(this.options.stopMsMax, () => killGroup(child.pid!, 'SIGKILL'));
+    child.once('exit', () => force.cancel());
+    killGroup(child.pid, 'SIGTERM');
+  }
+
   /** Ends the process, by force after `stopMsMax`; resolves when it is gone. */
   stop(): Promise<void> {
     this.stopping ??= new Promise((resolve) => {

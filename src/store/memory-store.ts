@@ -6,6 +6,7 @@ import { kindOf } from '#api/registry';
 import type { Clock } from '#foundation/clock';
 import { formatProblem, type Problem } from '#foundation/problem';
 import type { Random } from '#foundation/random';
+import { uuid } from '#foundation/uuid';
 import { deepFrozen } from './frozen.ts';
 import { GroupCommit } from './group-commit.ts';
 import { WatchHistory } from './history.ts';
@@ -245,9 +246,3 @@ function notFound(kind: Kind, namespace: string, name: string): StoreError {
 }
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
-
-/** Version 4 of RFC 9562. */
-function uuid(random: Random): string {
-  const hex = (digits: number) => Array.from({ length: digits }, () => Math.floor(random.next() * 16).toString(16)).join('');
-  return `${hex(8)}-${hex(4)}-4${hex(3)}-${'89ab'[Math.floor(random.next() * 4)]}${hex(3)}-${hex(12)}`;
-}

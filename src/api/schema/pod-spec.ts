@@ -18,9 +18,19 @@ const envVarSchema = openMessage(
 );
 
 const probeSchema = openMessage({
-  httpGet: openMessage({ path: text, port: intOrString, host: text, scheme: text }, ['port']),
+  httpGet: openMessage(
+    {
+      path: text,
+      port: intOrString,
+      host: text,
+      scheme: text,
+      httpHeaders: Type.Array(openMessage({ name: text, value: text }, ['name'])),
+    },
+    ['port'],
+  ),
   tcpSocket: openMessage({ port: intOrString, host: text }, ['port']),
   exec: openMessage({ command: texts }),
+  grpc: openMessage({ port, service: text }, ['port']),
   initialDelaySeconds: int32,
   periodSeconds: int32,
   timeoutSeconds: int32,
