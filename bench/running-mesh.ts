@@ -26,7 +26,7 @@ export class RunningMesh {
     const ports = ['api', 'xds', 'debug', 'gateway-http', 'gateway-https'].flatMap((name) => [`--${name}-port`, '0']);
     const args = [program, 'up', ...what, '--state-directory', this.directory, ...ports];
     // As the first line of the program and npm start run it.
-    this.child = spawn(process.execPath, ['--max-semi-space-size=2', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(process.execPath, ['--max-semi-space-size=4', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.child.stdout!, this.child.stderr!]) stream.on('data', (chunk: Buffer) => (this.output += chunk));
     this.child.once('close', () => (this.over = true));
   }

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=2
+#!/usr/bin/env -S node --max-semi-space-size=4
 // The command `lateen`: gives the program its process, and adds `up`, which is more than a client of the API.
 import os from 'node:os';
 import path from 'node:path';

@@ -300,7 +300,7 @@ const complete = (object: ApiObject, view: StoreView) => withClusterIp(withSidec
  * Three processes within their budget of memory: a small nursery, since young objects die young here; and an old space that is
  * collected when it has grown by a third instead of fourfold, since what outlives the small nursery is garbage soon after.
  */
-const memoryFlags = ['--max-semi-space-size=2', '--heap-growing-percent=30'];
+const memoryFlags = ['--max-semi-space-size=4', '--heap-growing-percent=30'];
 
 /** Opens and closes it, so that a port that is taken is said now: the gateway's proxy could only refuse its listener later. */
 function freePort(wanted: number): Promise<number> {
