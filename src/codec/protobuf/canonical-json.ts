@@ -12,6 +12,7 @@ import {
   toJson,
 } from '@bufbuild/protobuf';
 import { EmptySchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { withProtobufDurations } from './go-durations.ts';
 import { mergeBytes } from './merge.ts';
 
 export class CanonicalJson {
@@ -57,7 +58,8 @@ export class CanonicalJson {
     const schema = this.registry.getMessage(typeName);
     if (schema === undefined) return undefined;
     try {
-      return toBinary(schema, fromJson(schema, json, { registry: this.registry, ignoreUnknownFields: true }));
+      const message = withProtobufDurations(schema, json, this.registry);
+      return toBinary(schema, fromJson(schema, message, { registry: this.registry, ignoreUnknownFields: true }));
     } catch {
       return undefined;
     }
@@ -76,7 +78,8 @@ export class CanonicalJson {
     const schema = this.registry.getMessage(typeName);
     if (schema === undefined) return undefined;
     try {
-      fromJson(schema, this.withoutUnknownTypes(value), { registry: this.registry });
+      const message = withProtobufDurations(schema, this.withoutUnknownTypes(value), this.registry);
+      fromJson(schema, message, { registry: this.registry });
       return undefined;
     } catch (thrown) {
       return thrown instanceof Error ? thrown.message : String(thrown);
