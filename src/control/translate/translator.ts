@@ -120,8 +120,7 @@ export class Translator {
       return hosts && routeConfiguration(this.cache, name, hosts);
     };
     if (view.proxy.type === 'router') return make();
-    const labels = view.scope.bySourceLabels ? JSON.stringify(view.labels) : '';
-    return this.shared.get(view.scope, `routes ${name} ${view.proxy.allocatesAddresses} ${labels}`, make);
+    return this.shared.get(view.scope, `routes ${name} ${routesKey(view)}`, make);
   }
 
   private names(view: ProxyView): Resource {
@@ -146,8 +145,7 @@ export class Translator {
       return new Map(hosts.map((host) => [host.name, host]));
     };
     if (view.proxy.type === 'router') return make();
-    const labels = view.scope.bySourceLabels ? JSON.stringify(view.labels) : '';
-    return this.shared.get(view.scope, `virtual hosts ${names.join(' ')} ${labels}`, make);
+    return this.shared.get(view.scope, `virtual hosts ${names.join(' ')} ${routesKey(view)}`, make);
   }
 
   /** The parts of a route configuration, each made when it is asked for: for who wants one host of a thousand. */
@@ -168,6 +166,11 @@ function routeHosts(view: ProxyView, name: string): VirtualHostInput[] | undefin
   }
   if (name === httpProxyRoutes) return distinctHosts(httpProxyHosts(view));
   return /^\d{1,5}$/.test(name) ? distinctHosts(outboundHosts(view, Number(name))) : singleServiceHosts(view, name);
+}
+
+/** Of what else routes depend on than the scope: whether hosts have addresses of ours, and who calls, where some rule asks. */
+function routesKey({ scope, proxy, labels }: ProxyView): string {
+  return `${proxy.allocatesAddresses} ${scope.bySourceLabels ? JSON.stringify(labels) : ''}`;
 }
 
 /** Of what else clusters that carry their endpoints depend on: where the client is, and what it is. */
