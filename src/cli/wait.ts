@@ -1,6 +1,7 @@
 // Waits for the proxies: asks the control plane again and again how far a resource has come.
-import { durationMs } from '#api/duration';
+
 import type { Kind } from '#api/kind';
+import { durationMs } from '#foundation/duration';
 import { MeshError } from '#foundation/mesh-error';
 import { getJson } from './http-json.ts';
 import { kindArgument } from './kind-argument.ts';

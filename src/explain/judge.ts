@@ -1,5 +1,5 @@
 // Whether an explanation is what a route test expects. Pure.
-import { durationMs } from '#api/duration';
+import { durationMs } from '#foundation/duration';
 import type { Expected } from './expected.ts';
 import type { Destination, Explanation, Headers, Outcome, Policies } from './explanation.ts';
 

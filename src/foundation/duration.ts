@@ -1,4 +1,4 @@
-// Durations as Istio's resources write them: Go's syntax. Read by the checks of #api and by the control plane.
+// Durations as Istio's resources write them: Go's syntax. Read by the checks of #api, by the control plane, and in patches.
 
 const unitMs: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1e3, m: 6e4, h: 3.6e6 };
 const wholeDuration = /^\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+$/;

@@ -29,5 +29,6 @@ export const pushOrder: readonly TypeUrl[] = [
 
 /** By what name a resource is asked for. Virtual hosts (`9080/reviews.default.svc.cluster.local:9080`) are, all at once, by that of their routes. */
 export function subscribedName(type: TypeUrl, name: string): string {
-  return type === typeUrl.virtualHost ? name.slice(0, name.indexOf('/')) : name;
+  const slash = type === typeUrl.virtualHost ? name.indexOf('/') : -1;
+  return slash < 0 ? name : name.slice(0, slash);
 }

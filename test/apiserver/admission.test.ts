@@ -1,15 +1,10 @@
 // Admission webhooks: who is asked about which write, what they change, and what becomes of a write that they refuse or do not answer.
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ApiObject } from '#api/kind';
-import { KindCatalog } from '#api/kind-catalog';
-import { ApiServer } from '#apiserver/api-server';
-import { ManualClock } from '#foundation/clock';
-import { silentLogger } from '#foundation/logger';
-import { SeededRandom } from '#foundation/random';
-import { MemoryStore } from '#store/memory-store';
 import { TestAuthority } from '../certificates.ts';
+import { useApiServer } from './use-api-server.ts';
 
 interface Asked {
   path: string;
@@ -28,8 +23,7 @@ let authority: TestAuthority;
 let hook: https.Server;
 let hookUrl: string;
 let asked: Asked[];
-let server: ApiServer;
-let url: string;
+const server = useApiServer();
 
 /** By path: what the webhook answers beside the question's uid; a path that is not here answers 500. */
 const answers: Readonly<Record<string, (request: Asked['request']) => object>> = {
@@ -71,19 +65,13 @@ afterAll(() => {
   hook.closeAllConnections();
 });
 
-beforeEach(async () => {
+beforeEach(() => {
   asked = [];
-  const clock = new ManualClock();
-  const catalog = new KindCatalog();
-  const store = new MemoryStore({ clock, random: new SeededRandom(5), kindOf: catalog.kindOf });
-  server = new ApiServer({ store, clock, logger: silentLogger, version: '0', catalog });
-  ({ url } = await server.listen({ host: '127.0.0.1', port: 0 }));
 });
-afterEach(() => server.close());
 
 async function call(method: string, path: string, body?: object, contentType = 'application/json') {
   const headers = { ...(body && { 'content-type': contentType }) };
-  const response = await fetch(url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+  const response = await fetch(server.url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
   const answer = (await response.json()) as ApiObject & { message: string; data?: Record<string, string> };
   return { code: response.status, warning: response.headers.get('warning') ?? '', ...answer };
 }

@@ -1,28 +1,13 @@
 // Kinds that come by definition: served, checked, defaulted, shown and gone again.
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { ApiObject } from '#api/kind';
-import { KindCatalog } from '#api/kind-catalog';
-import { ApiServer } from '#apiserver/api-server';
-import { ManualClock } from '#foundation/clock';
-import { silentLogger } from '#foundation/logger';
-import { SeededRandom } from '#foundation/random';
-import { MemoryStore } from '#store/memory-store';
+import { useApiServer } from './use-api-server.ts';
 
-let server: ApiServer;
-let url: string;
-
-beforeEach(async () => {
-  const clock = new ManualClock();
-  const catalog = new KindCatalog();
-  const store = new MemoryStore({ clock, random: new SeededRandom(5), kindOf: catalog.kindOf });
-  server = new ApiServer({ store, clock, logger: silentLogger, version: '0', catalog });
-  ({ url } = await server.listen({ host: '127.0.0.1', port: 0 }));
-});
-afterEach(() => server.close());
+const server = useApiServer();
 
 async function call(method: string, path: string, body?: object, accept = 'application/json') {
   const headers = { accept, ...(body && { 'content-type': 'application/json' }) };
-  const response = await fetch(url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+  const response = await fetch(server.url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
   return { code: response.status, body: (await response.json()) as ApiObject & Record<string, unknown> & { message: string } };
 }
 

@@ -10,6 +10,7 @@ import type { Pod } from '#api/kinds/pod';
 import type { Service } from '#api/kinds/service';
 import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
 import { ControlPlane } from '#control/control-plane';
+import { proxiesBehind } from '#control/discovery/distribution';
 import { proxyStatuses } from '#control/discovery/proxy-status';
 import type { SourceHandlers } from '#control/sources/event';
 import { meshKinds } from '#control/sources/mesh-kinds';
@@ -208,9 +209,7 @@ export class TrafficMesh {
         [...table.keys()].filter((key) => !this.objects.has(`${kind} ${key}`)).map((key) => `${kind} ${key}`),
       );
       if (gone.length > 0) return `not taken away: ${gone.join(', ')}`;
-      const behind = proxyStatuses(this.controlPlane.discovery.connections).filter((status) =>
-        [status.cds, status.lds, status.eds, status.rds].some((word) => word !== 'SYNCED' && word !== 'NOT SENT'),
-      );
+      const behind = proxiesBehind(proxyStatuses(this.controlPlane.discovery.connections));
       return behind.length === 0 || behind;
     });
   }

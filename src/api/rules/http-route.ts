@@ -1,5 +1,5 @@
 // What Istio asks of one HTTP rule of a VirtualService beyond its structure.
-import { durationMs } from '../duration.ts';
+import { durationMs } from '#foundation/duration';
 import { fieldPath } from '../field-path.ts';
 import { grpcStatuses } from '../grpc-status.ts';
 import type { Destination, HttpMatch, HttpRoute, StringMatch } from '../kinds/virtual-service.ts';

@@ -56,7 +56,7 @@ export const percent = Type.Number({ minimum: 0, maximum: 100 });
 /** An integer, or the name of a port. */
 export const intOrString = Type.Unsafe<number | string>({ type: ['integer', 'string'] });
 
-/** Go's syntax (`1h30m`, `1.5s`, `100ms`), at least a millisecond. `durationMs` of #api/duration reads it. */
+/** Go's syntax (`1h30m`, `1.5s`, `100ms`), at least a millisecond. `durationMs` of #foundation/duration reads it. */
 export const duration = Type.String({ format: 'duration' });
 /** The same, nought allowed. */
 export const durationOrZero = Type.String({ format: 'duration-or-zero' });

@@ -1,5 +1,5 @@
 // What strings of a schema's `format` look like.
-import { durationMs } from '../duration.ts';
+import { durationMs } from '#foundation/duration';
 import { re2Problem } from '../re2.ts';
 
 export const formats: Readonly<Record<string, (text: string) => boolean>> = {

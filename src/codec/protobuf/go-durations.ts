@@ -1,9 +1,9 @@
 // Durations as Go writes them (`500ms`, `1m30s`), which Istio takes in patches, in the form that protobuf's JSON has (`0.5s`).
 import type { DescField, DescMessage, JsonValue, Registry } from '@bufbuild/protobuf';
+import { durationMs } from '#foundation/duration';
 
-const unitSeconds: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1, ms: 1e-3, us: 1e-6, µs: 1e-6, ns: 1e-9 };
-const goDuration = /^(?:\d+(?:\.\d+)?(?:h|ms|m|s|us|µs|ns))+$/;
-const part = /(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)/g;
+/** What protobuf writes itself, or nobody does, is left to it. */
+const written = /^(?:\d+(?:\.\d+)?[a-zµ]+)+$/;
 
 /** `value`, JSON of the message `schema`, with every duration in protobuf's form; what is none stays as it is. */
 export function withProtobufDurations(schema: DescMessage, value: JsonValue, registry: Registry): JsonValue {
@@ -28,7 +28,6 @@ function fieldValue(field: DescField | undefined, value: JsonValue, registry: Re
 }
 
 function inSeconds(text: string): string {
-  if (!goDuration.test(text)) return text;
-  const seconds = [...text.matchAll(part)].reduce((sum, [, number, unit = 's']) => sum + Number(number) * unitSeconds[unit]!, 0);
-  return `${seconds.toFixed(9).replace(/\.?0+$/, '')}s`;
+  const ms = written.test(text) ? durationMs(text) : undefined;
+  return ms === undefined ? text : `${(ms / 1000).toFixed(9).replace(/\.?0+$/, '')}s`;
 }

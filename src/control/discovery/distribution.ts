@@ -8,7 +8,14 @@ export interface Distribution {
   generation: number | undefined;
   /** Of the mesh: every one that is connected. */
   proxies: number;
-  behind: { proxy: string /** `RDS STALE` */; states: string[]; errors: string[] }[];
+  behind: ProxyBehind[];
+}
+
+export interface ProxyBehind {
+  proxy: string;
+  /** `RDS STALE` */
+  states: string[];
+  errors: string[];
 }
 
 const types = ['cds', 'lds', 'eds', 'rds'] as const;
@@ -16,11 +23,20 @@ const types = ['cds', 'lds', 'eds', 'rds'] as const;
 export function distributionOf({ snapshot, connections }: Discovery, kind: string, namespace: string, name: string): Distribution {
   const metadata = snapshot.objects.get(kind)?.get(`${namespace}/${name}`)?.metadata;
   const statuses = proxyStatuses(connections);
-  const behind = statuses.flatMap((status) => {
+  return {
+    resourceVersion: metadata?.resourceVersion,
+    generation: metadata?.generation,
+    proxies: statuses.length,
+    behind: proxiesBehind(statuses),
+  };
+}
+
+/** Those that have not acknowledged what they were sent. */
+export function proxiesBehind(statuses: readonly ProxyStatus[]): ProxyBehind[] {
+  return statuses.flatMap((status) => {
     const states = types.filter((type) => !isSettled(status[type])).map((type) => `${type.toUpperCase()} ${status[type]}`);
     return states.length > 0 ? [{ proxy: status.proxy, states, errors: Object.values(status.errors ?? {}) }] : [];
   });
-  return { resourceVersion: metadata?.resourceVersion, generation: metadata?.generation, proxies: statuses.length, behind };
 }
 
 function isSettled(state: ProxyStatus['cds']): boolean {

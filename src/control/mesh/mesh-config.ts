@@ -1,10 +1,11 @@
 // What holds for the whole mesh: the part of Istio's MeshConfig that Lateen acts on, with Istio's defaults. It comes from the
 // key `mesh` of the ConfigMap `istio` in the root namespace, and may change at any time.
-import { durationMs } from '#api/duration';
+
 import { isPlainObject } from '#api/json';
 import type { TrafficPolicy } from '#api/kinds/destination-rule';
 import type { HttpRoute } from '#api/kinds/virtual-service';
 import { parseYaml } from '#codec/yaml/documents';
+import { durationMs } from '#foundation/duration';
 import { messageOf } from '#foundation/mesh-error';
 import type { Problem, Result } from '#foundation/problem';
 import { type ExtensionProvider, readExtensionProviders } from './extension-provider.ts';

@@ -1,6 +1,5 @@
 // Outbound clusters: one for each port of each service that a proxy sees, and one for each subset of it.
 
-import { durationMs } from '#api/duration';
 import type { Subset } from '#api/kinds/destination-rule';
 import {
   Cluster,
@@ -14,6 +13,7 @@ import { isHttp, isHttp2 } from '#control/mesh/protocol';
 import type { MeshPort, MeshService } from '#control/mesh/service';
 import type { MergedDestinationRule } from '#control/view/destination-rule';
 import type { PlainWorkloads } from '#control/view/mtls-mode';
+import { durationMs } from '#foundation/duration';
 import { typeUrl } from '#xds/resource-type';
 import { outboundClusterName } from './cluster-name.ts';
 import { circuitBreakers, connectionOptions, protocolOptions } from './connection-pool.ts';

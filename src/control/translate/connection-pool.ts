@@ -1,10 +1,11 @@
 // A DestinationRule's `connectionPool` and `retryBudget`: how many connections and requests a cluster may have, how long each connection
 // lives. Envoy spreads them over circuit breakers, protocol options and connection options.
-import { durationMs } from '#api/duration';
+
 import type { TrafficPolicy } from '#api/kinds/destination-rule';
 import type { CircuitBreakers } from '#codec/protobuf/generated/envoy/config/cluster/v3/circuit_breaker';
 import type { Cluster } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
+import { durationMs } from '#foundation/duration';
 import { httpProtocolOptions, type UpstreamProtocol } from './http-protocol-options.ts';
 import { durationOf } from './message.ts';
 import type { PortPolicy } from './traffic-policy.ts';

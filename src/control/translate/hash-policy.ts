@@ -1,9 +1,10 @@
 // What clients hash their requests by, so that like requests meet the same endpoint: a DestinationRule's `consistentHash`, which becomes
 // hash policies of the routes that lead to its host. Istio puts it there because an Envoy cluster does not see requests.
-import { durationMs } from '#api/duration';
+
 import type { TrafficPolicy } from '#api/kinds/destination-rule';
 import { RouteAction_HashPolicy as HashPolicy } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import type { SidecarScope } from '#control/view/sidecar-scope';
+import { durationMs } from '#foundation/duration';
 import { clusterPolicy } from './cluster-policy.ts';
 import { durationOf } from './message.ts';
 

@@ -5,7 +5,7 @@ import { UpstreamTlsContext } from '#codec/protobuf/generated/envoy/extensions/t
 import type { ProxyView } from '#control/view/proxy-view';
 import { typeUrl } from '#xds/resource-type';
 import { outboundClusterName } from './cluster-name.ts';
-import { bytesOf, durationOf, pack, socketAddress } from './message.ts';
+import { bytesOf, durationOf, pack, socketAddress, tlsSocket } from './message.ts';
 import { jwksUriOf } from './request-authentication.ts';
 import type { Recipe } from './resource-cache.ts';
 
@@ -61,12 +61,12 @@ function jwksCluster({ name, host, port, tls, connectTimeoutMs }: JwksClusterInp
       clusterName: name,
       endpoints: [{ lbEndpoints: [{ hostIdentifier: { $case: 'endpoint', value: { address: socketAddress(host, port) } } }] }],
     }),
-    ...(tls && { transportSocket: tlsSocket(host) }),
+    ...(tls && { transportSocket: systemTrusted(host) }),
   };
 }
 
-function tlsSocket(sni: string): NonNullable<Cluster['transportSocket']> {
-  const value = pack('envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', UpstreamTlsContext, {
+function systemTrusted(sni: string): NonNullable<Cluster['transportSocket']> {
+  const context = pack('envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', UpstreamTlsContext, {
     sni,
     commonTlsContext: {
       validationContextType: {
@@ -78,5 +78,5 @@ function tlsSocket(sni: string): NonNullable<Cluster['transportSocket']> {
       },
     },
   });
-  return { name: 'envoy.transport_sockets.tls', configType: { $case: 'typedConfig', value } };
+  return tlsSocket(context);
 }

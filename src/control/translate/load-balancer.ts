@@ -1,11 +1,12 @@
 // How a cluster balances: a DestinationRule's `loadBalancer` as Envoy's policy and its configuration, with Istio's defaults.
-import { durationMs } from '#api/duration';
+
 import type { TrafficPolicy } from '#api/kinds/destination-rule';
 import {
   type Cluster,
   Cluster_LbPolicy as LbPolicy,
   type Cluster_SlowStartConfig as SlowStartConfig,
 } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
+import { durationMs } from '#foundation/duration';
 import { durationOf } from './message.ts';
 import type { PortPolicy } from './traffic-policy.ts';
 

@@ -2,6 +2,7 @@
 
 import type { Address } from '#codec/protobuf/generated/envoy/config/core/v3/address';
 import { Address as AddressMessage } from '#codec/protobuf/generated/envoy/config/core/v3/address';
+import type { TransportSocket } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import {
   ApiVersion,
   type ConfigSource,
@@ -29,6 +30,11 @@ export function socketAddress(address: string, port: number): Address {
   return AddressMessage.fromPartial({
     address: { $case: 'socketAddress', value: { address, portSpecifier: { $case: 'portValue', value: port } } },
   });
+}
+
+/** `context`: an UpstreamTlsContext or a DownstreamTlsContext. */
+export function tlsSocket(context: Any): TransportSocket {
+  return { name: 'envoy.transport_sockets.tls', configType: { $case: 'typedConfig', value: context } };
 }
 
 /** "From the stream that this came on." */

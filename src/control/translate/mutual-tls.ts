@@ -2,8 +2,9 @@
 import type { TransportSocket } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import { SubjectAltNameMatcher_SanType as SanType } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/common';
 import { DownstreamTlsContext, UpstreamTlsContext } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/tls';
-import { pack } from './message.ts';
-import { meshRoots, ownCertificate, secretConfig } from './secret-config.ts';
+import { meshRoots, ownCertificate } from '#identity/secret-names';
+import { pack, tlsSocket } from './message.ts';
+import { secretConfig } from './secret-config.ts';
 
 /** What the client speaks inside: `downstream` is as its own client does. */
 export type InnerProtocol = 'http1' | 'http2' | 'downstream' | 'tcp';
@@ -75,8 +76,4 @@ function certificates(matchTypedSubjectAltNames: ReturnType<typeof name>[]) {
 
 function name(matchPattern: { $case: 'exact' | 'prefix'; value: string }) {
   return { sanType: SanType.URI, matcher: { matchPattern } };
-}
-
-function tlsSocket(value: ReturnType<typeof pack>): TransportSocket {
-  return { name: 'envoy.transport_sockets.tls', configType: { $case: 'typedConfig', value } };
 }

@@ -1,7 +1,8 @@
 // A DestinationRule's `outlierDetection` as Envoy's. Of Envoy's ways to find outliers, Istio has those that count failures in a row.
-import { durationMs } from '#api/duration';
+
 import type { TrafficPolicy } from '#api/kinds/destination-rule';
 import { OutlierDetection } from '#codec/protobuf/generated/envoy/config/cluster/v3/outlier_detection';
+import { durationMs } from '#foundation/duration';
 import { durationOf } from './message.ts';
 
 /** Undefined where the rule does not ask for it. */

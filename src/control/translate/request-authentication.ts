@@ -1,5 +1,5 @@
 // RequestAuthentications of a workload as one jwt_authn filter, as Istio makes it.
-import { durationMs } from '#api/duration';
+
 import type { JwtRule } from '#api/kinds/request-authentication';
 import {
   JwtAuthentication,
@@ -8,6 +8,7 @@ import {
 } from '#codec/protobuf/generated/envoy/extensions/filters/http/jwt_authn/v3/config';
 import type { HttpFilter } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import type { MeshRequestAuthentication } from '#control/mesh/traffic-resource';
+import { durationMs } from '#foundation/duration';
 import { durationOf, pack } from './message.ts';
 
 /** A key that nobody has the other half of: where no keys are known, every token is refused. */

@@ -1,8 +1,9 @@
 // Retries: Istio's default, and what a rule asks for instead.
-import { durationMs } from '#api/duration';
+
 import type { HttpRoute } from '#api/kinds/virtual-service';
 import { RetryPolicy } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import { PreviousPrioritiesConfig } from '#codec/protobuf/generated/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config';
+import { durationMs } from '#foundation/duration';
 import { durationOf, pack } from './message.ts';
 
 const defaultConditions = 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes';

@@ -1,5 +1,5 @@
 // What a rule of a VirtualService does with a request, as Envoy's route actions.
-import { durationMs } from '#api/duration';
+
 import type { HttpRoute } from '#api/kinds/virtual-service';
 import {
   DirectResponseAction,
@@ -9,6 +9,7 @@ import {
   RouteAction,
   type WeightedCluster_ClusterWeight,
 } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
+import { durationMs } from '#foundation/duration';
 import { type ConsistentHash, hashPolicies } from './hash-policy.ts';
 import { headerLists, hostHeader } from './header-operations.ts';
 import { durationOf } from './message.ts';

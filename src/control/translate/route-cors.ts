@@ -1,8 +1,9 @@
 // A rule's corsPolicy, as the per-route configuration of Envoy's cors filter.
-import { durationMs } from '#api/duration';
+
 import type { HttpRoute } from '#api/kinds/virtual-service';
 import { CorsPolicy } from '#codec/protobuf/generated/envoy/extensions/filters/http/cors/v3/cors';
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
+import { durationMs } from '#foundation/duration';
 import { corsFilterName } from './http-filter.ts';
 import { pack } from './message.ts';
 import { stringMatcher } from './route-match.ts';

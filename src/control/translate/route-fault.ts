@@ -1,9 +1,10 @@
 // Faults of a VirtualService's rule, as the per-route configuration of Envoy's fault filter.
-import { durationMs } from '#api/duration';
+
 import { grpcStatuses } from '#api/grpc-status';
 import type { HttpRoute } from '#api/kinds/virtual-service';
 import { type FaultAbort, HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/http/fault/v3/fault';
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
+import { durationMs } from '#foundation/duration';
 import { fraction } from './fraction.ts';
 import { faultFilterName } from './http-filter.ts';
 import { durationOf, pack } from './message.ts';

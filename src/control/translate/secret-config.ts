@@ -5,11 +5,8 @@ import {
   type ConfigSource,
   ConfigSource as ConfigSourceMessage,
 } from '#codec/protobuf/generated/envoy/config/core/v3/config_source';
+import { meshRoots, ownCertificate } from '#identity/secret-names';
 import { adsSource, durationOf } from './message.ts';
-
-/** Istio's names for a workload's own certificate, and for whom the mesh trusts. */
-export const ownCertificate = 'default';
-export const meshRoots = 'ROOTCA';
 
 /** Of a TLS context: the secret `name`. */
 export function secretConfig(name: string): { name: string; sdsConfig: ConfigSource } {

@@ -1,10 +1,11 @@
 // TCP rules of VirtualServices: which clusters a connection may go to.
-import { durationMs } from '#api/duration';
+
 import type { TcpRoute } from '#api/kinds/virtual-service';
 import { type MeshPort, type MeshService, selects } from '#control/mesh/service';
 import { type MeshVirtualService, meshGateway, resolveGateway } from '#control/mesh/traffic-resource';
 import type { ProxyView } from '#control/view/proxy-view';
 import type { SidecarScope } from '#control/view/sidecar-scope';
+import { durationMs } from '#foundation/duration';
 import { outboundClusterName } from './cluster-name.ts';
 import { clusterPolicy } from './cluster-policy.ts';
 import { destinationCluster } from './destination.ts';

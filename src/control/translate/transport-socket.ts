@@ -13,10 +13,11 @@ import {
   DownstreamTlsContext,
   UpstreamTlsContext,
 } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/tls';
-import { pack } from './message.ts';
+import { meshRoots, ownCertificate } from '#identity/secret-names';
+import { pack, tlsSocket } from './message.ts';
 import { type MeshClient, meshClientSocket } from './mutual-tls.ts';
 import { authoritySecretName, certificateSecretName } from './secret.ts';
-import { meshRoots, ownCertificate, secretConfig } from './secret-config.ts';
+import { secretConfig } from './secret-config.ts';
 import type { PortPolicy } from './traffic-policy.ts';
 
 export type ServerTls = NonNullable<Server['tls']>;
@@ -30,7 +31,7 @@ const package_ = 'envoy.extensions.transport_sockets.tls.v3';
 /** `applicationProtocols`: what the listener offers by ALPN. */
 export function serverTransportSocket(tls: ServerTls, applicationProtocols: readonly string[]): TransportSocket {
   const mutual = tls.mode === 'MUTUAL' || tls.mode === 'ISTIO_MUTUAL';
-  return transportSocket(
+  return tlsSocket(
     pack(`${package_}.DownstreamTlsContext`, DownstreamTlsContext, {
       commonTlsContext: {
         ...serverCertificates(tls),
@@ -107,7 +108,7 @@ export function clientTransportSocket(tls: ClientTls | undefined, options: Clien
     });
   }
   const ownName = hostname.includes('*') ? '' : hostname;
-  return transportSocket(
+  return tlsSocket(
     pack(`${package_}.UpstreamTlsContext`, UpstreamTlsContext, {
       commonTlsContext: {
         ...clientCertificate(tls),
@@ -159,8 +160,4 @@ function file(path: string): Partial<DataSource> {
 export function plainTransportSocket(): TransportSocket {
   const value = pack('envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer', RawBuffer, {});
   return { name: 'envoy.transport_sockets.raw_buffer', configType: { $case: 'typedConfig', value } };
-}
-
-function transportSocket(value: ReturnType<typeof pack>): TransportSocket {
-  return { name: 'envoy.transport_sockets.tls', configType: { $case: 'typedConfig', value } };
 }

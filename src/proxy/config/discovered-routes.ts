@@ -2,14 +2,12 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
 import { RouteTable, type VirtualHost } from '#proxy/route/route-table';
+import { subscribedName, typeUrl } from '#xds/resource-type';
 import type { DecodeCache } from './decode-cache.ts';
 import type { HeldResource, HeldResources } from './held-resources.ts';
 
-/** `9080` of `9080/reviews.default.svc.cluster.local:9080`. */
-export function routesOf(resourceName: string): string {
-  const slash = resourceName.indexOf('/');
-  return slash < 0 ? resourceName : resourceName.slice(0, slash);
-}
+/** By what name their routes are known. */
+export const routesOf = (resourceName: string): string => subscribedName(typeUrl.virtualHost, resourceName);
 
 interface Discovered {
   /** As it came, with the hosts that came with it. */

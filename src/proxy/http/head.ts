@@ -1,6 +1,8 @@
 // The head of a message as routing and filters see it, whatever the protocol: HTTP/1's keeps the bytes that came (raw-head.ts), one
 // that the proxy makes itself is a list (FieldHead).
 
+import { headerValue } from '#proxy/route/route-match';
+
 /** Names are lower case everywhere. */
 export interface Head {
   /** The value, joined with commas when there are several lines; undefined when absent. */
@@ -98,19 +100,7 @@ export class FieldRequestHead extends Fields implements RequestHead {
   }
 }
 
-/** A header, or what stands for it in the request's own fields: `:method`, `:path`, `:authority` and `host`, `:scheme`. */
+/** As routes look at headers; `host`, which is not among them, is the authority. */
 export function fieldOf(request: RequestHead, name: string): string | undefined {
-  switch (name) {
-    case ':method':
-      return request.method;
-    case ':path':
-      return request.path;
-    case ':authority':
-    case 'host':
-      return request.authority;
-    case ':scheme':
-      return request.scheme;
-    default:
-      return request.header(name);
-  }
+  return headerValue(request, name === 'host' ? ':authority' : name);
 }

@@ -10,11 +10,8 @@ import type { Logger } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
 import type { Random } from '#foundation/random';
 import { type CertificateSigningRequest, type CertificateSigningResponse, createCertificate } from '#identity/certificate-service';
+import { meshRoots, ownCertificate } from '#identity/secret-names';
 import { typeUrl } from '#xds/resource-type';
-
-/** Istio's names. */
-const ownCertificate = 'default';
-const meshRoots = 'ROOTCA';
 
 export interface WorkloadCertificatesOptions {
   /** `host:port` of the authority. */

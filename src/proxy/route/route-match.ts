@@ -90,7 +90,8 @@ export function headerMatches(header: HeaderTest, request: RoutedRequest): boole
   return valueMatches(header, headerValue(request, header.name));
 }
 
-function headerValue(request: RoutedRequest, name: string): string | undefined {
+/** A header, or what stands for it in the request's own fields: `:method`, `:path`, `:authority`, `:scheme`. */
+export function headerValue(request: RoutedRequest, name: string): string | undefined {
   switch (name) {
     case ':method':
       return request.method;
