@@ -2,6 +2,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
+import { healthCheckPath, healthRequest, isServing } from '#codec/protobuf/grpc-health';
 import type { PodNetwork } from './capture/pod-network.ts';
 import type { Container } from './container.ts';
 
@@ -81,20 +82,15 @@ function httpAnswers(
   });
 }
 
-const serving = 1;
-
-/** grpc.health.v1.Health/Check, of the server or of one of its services. */
+/** Of the server or of one of its services. */
 async function grpcServes({ host, port }: Place, service: string, deadline: number): Promise<boolean> {
   const { Client, credentials } = await import('@grpc/grpc-js');
   const client = new Client(`${host}:${port}`, credentials.createInsecure());
-  const name = Buffer.from(service);
-  // HealthCheckRequest.service is field 1, a text; HealthCheckResponse.status is field 1, a number.
-  const request = name.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.from([0x0a, name.length]), name]);
   const asIs = (bytes: Buffer) => bytes;
   try {
     return await new Promise((resolve) => {
-      client.makeUnaryRequest('/grpc.health.v1.Health/Check', asIs, asIs, request, { deadline }, (error, answer) =>
-        resolve(!error && answer?.[0] === 0x08 && answer[1] === serving),
+      client.makeUnaryRequest(healthCheckPath, asIs, asIs, healthRequest(service), { deadline }, (error, answer) =>
+        resolve(!error && answer !== undefined && isServing(answer)),
       );
     });
   } finally {

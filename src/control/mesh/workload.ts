@@ -48,11 +48,11 @@ function workloadNameOf(metadata: ObjectMeta): string {
 }
 
 /** Istio's canonical service: one label names it, whichever of the usual ones is there. */
-function canonicalName(labels: Readonly<Record<string, string>>, fallback: string): string {
+export function canonicalName(labels: Readonly<Record<string, string>>, fallback: string): string {
   return labels['service.istio.io/canonical-name'] || labels['app.kubernetes.io/name'] || labels['app'] || fallback;
 }
 
-function canonicalRevision(labels: Readonly<Record<string, string>>): string {
+export function canonicalRevision(labels: Readonly<Record<string, string>>): string {
   return labels['service.istio.io/canonical-revision'] || labels['app.kubernetes.io/version'] || labels['version'] || 'latest';
 }
 

@@ -4,6 +4,7 @@ import { OpenTelemetryConfig } from '#codec/protobuf/generated/envoy/config/trac
 import { ZipkinConfig_CollectorEndpointVersion as Version, ZipkinConfig } from '#codec/protobuf/generated/envoy/config/trace/v3/zipkin';
 import type { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
+import { canonicalName, canonicalRevision } from '#control/mesh/workload';
 import type { ProxyView } from '#control/view/proxy-view';
 import type { CustomTags, TracingPlan } from '#control/view/workload-telemetry';
 import { outboundClusterName } from './cluster-name.ts';
@@ -22,14 +23,12 @@ export interface TracingOptions extends TracingPlan {
 
 /** Of whom the spans are. */
 export function tracedAs({ proxy, labels, snapshot }: ProxyView): Omit<TracingOptions, keyof TracingPlan> {
-  const service =
-    labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels['app'] ?? proxy.name.split('.')[0]!;
-  const revision = labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels['version'] ?? 'latest';
+  const service = canonicalName(labels, proxy.name.split('.')[0]!);
   return {
     serviceName: `${service}.${proxy.namespace}`,
     istioTagValues: {
       'istio.canonical_service': service,
-      'istio.canonical_revision': revision,
+      'istio.canonical_revision': canonicalRevision(labels),
       'istio.mesh_id': snapshot.config.trustDomain,
       'istio.namespace': proxy.namespace,
       'istio.cluster_id': proxy.clusterId,

@@ -1,5 +1,7 @@
 // Checks by a request: HTTP with a status to be expected, and gRPC's own protocol (grpc.health.v1.Health/Check).
+
 import { Field, fieldName } from '#codec/http2/field';
+import { healthCheckPath } from '#codec/protobuf/grpc-health';
 import type { ProbeConfig } from '#proxy/config/health-check';
 import type { FieldList, RequestHead, ResponseHead } from '#proxy/http/head';
 import { localReset, type ResetReason, type ResponsePort } from '#proxy/http/port';
@@ -50,7 +52,7 @@ export class HttpProbe implements Probe, PoolWaiter, ResponsePort {
         ['te', 'trailers'],
       ] as const;
       const message = healthRequest(config.service);
-      connection.head(requestHead('POST', '/grpc.health.v1.Health/Check', config.authority || clusterName, fields), false);
+      connection.head(requestHead('POST', healthCheckPath, config.authority || clusterName, fields), false);
       connection.body(message, 0, message.length, true);
     }
     connection.flush();
