@@ -3,30 +3,25 @@
 import type { Socket } from 'node:net';
 import type { Http2Connection } from '#codec/http2/connection';
 import type { OutputChunk } from '#codec/http2/output';
-import { writesDirectly } from '#proxy/socket/direct-write';
+import { DirectWriter } from '#proxy/socket/direct-write';
 import type { Flushable } from '#proxy/socket/flush-queue';
 import type { SocketResources } from '#proxy/socket/socket-writer';
 
 /** More than this waiting in user space: bodies are to wait. */
 const backlogBytesMax = 262_144;
 
-/** What a stream says of a chunk that is no text: not in the types, part of the contract of `_write`. */
-const asBytes = 'buffer' as BufferEncoding;
-
 export class FrameWriter implements Flushable {
   bytesWritten = 0;
   private queued = false;
   private flushing = false;
-  /** What the kernel has not taken all of, past the stream's own bookkeeping. */
-  private writing: OutputChunk | undefined;
-  private readonly direct: boolean;
+  private readonly direct: DirectWriter;
 
   constructor(
     private readonly socket: Socket,
     private readonly connection: Http2Connection,
     private readonly shared: SocketResources,
   ) {
-    this.direct = writesDirectly(socket);
+    this.direct = new DirectWriter(socket);
     socket.on('drain', () => this.onDrained());
   }
 
@@ -45,46 +40,33 @@ export class FrameWriter implements Flushable {
     this.flushing = true;
     for (const chunk of chunks) this.write(chunk);
     this.flushing = false;
-    if (this.pendingBytes === 0) connection.drained();
-    else if (this.pendingBytes > backlogBytesMax) connection.hold();
+    const { pendingBytes } = this.direct;
+    if (pendingBytes === 0) connection.drained();
+    else if (pendingBytes > backlogBytesMax) connection.hold();
   }
 
   /** Sends what there is, then the end of the stream. */
   end(): void {
     this.flushNow();
-    this.socket.end();
+    this.direct.finally(() => this.socket.end());
   }
 
-  private write(chunk: OutputChunk): void {
-    const { socket } = this;
-    const bytes = chunk.buffer.subarray(0, chunk.length);
-    this.bytesWritten += chunk.length;
-    if (!this.direct || this.writing !== undefined || socket.connecting || socket.writableLength > 0) {
-      // Later chunks wait behind it: the buffer is the socket's until then.
-      socket.write(bytes, () => this.shared.outputs.giveBack(chunk.buffer));
-      return;
-    }
-    this.writing = chunk;
-    socket._write(bytes, asBytes, this.onWritten);
+  /** Sends what there is, then ends both directions. */
+  destroySoon(): void {
+    this.flushNow();
+    this.direct.finally(() => this.socket.destroySoon());
   }
 
-  private get pendingBytes(): number {
-    return (this.writing?.length ?? 0) + this.socket.writableLength;
+  private write({ buffer, length }: OutputChunk): void {
+    this.bytesWritten += length;
+    this.direct.write(buffer.subarray(0, length), () => {
+      this.shared.outputs.giveBack(buffer);
+      // A write may end at once, within the flush.
+      if (!this.flushing) this.onDrained();
+    });
   }
-
-  private readonly onWritten = (error?: Error | null): void => {
-    const { writing } = this;
-    this.writing = undefined;
-    if (error) {
-      this.socket.destroy(error);
-      return;
-    }
-    this.shared.outputs.giveBack(writing!.buffer);
-    // A write may end at once, within the flush.
-    if (!this.flushing) this.onDrained();
-  };
 
   private onDrained(): void {
-    if (this.pendingBytes === 0) this.connection.drained();
+    if (this.direct.pendingBytes === 0) this.connection.drained();
   }
 }

@@ -1,9 +1,10 @@
 // An accepted connection, before and after it is decided who serves it. Reading goes through one shared buffer (`onread`), which
 // Node offers for sockets that connect but not for those that a server accepts: so the handle moves to a socket made with it.
-// A TLS connection cannot move: it gives what it decrypts as it comes.
+// A TLS connection cannot move, and is given the buffer afterwards (user-buffer.ts).
 import { type OnReadOpts, Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { type ReadBuffers, SocketReader } from './read-buffers.ts';
+import { readInto } from './user-buffer.ts';
 
 /** `_handle` is what `net.Socket` takes as its option `handle`: not in the types, stable since Node 0.x. */
 interface Handled {
@@ -18,19 +19,21 @@ export interface OpenOptions {
 
 /** Nothing but an inspector may have read before (`pauseOnConnect`); what that put back comes first. */
 export function reopen(accepted: Socket, options: OpenOptions): Socket {
+  const early = accepted.readableLength > 0 ? (accepted.read() as Buffer) : undefined;
+  // The caller is still being made when this returns.
+  if (early !== undefined) process.nextTick(() => void options.onread.callback(early.length, early));
   if (accepted instanceof TLSSocket) {
     accepted.allowHalfOpen = options.allowHalfOpen;
-    return deliverTo(accepted, options.onread);
+    if (!readInto(accepted, options.onread)) return deliverTo(accepted, options.onread);
+    accepted.resume();
+    return accepted;
   }
-  const early = accepted.readableLength > 0 ? (accepted.read() as Buffer) : undefined;
   const handled = accepted as unknown as Handled;
   const handle = handled._handle;
   handled._handle = null;
   // Without its handle it closes nothing; its server counts it out.
   accepted.destroy();
   const socket = new Socket({ handle, ...options } as unknown as ConstructorParameters<typeof Socket>[0]);
-  // The caller is still being made when this returns.
-  if (early !== undefined) process.nextTick(() => void options.onread.callback(early.length, early));
   socket.resume();
   return socket;
 }

@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import { latin1 } from '#codec/http1/latin1';
 import type { OutputBuffers } from '#codec/http2/output';
-import { writesDirectly } from './direct-write.ts';
+import { DirectWriter } from './direct-write.ts';
 import type { Flushable, FlushQueue } from './flush-queue.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 
@@ -24,15 +24,13 @@ export class SocketWriter implements Flushable {
   private text = '';
   /** In the flush queue. */
   private queued = false;
-  /** The kernel has not taken all of the last text. */
-  private writing = false;
-  private readonly direct: boolean;
+  private readonly direct: DirectWriter;
 
   constructor(
     private readonly socket: Socket,
     private readonly shared: SocketResources,
   ) {
-    this.direct = writesDirectly(socket);
+    this.direct = new DirectWriter(socket);
   }
 
   /** Adds text (one byte a character); it goes out with what follows, at the latest by `flush`. */
@@ -58,23 +56,23 @@ export class SocketWriter implements Flushable {
   }
 
   flushNow(): void {
-    const { socket, text } = this;
+    const { text } = this;
     this.queued = false;
     if (text === '') return;
     this.text = '';
-    // The stream's own bookkeeping (and a tick for its callback) is only needed when something waits already.
-    if (!this.direct || this.writing || socket.connecting || socket.writableLength > 0) {
-      socket.write(text, 'latin1');
-    } else {
-      this.writing = true;
-      socket._write(text, 'latin1', this.onWritten);
-    }
+    this.direct.write(text);
   }
 
   /** Sends what was added, then the end of the stream. */
   end(): void {
     this.flushNow();
-    this.socket.end();
+    this.direct.finally(() => this.socket.end());
+  }
+
+  /** Sends what was added, then ends both directions. */
+  destroySoon(): void {
+    this.flushNow();
+    this.direct.finally(() => this.socket.destroySoon());
   }
 
   /** Sends what was added as far as the kernel takes it, then closes at once. */
@@ -88,15 +86,10 @@ export class SocketWriter implements Flushable {
     return this.socket.writableLength > backlogBytesMax;
   }
 
-  private readonly onWritten = (error?: Error | null): void => {
-    this.writing = false;
-    if (error) this.socket.destroy(error);
-  };
-
   private writeLarge(buffer: Buffer, start: number, end: number): void {
     const { socket, text } = this;
     const { buffers } = this.shared;
-    const inPlace = buffers.mayLend(buffer) && socket.writableLength === 0 && !this.writing;
+    const inPlace = buffers.mayLend(buffer) && this.direct.idle;
     const bytes = inPlace ? buffer.subarray(start, end) : Buffer.from(buffer.subarray(start, end));
     this.text = '';
     let returned = !inPlace;
@@ -105,6 +98,7 @@ export class SocketWriter implements Flushable {
       if (lent) buffers.returned(buffer);
       returned = true;
     };
+    this.direct.hold();
     socket.cork();
     if (text !== '') socket.write(text, 'latin1');
     if (inPlace) socket.write(bytes, onWritten);

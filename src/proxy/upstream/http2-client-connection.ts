@@ -103,8 +103,7 @@ export class Http2ClientConnection implements ConnectionEvents {
     if (this.closed) return;
     this.codec.sendGoaway(errorCode.noError);
     this.endpoint.context.http2Stats.goaway_sent++;
-    this.writer.flushNow();
-    this.socket.destroySoon();
+    this.writer.destroySoon();
   }
 
   // --- The connection's events.
@@ -158,8 +157,7 @@ export class Http2ClientConnection implements ConnectionEvents {
     http2Stats.countFailure(failure);
     this.leaving = true;
     this.abortAll({ kind: 'protocol-error', detail: failure.reason });
-    this.writer.flushNow();
-    this.socket.destroySoon();
+    this.writer.destroySoon();
   }
 
   // --- The socket's.

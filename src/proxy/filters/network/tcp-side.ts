@@ -29,8 +29,7 @@ export class TcpSide {
 
   /** After what was written has gone. */
   destroySoon(): void {
-    this.writer.flushNow();
-    this.socket.destroySoon();
+    this.writer.destroySoon();
   }
 
   destroy(): void {
