@@ -12,6 +12,10 @@ const neverNames = new Set(['authorization', 'proxy-authorization', 'cookie', 's
 /** RFC 9113 section 8.2.2: what belongs to a connection of HTTP/1. `te` is looked at by value. */
 const connectionNames = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
 
+/** Control characters never; a space or tab neither first nor last: RFC 9113 section 8.2.1. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const badValue = /[\x00-\x08\x0a-\x1f\x7f]|^[ \t]|[ \t]$/;
+
 const lowerToken = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 
 export class FieldName {
@@ -40,6 +44,7 @@ export const entryOverheadBytes = 32;
 
 export class Field {
   private http1Line: string | undefined;
+  private sound: boolean | undefined;
 
   constructor(
     readonly name: FieldName,
@@ -48,6 +53,11 @@ export class Field {
 
   get size(): number {
     return this.name.text.length + this.value.length + entryOverheadBytes;
+  }
+
+  /** Whether the value may stand in a message; looked at once for a field that is in a table. */
+  get valid(): boolean {
+    return (this.sound ??= !badValue.test(this.value));
   }
 
   /** As HTTP/1 writes it; made once for a field that is in a table. */

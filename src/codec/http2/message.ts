@@ -21,9 +21,6 @@ export interface MessageHead {
 /** Or why it is malformed. */
 export type CheckedHead = MessageHead | string;
 
-/** Control characters never; a space or tab neither first nor last: RFC 9113 section 8.2.1. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-const badValue = /[\x00-\x08\x0a-\x1f\x7f]|^[ \t]|[ \t]$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
 const badPath = /[\x00-\x20\x7f#]/;
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -112,7 +109,7 @@ function read(fields: readonly Field[], pseudo: ReadonlyMap<string, PseudoName>)
     const field = fields[i]!;
     const { name, value } = field;
     if (!name.valid) return 'malformed field name';
-    if (badValue.test(value)) return `malformed value of ${name.text}`;
+    if (!field.valid) return `malformed value of ${name.text}`;
     if (!name.pseudo) {
       const fault = readField(draft, field);
       if (fault !== undefined) return fault;
