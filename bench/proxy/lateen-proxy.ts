@@ -1,9 +1,9 @@
 // Lateen's own data path with a configuration as a mesh has it: 50 hosts, 12 routes with a header match and weights of 90 and 10,
 // Istio's metrics and request ids on. Only xDS is left out. `node lateen-proxy.js '{"port": 8080, "to": 9080}'`: see lateen-options.ts.
-import { randomUUID } from 'node:crypto';
 import { systemClock } from '#foundation/clock';
 import { createLogger } from '#foundation/logger';
 import { systemRandom } from '#foundation/random';
+import { createUuids } from '#foundation/uuid';
 import { ownNetwork } from '#net/network';
 import type { ClusterConfig } from '#proxy/config/cluster';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
@@ -56,7 +56,7 @@ const runtime = createRuntime({
   peerMetadata: undefined,
   resolver: systemResolver,
   node: { id: 'bench', cluster: 'bench' },
-  newRequestId: randomUUID,
+  newRequestId: createUuids(systemRandom),
 });
 
 for (const subset of ['v1', 'v2']) runtime.clusters.set(cluster(subset));

@@ -1,11 +1,11 @@
 // One proxy: a node of the mesh with its tables, listeners, clusters, logs and admin interface. Driven by xDS alone.
 // Holds no state outside of itself: a process may run many.
-import { randomUUID } from 'node:crypto';
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { NameTable } from '#codec/protobuf/generated/istio/nds';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
+import { createUuids } from '#foundation/uuid';
 import { formatSpiffeId } from '#identity/spiffe';
 import { type Network, ownNetwork } from '#net/network';
 import { type AdminSubject, adminRoutes } from '#proxy/admin/admin-routes';
@@ -90,7 +90,7 @@ export class ProxyInstance implements AdminSubject {
       peerMetadata: { metadata: encodePeerMetadata(node.metadata), id: node.id },
       resolver: systemResolver,
       node: { id: node.id, cluster: node.cluster },
-      newRequestId: randomUUID,
+      newRequestId: createUuids(options.random),
     });
     this.listeners = new ListenerManager(this.runtime);
     this.applier = new ConfigApplier(

@@ -58,7 +58,11 @@ export class HeadSpans {
   }
 
   method(): string {
-    return this.text.slice(0, this.methodEnd);
+    const { text, methodEnd } = this;
+    // Of the usual ones the constant, which is compared with others by its address.
+    if (methodEnd === 3 && text.startsWith('GET')) return 'GET';
+    if (methodEnd === 4 && text.startsWith('POST')) return 'POST';
+    return text.slice(0, methodEnd);
   }
 
   target(): string {

@@ -46,7 +46,7 @@ export function acceptRequest(head: RawRequestHead, intent: ConnectionIntent, ac
   intent.keepAlive = spans.minor === 1 ? !options.includes('close') : options.includes('keep-alive') && !options.includes('close');
   intent.explicitProxy = false;
   const upgrade = options.includes('upgrade') ? upgradeOf(spans) : '';
-  return acceptTarget(head, intent.host, upgrade, intent);
+  return acceptTarget(head, intent, options, upgrade);
 }
 
 function isAuthority(text: string): boolean {
@@ -60,19 +60,25 @@ function upgradeOf(spans: HeadSpans): string {
   return upgrade === 'h2c' ? '' : upgrade;
 }
 
-function acceptTarget(head: RawRequestHead, host: string, upgrade: string, intent: ConnectionIntent): RequestFault | undefined {
+function acceptTarget(
+  head: RawRequestHead,
+  intent: ConnectionIntent,
+  options: readonly string[],
+  upgrade: string,
+): RequestFault | undefined {
+  const { host } = intent;
   const method = head.spans.method();
   const target = head.spans.target();
   if (method === 'CONNECT') {
     if (!isAuthority(target) || !/:0*[1-9]\d*$/.test(target)) return bad('CONNECT wants host:port');
     intent.explicitProxy = true;
     // A tunnel is an upgrade to whatever the two ends speak.
-    head.accept({ method, path: '', authority: target, scheme: 'http', upgrade: 'connect', originForm: false });
+    head.accept({ method, path: '', authority: target, scheme: 'http', upgrade: 'connect', originForm: false }, options);
     return undefined;
   }
   if (target.charCodeAt(0) === 47 || (target === '*' && method === 'OPTIONS')) {
     if (host === '' && head.spans.minor === 1) return bad('empty host');
-    head.accept({ method, path: target, authority: host, scheme: 'http', upgrade, originForm: true });
+    head.accept({ method, path: target, authority: host, scheme: 'http', upgrade, originForm: true }, options);
     return undefined;
   }
   const absolute = absolutePattern.exec(target);
@@ -81,14 +87,8 @@ function acceptTarget(head: RawRequestHead, host: string, upgrade: string, inten
   if (!isAuthority(authority)) return bad('malformed authority in the request target');
   intent.explicitProxy = true;
   // The target's authority replaces the host that came beside it: RFC 9112 section 3.2.2.
-  head.accept({
-    method,
-    path: rest.startsWith('/') ? rest : `/${rest}`,
-    authority,
-    scheme: scheme.toLowerCase(),
-    upgrade,
-    originForm: false,
-  });
+  const path = rest.startsWith('/') ? rest : `/${rest}`;
+  head.accept({ method, path, authority, scheme: scheme.toLowerCase(), upgrade, originForm: false }, options);
   return undefined;
 }
 

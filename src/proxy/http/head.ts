@@ -1,6 +1,7 @@
 // The head of a message as routing and filters see it, whatever the protocol: HTTP/1's keeps the bytes that came (raw-head.ts), one
 // that the proxy makes itself is a list (FieldHead).
 
+import type { Field } from '#codec/http2/field';
 import { headerValue } from '#proxy/route/route-match';
 
 /** Names are lower case everywhere. */
@@ -12,6 +13,9 @@ export interface Head {
   set(name: string, value: string): void;
   /** Adds a line behind those that are there. */
   append(name: string, value: string): void;
+  /** `set` and `append` with a field that many messages share: what it takes to write it was done once. */
+  setField(field: Field): void;
+  appendField(field: Field): void;
   remove(name: string): void;
   /** Every header in order; names in lower case. */
   forEach(visit: (name: string, value: string) => void): void;
@@ -62,6 +66,14 @@ abstract class Fields implements Head {
 
   append(name: string, value: string): void {
     this.fields.push([name, value]);
+  }
+
+  setField({ name, value }: Field): void {
+    this.set(name.text, value);
+  }
+
+  appendField({ name, value }: Field): void {
+    this.append(name.text, value);
   }
 
   remove(name: string): void {

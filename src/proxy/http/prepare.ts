@@ -1,10 +1,17 @@
 // What the connection manager itself does to the heads that pass it, as Envoy does: client address, scheme, request id, server, date.
+import { Field, fieldName } from '#codec/http2/field';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import { responseFlag } from '#telemetry/response-flags';
-import { httpDate } from './date.ts';
+import { dateField } from './date.ts';
+import { FieldCache } from './field-cache.ts';
 import type { ResponseHead } from './head.ts';
 import { normalizePath } from './path-normalization.ts';
 import type { HttpStream, LocalReply } from './stream.ts';
+
+const forwardedFor = new FieldCache('x-forwarded-for', 1024);
+const forwardedProto = new FieldCache('x-forwarded-proto', 8);
+const servers = new FieldCache('server', 64);
+const requestIdName = fieldName('x-request-id');
 
 /** Returns an answer instead when the request must not go on. */
 export function prepareRequest(stream: HttpStream): LocalReply | undefined {
@@ -23,15 +30,16 @@ export function prepareRequest(stream: HttpStream): LocalReply | undefined {
   if (config.useRemoteAddress) {
     if (!config.skipXffAppend) {
       const before = request.header('x-forwarded-for');
-      request.set('x-forwarded-for', before === undefined ? connection.remoteAddress : `${before},${connection.remoteAddress}`);
+      if (before === undefined) request.appendField(forwardedFor.of(connection.remoteAddress));
+      else request.set('x-forwarded-for', `${before},${connection.remoteAddress}`);
     }
     // At an edge only the connection itself says how the client came.
-    request.set('x-forwarded-proto', connection.tls === undefined ? 'http' : 'https');
+    request.setField(forwardedProto.of(connection.tls === undefined ? 'http' : 'https'));
   } else if (!request.has('x-forwarded-proto')) {
-    request.append('x-forwarded-proto', request.scheme);
+    request.appendField(forwardedProto.of(request.scheme));
   }
   if (config.generateRequestId) {
-    if (!request.has('x-request-id')) request.append('x-request-id', runtime.newRequestId());
+    if (!request.has('x-request-id')) request.appendField(new Field(requestIdName, runtime.newRequestId()));
     else if (isExternal(stream) && !config.preserveExternalRequestId) request.set('x-request-id', runtime.newRequestId());
   }
   stream.manager.tracer?.begin(stream);
@@ -72,7 +80,7 @@ function withoutPort(authority: string, port: number): string {
 }
 
 export function prepareResponse(head: ResponseHead, config: HttpConnectionManagerConfig, wallMs: number): void {
-  if (config.serverHeader === 'overwrite') head.set('server', config.serverName);
-  else if (config.serverHeader === 'append-if-absent' && !head.has('server')) head.append('server', config.serverName);
-  if (!head.has('date')) head.append('date', httpDate(wallMs));
+  if (config.serverHeader === 'overwrite') head.setField(servers.of(config.serverName));
+  else if (config.serverHeader === 'append-if-absent' && !head.has('server')) head.appendField(servers.of(config.serverName));
+  if (!head.has('date')) head.appendField(dateField(wallMs));
 }

@@ -2,6 +2,7 @@
 // HTTP/1 again passes the untouched lines through in spans, without looking at them.
 import { fieldId, fieldKey, isHopByHop } from '#codec/http1/field-names';
 import { HeadSpans } from '#codec/http1/head-spans';
+import { Field, fieldName } from '#codec/http2/field';
 import type { Head, RequestHead, ResponseHead } from './head.ts';
 
 const kept = 0;
@@ -13,11 +14,10 @@ export abstract class RawHead implements Head {
   /** Per line: `kept`, `gone`, or `apart`. */
   private fate = new Uint8Array(32);
   private anyGone = false;
-  private addedNames: string[] = [];
-  private addedValues: string[] = [];
+  private added: Field[] = [];
 
-  /** After the spans were filled anew. */
-  protected begin(): void {
+  /** After the spans were filled anew. `options`: their `connectionOptions`. */
+  protected begin(options: readonly string[]): void {
     const { spans } = this;
     if (this.fate.length < spans.count) this.fate = new Uint8Array(spans.hash.length);
     this.anyGone = false;
@@ -27,64 +27,66 @@ export abstract class RawHead implements Head {
       this.fate[line] = hop ? gone : kept;
       if (hop) this.anyGone = true;
     }
-    for (const name of connectionOptions(spans)) if (name !== 'close' && name !== 'keep-alive') this.remove(name);
+    for (const name of options) if (name !== 'close' && name !== 'keep-alive') this.remove(name);
     // A new array costs less than to empty one.
-    if (this.addedNames.length > 0) {
-      this.addedNames = [];
-      this.addedValues = [];
-    }
+    if (this.added.length > 0) this.added = [];
   }
 
   header(name: string): string | undefined {
-    const { spans, addedNames } = this;
+    const { spans, added } = this;
     const key = fieldKey(name);
     let value: string | undefined;
     for (let line = spans.find(key); line >= 0; line = spans.find(key, line + 1)) {
       if (this.fate[line] === kept) value = value === undefined ? spans.value(line) : `${value},${spans.value(line)}`;
     }
-    for (let i = 0; i < addedNames.length; i++) {
-      if (addedNames[i] === name) value = value === undefined ? this.addedValues[i] : `${value},${this.addedValues[i]}`;
+    for (let i = 0; i < added.length; i++) {
+      const field = added[i]!;
+      if (field.name.text === name) value = value === undefined ? field.value : `${value},${field.value}`;
     }
     return value;
   }
 
   has(name: string): boolean {
-    const { spans } = this;
+    const { spans, added } = this;
     const key = fieldKey(name);
     for (let line = spans.find(key); line >= 0; line = spans.find(key, line + 1)) if (this.fate[line] === kept) return true;
-    return this.addedNames.includes(name);
+    for (let i = 0; i < added.length; i++) if (added[i]!.name.text === name) return true;
+    return false;
   }
 
   set(name: string, value: string): void {
-    this.remove(name);
-    this.append(name, value);
+    this.setField(new Field(fieldName(name), value));
   }
 
   append(name: string, value: string): void {
-    this.addedNames.push(name);
-    this.addedValues.push(value);
+    this.added.push(new Field(fieldName(name), value));
+  }
+
+  setField(field: Field): void {
+    this.remove(field.name.text);
+    this.added.push(field);
+  }
+
+  appendField(field: Field): void {
+    this.added.push(field);
   }
 
   remove(name: string): void {
-    const { spans, addedNames } = this;
+    const { spans, added } = this;
     const key = fieldKey(name);
     for (let line = spans.find(key); line >= 0; line = spans.find(key, line + 1)) {
       if (this.fate[line] === apart) continue;
       this.fate[line] = gone;
       this.anyGone = true;
     }
-    for (let i = addedNames.length - 1; i >= 0; i--) {
-      if (addedNames[i] !== name) continue;
-      addedNames.splice(i, 1);
-      this.addedValues.splice(i, 1);
-    }
+    for (let i = added.length - 1; i >= 0; i--) if (added[i]!.name.text === name) added.splice(i, 1);
   }
 
   forEach(visit: (name: string, value: string) => void): void {
     for (let line = 0; line < this.spans.count; line++) {
       if (this.fate[line] === kept) visit(this.spans.name(line), this.spans.value(line));
     }
-    for (let i = 0; i < this.addedNames.length; i++) visit(this.addedNames[i]!, this.addedValues[i]!);
+    for (const { name, value } of this.added) visit(name.text, value);
   }
 
   /** Every header as HTTP/1 lines, behind the start line as it came if that is asked for, and with the line that is apart or without. */
@@ -101,7 +103,7 @@ export abstract class RawHead implements Head {
       }
     }
     out += spans.text.slice(from, spans.lineStart(spans.count));
-    for (let i = 0; i < this.addedNames.length; i++) out += `${this.addedNames[i]}: ${this.addedValues[i]}\r\n`;
+    for (let i = 0; i < this.added.length; i++) out += this.added[i]!.line;
     return out;
   }
 
@@ -155,9 +157,12 @@ export class RawRequestHead extends RawHead implements RequestHead {
   private target = '';
   private host = '';
 
-  /** `spans` hold a head that accept-request.ts has checked. Takes the hop's headers out, and `host`, which is `authority` now. */
-  accept(target: RequestTarget): void {
-    this.begin();
+  /**
+   * `spans` hold a head that accept-request.ts has checked, with these `connectionOptions`. Takes the hop's headers out, and `host`, which is
+   * `authority` now.
+   */
+  accept(target: RequestTarget, options: readonly string[]): void {
+    this.begin(options);
     this.method = target.method;
     this.path = target.path;
     this.authority = target.authority;
@@ -181,7 +186,7 @@ export class RawRequestHead extends RawHead implements RequestHead {
 /** Of a request that could not be parsed: nothing of it is to be believed. */
 export function clearRequestHead(head: RawRequestHead): void {
   head.spans.reset();
-  head.accept({ method: '', path: '', authority: '', scheme: 'http', upgrade: '', originForm: false });
+  head.accept({ method: '', path: '', authority: '', scheme: 'http', upgrade: '', originForm: false }, noOptions);
 }
 
 export class RawResponseHead extends RawHead implements ResponseHead {
@@ -189,8 +194,9 @@ export class RawResponseHead extends RawHead implements ResponseHead {
   /** `upgrade` of a 101. */
   upgrade = '';
 
-  accept(): void {
-    this.begin();
+  /** `options`: the `connectionOptions` of its spans. */
+  accept(options: readonly string[]): void {
+    this.begin(options);
     this.status = this.spans.status;
     this.upgrade = this.status === 101 ? (this.spans.known(fieldId['upgrade']) ?? '') : '';
   }

@@ -30,6 +30,15 @@ export abstract class ListedHead implements Head {
     this.fields.push(new Field(fieldName(name), value));
   }
 
+  setField(field: Field): void {
+    this.remove(field.name.text);
+    this.fields.push(field);
+  }
+
+  appendField(field: Field): void {
+    this.fields.push(field);
+  }
+
   remove(name: string): void {
     for (let i = this.fields.length - 1; i >= 0; i--) if (this.fields[i]!.name.text === name) this.fields.splice(i, 1);
   }

@@ -22,8 +22,9 @@ export interface RouteMatch {
 }
 
 export function routeMatches(match: RouteMatch, request: RoutedRequest, pathname: string, random: Random): boolean {
-  if (match.connect !== (request.method === 'CONNECT')) return false;
+  // Most routes are passed over for their path: that comes first.
   if (!match.connect && !match.path(pathname)) return false;
+  if (match.connect !== (request.method === 'CONNECT')) return false;
   for (const header of match.headers) if (!headerMatches(header, request)) return false;
   if (match.query.length > 0 && !queryMatches(match.query, request.path)) return false;
   return match.fraction >= 1 || random.next() < match.fraction;
@@ -114,8 +115,7 @@ export function queryMatches(tests: readonly QueryTest[], path: string): boolean
   });
 }
 
-/** The first value of a repeated parameter counts, undecoded, as in Envoy. */
-/** Of a path with its query; the first of each name counts. */
+/** Of a path with its query; the first value of a repeated parameter counts, undecoded, as in Envoy. */
 export function queryParameters(path: string): ReadonlyMap<string, string> {
   const start = path.indexOf('?');
   if (start < 0) return new Map();

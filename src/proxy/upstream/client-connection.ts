@@ -184,7 +184,7 @@ export class ClientConnection implements RequestPort {
     if (framing.kind === 'bad') return this.fail(framing.reason);
     const options = connectionOptions(spans);
     const interim = spans.status < 200 && framing.kind !== 'tunnel';
-    this.responseHead.accept();
+    this.responseHead.accept(options);
     const port = this.port!;
     if (interim) {
       port.head(this.responseHead, false);

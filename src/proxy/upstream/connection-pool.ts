@@ -56,11 +56,12 @@ export class ConnectionPool implements HttpPool {
 
   /** A connection that is ready for another request. */
   release(connection: ClientConnection): void {
-    if (this.leaving.has(connection)) {
+    if (this.leaving.size > 0 && this.leaving.has(connection)) {
       connection.close();
       return;
     }
-    const waiter = this.waiters.shift();
+    // Asked first, since most often there is none: to take one from an empty line costs more.
+    const waiter = this.waiters.length > 0 ? this.waiters.shift() : undefined;
     if (waiter !== undefined) {
       this.endpoint.context.stats.upstream_rq_pending_active--;
       waiter.onConnection(connection);

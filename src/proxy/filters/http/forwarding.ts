@@ -2,6 +2,7 @@
 // client is told when all fails. The response passes through to the stream. Made by router.ts.
 import type { Word64 } from '#codec/hash/word64';
 import type { SocketAddress } from '#proxy/config/socket-address';
+import { FieldCache } from '#proxy/http/field-cache';
 import { httpStatusOfGrpc } from '#proxy/http/grpc';
 import type { FieldList, ResponseHead } from '#proxy/http/head';
 import { localReset, overflow, type ResetReason, type ResponsePort } from '#proxy/http/port';
@@ -23,6 +24,9 @@ import { durationReached, streamDurationMs } from './stream-duration.ts';
 type Upstream = UpstreamRequest | TunnelConnection;
 
 const noMirrors: readonly Mirror[] = [];
+
+const attemptCounts = new FieldCache('x-envoy-attempt-count', 64);
+const serviceTimes = new FieldCache('x-envoy-upstream-service-time', 1024);
 
 export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContext {
   readonly picksMax: number;
@@ -112,7 +116,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     stream.attempts++;
     stream.upstreamHost = endpoint.name;
     stream.workload = endpoint.config.workload;
-    if (!this.suppressEnvoyHeaders) stream.request.set('x-envoy-attempt-count', String(stream.attempts));
+    if (!this.suppressEnvoyHeaders) stream.request.setField(attemptCounts.of(stream.attempts));
     this.tryStartMs = stream.manager.runtime.clock.now();
     const perTryTimeoutMs = this.action.retry?.perTryTimeoutMs ?? 0;
     if (perTryTimeoutMs > 0) {
@@ -208,7 +212,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     cluster.stats.countResponse(head.status);
     if (head.status >= 500) endpoint!.stats.rq_error++;
     else endpoint!.stats.rq_success++;
-    this.judge(head.status, head.header('grpc-status'), fin);
+    if (endpoint!.monitor !== undefined) this.judge(head.status, head.header('grpc-status'), fin);
     if (this.policy !== undefined && retriesStatus(this.policy, head)) {
       const decision = this.decideRetry();
       if (decision.kind === 'retry') {
@@ -224,7 +228,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     const now = stream.manager.runtime.clock.now();
     stream.responseFirstByteMs = now - stream.startMs;
     stream.upstreamServiceMs = Math.round(now - this.tryStartMs);
-    if (!this.suppressEnvoyHeaders) head.set('x-envoy-upstream-service-time', String(stream.upstreamServiceMs));
+    if (!this.suppressEnvoyHeaders) head.setField(serviceTimes.of(stream.upstreamServiceMs));
     this.affinity?.setCookies(head);
     stream.upstreamLocal = this.connection!.localAddress;
     if (fin) this.endResponse();
