@@ -24,6 +24,9 @@ import { readDescriptors, version } from './package.ts';
 
 const logger = createLogger({ level: (process.env['LATEEN_LOG_LEVEL'] as LogLevel | undefined) ?? 'info' });
 const canonicalJson = sharedCanonicalJson(readDescriptors);
+/** Istio's `terminationDrainDuration`. */
+const terminationDrainMs = 5_000;
+const closeMsMax = 2_000;
 const wanted = new Set<string>();
 const proxies = new Map<string, { proxy: ProxyInstance; close(): void }>();
 const forwarder = new Forwarder({ servers: getServers().map(parseServer), clock: systemClock, random: systemRandom });
@@ -94,6 +97,7 @@ async function add(id: string, bootstrap: ProxyBootstrap): Promise<void> {
       ...(dns && { setNames: dns.setNames }),
       decodings,
       canonicalJson,
+      quit: () => void restart(id, bootstrap),
       identityToken: () => identityToken(id),
     });
     const close = (): void => {
@@ -117,19 +121,33 @@ async function remove(id: string, drainMs: number): Promise<void> {
   tokensWanted.delete(id);
   if (running !== undefined) {
     const { proxy, close } = running;
-    await Promise.race([proxy.drain(), new Promise((resolve) => systemClock.after(drainMs, () => resolve(undefined)))]);
+    await within(drainMs, () => proxy.drain());
     await proxy.close();
     close();
   }
   report({ type: 'removed', id });
 }
 
-async function end(): Promise<void> {
-  await Promise.race([
-    Promise.all([...proxies.values()].map(({ proxy }) => proxy.close())),
-    new Promise((resolve) => systemClock.after(2_000, () => resolve(undefined))),
-  ]);
+/** What its container's end is in a cluster: it is started again. */
+async function restart(id: string, bootstrap: ProxyBootstrap): Promise<void> {
+  const running = proxies.get(id);
+  if (running === undefined) return;
+  wanted.delete(id);
+  proxies.delete(id);
+  await running.proxy.close();
+  running.close();
+  await add(id, bootstrap);
+}
+
+/** Connections that are open finish what they have, within `drainMs`; then the process ends. */
+async function end(drainMs: number): Promise<void> {
+  await within(drainMs, () => Promise.all([...proxies.values()].map(({ proxy }) => proxy.drain())));
+  await within(closeMsMax, () => Promise.all([...proxies.values()].map(({ proxy }) => proxy.close())));
   process.exit(0);
+}
+
+async function within(limitMs: number, work: () => Promise<unknown>): Promise<void> {
+  await Promise.race([work(), new Promise<void>((resolve) => systemClock.after(limitMs, resolve))]);
 }
 
 process.on('message', (command: FleetCommand) => {
@@ -137,9 +155,9 @@ process.on('message', (command: FleetCommand) => {
   else if (command.type === 'token') takeToken(command.id, command.token);
   else void remove(command.id, command.drainMs);
 });
-process.once('SIGTERM', () => void end());
+process.once('SIGTERM', () => void end(terminationDrainMs));
 // Ctrl-C reaches the whole group: the parent decides the order of the end.
 process.on('SIGINT', () => {});
-process.once('disconnect', () => void end());
+process.once('disconnect', () => void end(0));
 process.on('unhandledRejection', (reason) => logger.error({ error: messageOf(reason) }, 'unhandled rejection'));
 report({ type: 'up' });

@@ -2,7 +2,7 @@
 // Holds no state outside of itself: a process may run many.
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { NameTable } from '#codec/protobuf/generated/istio/nds';
-import type { Clock } from '#foundation/clock';
+import type { Clock, Timer } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
 import { createUuids } from '#foundation/uuid';
@@ -20,7 +20,7 @@ import type { DecodeCache } from '#proxy/config/decode-cache';
 import { formatAddress, type SocketAddress } from '#proxy/config/socket-address';
 import { istioStatsType } from '#proxy/filters/http/istio-stats';
 import { WorkloadCertificates } from '#proxy/identity/workload-certificates';
-import { ListenerManager } from '#proxy/listen/listener-manager';
+import { ListenerManager, type WhichListeners } from '#proxy/listen/listener-manager';
 import type { RouteTable } from '#proxy/route/route-table';
 import { closeRuntime, createRuntime, type ExchangeListeners, type ProxyRuntime } from '#proxy/runtime';
 import { AccessLoggers } from '#proxy/telemetry/access-logger';
@@ -47,9 +47,16 @@ export interface ProxyInstanceOptions {
   decodings: DecodeCache;
   /** A token that says which service account this proxy runs as; without it there are no certificates of the mesh. */
   identityToken?: () => Promise<string>;
+  /** What `/quitquitquit` does; nothing when left out. */
+  quit?: () => void;
   /** For config dumps. */
   canonicalJson: () => Promise<CanonicalJson>;
 }
+
+/** Istio's `drainDuration`, with which it starts Envoy. */
+const gracefulDrainMs = 45_000;
+/** For the answer to whoever asked for the end. */
+const quitMs = 50;
 
 export class ProxyInstance implements AdminSubject {
   readonly registry = new MetricsRegistry();
@@ -67,6 +74,7 @@ export class ProxyInstance implements AdminSubject {
   private readonly startedWallMs: number;
   private readonly startedAt: number;
   private draining = false;
+  private graceEnds: Timer | undefined;
   private live = false;
 
   constructor(
@@ -147,16 +155,30 @@ export class ProxyInstance implements AdminSubject {
     return admin;
   }
 
-  /** Takes no new connections; those that are open finish what they have. */
-  async drain(): Promise<void> {
+  /**
+   * Takes no new connections; those that are open finish what they have. `graceful`: for Istio's drain duration they are asked to leave
+   * while new ones are still taken, so that whoever balances over this proxy hears of it first. Configuration is not changed any more.
+   */
+  async drain({ graceful = false, which = 'all' }: { graceful?: boolean; which?: WhichListeners } = {}): Promise<void> {
     if (this.draining) return;
     this.draining = true;
-    await this.listeners.drain();
+    if (graceful) {
+      await this.listeners.discourage(gracefulDrainMs, which);
+      await new Promise<void>((resolve) => (this.graceEnds = this.options.clock.after(gracefulDrainMs, resolve)));
+    }
+    if (which === 'all') await this.listeners.drain();
+    else await this.listeners.stopListening(which);
+  }
+
+  /** What the operator asked for by its admin interface: the answer goes out first. */
+  quit(): void {
+    this.options.clock.after(quitMs, () => this.options.quit?.());
   }
 
   /** Ends everything at once. */
   async close(): Promise<void> {
     this.draining = true;
+    this.graceEnds?.cancel();
     this.ads.close();
     this.certificates?.close();
     this.applier.close();

@@ -95,6 +95,34 @@ describe('changes', () => {
     await expect(Client.connect(second)).rejects.toThrow('ECONNREFUSED');
   });
 
+  test('discouraged: whoever is there or comes is served once more and asked to leave', async () => {
+    const proxy = open.add(new TestProxy());
+    await proxy.listen(saying('once;', at(await freePort())));
+    const kept = open.add(await Client.connect(proxy.port()));
+    expect(await kept.write(get).until('once;')).not.toContain('connection: close');
+    await proxy.listeners.discourage(60_000, 'all');
+    const late = open.add(await Client.connect(proxy.port()));
+    for (const client of [kept, late]) {
+      client.text = '';
+      expect(await client.write(get).closed()).toMatch(/connection: close\r\n\r\nonce;$/);
+    }
+  });
+
+  test('inbound listeners alone can be closed', async () => {
+    const proxy = open.add(new TestProxy());
+    const [one, other] = [await freePort(), await freePort()];
+    const configs = [
+      saying('inbound', { name: 'inbound', direction: 'inbound', ...at(one) }),
+      saying('outbound', { name: 'outbound', ...at(other) }),
+    ];
+    expect(await proxy.listeners.apply(configs)).toEqual([]);
+    await proxy.listeners.stopListening('inbound');
+    expect(proxy.listeners.boundAddresses().map(({ name }) => name)).toEqual(['outbound']);
+    const client = open.add(await Client.connect(other));
+    await client.write(get).until('outbound');
+    await expect(Client.connect(one)).rejects.toThrow('ECONNREFUSED');
+  });
+
   test('drain: what is under way finishes, and resolves when the last connection has ended', async () => {
     const clock = new ManualClock();
     const proxy = open.add(new TestProxy({ clock }));

@@ -1,7 +1,7 @@
 // What each admin path of a proxy answers. Paths and shapes are Envoy's.
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { Logger } from '#foundation/logger';
-import type { BoundAddress } from '#proxy/listen/listener-manager';
+import type { BoundAddress, WhichListeners } from '#proxy/listen/listener-manager';
 import type { Cluster } from '#proxy/upstream/cluster';
 import type { MetricsRegistry } from '#telemetry/metrics';
 import { dumpSections } from '#xds/config-dump';
@@ -28,7 +28,10 @@ export interface AdminSubject {
   readonly registry: MetricsRegistry;
   readonly state: 'LIVE' | 'DRAINING' | 'INITIALIZING';
   healthFailed: boolean;
-  drain(): Promise<void>;
+  /** `graceful`: connections are asked to leave first, while new ones are still accepted. */
+  drain(options: { graceful: boolean; which: WhichListeners }): Promise<void>;
+  /** Ends the proxy. */
+  quit(): void;
   canonicalJson(): Promise<CanonicalJson>;
   dumpInput(): DumpInput;
   serverInfo(): object;
@@ -84,16 +87,19 @@ function configRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
 }
 
 function lifecycleRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
-  const act = (help: string, change: () => void): AdminRoute => ({
+  const act = (help: string, change: (query: URLSearchParams) => void): AdminRoute => ({
     help,
     mutates: true,
-    serve: () => {
-      change();
+    serve: (query) => {
+      change(query);
       return textPage('OK\n');
     },
   });
   return {
-    '/drain_listeners': act('close the listeners, let connections finish', () => void proxy.drain()),
+    '/drain_listeners': act('close the listeners, let connections finish (graceful, inboundonly)', (query) => {
+      void proxy.drain({ graceful: query.has('graceful'), which: query.has('inboundonly') ? 'inbound' : 'all' });
+    }),
+    '/quitquitquit': act('end this proxy', () => proxy.quit()),
     '/healthcheck/fail': act('make /ready fail', () => {
       proxy.healthFailed = true;
     }),

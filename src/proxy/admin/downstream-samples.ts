@@ -1,7 +1,7 @@
 // What the listeners' side counts, under Envoy's dotted names: `http.<prefix>.`, `tcp.<prefix>.`, `listener.<address>.ssl.`. Pure.
 import type { DownstreamStatsTable } from '#proxy/http/downstream-stats';
 import type { BoundAddress } from '#proxy/listen/listener-manager';
-import type { TlsStats } from '#proxy/tls/tls-stats';
+import { type TlsStats, tlsSamples } from '#proxy/tls/tls-stats';
 import type { ServerStats } from './stats.ts';
 
 export interface DownstreamSources {
@@ -11,17 +11,6 @@ export interface DownstreamSources {
   boundAddresses(): readonly BoundAddress[];
   all(): Iterable<{ readonly config: { readonly name: string }; readonly connectionCount: number; readonly tlsStats: TlsStats }>;
 }
-
-/** Envoy's names of ours. */
-const tlsNames: readonly (readonly [keyof TlsStats, string])[] = [
-  ['handshake', 'ssl.handshake'],
-  ['sessionReused', 'ssl.session_reused'],
-  ['noCertificate', 'ssl.no_certificate'],
-  ['connectionError', 'ssl.connection_error'],
-  ['failVerifyError', 'ssl.fail_verify_error'],
-  ['failVerifyNoCert', 'ssl.fail_verify_no_cert'],
-  ['secretsNotReady', 'server_ssl_socket_factory.downstream_context_secrets_not_ready'],
-];
 
 export function downstreamSamples(sources: DownstreamSources): ServerStats {
   const samples: Record<string, number> = { 'listener_manager.downstream_cx_overflow': sources.overflows };
@@ -35,7 +24,7 @@ export function downstreamSamples(sources: DownstreamSources): ServerStats {
     // One that is bound nowhere is reached through another, and known by its name.
     const listener = `listener.${addresses.get(config.name) ?? config.name}`;
     samples[`${listener}.downstream_cx_active`] = connectionCount;
-    for (const [key, name] of tlsNames) samples[`${listener}.${name}`] = tlsStats[key];
+    for (const [name, value] of tlsSamples(tlsStats, 'server')) samples[`${listener}.${name}`] = value;
   }
   return samples;
 }

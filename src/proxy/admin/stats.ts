@@ -1,4 +1,6 @@
 // `/stats` and `/stats/prometheus`: counters of clusters and of the server, and Istio's metrics. Pure.
+
+import { tlsSamples } from '#proxy/tls/tls-stats';
 import type { Cluster } from '#proxy/upstream/cluster';
 import { escapeLabel, formatSample } from '#telemetry/metrics';
 
@@ -29,9 +31,10 @@ function* samples(clusters: Iterable<Cluster>, server: ServerStats): Iterable<re
 }
 
 /** Some of them are there only where the cluster has what they count. */
-function* clusterSamples({ stats, http2Stats, outlierStats, healthCheckStats }: Cluster): Iterable<readonly [string, number]> {
+function* clusterSamples({ stats, http2Stats, tlsStats, outlierStats, healthCheckStats }: Cluster): Iterable<readonly [string, number]> {
   for (const [key, value] of Object.entries(stats)) yield [key, value as number];
   for (const [key, value] of Object.entries(http2Stats)) yield [`http2.${key}`, value as number];
+  if (tlsStats !== undefined) yield* tlsSamples(tlsStats, 'client');
   for (const [key, value] of Object.entries(outlierStats ?? {})) yield [`outlier_detection.${key}`, value as number];
   for (const [key, value] of Object.entries(healthCheckStats ?? {})) yield [`health_check.${key}`, value as number];
 }

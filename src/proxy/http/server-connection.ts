@@ -258,6 +258,7 @@ export class ServerConnection implements ResponsePort {
     manager.runtime.timers.cancel(this.timeout);
     stream?.abort(connectionTermination);
     this.reader.release();
+    manager.stats.downstream_cx_tx_bytes_total += this.writer.takeSent();
     manager.stats.downstream_cx_http1_active--;
     this.onClose(this);
   }
@@ -343,6 +344,7 @@ export class ServerConnection implements ResponsePort {
   private finishExchange(): void {
     const requestEnded = this.state === 'waiting';
     const { startMs, durationMs } = this.stream!;
+    this.manager.stats.downstream_cx_tx_bytes_total += this.writer.takeSent();
     this.stream = undefined;
     this.owed = 0;
     this.bodyReader.detach();

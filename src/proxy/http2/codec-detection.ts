@@ -14,6 +14,7 @@ export class CodecDetection {
   /** Undefined while the first bytes have not told. */
   private chosen: ServerConnection | Http2ServerConnection | undefined;
   private held: Buffer | undefined;
+  private drainDeadlineMs = Number.POSITIVE_INFINITY;
   private readonly timeout = new Timeout(() => this.onTimeout());
 
   /** `onClose` is called once, when the socket is closed. */
@@ -35,8 +36,14 @@ export class CodecDetection {
   }
 
   drain(timeoutMs: number): void {
-    if (this.chosen === undefined) this.close();
-    else this.chosen.drain(timeoutMs);
+    if (this.chosen !== undefined) {
+      this.chosen.drain(timeoutMs);
+      return;
+    }
+    // Its first request may be on the way.
+    const { runtime, config } = this.manager;
+    this.drainDeadlineMs = runtime.clock.now() + timeoutMs;
+    if (!this.timeout.pending || timeoutMs < config.requestHeadersTimeoutMs) runtime.timers.set(this.timeout, timeoutMs);
   }
 
   close(): void {
@@ -71,6 +78,9 @@ export class CodecDetection {
     this.chosen = like
       ? new Http2ServerConnection(accepted, manager, connection, onClose)
       : new ServerConnection(accepted, manager, connection, onClose);
+    if (this.drainDeadlineMs !== Number.POSITIVE_INFINITY) {
+      this.chosen.drain(Math.max(0, this.drainDeadlineMs - manager.runtime.clock.now()));
+    }
     this.chosen.onData(all, bytes);
   }
 }

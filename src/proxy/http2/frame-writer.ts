@@ -11,7 +11,9 @@ import type { SocketResources } from '#proxy/socket/socket-writer';
 const backlogBytesMax = 262_144;
 
 export class FrameWriter implements Flushable {
-  bytesWritten = 0;
+  private sentBytes = 0;
+  /** Of those that were sent, and those about to be. */
+  private toldBytes = 0;
   private queued = false;
   private flushing = false;
   private readonly direct: DirectWriter;
@@ -57,8 +59,15 @@ export class FrameWriter implements Flushable {
     this.direct.finally(() => this.socket.destroySoon());
   }
 
+  /** Bytes that there were to send since this was last asked. */
+  takeSent(): number {
+    const told = this.toldBytes;
+    this.toldBytes = this.sentBytes + this.connection.output.bytes;
+    return this.toldBytes - told;
+  }
+
   private write({ buffer, length }: OutputChunk): void {
-    this.bytesWritten += length;
+    this.sentBytes += length;
     this.direct.write(buffer.subarray(0, length), () => {
       this.shared.outputs.giveBack(buffer);
       // A write may end at once, within the flush.

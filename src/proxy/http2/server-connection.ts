@@ -121,6 +121,7 @@ export class Http2ServerConnection implements ConnectionEvents {
   onStreamClosed(stream: Http2Stream): void {
     if (this.streams.remove(stream.id) === undefined) return;
     this.manager.runtime.http2Stats.streams_active--;
+    this.manager.stats.downstream_cx_tx_bytes_total += this.writer.takeSent();
     if (this.streams.size > 0) return;
     this.sinceMs = this.manager.runtime.clock.now();
     if (this.state === 'leaving') this.linger();
@@ -162,7 +163,7 @@ export class Http2ServerConnection implements ConnectionEvents {
       serving.http.abort(connectionTermination);
     });
     stats.downstream_cx_http2_active--;
-    stats.downstream_cx_tx_bytes_total += this.writer.bytesWritten;
+    stats.downstream_cx_tx_bytes_total += this.writer.takeSent();
     this.onClose(this);
   }
 

@@ -15,6 +15,8 @@ export interface BoundAddress extends SocketAddress {
   name: string;
 }
 
+export type WhichListeners = 'all' | 'inbound';
+
 /** An address to listen at, and the network that has it. */
 type Place = SocketAddress & { network: Network };
 
@@ -81,14 +83,24 @@ export class ListenerManager {
     return this.connections;
   }
 
-  /**
-   * No more connections are accepted; those that are there finish, within `timeoutMs` or each within its own drain timeout. Resolves
-   * when the last one has ended.
-   */
-  async drain(timeoutMs?: number): Promise<void> {
+  /** Connections are asked to leave within `graceMs`, while new ones are still accepted. */
+  async discourage(graceMs: number, which: WhichListeners): Promise<void> {
     await this.applying;
-    this.bound.clear();
-    for (const listener of this.listeners.values()) listener.drain(timeoutMs);
+    for (const listener of this.chosen(which)) listener.discourage(graceMs);
+  }
+
+  /** No more connections are accepted; those that are there finish, within `timeoutMs` or each within its own drain timeout. */
+  async stopListening(which: WhichListeners, timeoutMs?: number): Promise<void> {
+    await this.applying;
+    for (const listener of this.chosen(which)) {
+      for (const key of listener.servers.keys()) this.bound.delete(key);
+      listener.drain(timeoutMs);
+    }
+  }
+
+  /** The same of all listeners; resolves when the last connection has ended. */
+  async drain(timeoutMs?: number): Promise<void> {
+    await this.stopListening('all', timeoutMs);
     if (this.connections > 0) await new Promise<void>((resolve) => (this.onIdle = resolve));
   }
 
@@ -100,6 +112,10 @@ export class ListenerManager {
     await drained;
     this.listeners.clear();
     this.leaving.clear();
+  }
+
+  private chosen(which: WhichListeners): Listener[] {
+    return [...this.listeners.values()].filter(({ config }) => which === 'all' || config.direction === 'inbound');
   }
 
   private get statsTables() {

@@ -46,6 +46,7 @@ export class Listener {
   /** By bound address. */
   readonly servers = new Map<string, Server>();
   readonly tlsStats = new TlsStats();
+  private discouragedUntilMs: number | undefined;
   private services = new Map<FilterChain, ChainService>();
   private readonly connections = new Map<ServedConnection, FilterChain>();
   /** Inspected, or in their handshakes. */
@@ -198,7 +199,15 @@ export class Listener {
       this.connections.delete(ended);
       counted();
     });
-    if (open) this.connections.set(served, chain);
+    if (!open) return;
+    this.connections.set(served, chain);
+    if (this.discouragedUntilMs !== undefined) served.drain(Math.max(0, this.discouragedUntilMs - this.runtime.clock.now()));
+  }
+
+  /** Connections are asked to leave within `graceMs`; new ones are served, and asked to leave with their first request. */
+  discourage(graceMs: number): void {
+    this.discouragedUntilMs = this.runtime.clock.now() + graceMs;
+    for (const connection of this.connections.keys()) connection.drain(graceMs);
   }
 
   /** No more connections; those that are there finish what they have, within `timeoutMs` or their own drain timeout. */

@@ -1,11 +1,15 @@
 // Where sockets read into. One buffer shared by all sockets of a proxy serves small messages: what is read is parsed and
 // passed on before the next read. A large body reads into a buffer of its own, which may be written from without a copy and is
-// swapped for another only while such a write is pending.
+// swapped for another only while such a write is pending. Who has read much keeps it for the next message, as long as few do.
 import type { OnReadOpts } from 'node:net';
 
 const sharedBytes = 65_536;
-const ownBytes = 262_144;
+const ownBytes = 524_288;
 const spareMax = 8;
+/** No more than this are out because of what may come. */
+const keptMax = 16;
+/** A read of so much is part of something large: it would not fit a record of TLS. */
+const largeReadBytes = 16_384;
 
 export class ReadBuffers {
   readonly shared = Buffer.allocUnsafeSlow(sharedBytes);
@@ -23,6 +27,11 @@ export class ReadBuffers {
   giveBack(buffer: Buffer): void {
     if (this.pendingWrites.get(buffer) === 0) this.recycle(buffer);
     else this.abandoned.add(buffer);
+  }
+
+  /** One may be had without a need for it. */
+  get plenty(): boolean {
+    return this.pendingWrites.size < keptMax;
   }
 
   /** True for a buffer that may be written from in place; false for the shared one and for foreign ones. */
@@ -56,6 +65,8 @@ export class ReadBuffers {
 export class SocketReader {
   /** Set when much is to come: from the next read on. */
   large = false;
+  /** The last message was large: the next may be. */
+  private lastLarge = false;
   private current: Buffer | undefined;
 
   /** `onData` must not keep the buffer: after it returns, the bytes change. */
@@ -70,6 +81,8 @@ export class SocketReader {
       // Node asks for the next buffer after each read; undefined keeps the one it has.
       buffer: () => this.next() as Buffer,
       callback: (length, buffer) => {
+        if (length >= largeReadBytes) this.lastLarge = true;
+        else if (!this.large) this.lastLarge = false;
         this.onData(buffer as Buffer, length);
         return true;
       },
@@ -85,7 +98,7 @@ export class SocketReader {
   private next(): Buffer | undefined {
     const { current, buffers } = this;
     const own = current !== undefined && current !== buffers.shared;
-    if (this.large) {
+    if (this.large || (this.lastLarge && (own || buffers.plenty))) {
       if (own && !buffers.isLent(current)) return undefined;
       if (own) buffers.giveBack(current);
       return (this.current = buffers.take());

@@ -24,6 +24,8 @@ export class SocketWriter implements Flushable {
   private text = '';
   /** In the flush queue. */
   private queued = false;
+  /** Since `takeSent`. */
+  private sentBytes = 0;
   private readonly direct: DirectWriter;
 
   constructor(
@@ -35,11 +37,13 @@ export class SocketWriter implements Flushable {
 
   /** Adds text (one byte a character); it goes out with what follows, at the latest by `flush`. */
   write(text: string): void {
+    this.sentBytes += text.length;
     this.text += text;
   }
 
   /** Adds buffer[start, end); the buffer may change afterwards. */
   writeBytes(buffer: Buffer, start: number, end: number): void {
+    this.sentBytes += end - start;
     if (end - start > smallBytesMax) {
       this.writeLarge(buffer, start, end);
       return;
@@ -79,6 +83,13 @@ export class SocketWriter implements Flushable {
   breakOff(): void {
     this.flushNow();
     this.socket.destroy();
+  }
+
+  /** Bytes that were added since this was last asked. */
+  takeSent(): number {
+    const bytes = this.sentBytes;
+    this.sentBytes = 0;
+    return bytes;
   }
 
   /** True: wait for the socket's `drain` before sending more. */

@@ -290,6 +290,7 @@ export class ClientConnection implements RequestPort {
     context.timers.cancel(this.timeout);
     context.stats.upstream_cx_active--;
     context.stats.upstream_cx_destroy++;
+    context.stats.upstream_cx_tx_bytes_total += this.writer.takeSent();
     stats.cx_active--;
     if (!this.connected) {
       this.settle();
@@ -309,6 +310,7 @@ export class ClientConnection implements RequestPort {
     const { config, timers, stats } = this.endpoint.context;
     this.port = undefined;
     this.bodyReader.detach();
+    stats.upstream_cx_tx_bytes_total += this.writer.takeSent();
     if (config.maxRequestsPerConnection > 0 && this.requests >= config.maxRequestsPerConnection) {
       stats.upstream_cx_max_requests++;
       this.reusable = false;

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ClusterConfig, EndpointConfig, EndpointHealth } from '#proxy/config/cluster';
 import { formatAddress, type SocketAddress } from '#proxy/config/socket-address';
 import { Http2Stats } from '#proxy/http2/http2-stats';
+import { TlsStats } from '#proxy/tls/tls-stats';
 import type { PickContext } from './balance/pick-context.ts';
 import { isHashed } from './balance/picker.ts';
 import { PrioritySet } from './balance/priority-set.ts';
@@ -21,6 +22,7 @@ const destinationsMax = 4096;
 export class Cluster {
   readonly stats = new ClusterStats();
   readonly http2Stats = new Http2Stats();
+  private readonly handshakes = new TlsStats();
   /** Requests that are at a second try or later: bounded by the circuit breaker. */
   activeRetries = 0;
   private readonly context: UpstreamContext;
@@ -35,7 +37,7 @@ export class Cluster {
     options: UpstreamOptions,
     public config: ClusterConfig,
   ) {
-    this.tls = new ClusterTls(config, options);
+    this.tls = new ClusterTls(config, options, this.handshakes);
     this.context = { ...options, config, stats: this.stats, http2Stats: this.http2Stats, tlsFor: (endpoint) => this.tls.for(endpoint) };
     this.balance = this.balanced();
     this.detectOutliers();
@@ -63,13 +65,18 @@ export class Cluster {
     this.config = config;
     this.context.config = config;
     if (!isDeepStrictEqual(transportOf(before), transportOf(config))) {
-      this.tls = new ClusterTls(config, this.context);
+      this.tls = new ClusterTls(config, this.context, this.handshakes);
       // No request goes by a connection that is not secured as it is now to be.
       for (const endpoint of this.endpoints.values()) endpoint.renew();
     }
     this.detectOutliers();
     this.checkHealth();
     this.refresh();
+  }
+
+  /** Undefined while no endpoint is spoken to by TLS. */
+  get tlsStats(): TlsStats | undefined {
+    return this.tls.any ? this.handshakes : undefined;
   }
 
   /** Undefined while nobody is asked. */

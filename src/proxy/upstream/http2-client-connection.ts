@@ -120,6 +120,7 @@ export class Http2ClientConnection implements ConnectionEvents {
     const { clock, http2Stats } = this.endpoint.context;
     if (this.streams.remove(stream.id) === undefined) return;
     http2Stats.streams_active--;
+    this.endpoint.context.stats.upstream_cx_tx_bytes_total += this.writer.takeSent();
     if (this.closed) return;
     if (this.streams.size === 0) {
       if (this.leaving || this.endpoint.removed) {
@@ -185,7 +186,7 @@ export class Http2ClientConnection implements ConnectionEvents {
     context.timers.cancel(this.timeout);
     context.stats.upstream_cx_active--;
     context.stats.upstream_cx_destroy++;
-    context.stats.upstream_cx_tx_bytes_total += this.writer.bytesWritten;
+    context.stats.upstream_cx_tx_bytes_total += this.writer.takeSent();
     stats.cx_active--;
     if (!this.connected) {
       context.stats.upstream_rq_pending_active -= this.streams.size;

@@ -5,7 +5,7 @@ import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
 import type { UpstreamTlsConfig } from '#proxy/config/tls';
 import { peerFault } from '#proxy/tls/peer-certificate';
 import { TlsContext, type TlsMaterial } from '#proxy/tls/tls-context';
-import { TlsStats } from '#proxy/tls/tls-stats';
+import type { TlsStats } from '#proxy/tls/tls-stats';
 import type { UpstreamOptions } from './upstream-context.ts';
 
 /** Sessions kept for resumption, one per address. */
@@ -15,10 +15,15 @@ export class ClusterTls {
   private readonly standard: TlsClient | undefined;
   private readonly matches: readonly { labels: Readonly<Record<string, string>>; client: TlsClient | undefined }[];
 
-  constructor(config: ClusterConfig, options: Pick<UpstreamOptions, 'secrets' | 'clock'>) {
-    const client = (tls: UpstreamTlsConfig | undefined) => tls && new TlsClient(tls, new TlsContext(tls, options.secrets, options.clock));
+  constructor(config: ClusterConfig, { secrets, clock }: Pick<UpstreamOptions, 'secrets' | 'clock'>, stats: TlsStats) {
+    const client = (tls: UpstreamTlsConfig | undefined) => tls && new TlsClient(tls, new TlsContext(tls, secrets, clock), stats);
     this.standard = client(config.tls);
     this.matches = config.tlsMatches.map(({ labels, tls }) => ({ labels, client: client(tls) }));
+  }
+
+  /** False: no endpoint is spoken to by TLS. */
+  get any(): boolean {
+    return this.standard !== undefined || this.matches.some(({ client }) => client !== undefined);
   }
 
   for({ transportLabels }: EndpointConfig): TlsClient | undefined {
@@ -28,13 +33,14 @@ export class ClusterTls {
 }
 
 export class TlsClient {
-  readonly stats = new TlsStats();
   /** By address; each with what the server was judged by when it began. */
   private readonly sessions = new Map<string, { ticket: Buffer; material: TlsMaterial }>();
 
   constructor(
     private readonly config: UpstreamTlsConfig,
     private readonly context: TlsContext,
+    /** Of the cluster: it outlives its transport sockets. */
+    private readonly stats: TlsStats,
   ) {}
 
   /**
@@ -67,6 +73,10 @@ export class TlsClient {
     const { material } = state;
     let judged = false;
     let early: Buffer | undefined;
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => {
+      // The other is what a write under way is told.
+      if (code?.startsWith('ERR_SSL_') || code === 'EPROTO') stats.connectionError++;
+    });
     socket.once('secureConnect', () => {
       // Who resumes was judged when the session began: Node does not show his certificate again.
       const fault = socket.isSessionReused() ? undefined : peerFault(socket, material.validation);

@@ -5,8 +5,21 @@ import { describeCertificates } from '#proxy/admin/certificates';
 import { downstreamSamples } from '#proxy/admin/downstream-samples';
 import { formatPrometheus, formatStats } from '#proxy/admin/stats';
 import { TestAuthority } from '../../certificates.ts';
-import { closer, cluster, forward, httpConfig, httpListener, httpPeer, ok, route, routeTable, TestProxy } from '../fixture.ts';
-import { certificateOf, serverTls, trusting } from '../tls-fixture.ts';
+import {
+  Client,
+  closer,
+  cluster,
+  forward,
+  httpConfig,
+  httpListener,
+  httpPeer,
+  ok,
+  Peer,
+  route,
+  routeTable,
+  TestProxy,
+} from '../fixture.ts';
+import { certificateOf, clientTls, serverTls, trusting } from '../tls-fixture.ts';
 
 const open = closer();
 afterEach(open.closeAll);
@@ -25,13 +38,15 @@ test('requests, connections and handshakes', async () => {
   const socket = connect({ port, host: '127.0.0.1', ca: authority.certificate, servername: 'bookinfo.test' });
   open.add({ close: () => void socket.destroy() });
   socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
-  await new Promise((resolve) => socket.once('data', resolve));
+  const answer = await new Promise<Buffer>((resolve) => socket.once('data', resolve));
 
   const samples = downstreamSamples(proxy.listeners);
   expect(samples).toMatchObject({
     'http.test.downstream_rq_total': 1,
     'http.test.downstream_rq_2xx': 1,
     'http.test.downstream_cx_active': 1,
+    'http.test.downstream_cx_tx_bytes_total': answer.length,
+    'http.test.downstream_cx_rx_bytes_total': 27,
     [`listener.127.0.0.1_${port}.ssl.handshake`]: 1,
     [`listener.127.0.0.1_${port}.ssl.no_certificate`]: 1,
     [`listener.127.0.0.1_${port}.downstream_cx_active`]: 1,
@@ -42,6 +57,25 @@ test('requests, connections and handshakes', async () => {
   expect(prometheus).toContain(
     '# TYPE envoy_http_downstream_cx_active gauge\nenvoy_http_downstream_cx_active{envoy_http_conn_manager_prefix="test"} 1\n',
   );
+});
+
+test("a cluster's handshakes, and the bytes that it was sent", async () => {
+  const authority = await TestAuthority.create();
+  const upstream = open.add(await httpPeer(ok()));
+  const proxy = open.add(new TestProxy());
+  proxy.runtime.clusters.set(cluster('plain', [upstream.port]));
+  const insecure = open.add(await Peer.listen((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')));
+  proxy.runtime.clusters.set(cluster('secured', [insecure.port], { tls: clientTls({ validation: trusting(authority) }) }));
+  const port = await proxy.listen(httpListener(httpConfig(routeTable({ '/s': route(forward('secured')), '*': route(forward('plain')) }))));
+  const client = open.add(await Client.connect(port));
+  await client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n').until('200 OK');
+  await client.write('GET /s HTTP/1.1\r\nhost: a\r\n\r\n').until('503');
+  const stats = formatStats(proxy.runtime.clusters.all(), {}, /ssl|tx_bytes/);
+  expect(stats).toContain(`cluster.plain.upstream_cx_tx_bytes_total: ${upstream.requests[0]!.length}\n`);
+  expect(stats).not.toContain('cluster.plain.ssl');
+  expect(stats).toContain('cluster.secured.ssl.handshake: 0\n');
+  expect(stats).toContain('cluster.secured.ssl.connection_error: 1\n');
+  expect(stats).toContain('cluster.secured.client_ssl_socket_factory.upstream_context_secrets_not_ready: 0\n');
 });
 
 test('certificates are described, their keys are not', async () => {

@@ -1,6 +1,7 @@
 // The far end of a TCP session: a connection of its own, or (http-tunnel.ts) a stream through an HTTP proxy. Made by tcp-session.ts.
 import type { ProxiedConnection } from '#codec/proxy-protocol/header';
 import { SocketReader } from '#proxy/socket/read-buffers';
+import type { ClusterStats } from '#proxy/upstream/cluster-stats';
 import type { Endpoint } from '#proxy/upstream/endpoint';
 import { openSocket } from '#proxy/upstream/open-socket';
 import { TcpSide } from './tcp-side.ts';
@@ -29,11 +30,16 @@ export interface TcpUpstreamEvents {
 
 export class TcpConnection implements TcpUpstream {
   private readonly side: TcpSide;
+  private readonly stats: ClusterStats;
   private failure = '';
 
   constructor(endpoint: Endpoint, proxied: ProxiedConnection, events: TcpUpstreamEvents) {
     const { sockets, stats } = endpoint.context;
-    const reader = new SocketReader(sockets.buffers, (buffer, length) => events.onData(buffer, 0, length));
+    this.stats = stats;
+    const reader = new SocketReader(sockets.buffers, (buffer, length) => {
+      stats.upstream_cx_rx_bytes_total += length;
+      events.onData(buffer, 0, length);
+    });
     reader.large = true;
     const socket = openSocket(endpoint, reader.options(), true, () => events.onConnect(), proxied);
     this.side = new TcpSide(socket, reader, sockets);
@@ -60,6 +66,7 @@ export class TcpConnection implements TcpUpstream {
   }
 
   write(buffer: Buffer, length: number): boolean {
+    this.stats.upstream_cx_tx_bytes_total += length;
     return this.side.write(buffer, 0, length);
   }
 
