@@ -246,7 +246,7 @@ function matchText(match: RouteMatch | undefined): string {
 }
 
 function headerText({ name, headerMatchSpecifier: how, invertMatch, treatMissingHeaderAsEmpty }: HeaderMatcher): string {
-  const text = how?.$case === 'stringMatch' ? stringText(how.value) : 'present';
+  const text = how?.$case === 'stringMatch' ? stringText(how.value) : how?.$case === 'exactMatch' ? `exactMatch ${how.value}` : 'present';
   return `${invertMatch ? 'not ' : ''}${name} ${text}${treatMissingHeaderAsEmpty ? ' or missing' : ''}`;
 }
 

@@ -4,6 +4,9 @@ import { expect } from 'vitest';
 import { until } from '../integration/until.ts';
 import type { Call, Reply, TrafficMesh } from './traffic-mesh.ts';
 
+/** What calls are made in: a mesh, or what stands in for one. */
+export type CallingMesh = Pick<TrafficMesh, 'call' | 'seen'>;
+
 export interface Case {
   name: string;
   /** Kind and path: `VirtualService http[].timeout`. Each is in `yaml`. */
@@ -15,6 +18,8 @@ export interface Case {
 export interface Expectation extends Call {
   /** Of the same call, one after the other. */
   times?: number;
+  /** Standard deviations that a split may be off; 3 unless whoever chooses has no seed. */
+  deviations?: number;
   /** Of the same call, at once. */
   together?: number;
   expect: Outcome;
@@ -49,10 +54,13 @@ export interface Outcome {
   connects?: true;
 }
 
-/** At 10,000 calls a split must be this close; with fewer, three standard deviations are. */
+/** At 10,000 calls a split must be this close; with fewer, as many standard deviations as are said. */
 const splitTolerance = 0.01;
 
-export async function runExpectation(mesh: TrafficMesh, { times = 1, together, expect: outcome, ...call }: Expectation): Promise<void> {
+export async function runExpectation(
+  mesh: CallingMesh,
+  { times = 1, together, deviations = 3, expect: outcome, ...call }: Expectation,
+): Promise<void> {
   if (together !== undefined) {
     const statuses = (await Promise.all(Array.from({ length: together }, () => mesh.call(call)))).map(({ status }) => status);
     expect(statuses.sort().slice(0, outcome.statuses?.length)).toEqual(outcome.statuses);
@@ -62,14 +70,14 @@ export async function runExpectation(mesh: TrafficMesh, { times = 1, together, e
   const replies: Reply[] = [];
   for (let i = 0; i < times; i++) replies.push(await mesh.call(call));
   for (const reply of replies) checkReply(reply, outcome);
-  if (typeof outcome.reaches === 'object') checkSplit(replies, outcome.reaches);
+  if (typeof outcome.reaches === 'object') checkSplit(replies, outcome.reaches, deviations);
   if (outcome.copies) await expectCopies(mesh, call.url, outcome.copies);
   if (outcome.connects) expect(new Set(replies.map(({ seen }) => seen?.clientPort)).size, 'connections').toBe(times);
   if (outcome.sticks) expect(new Set(replies.map(({ seen }) => seen?.workload)).size, 'workloads reached').toBe(1);
 }
 
 /** Copies come when they come; those that are not wanted would have come with the others. */
-async function expectCopies(mesh: TrafficMesh, url: string, copies: readonly string[]): Promise<void> {
+async function expectCopies(mesh: CallingMesh, url: string, copies: readonly string[]): Promise<void> {
   const path = new URL(url).pathname;
   const seen = () =>
     mesh.seen.filter((each) => each.url === path && String(each.headers.host).includes('-shadow')).map(({ workload }) => workload);
@@ -94,7 +102,7 @@ function expectHeaders(headers: http.IncomingHttpHeaders, expected: Readonly<Rec
   expect(Object.fromEntries(Object.keys(expected).map((name) => [name, headers[name]]))).toEqual(expected);
 }
 
-function checkSplit(replies: readonly Reply[], parts: Readonly<Record<string, number>>): void {
+function checkSplit(replies: readonly Reply[], parts: Readonly<Record<string, number>>, deviations: number): void {
   const counts = new Map<string, number>();
   for (const { seen } of replies) counts.set(seen?.workload ?? '', (counts.get(seen?.workload ?? '') ?? 0) + 1);
   expect([...counts.keys()].sort()).toEqual(
@@ -103,7 +111,7 @@ function checkSplit(replies: readonly Reply[], parts: Readonly<Record<string, nu
       .sort(),
   );
   for (const [name, part] of Object.entries(parts)) {
-    const spread = 3 * Math.sqrt((part * (1 - part)) / replies.length);
+    const spread = deviations * Math.sqrt((part * (1 - part)) / replies.length);
     const got = (counts.get(name) ?? 0) / replies.length;
     expect(Math.abs(got - part), `${name} got ${got}, not ${part}`).toBeLessThanOrEqual(Math.max(spread, splitTolerance));
   }

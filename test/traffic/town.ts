@@ -18,11 +18,11 @@ export const workloads: readonly Workload[] = [
   { name: 'outside-1', labels: {}, port },
   { name: 'outside-2', labels: {}, port },
   { name: 'two-ports-v1', labels: { app: 'two-ports' }, port },
-  { name: 'hanging-v1', labels: { app: 'hanging' }, port, proxy: 'server', answer: () => {} },
-  { name: 'failing-v1', labels: { app: 'failing' }, port, answer: (_, response) => response.writeHead(503).end('failing') },
+  { name: 'hanging-v1', labels: { app: 'hanging' }, port, proxy: 'server', answer: 'silence' },
+  { name: 'failing-v1', labels: { app: 'failing' }, port, answer: { failure: 'failing' } },
   { name: 'half-good', labels: { app: 'half' }, port },
-  { name: 'half-bad', labels: { app: 'half' }, port, answer: (_, response) => response.writeHead(503).end('bad half') },
-  { name: 'silent-v1', labels: { app: 'silent' }, port, answer: () => {} },
+  { name: 'half-bad', labels: { app: 'half' }, port, answer: { failure: 'bad half' } },
+  { name: 'silent-v1', labels: { app: 'silent' }, port, answer: 'silence' },
 ];
 
 const serviceOf = (name: string, namespace = 'default', extra = '') => `

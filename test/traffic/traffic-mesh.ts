@@ -9,11 +9,14 @@ import type { ApiObject } from '#api/kind';
 import type { Pod } from '#api/kinds/pod';
 import type { Service } from '#api/kinds/service';
 import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
+import type { Node } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import { ControlPlane } from '#control/control-plane';
 import { proxiesBehind } from '#control/discovery/distribution';
+import type { ProxyConnection } from '#control/discovery/proxy-connection';
 import { proxyStatuses } from '#control/discovery/proxy-status';
 import type { SourceHandlers } from '#control/sources/event';
 import { meshKinds } from '#control/sources/mesh-kinds';
+import { proxyOf } from '#control/view/proxy';
 import { systemClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
@@ -27,8 +30,12 @@ import { TokenIssuer, TokenVerifier } from '#identity/service-account-token';
 import { DecodeCache } from '#proxy/config/decode-cache';
 import { ProxyInstance } from '#proxy/proxy-instance';
 import { MemoryStore } from '#store/memory-store';
+import type { ResourceSet } from '#xds/resource';
+import type { TypeUrl } from '#xds/resource-type';
+import type { Interest } from '#xds/subscription';
 import { objectsOf } from '../control/fixture.ts';
 import { until } from '../integration/until.ts';
+import { startHttpEcho } from './http-echo.ts';
 
 const descriptors = new URL('../../src/codec/protobuf/generated/descriptors.binpb', import.meta.url);
 
@@ -43,9 +50,24 @@ export interface Workload {
   /** Where its server listens; none: a client alone. */
   port?: number;
   /** `client`: its calls go through a proxy. `server`: those that come do. `gateway`: it is a proxy and nothing else. */
-  proxy?: 'client' | 'server' | 'gateway';
-  /** Instead of an echo. */
-  answer?: http.RequestListener;
+  proxy?: 'client' | 'server' | 'gateway' | undefined;
+  /** Instead of an echo. `failure`: what is said with 503. */
+  answer?: 'silence' | { failure: string };
+}
+
+/** Of a workload's program. */
+export interface Server {
+  close(): Promise<void>;
+}
+
+/** Starts the program of a workload. Resolves when it listens. */
+type Serve = (workload: Workload, address: string, note: (seen: Seen) => void) => Promise<Server>;
+
+export interface TownOptions {
+  /** HTTP where nothing is said. */
+  serve?: Serve;
+  /** Nobody has a proxy: clients of the control plane come from elsewhere. */
+  proxyless?: boolean;
 }
 
 /** What an echo saw. */
@@ -86,7 +108,7 @@ interface Running {
   workload: Workload;
   network: PodNetwork;
   pod: Pod;
-  server: http.Server | undefined;
+  server: Server | undefined;
   proxy: ProxyInstance | undefined;
 }
 
@@ -104,10 +126,15 @@ export class TrafficMesh {
     private readonly controlPlane: ControlPlane,
     private readonly xds: { address: string; port: number },
     private readonly tokens: TokenIssuer,
+    private readonly serve: Serve,
   ) {}
 
   /** `yaml`: Services and whatever else is to be there from the beginning. */
-  static async start(workloads: readonly Workload[], yaml: string): Promise<TrafficMesh> {
+  static async start(
+    workloads: readonly Workload[],
+    yaml: string,
+    { serve = startHttpEcho, proxyless }: TownOptions = {},
+  ): Promise<TrafficMesh> {
     const networks = await LoopbackNetworks.claim();
     const address = '127.0.0.1';
     const source = { handlers: undefined as SourceHandlers | undefined };
@@ -128,10 +155,10 @@ export class TrafficMesh {
       }),
     });
     const { xds } = await controlPlane.start();
-    const mesh = new TrafficMesh(networks, controlPlane, { address, port: xds.port }, tokens);
+    const mesh = new TrafficMesh(networks, controlPlane, { address, port: xds.port }, tokens, serve);
     mesh.handlers = source.handlers;
     try {
-      for (const workload of workloads) await mesh.addPod(workload);
+      for (const workload of workloads) await mesh.addPod(proxyless ? { ...workload, proxy: undefined } : workload);
       mesh.put([...mesh.running.values()].map(({ pod }) => pod));
       mesh.put(objectsOf(yaml));
       source.handlers?.synced();
@@ -146,8 +173,7 @@ export class TrafficMesh {
 
   async close(): Promise<void> {
     await Promise.all([...this.running.values()].map(({ proxy }) => proxy?.close()));
-    for (const { server } of this.running.values()) server?.closeAllConnections();
-    await Promise.all([...this.running.values()].map(({ server }) => server && new Promise((resolve) => server.close(resolve))));
+    await Promise.all([...this.running.values()].map(({ server }) => server?.close()));
     await this.controlPlane.stop();
     await this.networks.close();
   }
@@ -214,6 +240,22 @@ export class TrafficMesh {
     });
   }
 
+  /** Where the control plane serves xDS. */
+  get xdsTarget(): string {
+    return `${this.xds.address}:${this.xds.port}`;
+  }
+
+  /** What a client of the control plane would be sent. */
+  resources(node: Node, type: TypeUrl, interest: Interest): ResourceSet {
+    const proxy = proxyOf(node);
+    if (!proxy) throw new Error(`${node.id} is no client`);
+    return this.controlPlane.discovery.resources(proxy, type, interest);
+  }
+
+  get connections(): Iterable<ProxyConnection> {
+    return this.controlPlane.discovery.connections;
+  }
+
   get problems(): string[] {
     return [...this.controlPlane.discovery.snapshot.problems.values()].flat().map(({ code, message }) => `${code} ${message}`);
   }
@@ -278,12 +320,8 @@ export class TrafficMesh {
     const running: Running = { workload, network, server: undefined, proxy: undefined, pod: serving(unplaced, network) };
     this.running.set(name, running);
     if (port === undefined) return;
-    const server = http.createServer(workload.answer ?? this.echo(name));
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, proxy === 'server' ? network.addresses.loopback : network.addresses.pod, resolve);
-    });
-    running.server = server;
+    const address = proxy === 'server' ? network.addresses.loopback : network.addresses.pod;
+    running.server = await this.serve(workload, address, (seen) => this.seen.push(seen));
   }
 
   private async startProxy(running: Running): Promise<void> {
@@ -305,20 +343,6 @@ export class TrafficMesh {
       },
     );
     await running.proxy.start();
-  }
-
-  private echo(workload: string): http.RequestListener {
-    return (request, response) => {
-      const chunks: Buffer[] = [];
-      request.on('data', (chunk: Buffer) => chunks.push(chunk));
-      request.on('end', () => {
-        const { method = '', url = '', headers } = request;
-        const clientPort = request.socket.remotePort ?? 0;
-        const seen = { workload, method, url, headers, body: Buffer.concat(chunks).toString('utf8'), clientPort };
-        this.seen.push(seen);
-        response.writeHead(200, { 'content-type': 'application/json', 'x-echo': '1' }).end(JSON.stringify(seen));
-      });
-    };
   }
 
   /** Slices follow Services, and pods. */

@@ -7,25 +7,14 @@ import { sidecarKind } from '#api/kinds/sidecar';
 import { virtualServiceKind } from '#api/kinds/virtual-service';
 import { workloadEntryKind } from '#api/kinds/workload-entry';
 import { objectsOf } from '../control/fixture.ts';
-import { type Case, runExpectation } from './case.ts';
-import { destinationRuleCases } from './destination-rule.cases.ts';
-import { edgeCases } from './edge.cases.ts';
+import { runExpectation } from './case.ts';
 import { fieldsOf, hasField, placesOf, sharedName } from './fields.ts';
+import { trafficTables } from './tables.ts';
 import { useTrafficMesh } from './use-traffic-mesh.ts';
-import { virtualServiceCases } from './virtual-service.cases.ts';
 
 const town = useTrafficMesh();
 
-const tables: Readonly<Record<string, readonly Case[]>> = {
-  VirtualService: virtualServiceCases,
-  DestinationRule: destinationRuleCases,
-  Gateway: edgeCases.gateways,
-  'TCP and TLS rules': edgeCases.connections,
-  'ServiceEntry and WorkloadEntry': edgeCases.entries,
-  Sidecar: edgeCases.sidecars,
-};
-
-describe.each(Object.entries(tables))('%s', (_, cases) => {
+describe.each(Object.entries(trafficTables))('%s', (_, cases) => {
   test.each(cases.map((each) => [each.name, each] as const))('%s', async (_name, { yaml, calls }) => {
     const { mesh } = town;
     await mesh.apply(yaml);
@@ -83,7 +72,7 @@ const notShown: readonly (readonly [fields: RegExp, reason: string])[] = [
 
 describe('every field is shown', () => {
   const fields = [...new Set(kinds.flatMap(fieldsOf).map(sharedName))];
-  const cases = Object.values(tables).flat();
+  const cases = Object.values(trafficTables).flat();
   const shown = new Set(cases.flatMap((each) => each.fields));
 
   test('by a case, or stands on the list', () => {

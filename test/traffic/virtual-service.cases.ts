@@ -27,8 +27,8 @@ const matches: Case[] = [
   {
     name: 'uri: exact',
     fields: ['VirtualService http[].match[].uri.exact'],
-    yaml: matching('uri: {exact: /a}'),
-    calls: [get('/a', v2), get('/a?q=1', v2), get('/a/', v1), get('/A', v1)],
+    yaml: matching('uri: {exact: /a/b}'),
+    calls: [get('/a/b', v2), get('/a/b?q=1', v2), get('/a/b/', v1), get('/a/B', v1), get('/a', v1)],
   },
   {
     name: 'uri: prefix',
@@ -113,11 +113,11 @@ const matches: Case[] = [
   {
     name: 'all conditions of a match hold together, one match is enough',
     fields: ['VirtualService http[].match[].headers.*.exact'],
-    yaml: reviews(`match: [{uri: {prefix: /a}, headers: {x-user: {exact: jason}}}, {uri: {exact: /b}}], ${to('v2')}`, to('v1')),
+    yaml: reviews(`match: [{uri: {prefix: /a}, headers: {x-user: {exact: jason}}}, {uri: {exact: /b/b}}], ${to('v2')}`, to('v1')),
     calls: [
       get('/a', v1),
       get('/a', v2, { headers: { 'x-user': 'jason' } }),
-      get('/b', v2),
+      get('/b/b', v2),
       get('/c', v1, { headers: { 'x-user': 'jason' } }),
     ],
   },
@@ -262,10 +262,10 @@ const actions: Case[] = [
       'VirtualService http[].directResponse.body.bytes',
     ],
     yaml: reviews(
-      'match: [{uri: {exact: /s}}], directResponse: {status: 418, body: {string: teapot}}',
+      'match: [{uri: {exact: /s/t}}], directResponse: {status: 418, body: {string: teapot}}',
       'directResponse: {status: 503, body: {bytes: aGVsbG8=}}',
     ),
-    calls: [get('/s', { status: 418, body: 'teapot' }), get('/b', { status: 503, body: 'hello' })],
+    calls: [get('/s/t', { status: 418, body: 'teapot' }), get('/b', { status: 503, body: 'hello' })],
   },
   {
     name: 'rewrite: uri and authority',
@@ -301,10 +301,10 @@ const actions: Case[] = [
     name: 'fault: abort',
     fields: ['VirtualService http[].fault.abort.httpStatus', 'VirtualService http[].fault.abort.percentage.value'],
     yaml: reviews(
-      `match: [{uri: {exact: /all}}], fault: {abort: {httpStatus: 418, percentage: {value: 100}}}, ${to('v1')}`,
+      `match: [{uri: {exact: /all/calls}}], fault: {abort: {httpStatus: 418, percentage: {value: 100}}}, ${to('v1')}`,
       `fault: {abort: {httpStatus: 418, percentage: {value: 0}}}, ${to('v1')}`,
     ),
-    calls: [get('/all', { status: 418 }), get('/none', v1)],
+    calls: [get('/all/calls', { status: 418 }), get('/none', v1)],
   },
   {
     name: 'fault: delay',

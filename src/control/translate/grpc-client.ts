@@ -29,7 +29,8 @@ export function apiRoutes(cache: ResourceCache, view: ProxyView, name: string): 
   const parsed = parseOutboundClusterName(name);
   const found = parsed && findPort(view, parsed.host, parsed.port);
   if (!found) return undefined;
-  return routeConfiguration(cache, name, [serviceHost(view, found.service, found.port, 'with and without port')]);
+  const host = serviceHost(view, found.service, found.port, 'with and without port');
+  return routeConfiguration(cache, name, [{ ...host, grpcCluster: name }]);
 }
 
 function findPort({ scope }: ProxyView, host: string, number: number): { service: MeshService; port: MeshPort } | undefined {

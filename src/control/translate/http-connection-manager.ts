@@ -10,7 +10,7 @@ import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
 import type { MeshConfig } from '#control/mesh/mesh-config';
 import { type AccessLogOptions, accessLogs } from './access-log.ts';
 import type { Guards } from './guards.ts';
-import { httpFilters, type ListenerClass, router } from './http-filter.ts';
+import { fault, httpFilters, type ListenerClass, router } from './http-filter.ts';
 import { adsSource, durationOf, pack } from './message.ts';
 import { type TracingOptions, tracing } from './tracing.ts';
 
@@ -78,11 +78,11 @@ function forwardClientCert(place: ListenerClass): ForwardClientCert {
   return place === 'sidecar-inbound' ? ForwardClientCert.APPEND_FORWARD : ForwardClientCert.SANITIZE;
 }
 
-/** For a gRPC client: routes alone, nothing that a library would not know. */
+/** For a gRPC client: routes and their faults, nothing that a library would not know. */
 export function grpcClientManager(statPrefix: string, routeConfigName: string): Any {
   return pack(typeName, HttpConnectionManager, {
     statPrefix,
     routeSpecifier: { $case: 'rds', value: { configSource: adsSource(), routeConfigName } },
-    httpFilters: [router()],
+    httpFilters: [{ ...fault(), isOptional: true }, router()],
   });
 }

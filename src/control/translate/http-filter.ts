@@ -20,11 +20,16 @@ export function httpFilters(place: ListenerClass, istio: boolean, guards: readon
   return [
     ...(istio ? [peerMetadata(place)] : []), // first: what follows may ask who the peer is
     ...guards,
-    filter(faultFilterName, pack('envoy.extensions.filters.http.fault.v3.HTTPFault', HTTPFault, {})), // per route; rejects cheaply
+    fault(), // rejects cheaply
     filter(corsFilterName, pack('envoy.extensions.filters.http.cors.v3.Cors', Cors, {})), // per route; answers preflights
     ...(istio ? [stats(place)] : []), // last before the router: sees what came of all others
     router(),
   ];
+}
+
+/** Faults are the routes'. */
+export function fault(): HttpFilter {
+  return filter(faultFilterName, pack('envoy.extensions.filters.http.fault.v3.HTTPFault', HTTPFault, {}));
 }
 
 export function router(): HttpFilter {

@@ -2,6 +2,7 @@
 import type { HttpRoute } from '#api/kinds/virtual-service';
 import { Route, VirtualHost, VirtualHost_TlsRequirementType } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import { typeUrl } from '#xds/resource-type';
+import { grpcHost } from './grpc-host.ts';
 import type { ConsistentHash } from './hash-policy.ts';
 import { headerLists } from './header-operations.ts';
 import { bytesOf } from './message.ts';
@@ -34,15 +35,20 @@ export interface VirtualHostInput {
   /** Where a rule says nothing of retries; undefined: Istio's. */
   retries?: HttpRoute['retries'];
   fallback: Fallback;
+  /** For a gRPC client: the cluster of the service that it dials. */
+  grpcCluster?: string;
 }
 
 /** Not a resource of its own: its bytes go into route configurations. */
 export const virtualHostRecipe: Recipe<VirtualHostInput> = {
   type: typeUrl.route,
   name: ({ name }) => name,
-  key: ({ name, domains, rules, redirectsToHttps, retries, fallback }) =>
-    JSON.stringify([name, domains, rules.map(ruleKey), redirectsToHttps, retries, fallback]),
-  build: (input) => bytesOf(VirtualHost, virtualHost(input)),
+  key: ({ name, domains, rules, redirectsToHttps, retries, fallback, grpcCluster }) =>
+    JSON.stringify([name, domains, rules.map(ruleKey), redirectsToHttps, retries, fallback, grpcCluster]),
+  build: (input) => {
+    const host = virtualHost(input);
+    return bytesOf(VirtualHost, input.grpcCluster === undefined ? host : grpcHost(host, input.grpcCluster));
+  },
 };
 
 export function virtualHost({ name, domains, rules, redirectsToHttps, retries, fallback }: VirtualHostInput): Partial<VirtualHost> {

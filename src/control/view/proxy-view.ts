@@ -70,7 +70,7 @@ export class ViewFactory {
   }
 
   private scope(proxy: MeshProxy, labels: Readonly<Record<string, string>>) {
-    const sidecar = proxy.type === 'sidecar' ? sidecarFor(this.snapshot, proxy.namespace, labels) : undefined;
+    const sidecar = proxy.type === 'router' ? undefined : sidecarFor(this.snapshot, proxy.namespace, labels);
     const key = [proxy.namespace, sidecar?.stamp ?? 0, this.perLabels ? JSON.stringify(Object.entries(labels).sort()) : ''].join('|');
     let shared = this.scopes.get(key);
     if (!shared) {

@@ -1,0 +1,14 @@
+// All cases of the traffic tables, by what they are of.
+import type { Case } from './case.ts';
+import { destinationRuleCases } from './destination-rule.cases.ts';
+import { edgeCases } from './edge.cases.ts';
+import { virtualServiceCases } from './virtual-service.cases.ts';
+
+export const trafficTables: Readonly<Record<string, readonly Case[]>> = {
+  VirtualService: virtualServiceCases,
+  DestinationRule: destinationRuleCases,
+  Gateway: edgeCases.gateways,
+  'TCP and TLS rules': edgeCases.connections,
+  'ServiceEntry and WorkloadEntry': edgeCases.entries,
+  Sidecar: edgeCases.sidecars,
+};
