@@ -5,7 +5,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { call, RunningMesh } from './running-mesh.ts';
+import { ApiClient } from './api-client.ts';
+import { RunningMesh } from './running-mesh.ts';
 
 const targets = { connectMicroseconds: 150, proxyMegabytes: 8, hundredPodsMs: 20_000, readyMs: 300 };
 const pods = 100;
@@ -69,22 +70,16 @@ async function main(): Promise<void> {
   const mesh = new RunningMesh(undefined, ['--capture', 'netns', '--ephemeral', '-f', manifest]);
   try {
     await mesh.untilUp();
-    const api = mesh.url('API');
+    const api = new ApiClient(mesh.api);
     const list = async (app: string) => {
-      const { body } = await call(`${api}/api/v1/namespaces/default/pods?labelSelector=app%3D${app}`);
-      return (JSON.parse(body) as { items: PodStatus[] }).items;
+      const text = await api.send('GET', `/api/v1/namespaces/default/pods?labelSelector=app%3D${app}`);
+      return (JSON.parse(text) as { items: PodStatus[] }).items;
     };
     const isReady = ({ status }: PodStatus) =>
       status?.conditions?.some(({ type, status: holds }) => type === 'Ready' && holds === 'True') === true;
     const readyMs = async (name: string, count: number): Promise<number> => {
       const start = performance.now();
-      const body = JSON.stringify(deployment(name, idle, { replicas: count }));
-      const { status } = await call(`${api}/apis/apps/v1/namespaces/default/deployments`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body,
-      });
-      if (status !== 201) throw new Error(`apply: ${status}`);
+      await api.send('POST', '/apis/apps/v1/namespaces/default/deployments', deployment(name, idle, { replicas: count }));
       while ((await list(name)).filter(isReady).length < count) await new Promise((resolve) => setTimeout(resolve, 5));
       return performance.now() - start;
     };

@@ -1,12 +1,12 @@
 // From the write of a changed VirtualService to the first request that is routed by it: Bookinfo running, 200 changes by
 // the Kubernetes API, a client that asks back to back through a sidecar. `npm run bench:edit [-- --json FILE]`.
 import fs from 'node:fs';
-import http from 'node:http';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { SeededRandom } from '#foundation/random';
+import { ApiClient } from './api-client.ts';
 import { RawClient } from './raw-client.ts';
-import { call, RunningMesh } from './running-mesh.ts';
+import { RunningMesh } from './running-mesh.ts';
 
 const targetMs = 20;
 const warmUps = 20;
@@ -27,7 +27,7 @@ interface Edit {
 }
 
 async function measure(running: RunningMesh): Promise<Edit[]> {
-  const api = new Api(running.url('API'));
+  const api = new Api(new ApiClient(running.api));
   await api.prepare();
   // The second octet is the next one: see "Addresses on one machine" in ARCHITECTURE.md.
   const host = running.podAddress('productpage-v1').replace(/^127\.(\d+)/, (_, octet) => `127.${Number(octet) + 1}`);
@@ -54,40 +54,27 @@ async function measure(running: RunningMesh): Promise<Edit[]> {
   return measured;
 }
 
-class Api {
-  private readonly agent = new http.Agent({ keepAlive: true });
-  private readonly collection: string;
+const collection = '/apis/networking.istio.io/v1/namespaces/default';
 
-  constructor(url: string) {
-    this.collection = `${url}/apis/networking.istio.io/v1/namespaces/default`;
-  }
+class Api {
+  constructor(private readonly client: ApiClient) {}
 
   async prepare(): Promise<void> {
     const base = (kind: string) => ({ apiVersion: 'networking.istio.io/v1', kind, metadata: { name: 'reviews' } });
-    await this.send('POST', 'destinationrules', {
+    await this.client.send('POST', `${collection}/destinationrules`, {
       ...base('DestinationRule'),
       spec: { host: 'reviews', subsets: [{ name: 'v1', labels: { version: 'v1' } }] },
     });
-    await this.send('POST', 'virtualservices', { ...base('VirtualService'), spec: { hosts: ['reviews'], http: rules('none') } });
+    const spec = { hosts: ['reviews'], http: rules('none') };
+    await this.client.send('POST', `${collection}/virtualservices`, { ...base('VirtualService'), spec });
   }
 
-  route(edit: string): Promise<void> {
-    return this.send('PATCH', 'virtualservices/reviews', { spec: { http: rules(edit) } });
+  async route(edit: string): Promise<void> {
+    await this.client.send('PATCH', `${collection}/virtualservices/reviews`, { spec: { http: rules(edit) } });
   }
 
   close(): void {
-    this.agent.destroy();
-  }
-
-  private async send(method: string, where: string, content: object): Promise<void> {
-    const headers = { 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' };
-    const { status, body } = await call(`${this.collection}/${where}`, {
-      method,
-      headers,
-      body: JSON.stringify(content),
-      agent: this.agent,
-    });
-    if (status >= 300) throw new Error(`${method} ${where}: ${status} ${body}`);
+    this.client.close();
   }
 }
 

@@ -38,7 +38,7 @@ async function load(url: string): Promise<void> {
   let left = requests;
   const loop = async () => {
     while (left-- > 0) {
-      const { status } = await call(url, { agent });
+      const { status } = await call(url, agent);
       if (status !== 200) throw new Error(`${url}: ${status}`);
     }
   };

@@ -6,6 +6,8 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { apiRecordPath, readApiRecord } from '#apiserver/api-record';
+import type { HttpAccess } from '#net/http-access';
 
 const startMsMax = 30_000;
 const pollMs = 5;
@@ -40,7 +42,12 @@ export class RunningMesh {
     }
   }
 
-  /** The URL after a word of the table: `API`, `product page`. */
+  /** As its administrator. */
+  get api(): HttpAccess {
+    return readApiRecord(apiRecordPath(path.join(this.directory, `run-any-${this.child.pid}`)))!;
+  }
+
+  /** The URL after a word of the table: `product page`. */
   url(word: string): string {
     return this.match(new RegExp(`${word} +(http://\\S+)`));
   }
@@ -78,23 +85,14 @@ export class RunningMesh {
 }
 
 /** One request; resolves to status and body. */
-export function call(
-  url: string,
-  {
-    method = 'GET',
-    headers = {},
-    body,
-    agent,
-  }: { method?: string; headers?: Record<string, string>; body?: string; agent?: http.Agent } = {},
-): Promise<{ status: number; body: string }> {
+export function call(url: string, agent?: http.Agent): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const request = http.request(url, { method, headers, agent: agent ?? false }, (response) => {
+    const request = http.get(url, { agent: agent ?? false }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.once('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }));
       response.once('error', reject);
     });
     request.once('error', reject);
-    request.end(body);
   });
 }

@@ -1,19 +1,22 @@
-// The Kubernetes API over the durable store, as its clients have it: a server in a process of its own on real files, clients here over HTTP.
+// The Kubernetes API over the durable store, as its clients have it: a server in a process of its own on real files, clients here over HTTPS.
 // Creates a second, a list of 10,000, a change on 1,000 watches, and what 100,000 objects take. `npm run bench:store [-- --json FILE]`.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import http from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ApiServer } from '#apiserver/api-server';
+import { makeCredentials } from '#apiserver/new-credentials';
 import { systemClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { systemRandom } from '#foundation/random';
+import type { HttpAccess } from '#net/http-access';
 import { LmdbJournal } from '#store/lmdb-journal';
 import { MemoryStore } from '#store/memory-store';
+import { ApiClient } from './api-client.ts';
 
 const { values } = parseArgs({ options: { json: { type: 'string' }, server: { type: 'string' } } });
 const writers = 64;
@@ -25,24 +28,10 @@ async function serve(directory: string): Promise<void> {
   const clock = systemClock;
   const journal = await LmdbJournal.open({ directory });
   const store = new MemoryStore({ clock, random: systemRandom, journal, objectsMax: stored * 2 });
-  const server = new ApiServer({ store, clock, logger: silentLogger, version: '0' });
-  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
-  process.send!(port);
-}
-
-const agent = new http.Agent({ keepAlive: true, maxSockets: writers });
-
-function call(port: number, method: string, path: string, body?: object): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const headers = { 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' };
-    const request = http.request({ host: '127.0.0.1', port, path, method, agent, headers }, (response) => {
-      let answer = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk));
-      response.on('end', () => ((response.statusCode ?? 500) < 300 ? resolve(answer) : reject(new Error(answer.slice(0, 300)))));
-    });
-    request.on('error', reject);
-    request.end(body && JSON.stringify(body));
-  });
+  const credentials = await makeCredentials(clock);
+  const server = new ApiServer({ store, clock, logger: silentLogger, version: '0', credentials });
+  const { url } = await server.listen({ host: '127.0.0.1', port: 0 });
+  process.send!({ url, authority: credentials.authority, token: credentials.tokens.admin } satisfies HttpAccess);
 }
 
 const configMap = (index: number) => ({
@@ -53,11 +42,11 @@ const configMap = (index: number) => ({
 });
 
 /** Objects from `first` on, written by many at once. Milliseconds. */
-async function create(port: number, first: number, count: number): Promise<number> {
+async function create(api: ApiClient, first: number, count: number): Promise<number> {
   const started = performance.now();
   let next = first;
   const write = async () => {
-    for (let index = next++; index < first + count; index = next++) await call(port, 'POST', configMaps, configMap(index));
+    for (let index = next++; index < first + count; index = next++) await api.send('POST', configMaps, configMap(index));
   };
   await Promise.all(Array.from({ length: writers }, write));
   return performance.now() - started;
@@ -70,13 +59,13 @@ async function medianOf(count: number, measure: () => Promise<number>): Promise<
 }
 
 /** From a patch being sent until the last of all watches has it: the median and the worst of several. */
-async function watched(port: number): Promise<{ median: number; worst: number }> {
+async function watched(api: ApiClient): Promise<{ median: number; worst: number }> {
   let heard = (): void => undefined;
   const requests = await Promise.all(
     Array.from({ length: watchers }, async () => {
       const path = `${configMaps}?watch=1&fieldSelector=metadata.name%3Dc-0`;
-      const request = http.get({ host: '127.0.0.1', port, path, agent: false });
-      const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+      const request = api.watch(path);
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
       let line = '';
       response.setEncoding('utf8').on('data', (chunk: string) => {
         line += chunk;
@@ -93,7 +82,7 @@ async function watched(port: number): Promise<{ median: number; worst: number }>
     let missing = watchers;
     const started = performance.now();
     const all = new Promise<void>((resolve) => (heard = () => --missing === 0 && resolve()));
-    await call(port, 'PATCH', `${configMaps}/c-0`, { data: { change: `${change}` } });
+    await api.send('PATCH', `${configMaps}/c-0`, { data: { change: `${change}` } });
     await all;
     times.push(performance.now() - started);
   }
@@ -110,17 +99,19 @@ function residentMb(pid: number): number {
 async function measure(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'lateen-bench-store-'));
   const server = fork(fileURLToPath(import.meta.url), ['--server', directory]);
+  let api: ApiClient | undefined;
   try {
-    const [port] = (await once(server, 'message')) as [number];
-    await create(port, 0, 500);
-    const createsPerSecond = ((listed - 500) / (await create(port, 500, listed - 500))) * 1000;
+    const [access] = (await once(server, 'message')) as [HttpAccess];
+    api = new ApiClient(access);
+    await create(api, 0, 500);
+    const createsPerSecond = ((listed - 500) / (await create(api, 500, listed - 500))) * 1000;
     const listMs = await medianOf(9, async () => {
       const started = performance.now();
-      await call(port, 'GET', configMaps);
+      await api!.send('GET', configMaps);
       return performance.now() - started;
     });
-    const watch = await watched(port);
-    await create(port, listed, stored - listed);
+    const watch = await watched(api);
+    await create(api, listed, stored - listed);
     const figures = [
       { what: `creates a second, ${writers} writers`, value: createsPerSecond, unit: '/s', wanted: 1_500, least: true },
       { what: `a list of ${listed} objects, median`, value: listMs, unit: 'ms', wanted: 150, least: false },
@@ -143,7 +134,7 @@ async function measure(): Promise<void> {
     if (values.json) writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`);
   } finally {
     server.kill();
-    agent.destroy();
+    api?.close();
     rmSync(directory, { recursive: true, force: true });
   }
 }

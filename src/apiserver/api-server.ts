@@ -1,5 +1,5 @@
-// Kubernetes' REST API over a Store: one port for HTTPS (kubectl, with a token) and for plain HTTP (Lateen's own, on loopback). Reads
-// bodies, finds the user and the kind, turns errors into Status and advice into warnings.
+// Kubernetes' REST API over a Store: HTTPS for who has a token; plain HTTP, whose every caller is an administrator, only where that is
+// asked for. Reads bodies, finds the user and the kind, turns errors into Status and advice into warnings.
 import type { IncomingMessage } from 'node:http';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { KindCatalog } from '#api/kind-catalog';
@@ -44,6 +44,8 @@ export interface ApiServerOptions {
   random?: Random;
   /** Without them, plain HTTP alone. */
   credentials?: Credentials;
+  /** Plain HTTP beside HTTPS, on the same port: for who comes from this machine, without a token. */
+  plainHttp?: boolean;
   /** To the logs of pods, and into them. */
   pods?: PodAccess;
 }
@@ -63,12 +65,14 @@ export class ApiServer {
   private readonly catalog: KindCatalog;
   private readonly customKinds: CustomKinds;
   private readonly users: TokenUsers | undefined;
+  private readonly servesPlain: boolean;
 
   constructor(private readonly options: ApiServerOptions) {
     const { store, clock, credentials, pods, random = systemRandom, advise = () => [] } = options;
     this.catalog = options.catalog ?? new KindCatalog();
     this.customKinds = new CustomKinds({ store, catalog: this.catalog, clock });
     this.users = credentials && new TokenUsers(credentials.tokens);
+    this.servesPlain = credentials === undefined || options.plainHttp === true;
     const namespacedKinds = () => this.catalog.kinds.filter(({ namespaced }) => namespaced);
     const handlers = new ObjectHandlers({
       ...{ store, clock, random, advise, namespacedKinds },
@@ -94,7 +98,7 @@ export class ApiServer {
     await this.app.ready();
     try {
       const { port } = await this.listener.listen(address);
-      return { url: `http://${address.host}:${port}`, port };
+      return { url: `${this.servesPlain ? 'http' : 'https'}://${address.host}:${port}`, port };
     } catch (error) {
       throw await listenFailure('the API server', address, error);
     }
@@ -204,13 +208,18 @@ export class ApiServer {
     return reply.code(answer.code).send(answer.body);
   }
 
-  /** Throws StoreError UNAUTHORIZED; over plain HTTP FORBIDDEN to a page of the web that was led here by its own name (DNS rebinding). */
+  /** Throws StoreError UNAUTHORIZED; over plain HTTP BAD_REQUEST where there is none, and FORBIDDEN to a page of the web that was led here by its own name (DNS rebinding). */
   private userOf(request: IncomingMessage): User {
     if (isSecure(request)) {
       const user = this.users?.find(request.headers.authorization);
       if (user) return user;
       throw new StoreError('UNAUTHORIZED', 'Unauthorized', {
         hint: 'the token is missing or wrong: use the kubeconfig of "lateen kubeconfig"',
+      });
+    }
+    if (!this.servesPlain) {
+      throw new StoreError('BAD_REQUEST', 'a request in plain HTTP was sent to a server of HTTPS', {
+        hint: 'use https:// and the kubeconfig of "lateen kubeconfig", or start the mesh with --insecure-api',
       });
     }
     if (localHosts.test(request.headers.host ?? '')) return localUser;

@@ -1,11 +1,12 @@
 // What makes the API reachable over TLS: an authority of its own, a certificate for this machine, a token for each role, and a kubeconfig
 // for each. Kept in a folder that only its owner reads, so that a kubeconfig outlives a restart.
 import { X509Certificate } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import type { Clock } from '#foundation/clock';
 import { MeshError } from '#foundation/mesh-error';
+import { writePrivate } from './private-file.ts';
 import { type Role, roles } from './user.ts';
 
 export interface Credentials {
@@ -64,12 +65,4 @@ function readCredentials(file: string): Credentials | undefined {
       hint: 'remove it: new ones are made, and kubeconfigs are new then',
     });
   }
-}
-
-/** Whole or not at all, and nobody else's to read. */
-function writePrivate(file: string, text: string): void {
-  const draft = `${file}.${process.pid}`;
-  writeFileSync(draft, text, { mode: 0o600 });
-  chmodSync(draft, 0o600);
-  renameSync(draft, file);
 }

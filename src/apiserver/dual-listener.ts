@@ -1,5 +1,5 @@
-// One port for HTTPS and for plain HTTP: the first byte of a connection tells them apart (a TLS handshake begins with 22). Plain HTTP is
-// for Lateen's own processes and command on this machine's loopback; kubectl, which sends its token over TLS alone, has HTTPS.
+// One port for HTTPS and for plain HTTP: the first byte of a connection tells them apart (a TLS handshake begins with 22). So that who
+// speaks plain HTTP where it is not served is told what is wrong, in words.
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';

@@ -1,6 +1,7 @@
 // What the commands are given of the world; main/ makes it of the process, tests make it of themselves.
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { Clock } from '#foundation/clock';
+import type { HttpAccess } from '#net/http-access';
 
 export interface CliContext {
   /** Ours. */
@@ -12,14 +13,18 @@ export interface CliContext {
   readStdin(): Promise<string>;
   /** Whether messages may be coloured. */
   color: boolean;
-  /** Defaults of --api-url and --debug-url. */
+  /** Defaults of --api-url, --kubeconfig and --debug-url. */
   apiUrl: string;
+  kubeconfig?: string | undefined;
   debugUrl: string;
+  /** What `lateen up` has left of the mesh whose API is at this URL; undefined: nothing is known of it here. */
+  apiAt?: (url: string) => HttpAccess | undefined;
   /** How values of Envoy's messages are read; without it they are not checked, and EnvoyFilters have no effect. */
   canonicalJson?: () => Promise<CanonicalJson>;
 }
 
 export interface GlobalOptions {
-  apiUrl: string;
+  apiUrl?: string;
+  kubeconfig?: string;
   debugUrl: string;
 }

@@ -1,24 +1,31 @@
 // One request to a debug or admin interface, for what is not an object of the API.
-import { request } from 'node:http';
 import { MeshError, messageOf } from '#foundation/mesh-error';
+import { distrustHint, type HttpAccess, HttpClient } from '#net/http-access';
 
 const bytesMax = 256 * 1024 * 1024;
+const timeoutMs = 10_000;
+
+/** Debug interfaces ask nobody who they are. */
+const accessOf = (at: string | HttpAccess): HttpAccess => (typeof at === 'string' ? { url: at } : at);
 
 /** The JSON document that a GET gives. Throws MeshError UNAVAILABLE, which says what was expected at the address. */
-export async function getJson(url: string, what: string): Promise<unknown> {
-  const text = await ask('GET', url, what);
+export async function getJson(at: string | HttpAccess, what: string): Promise<unknown> {
+  const text = await ask('GET', at, what);
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    throw unavailable(url, what, new Error('it answered no JSON'));
+    throw unavailable(accessOf(at), what, new Error('it answered no JSON'));
   }
 }
 
 /** The text of an answer with status 200. Throws MeshError UNAVAILABLE, which says what was expected at the address. */
-export function ask(method: 'GET' | 'POST', url: string, what: string): Promise<string> {
+export function ask(method: 'GET' | 'POST', at: string | HttpAccess, what: string): Promise<string> {
+  const access = accessOf(at);
+  const client = new HttpClient(access, 0);
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown) => reject(unavailable(url, what, error));
-    const call = request(url, { method, agent: false, timeout: 10_000 }, (response) => {
+    const fail = (error: unknown) => reject(unavailable(access, what, error));
+    const call = client.request(method, client.url.search, { timeout: timeoutMs });
+    call.on('response', (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
@@ -44,8 +51,9 @@ function said(text: string): string {
   return line === '' ? '' : `: ${line.slice(0, 300)}`;
 }
 
-function unavailable(url: string, what: string, error: unknown): MeshError {
+function unavailable({ url }: HttpAccess, what: string, error: unknown): MeshError {
   const refused = (error as NodeJS.ErrnoException).code === 'ECONNREFUSED';
   const message = refused ? `${what} does not listen at ${new URL(url).origin}` : `${what} at ${url}: ${messageOf(error)}`;
-  return new MeshError('UNAVAILABLE', message, { cause: error, hint: 'is the mesh running? start it with "npm start" or "lateen up"' });
+  const hint = distrustHint(error) ?? 'is the mesh running? start it with "npm start" or "lateen up"';
+  return new MeshError('UNAVAILABLE', message, { cause: error, hint });
 }

@@ -2,6 +2,7 @@
 // of a pod's name where only one has it.
 import { type Pod, podKind } from '#api/kinds/pod';
 import { MeshError } from '#foundation/mesh-error';
+import { below, type HttpAccess } from '#net/http-access';
 import type { Session } from './session.ts';
 
 /** Istio's, of every sidecar and gateway. */
@@ -49,10 +50,10 @@ export const proxyNameOf = ({ metadata }: Pod): string => `${metadata.name}.${me
  * Where the pod's proxy answers: at its own address where that is one of this machine, else through the API server, which reaches every
  * pod. Throws MeshError NOT_READY while the pod has no address.
  */
-export function adminUrlOf(pod: Pod, apiUrl: string, port = adminPort): string {
+export function adminOf(pod: Pod, api: HttpAccess, port = adminPort): HttpAccess {
   const address = pod.status?.podIP;
   if (!address) throw new MeshError('NOT_READY', `pod ${proxyNameOf(pod)} has no address yet`, { hint: 'lateen get pods' });
-  if (address.startsWith('127.')) return `http://${address}:${port}`;
+  if (address.startsWith('127.')) return { url: `http://${address}:${port}` };
   const { namespace = 'default', name } = pod.metadata;
-  return `${apiUrl}/api/v1/namespaces/${namespace}/pods/${name}:${port}/proxy`;
+  return below(api, `/api/v1/namespaces/${namespace}/pods/${name}:${port}/proxy`);
 }

@@ -11,6 +11,7 @@ import { type Pod, podKind } from '#api/kinds/pod';
 import { type Service, serviceKind } from '#api/kinds/service';
 import { kinds } from '#api/registry';
 import { MeshError } from '#foundation/mesh-error';
+import { below } from '#net/http-access';
 import type { RemoteStore } from '#store/remote-store';
 import { StoreError } from '#store/store-error';
 import { exitFound, readFiles } from './analysis.ts';
@@ -49,7 +50,7 @@ async function ofFiles(session: Session, paths: readonly string[], analyzers: re
 }
 
 async function ofServer(session: Session, analyzers: readonly Analyzer[]): Promise<Finding[]> {
-  const version = await getJson(`${session.options().apiUrl}/version`, 'the API server');
+  const version = await getJson(below(await session.api(), '/version'), 'the API server');
   const { objects, refused } = await session.withStore(readAll);
   const listeners = await listenersOf(session, objects);
   return [...versionFindings(version), ...refused, ...analyze(new Resources(objects), analyzers), ...listeners];
@@ -60,11 +61,12 @@ async function listenersOf(session: Session, objects: readonly ApiObject[]): Pro
   const pods = objects.filter((object): object is Pod => object.kind === podKind.kind);
   const services = objects.filter((object): object is Service => object.kind === serviceKind.kind);
   const tables = new Map<string, string>();
+  const api = await session.api();
   for (const pod of pods) {
     const { phase, podIP = '127.' } = pod.status ?? {};
     if (phase !== 'Running' || podIP.startsWith('127.')) continue;
     // A pod without the program, or that ends meanwhile, is not asked again: nothing is known of it.
-    const table = await outputInPod(session.options().apiUrl, pod, ['cat', '/proc/net/tcp', '/proc/net/tcp6']).catch(() => undefined);
+    const table = await outputInPod(api, pod, ['cat', '/proc/net/tcp', '/proc/net/tcp6']).catch(() => undefined);
     if (table !== undefined) tables.set(keyOf(pod.metadata), table);
   }
   return localListeners(pods, services, tables);

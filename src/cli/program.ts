@@ -28,7 +28,8 @@ export interface CliProgram {
 export function createProgram(context: CliContext): CliProgram {
   const command = new Command('lateen')
     .description('A service mesh on this machine: Istio’s resources, real traffic, no cluster.')
-    .option('--api-url <url>', 'of the API server', httpUrl, context.apiUrl)
+    .option('--api-url <url>', `of the API server (default: ${context.apiUrl})`, httpUrl)
+    .option('--kubeconfig <file>', 'of an API server and who asks; without it, the mesh of this machine and who started it')
     .option('--debug-url <url>', "of the control plane's debug interface", httpUrl, context.debugUrl)
     .version(context.version, '--version', 'print the version and end')
     .helpOption('-h, --help', 'show this, or the help of a command')
@@ -100,6 +101,6 @@ function withSubcommands(command: Command): Command[] {
 }
 
 function httpUrl(text: string): string {
-  if (URL.canParse(text) && new URL(text).protocol === 'http:') return text.replace(/\/+$/, '');
-  throw new MeshError('USAGE', `"${text}" is no http:// URL`, { hint: 'such as http://127.0.0.1:6443' });
+  if (URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol)) return text.replace(/\/+$/, '');
+  throw new MeshError('USAGE', `"${text}" is no URL of a server`, { hint: 'such as https://127.0.0.1:6443' });
 }

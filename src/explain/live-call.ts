@@ -3,6 +3,7 @@
 import http from 'node:http';
 import { getJson } from '#cli/http-json';
 import { MeshError } from '#foundation/mesh-error';
+import { below, type HttpAccess } from '#net/http-access';
 import { parseCall } from './call.ts';
 import { httpProxyListener } from './connection.ts';
 import type { Call, Explanation } from './explanation.ts';
@@ -21,31 +22,31 @@ export interface LiveAnswer {
 }
 
 /** Throws MeshError UNAVAILABLE where the proxy cannot be reached, NOT_SENT where nothing listens for such calls. */
-export async function sendCall(call: Call, explanation: Explanation, { proxy, tables, adminUrl }: LiveProxy): Promise<LiveAnswer> {
+export async function sendCall(call: Call, explanation: Explanation, { proxy, tables, admin }: LiveProxy): Promise<LiveAnswer> {
   const { request } = parseCall(call);
   const name = proxy.type === 'router' ? explanation.listener : httpProxyListener(tables.listeners)?.name;
-  const at = name === undefined ? undefined : await boundAddress(adminUrl, name);
+  const at = name === undefined ? undefined : await boundAddress(admin, name);
   if (at === undefined) {
     throw new MeshError('NOT_SENT', `the proxy ${proxy.name} has no listener that takes the call from here`, {
       hint: 'calls are sent through proxies of a mesh on this machine',
     });
   }
-  const before = await requestCounts(adminUrl);
+  const before = await requestCounts(admin);
   const answer = await send({
     ...at,
     method: call.method,
     path: proxy.type === 'router' ? request.path : `http://${request.authority}${request.path}`,
     headers: { ...call.headers, host: request.authority },
   });
-  const after = await requestCounts(adminUrl);
+  const after = await requestCounts(admin);
   return {
     ...answer,
     asked: new Set([...after].filter(([cluster, count]) => count > (before.get(cluster) ?? 0)).map(([cluster]) => cluster)),
   };
 }
 
-async function boundAddress(adminUrl: string, name: string): Promise<{ host: string; port: number } | undefined> {
-  const { listener_statuses: listeners = [] } = (await getJson(`${adminUrl}/listeners?format=json`, 'the proxy')) as {
+async function boundAddress(admin: HttpAccess, name: string): Promise<{ host: string; port: number } | undefined> {
+  const { listener_statuses: listeners = [] } = (await getJson(below(admin, '/listeners?format=json'), 'the proxy')) as {
     listener_statuses?: { name: string; local_address: { socket_address: { address: string; port_value: number } } }[];
   };
   const address = listeners.find((listener) => listener.name === name)?.local_address.socket_address;
@@ -54,8 +55,8 @@ async function boundAddress(adminUrl: string, name: string): Promise<{ host: str
 
 const countName = /^cluster\.(.+)\.upstream_rq_total$/;
 
-async function requestCounts(adminUrl: string): Promise<Map<string, number>> {
-  const { stats } = (await getJson(`${adminUrl}/stats?format=json&filter=upstream_rq_total`, 'the proxy')) as {
+async function requestCounts(admin: HttpAccess): Promise<Map<string, number>> {
+  const { stats } = (await getJson(below(admin, '/stats?format=json&filter=upstream_rq_total'), 'the proxy')) as {
     stats: { name: string; value: number }[];
   };
   return new Map(

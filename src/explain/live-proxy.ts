@@ -3,19 +3,20 @@ import { isDeepStrictEqual } from 'node:util';
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import type { Pod } from '#api/kinds/pod';
 import { getJson } from '#cli/http-json';
-import { adminUrlOf } from '#cli/pod-argument';
+import { adminOf } from '#cli/pod-argument';
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import { Node } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import { type MeshProxy, proxyOf } from '#control/view/proxy';
 import { MeshError, messageOf } from '#foundation/mesh-error';
+import { below, type HttpAccess } from '#net/http-access';
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
 import { type ProxyTables, proxyTables, TableMaker } from './tables.ts';
 import type { World } from './world.ts';
 
 export interface LiveProxy {
   proxy: MeshProxy;
-  /** `http://127.64.0.3:15000` */
-  adminUrl: string;
+  /** Of its admin interface. */
+  admin: HttpAccess;
   tables: ProxyTables;
   /** What it holds otherwise than the control plane would give it: `RDS http_proxy`. Sorted. */
   differences: readonly string[];
@@ -50,16 +51,16 @@ const dumped: readonly {
 ];
 
 /** Throws MeshError where the proxy does not answer, or holds what cannot be read. */
-export async function readLiveProxy(pod: Pod, apiUrl: string, world: World, json: CanonicalJson): Promise<LiveProxy> {
-  const adminUrl = adminUrlOf(pod, apiUrl);
-  const dump = await getJson(`${adminUrl}/config_dump?include_eds`, `the proxy of ${pod.metadata.name}`);
-  return dumpedProxy(dump as JsonObject, adminUrl, world, json);
+export async function readLiveProxy(pod: Pod, api: HttpAccess, world: World, json: CanonicalJson): Promise<LiveProxy> {
+  const admin = adminOf(pod, api);
+  const dump = await getJson(below(admin, '/config_dump?include_eds'), `the proxy of ${pod.metadata.name}`);
+  return dumpedProxy(dump as JsonObject, admin, world, json);
 }
 
 /** The same of a dump that was read already. */
-export function dumpedProxy(dump: JsonObject, adminUrl: string, world: World, json: CanonicalJson): LiveProxy {
+export function dumpedProxy(dump: JsonObject, admin: HttpAccess, world: World, json: CanonicalJson): LiveProxy {
   const configs = (dump['configs'] ?? []) as JsonObject[];
-  const proxy = proxyOfDump(configs, adminUrl);
+  const proxy = proxyOfDump(configs, admin);
   const held = heldOf(configs);
   const bytesOf = (type: TypeUrl, name: string) => {
     const resource = held.get(type)?.get(name);
@@ -67,7 +68,7 @@ export function dumpedProxy(dump: JsonObject, adminUrl: string, world: World, js
   };
   return {
     proxy,
-    adminUrl,
+    admin,
     tables: proxyTables({
       listeners: () => [...(held.get(typeUrl.listener)?.values() ?? [])].map((listener) => parse(json, typeUrl.listener, listener)),
       bytesOf,
@@ -94,7 +95,7 @@ export function podOfProxy(name: string, { pods }: World): Pod {
   );
 }
 
-function proxyOfDump(configs: readonly JsonObject[], adminUrl: string): MeshProxy {
+function proxyOfDump(configs: readonly JsonObject[], { url }: HttpAccess): MeshProxy {
   const bootstrap = configs.find((config) => String(config['@type']).endsWith('BootstrapConfigDump'))?.['bootstrap'] as
     | JsonObject
     | undefined;
@@ -102,7 +103,7 @@ function proxyOfDump(configs: readonly JsonObject[], adminUrl: string): MeshProx
   const proxy = proxyOf(
     Node.fromPartial({ id: node?.id ?? '', metadata: node?.metadata, userAgentName: node?.user_agent_name ?? 'lateen' }),
   );
-  if (proxy === undefined) throw new MeshError('NO_PROXY', `${adminUrl}/config_dump does not say whose proxy it is`);
+  if (proxy === undefined) throw new MeshError('NO_PROXY', `${url}/config_dump does not say whose proxy it is`);
   // Its dump shows virtual hosts in their routes, however they came.
   return { ...proxy, virtualHostDiscovery: false };
 }

@@ -8,6 +8,7 @@ import { readManifests } from '#cli/manifest-files';
 import { writeProblems } from '#cli/message';
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import { MeshError, messageOf } from '#foundation/mesh-error';
+import type { HttpAccess } from '#net/http-access';
 import { RemoteStore } from '#store/remote-store';
 import { buildWorld, type World } from './world.ts';
 
@@ -15,7 +16,7 @@ export interface SourceOptions {
   /** Files and folders; none: the running mesh. */
   filename: readonly string[];
   namespace: string | undefined;
-  apiUrl: string;
+  api: HttpAccess;
 }
 
 export async function loadWorld(options: SourceOptions, context: CliContext): Promise<World> {
@@ -34,20 +35,20 @@ export async function readableJson({ canonicalJson }: Pick<CliContext, 'canonica
 }
 
 /** Objects that are refused are left out, and said. */
-export async function loadObjects({ filename, namespace, apiUrl }: SourceOptions, context: CliContext): Promise<ApiObject[]> {
-  if (filename.length === 0) return readMesh(apiUrl, context);
+export async function loadObjects({ filename, namespace, api }: SourceOptions, context: CliContext): Promise<ApiObject[]> {
+  if (filename.length === 0) return readMesh(api, context);
   const { objects, problems } = await readManifests(context, filename, namespace);
   writeProblems(context, problems);
   return objects;
 }
 
 /** Throws MeshError NO_MESH where none answers. */
-export async function readMesh(url: string, { clock }: Pick<CliContext, 'clock'>): Promise<ApiObject[]> {
-  const store = new RemoteStore({ url, clock });
+export async function readMesh(api: HttpAccess, { clock }: Pick<CliContext, 'clock'>): Promise<ApiObject[]> {
+  const store = new RemoteStore({ api, clock });
   try {
     return (await Promise.all(kinds.map((kind) => store.list(kind)))).flatMap(({ items }) => items);
   } catch (thrown) {
-    throw new MeshError('NO_MESH', `there is no mesh at ${url}: ${messageOf(thrown)}`, {
+    throw new MeshError('NO_MESH', `there is no mesh at ${api.url}: ${messageOf(thrown)}`, {
       hint: 'name files with -f, or start one with lateen up',
       cause: thrown,
     });

@@ -3,6 +3,7 @@ import { type ApiObject, keyOf } from '#api/kind';
 import type { CliContext } from '#cli/context';
 import { writeProblems } from '#cli/message';
 import { MeshError } from '#foundation/mesh-error';
+import type { HttpAccess } from '#net/http-access';
 import { type ChangedCall, callsMax, changedCalls, type Decision, generateCalls } from './diff.ts';
 import type { Call } from './explanation.ts';
 import { formatHeadline } from './format.ts';
@@ -24,7 +25,7 @@ export interface DiffOptions {
   /** Who wrote the access logs among `calls`. */
   from: string | undefined;
   namespace: string | undefined;
-  apiUrl: string;
+  api: HttpAccess;
   output: 'text' | 'json';
 }
 
@@ -34,11 +35,11 @@ const groupsShown = 100;
 
 /** Resolves to the exit code, as diff(1)'s: 0 where nothing changes, 1 where something does. Trouble is thrown. */
 export async function runDiff(options: DiffOptions, context: CliContext): Promise<number> {
-  const { filename, base, whole, namespace, apiUrl } = options;
+  const { filename, base, whole, namespace, api } = options;
   if (filename.length === 0) throw new MeshError('USAGE', 'what is changed?', { hint: 'name the changed files with -f' });
   if (base.length > 0 && options.live) throw new MeshError('USAGE', '--base and --live are two bases: give one');
-  const old = base.length > 0 ? await loadObjects({ filename: base, namespace, apiUrl }, context) : await readMesh(apiUrl, context);
-  const changed = await loadObjects({ filename, namespace, apiUrl }, context);
+  const old = base.length > 0 ? await loadObjects({ filename: base, namespace, api }, context) : await readMesh(api, context);
+  const changed = await loadObjects({ filename, namespace, api }, context);
   const before = await worldOf(old, context);
   const after = await worldOf(whole ? changed : overlaid(old, changed), context);
   const calls = options.calls.length > 0 ? await recordedCalls(options, context) : generatedCalls(before, after, context);

@@ -3,6 +3,7 @@ import type { CliContext } from '#cli/context';
 import { readManifests } from '#cli/manifest-files';
 import { writeProblems } from '#cli/message';
 import { MeshError } from '#foundation/mesh-error';
+import type { HttpAccess } from '#net/http-access';
 import { concernOf } from './concern.ts';
 import { Explainer, explainOn } from './explain.ts';
 import type { Call, Explanation } from './explanation.ts';
@@ -31,7 +32,7 @@ export async function runExplain(url: string, options: ExplainOptions, context: 
   const explanation =
     proxy === undefined
       ? await explainHeld(call, options, context)
-      : await explainLive(proxy, call, options.apiUrl, await loadWorld(options, context), context);
+      : await explainLive(proxy, call, options.api, await loadWorld(options, context), context);
   context.stdout(options.output === 'json' ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation, context.color));
   return 0;
 }
@@ -56,9 +57,9 @@ function isSure({ outcome, virtualHost }: Explanation): boolean {
   return outcome.kind !== 'none' && virtualHost !== undefined && !virtualHost.domains.includes('*');
 }
 
-async function explainLive(name: string, call: Call, apiUrl: string, world: World, context: CliContext): Promise<Explanation> {
+async function explainLive(name: string, call: Call, api: HttpAccess, world: World, context: CliContext): Promise<Explanation> {
   const pod = podOfProxy(name, world);
-  const { proxy, tables, differences } = await readLiveProxy(pod, apiUrl, world, await readableJson(context));
+  const { proxy, tables, differences } = await readLiveProxy(pod, api, world, await readableJson(context));
   const explanation = explainOn(tables, { ...call, from: proxy.name }, proxy, world);
   return { ...explanation, ...new Explainer(world).guards({ ...call, from: proxy.name }, explanation, pod), differences };
 }

@@ -4,6 +4,7 @@ import type { CliContext } from '#cli/context';
 import { writeProblems } from '#cli/message';
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import { MeshError, messageOf } from '#foundation/mesh-error';
+import type { HttpAccess } from '#net/http-access';
 import { parseCall, proxyOfCall } from './call.ts';
 import { Explainer, explainOn } from './explain.ts';
 import type { Call, Explanation } from './explanation.ts';
@@ -37,7 +38,7 @@ export async function runTests(files: readonly string[], options: TestOptions, c
     tests.push(...read.tests);
   }
   const world = await loadWorld(options, context);
-  const ask = options.live ? liveAsker(world, options.apiUrl, await readableJson(context)) : fileAsker(world);
+  const ask = options.live ? liveAsker(world, options.api, await readableJson(context)) : fileAsker(world);
   const results: TestResult[] = [];
   for (const test of tests) results.push(await runTest(test, ask, context.color));
   context.stdout(formatters[options.output](results));
@@ -66,11 +67,11 @@ function fileAsker(world: World): Ask {
 }
 
 /** One call after the other, so that what a proxy counts meanwhile is the call's. TLS and TCP are judged by what the proxy holds. */
-function liveAsker(world: World, apiUrl: string, json: CanonicalJson): Ask {
+function liveAsker(world: World, api: HttpAccess, json: CanonicalJson): Ask {
   const proxies = new Map<string | undefined, Promise<LiveProxy>>();
   const proxyOf = (call: Call) => {
     let proxy = proxies.get(call.from);
-    if (proxy === undefined) proxies.set(call.from, (proxy = readLiveProxy(runningPod(call, world), apiUrl, world, json)));
+    if (proxy === undefined) proxies.set(call.from, (proxy = readLiveProxy(runningPod(call, world), api, world, json)));
     return proxy;
   };
   return async ({ call, expect }) => {

@@ -1,5 +1,6 @@
 // The process of the control plane: reads objects from the API server, speaks xDS. Ends with its parent.
 import { parseArgs } from 'node:util';
+import { readApiRecord } from '#apiserver/api-record';
 import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
 import { ControlPlane } from '#control/control-plane';
 import { defaultMeshConfig } from '#control/mesh/mesh-config';
@@ -23,7 +24,7 @@ function report(message: ControlPlaneReport): void {
 
 const { values } = parseArgs({
   options: {
-    'api-url': { type: 'string', default: 'http://127.0.0.1:6443' },
+    'api-record': { type: 'string', default: '' },
     'xds-port': { type: 'string', default: '15010' },
     'debug-port': { type: 'string', default: '15014' },
     'token-key': { type: 'string' },
@@ -31,7 +32,17 @@ const { values } = parseArgs({
 });
 
 const logger = createLogger({ level: (process.env['LATEEN_LOG_LEVEL'] as LogLevel | undefined) ?? 'info' });
-const store = new RemoteStore({ url: values['api-url'], clock: systemClock });
+const api = readApiRecord(values['api-record']);
+if (api === undefined) {
+  const problem = {
+    message: `there is no record of an API server at "${values['api-record']}"`,
+    hint: 'lateen up writes it, and names it',
+  };
+  report({ type: 'failed', ...problem });
+  logger.error(problem, 'control plane cannot start');
+  process.exit(1);
+}
+const store = new RemoteStore({ api, clock: systemClock });
 const tokenKey = values['token-key'];
 let source: StoreSource | undefined;
 const controlPlane = new ControlPlane({

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Option } from 'commander';
 import pc from 'picocolors';
+import { apiRecordPath, readApiRecord } from '#apiserver/api-record';
 import { addRun } from '#cli/commands/run';
 import { writeFailure } from '#cli/message';
 import { createProgram } from '#cli/program';
@@ -19,6 +20,7 @@ import { addShell } from './shell-command.ts';
 import type { UpOptions } from './up.ts';
 
 const { env } = process;
+const stateDefault = path.join(env['XDG_STATE_HOME'] ?? path.join(os.homedir(), '.local', 'state'), 'lateen');
 
 const context = {
   version,
@@ -31,7 +33,14 @@ const context = {
     return Buffer.concat(chunks).toString('utf8');
   },
   color: pc.isColorSupported,
-  apiUrl: env['LATEEN_API_URL'] ?? 'http://127.0.0.1:6443',
+  apiUrl: env['LATEEN_API_URL'] ?? 'https://127.0.0.1:6443',
+  kubeconfig: env['LATEEN_KUBECONFIG'],
+  apiAt: (url: string) => {
+    const { protocol, hostname, port } = new URL(url);
+    if (protocol !== 'https:' || !['127.0.0.1', 'localhost'].includes(hostname)) return undefined;
+    const recorded = readApiRecord(apiRecordPath(path.join(stateDefault, `run-${port}`)));
+    return recorded && { ...recorded, url };
+  },
   debugUrl: env['LATEEN_DEBUG_URL'] ?? 'http://127.0.0.1:15014',
   canonicalJson,
 };
@@ -46,7 +55,6 @@ function port(text: string): number {
 }
 
 const collect = (value: string, all: string[]) => [...all, value];
-const stateDefault = path.join(env['XDG_STATE_HOME'] ?? path.join(os.homedir(), '.local', 'state'), 'lateen');
 const dataDefault = path.join(env['XDG_DATA_HOME'] ?? path.join(os.homedir(), '.local', 'share'), 'lateen');
 const { command, session, run } = createProgram(context);
 
@@ -58,6 +66,7 @@ command
   .option('--image-map <file>', 'which local command stands for which image (repeatable)', collect, [])
   .option('--publish <name=port>', 'make a port of this machine a service of the mesh (repeatable)', collect, [])
   .option('--api-port <port>', 'of the Kubernetes API', port, 6443)
+  .option('--insecure-api', 'serve it in plain HTTP as well, to anybody on this machine, as an administrator')
   .option('--xds-port <port>', 'of the control plane', port, 15_010)
   .option('--debug-port <port>', "of the control plane's metrics and debug pages", port, 15_014)
   .option('--gateway-http-port <port>', "where the ingress gateway's port 80 is published", port, 8080)

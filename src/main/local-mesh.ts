@@ -12,6 +12,7 @@ import { KindCatalog } from '#api/kind-catalog';
 import { endpointSliceKind } from '#api/kinds/endpoint-slice';
 import { serviceKind } from '#api/kinds/service';
 import { kindOf } from '#api/registry';
+import { apiRecordPath, writeApiRecord } from '#apiserver/api-record';
 import { ApiServer } from '#apiserver/api-server';
 import { ensureCredentials, writeKubeconfigs } from '#apiserver/credentials';
 import { definitionKind } from '#apiserver/custom-kinds';
@@ -35,6 +36,7 @@ import { type FleetReport, ProxyFleet } from '#host/proxy-fleet';
 import { forgetRuns } from '#host/recovery';
 import { withSidecarLabels } from '#host/sidecar-injection';
 import { TokenIssuer } from '#identity/service-account-token';
+import type { HttpAccess } from '#net/http-access';
 import { listenFailure } from '#net/port-owner';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { applyObject } from '#store/apply';
@@ -53,6 +55,8 @@ export interface LocalMeshOptions {
   debugPort: number;
   gatewayHttpPort: number;
   gatewayHttpsPort: number;
+  /** Plain HTTP on the API's port as well, for anybody on this machine. */
+  insecureApi?: boolean | undefined;
   /** Logs go to `logs/` below it, and what opens the API: certificates, tokens, kubeconfigs. */
   runDirectory: string;
   /** Of the store; without it what is written ends with the process. */
@@ -68,6 +72,9 @@ export interface LocalMeshOptions {
 }
 
 export interface LocalMeshAddresses {
+  /** As its administrator. */
+  api: HttpAccess;
+  /** In plain HTTP where that is served. */
   apiUrl: string;
   kubeconfig: string;
   xds: SocketAddress;
@@ -131,15 +138,18 @@ export class LocalMesh {
     const store = new MemoryStore({ ...own, admit: admitNamespace, kindOf: catalog.kindOf, complete, ...(journal && { journal }) });
     this.opened = { store, journal };
     const credentials = await ensureCredentials(runDirectory, systemClock);
-    this.api = new ApiServer({ ...own, store, logger, version, advise: advise(store), catalog, credentials, pods: this.pods });
+    const access = { credentials, plainHttp: this.options.insecureApi === true };
+    this.api = new ApiServer({ ...own, ...access, store, logger, version, advise: advise(store), catalog, pods: this.pods });
     this.findings = new FindingKeeper({ ...own, store, logger, canonicalJson: sharedCanonicalJson(readDescriptors) });
     const { url, port } = await this.api.listen({ host: loopback, port: this.options.apiPort });
-    const kubeconfig = writeKubeconfigs(runDirectory, `https://${loopback}:${port}`, credentials);
+    const api = { url: `https://${loopback}:${port}`, authority: credentials.authority, token: credentials.tokens.admin };
+    const kubeconfig = writeKubeconfigs(runDirectory, api.url, credentials);
+    writeApiRecord(runDirectory, api);
     // Only now: a mesh that runs already, on the same ports, keeps its logs.
     rmSync(this.logs, { recursive: true, force: true });
     mkdirSync(this.logs, { recursive: true });
     this.proxies.start();
-    const { xdsPort, debugPort } = await this.startControlPlane(url);
+    const { xdsPort, debugPort } = await this.startControlPlane();
     const xds = { address: loopback, port: xdsPort };
     await forgetRuns(store);
     const networks = this.options.networks ?? (await LoopbackNetworks.claim());
@@ -164,6 +174,7 @@ export class LocalMesh {
     this.host.start();
     this.findings.start();
     return {
+      api,
       apiUrl: url,
       kubeconfig,
       xds,
@@ -227,7 +238,7 @@ export class LocalMesh {
   }
 
   /** The first start settles the ports; a restart takes the same again. */
-  private startControlPlane(apiUrl: string): Promise<{ xdsPort: number; debugPort: number }> {
+  private startControlPlane(): Promise<{ xdsPort: number; debugPort: number }> {
     let ports = { xdsPort: this.options.xdsPort, debugPort: this.options.debugPort };
     return new Promise((resolve, reject) => {
       const late = systemClock.after(childStartMsMax, () =>
@@ -237,8 +248,8 @@ export class LocalMesh {
       );
       const command = () => [
         'control-plane.js',
-        '--api-url',
-        apiUrl,
+        '--api-record',
+        apiRecordPath(this.options.runDirectory),
         '--xds-port',
         `${ports.xdsPort}`,
         '--debug-port',

@@ -35,7 +35,7 @@ Examples:
     )
     .action(async (url: string, options) => {
       const { runExplain } = await import('#explain/run-explain');
-      if ((await runExplain(url, { ...options, apiUrl: session.options().apiUrl }, context)) !== 0) session.fail();
+      if ((await runExplain(url, { ...options, api: await session.api() }, context)) !== 0) session.fail();
     });
 }
 
@@ -71,7 +71,7 @@ Examples:
     )
     .action(async (files: string[], options) => {
       const { runTests } = await import('#explain/run-test');
-      if ((await runTests(files, { ...options, apiUrl: session.options().apiUrl }, context)) !== 0) session.fail();
+      if ((await runTests(files, { ...options, api: await session.api() }, context)) !== 0) session.fail();
     });
 }
 
@@ -110,7 +110,7 @@ Examples:
     .action(async (options) => {
       const { runDiff } = await import('#explain/run-diff');
       try {
-        session.fail(await runDiff({ ...options, apiUrl: session.options().apiUrl }, context));
+        session.fail(await runDiff({ ...options, api: await session.api() }, context));
       } catch (thrown) {
         writeFailure(context, thrown);
         session.fail(2);

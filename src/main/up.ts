@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { keyOf } from '#api/kind';
 import { type Deployment, deploymentKind } from '#api/kinds/deployment';
 import { type Pod, podKind } from '#api/kinds/pod';
-import { adminUrlOf } from '#cli/pod-argument';
+import { adminOf } from '#cli/pod-argument';
 import { type Screen, UpScreen } from '#cli/up-screen';
 import { DirectorySource } from '#control/sources/directory-source';
 import { systemClock } from '#foundation/clock';
@@ -37,6 +37,7 @@ export interface UpOptions {
   debugPort: number;
   gatewayHttpPort: number;
   gatewayHttpsPort: number;
+  insecureApi?: boolean;
   stateDirectory: string;
   /** Of the durable store; a folder below `dataDirectory` when left out. */
   data?: string;
@@ -167,14 +168,14 @@ async function showMesh(
   const pods = (await mesh.store.list(podKind)).items as Pod[];
   // From outside of a user namespace pods are reached by the API server alone.
   const admin = pods.map((pod) => {
-    const url = mode === 'user' ? `${adminUrlOf(pod, addresses.apiUrl)}/` : `http://${pod.status?.podIP}:${proxyAdminPort}`;
+    const url = mode === 'user' ? `${adminOf(pod, { url: addresses.apiUrl }).url}/` : `http://${pod.status?.podIP}:${proxyAdminPort}`;
     return `${url}  ${pod.metadata.name}`;
   });
   const workloads = pods.filter(({ metadata }) => metadata.namespace !== 'istio-system');
   show.table([
     ...(page === undefined ? [] : ([['product page', `${gateway}${page}`]] as const)),
     ['ingress gateway', `${gateway}, https on ${addresses.gatewayHttps.port}`],
-    ['API', addresses.apiUrl],
+    ['API', addresses.apiUrl === addresses.api.url ? addresses.apiUrl : `${addresses.apiUrl}, open to anybody on this machine`],
     ['kubectl', `export KUBECONFIG=${addresses.kubeconfig}`],
     ...(mesh.dataDirectory === undefined ? [] : ([['data', mesh.dataDirectory]] as const)),
     ['xDS, debug', `${addresses.xds.address}:${addresses.xds.port}, http://${addresses.debug.address}:${addresses.debug.port}/debug/syncz`],

@@ -1,9 +1,10 @@
 // The Store over Kubernetes' REST API: of our own API server, or of a cluster's.
-import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { type ApiObject, apiVersionOf, type Kind, keyOf } from '#api/kind';
 import { kindOf } from '#api/registry';
 import type { Clock } from '#foundation/clock';
 import { messageOf } from '#foundation/mesh-error';
+import { distrustHint, type HttpAccess, HttpClient } from '#net/http-access';
 import { resourcePath } from './rest-path.ts';
 import { errorOf, type Status } from './status.ts';
 import type { ListOptions, ObjectList, Store, Watch, WatchHandlers } from './store.ts';
@@ -11,8 +12,7 @@ import { StoreError } from './store-error.ts';
 import { WatchStream } from './watch-stream.ts';
 
 export interface RemoteStoreOptions {
-  /** `http://127.0.0.1:6443` */
-  url: string;
+  api: HttpAccess;
   clock: Clock;
   /** Called with what the API server says of a write that it took. */
   warning?: (message: string) => void;
@@ -26,11 +26,10 @@ const answerBytesMax = 256 * 1024 * 1024;
 const answersKeptIdle = 4;
 
 export class RemoteStore implements Store {
-  private readonly agent = new Agent({ keepAlive: true, maxFreeSockets: answersKeptIdle });
-  private readonly url: URL;
+  private readonly client: HttpClient;
 
   constructor(private readonly options: RemoteStoreOptions) {
-    this.url = new URL(options.url);
+    this.client = new HttpClient(options.api, answersKeptIdle);
   }
 
   async get(kind: Kind, namespace: string, name: string): Promise<ApiObject | undefined> {
@@ -85,7 +84,7 @@ export class RemoteStore implements Store {
 
   /** Ends idle connections; those in use end with their request. */
   close(): void {
-    this.agent.destroy();
+    this.client.close();
   }
 
   private async call(method: string, path: string, body?: object): Promise<unknown> {
@@ -108,7 +107,7 @@ export class RemoteStore implements Store {
     } catch (error) {
       if (error instanceof StoreError) throw error;
       const stale = call.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
-      throw stale ? new StaleConnection(this.url, error as Error) : unreachable(this.url, error as Error);
+      throw stale ? new StaleConnection(this.client.url, error as Error) : unreachable(this.client.url, error as Error);
     } finally {
       timer.cancel();
     }
@@ -120,7 +119,7 @@ export class RemoteStore implements Store {
     try {
       value = JSON.parse(text);
     } catch {
-      throw unreachable(this.url, new Error(`it answered ${response.statusCode} and no JSON: is it an API server?`));
+      throw unreachable(this.client.url, new Error(`it answered ${response.statusCode} and no JSON: is it an API server?`));
     }
     if ((response.statusCode ?? 500) >= 300) throw errorOf(value as Partial<Status>);
     for (const warning of warningsOf(response.headers['warning'])) this.options.warning?.(warning);
@@ -129,7 +128,7 @@ export class RemoteStore implements Store {
 
   private open(method: string, path: string, hasBody = false): ClientRequest {
     const headers = { accept: 'application/json', ...(hasBody && { 'content-type': 'application/json' }) };
-    return request({ host: this.url.hostname, port: this.url.port || 80, method, path, headers, agent: this.agent });
+    return this.client.request(method, path, { headers });
   }
 }
 
@@ -144,7 +143,8 @@ function unreachable(url: URL, cause: Error): StoreError {
   const message = refused
     ? `no API server listens at ${url.origin}`
     : `the API server at ${url.origin} cannot be reached: ${messageOf(cause)}`;
-  return new StoreError('UNAVAILABLE', message, { cause, hint: 'is the mesh running? start it with "npm start" or "lateen up"' });
+  const hint = distrustHint(cause) ?? 'is the mesh running? start it with "npm start" or "lateen up"';
+  return new StoreError('UNAVAILABLE', message, { cause, hint });
 }
 
 function placeOf(object: ApiObject): { kind: Kind; namespace: string; name: string } {

@@ -104,7 +104,7 @@ describe('apply', () => {
     [['get', 'virtualservce'], 1, 'hint: did you mean "virtualservice"?'],
     [['get', 'vs', 'none'], 1, 'error: virtualservice.networking.istio.io "none" not found\n  hint: look in all namespaces'],
     [['delete'], 2, 'error: what is to be deleted?'],
-    [['--api-url', 'x', 'version'], 2, 'error: "x" is no http:// URL'],
+    [['--api-url', 'x', 'version'], 2, 'error: "x" is no URL of a server'],
   ])('%j fails with %i', async (args, code, message) => {
     const run = await lateen(args);
     expect(run.code).toBe(code);

@@ -73,7 +73,7 @@ describe('without rules', () => {
   });
 
   test('the versions of reviews take turns', async () => {
-    const counts = tally(await versions(30));
+    const counts = tally(await versions(60));
     expect(Object.keys(counts).sort()).toEqual(['v1', 'v2', 'v3']);
     for (const count of Object.values(counts)) expect(count).toBeGreaterThanOrEqual(5);
   });

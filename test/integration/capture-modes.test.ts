@@ -32,7 +32,7 @@ async function page(up: LateenUp): Promise<string> {
 /** Another command of Lateen's, at this mesh. */
 function lateen(up: LateenUp, ...args: readonly string[]): Promise<string> {
   const debug = /(http:\/\/\S+)\/debug\/syncz/.exec(up.stdout)?.[1] ?? '';
-  return runHere(process.execPath, program, '--api-url', up.url('API'), '--debug-url', debug, ...args);
+  return runHere(process.execPath, program, '--kubeconfig', up.kubeconfig, '--debug-url', debug, ...args);
 }
 
 /** In the pod of a workload, as a user would ask for it. */

@@ -38,7 +38,7 @@ spec:
 
 function context() {
   const said = { stdout: '', stderr: '' };
-  const { apiUrl } = mesh.addresses;
+  const { api } = mesh.addresses;
   const cli = {
     version: '0.0.0',
     clock: systemClock,
@@ -46,11 +46,11 @@ function context() {
     stderr: (text: string) => void (said.stderr += text),
     readStdin: async () => '',
     color: false,
-    apiUrl,
+    apiUrl: api.url,
     debugUrl: '',
     canonicalJson: sharedCanonicalJson(descriptors),
   };
-  return { said, cli, common: { filename: [], namespace: undefined, apiUrl } };
+  return { said, cli, common: { filename: [], namespace: undefined, api } };
 }
 
 async function ask(proxy: string, url: string, header: string[] = []) {
@@ -89,11 +89,11 @@ test('a running proxy is explained on what it holds, and differs from the contro
 test('what a proxy holds otherwise is named', async () => {
   await mesh.untilSynced();
   const json = new CanonicalJson(await descriptors());
-  const world = buildWorld(await readMesh(mesh.addresses.apiUrl, context().cli));
+  const world = buildWorld(await readMesh(mesh.addresses.api, context().cli));
   const dump = (await mesh.admin('productpage-v1', '/config_dump?include_eds')).body;
-  expect(dumpedProxy(JSON.parse(dump), '', world, json).differences).toEqual([]);
+  expect(dumpedProxy(JSON.parse(dump), { url: '' }, world, json).differences).toEqual([]);
   const other = JSON.parse(dump.replaceAll('"domains":["ratings', '"domains":["ratinks').replaceAll(/"ratings:9080"/g, '"ratinks:9080"'));
-  const { differences, tables } = dumpedProxy(other, '', world, json);
+  const { differences, tables } = dumpedProxy(other, { url: '' }, world, json);
   expect(differences).toEqual(['RDS http_proxy']);
   expect(tables.routeTable('http_proxy')?.virtualHost('ratinks:9080')?.name).toMatch(/^ratings\.default/);
 });

@@ -32,7 +32,7 @@ function fetchFrom(pod: string, url: string): Promise<string> {
   const script = 'fetch(process.argv[1]).then(async (r) => console.log(r.status, await r.text()), (e) => console.log(e.cause?.code))';
   const where = ['--api-port', `any-${up!.pid}`, '--state-directory', path.join(up!.directory, 'state')];
   const command = ['shell', `deployment/${pod}`, ...where, '--', process.execPath, '-e', script, url];
-  return runHere(process.execPath, program, '--api-url', up!.url('API'), ...command);
+  return runHere(process.execPath, program, '--kubeconfig', up!.kubeconfig, ...command);
 }
 
 test.each([

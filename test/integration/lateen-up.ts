@@ -3,6 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { apiRecordPath, readApiRecord } from '#apiserver/api-record';
+import type { HttpAccess } from '#net/http-access';
 import { inherited, program } from './mesh-fixture.ts';
 import { descendantsOf, type Incarnation, untilGone } from './process-tree.ts';
 import { until } from './until.ts';
@@ -43,9 +45,19 @@ export class LateenUp {
     return this.child.pid!;
   }
 
+  /** Of its administrator. */
+  get kubeconfig(): string {
+    return /KUBECONFIG=(\S+)/.exec(this.stdout)![1]!;
+  }
+
+  /** As its administrator. */
+  get api(): HttpAccess {
+    return readApiRecord(apiRecordPath(path.dirname(this.kubeconfig)))!;
+  }
+
   /** The address after a word of the table: `API`. */
   url(word: string): string {
-    const url = new RegExp(`${word} +(http://\\S+)`).exec(this.stdout)?.[1];
+    const url = new RegExp(`${word} +(https?://\\S+)`).exec(this.stdout)?.[1];
     if (url === undefined) throw new Error(`there is no ${word} in: ${this.stdout}`);
     return url;
   }

@@ -118,7 +118,7 @@ export class MeshFixture {
 
   /** `lateen ARGS…` in this process, against this mesh. */
   async lateen(args: readonly string[], stdin = ''): Promise<CommandResult> {
-    const { apiUrl, debug } = this.addresses;
+    const { kubeconfig, debug } = this.addresses;
     let stdout = '';
     let stderr = '';
     const { run } = createProgram({
@@ -128,7 +128,8 @@ export class MeshFixture {
       stderr: (text) => (stderr += text),
       readStdin: async () => stdin,
       color: false,
-      apiUrl,
+      apiUrl: '',
+      kubeconfig,
       debugUrl: `http://${debug.address}:${debug.port}`,
     });
     const code = await run(args);

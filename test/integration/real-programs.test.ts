@@ -6,8 +6,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Pod } from '#api/kinds/pod';
+import { getJson } from '#cli/http-json';
+import { below } from '#net/http-access';
 import { whyNoNamespaces } from './capture-mesh.ts';
-import { request } from './http-client.ts';
 import { LateenUp } from './lateen-up.ts';
 import { whyNotBuilt } from './mesh-fixture.ts';
 import { until } from './until.ts';
@@ -168,7 +169,7 @@ describe.each(['netns', 'user'])('%s', (mode) => {
     up = new LateenUp(['--capture', mode, '--ephemeral', '-f', manifestFile]);
     await Promise.race([up.untilUp(), up.ended]);
     if (up.stderr.includes(`capture mode ${mode}`)) why = `there is no such mode here: ${up.stderr}`;
-    else pods = (JSON.parse((await request(`${up.url('API')}/api/v1/namespaces/default/pods`)).body) as { items: Pod[] }).items;
+    else pods = ((await getJson(below(up.api, '/api/v1/namespaces/default/pods'), 'the API server')) as { items: Pod[] }).items;
   }, 60_000);
   beforeEach((context) => {
     if (why !== undefined) context.skip(why);

@@ -16,7 +16,7 @@ describe.skipIf(files.length === 0)('Istio’s Bookinfo files (skipped where ../
 
   function apply(file: string): Promise<CommandResult> {
     const args = [program, 'apply', '-f', file];
-    const env = { ...inherited, LATEEN_API_URL: mesh.addresses.apiUrl };
+    const env = { ...inherited, LATEEN_KUBECONFIG: mesh.addresses.kubeconfig };
     return new Promise((resolve) =>
       execFile(process.execPath, args, { env }, (error, stdout, stderr) =>
         resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr }),

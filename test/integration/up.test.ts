@@ -4,6 +4,8 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ask } from '#cli/http-json';
+import { below } from '#net/http-access';
 import { request } from './http-client.ts';
 import { LateenUp } from './lateen-up.ts';
 import { whyNotBuilt } from './mesh-fixture.ts';
@@ -60,7 +62,7 @@ describe('a port that is in use', () => {
     expect(await second.untilEnded()).toBe(1);
     expect(second.stderr).toContain(`127.0.0.1:${port}: it is in use by node (pid ${first.pid})`);
     expect(existsSync(path.join(logs, 'control-plane.log'))).toBe(true);
-    expect((await request(`${first.url('API')}/readyz`)).status).toBe(200);
+    expect(await ask('GET', below(first.api, '/readyz'), 'the API server')).toBe('ok');
   });
 });
 

@@ -52,7 +52,7 @@ const stores: Record<string, () => Promise<{ store: Store; end: () => Promise<vo
     const clock = new ManualClock();
     const server = new ApiServer({ store: memory(), clock, logger: silentLogger, version: '0' });
     const { url } = await server.listen({ host: '127.0.0.1', port: 0 });
-    const store = new RemoteStore({ url, clock });
+    const store = new RemoteStore({ api: { url }, clock });
     return {
       store,
       end: async () => {
@@ -202,7 +202,7 @@ test('the store is bounded', async () => {
 });
 
 test('a server that is not there is named, with what to do', async () => {
-  const store = new RemoteStore({ url: 'http://127.0.0.1:1', clock: new ManualClock() });
+  const store = new RemoteStore({ api: { url: 'http://127.0.0.1:1' }, clock: new ManualClock() });
   await expect(store.list(configMapKind)).rejects.toMatchObject({
     code: 'UNAVAILABLE',
     message: 'no API server listens at http://127.0.0.1:1',

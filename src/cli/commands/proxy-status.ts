@@ -1,6 +1,7 @@
 // `lateen proxy-status`: whether each proxy has what the control plane wants it to have; for one proxy, where the two differ.
 import { type Command, Option } from 'commander';
 import { MeshError } from '#foundation/mesh-error';
+import { below } from '#net/http-access';
 import { getJson } from '../http-json.ts';
 import { asJson, columns } from '../output.ts';
 import type { Session } from '../session.ts';
@@ -102,7 +103,7 @@ function refusals({ proxy, errors = {} }: ProxySync): string {
 }
 
 async function showOne(session: Session, sync: ProxySync, options: StatusOptions): Promise<void> {
-  const { adminUrlOf, podArgument } = await import('../pod-argument.ts');
+  const { adminOf, podArgument } = await import('../pod-argument.ts');
   const { readConfigDump } = await import('../config-dump.ts');
   const { compareDumps, formatComparison } = await import('../proxy-comparison.ts');
   const { readDumpFile } = await import('../proxy-config/run.ts');
@@ -110,8 +111,8 @@ async function showOne(session: Session, sync: ProxySync, options: StatusOptions
   const controlPlane = `${session.options().debugUrl}/debug/config_dump?proxyID=${encodeURIComponent(sync.proxy)}`;
   const intended = readConfigDump(await getJson(controlPlane, 'the control plane'), 'the control plane’s answer');
   const ownDump = async () => {
-    const admin = adminUrlOf(await podArgument(session, sync.proxy, options.namespace), session.options().apiUrl);
-    return readConfigDump(await getJson(`${admin}/config_dump?include_eds`, `the proxy of ${sync.proxy}`), 'the proxy’s answer');
+    const admin = adminOf(await podArgument(session, sync.proxy, options.namespace), await session.api());
+    return readConfigDump(await getJson(below(admin, '/config_dump?include_eds'), `the proxy of ${sync.proxy}`), 'the proxy’s answer');
   };
   const comparison = compareDumps(intended, options.file === undefined ? await ownDump() : await readDumpFile(session, options.file));
   if (options.output === undefined) return context.stdout(formatComparison(comparison) + refusals(sync));

@@ -1,10 +1,11 @@
 // One run of `lateen proxy-config`: reads a proxy's configuration, of its admin interface or of a file, and shows a part of it.
 import { readFile } from 'node:fs/promises';
 import { MeshError, messageOf } from '#foundation/mesh-error';
+import { below } from '#net/http-access';
 import { type ConfigDump, readConfigDump } from '../config-dump.ts';
 import { ask, getJson } from '../http-json.ts';
 import { asJson, columns } from '../output.ts';
-import { adminUrlOf, podArgument, proxyNameOf } from '../pod-argument.ts';
+import { adminOf, podArgument, proxyNameOf } from '../pod-argument.ts';
 import type { Session } from '../session.ts';
 import { asYaml } from '../yaml-output.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -83,11 +84,11 @@ export async function readDumpFile(session: Session, file: string): Promise<Conf
 async function dumpOfPod(session: Session, word: string | undefined, options: ProxyConfigOptions): Promise<ConfigDump> {
   if (word === undefined) throw new MeshError('USAGE', 'of which proxy?', { hint: 'give POD[.NAMESPACE], or --file with a config dump' });
   const pod = await podArgument(session, word, options.namespace);
-  const admin = adminUrlOf(pod, session.options().apiUrl, options.proxyAdminPort);
+  const admin = adminOf(pod, await session.api(), options.proxyAdminPort);
   const what = `the proxy of ${proxyNameOf(pod)}`;
   const [dump, statuses] = await Promise.all([
-    getJson(`${admin}/config_dump?include_eds`, what),
-    getJson(`${admin}/clusters?format=json`, what),
+    getJson(below(admin, '/config_dump?include_eds'), what),
+    getJson(below(admin, '/clusters?format=json'), what),
   ]);
   return readConfigDump({ ...(dump as object), ...(statuses as object) }, what);
 }
@@ -107,10 +108,10 @@ const levelDefault = 'warning';
 export async function showLogLevels(session: Session, word: string, options: LogOptions): Promise<void> {
   const pod = await podArgument(session, word, options.namespace);
   const what = `the proxy of ${proxyNameOf(pod)}`;
-  const url = `${adminUrlOf(pod, session.options().apiUrl, options.proxyAdminPort)}/logging`;
+  const logging = below(adminOf(pod, await session.api(), options.proxyAdminPort), '/logging');
   const wanted = options.reset ? [levelDefault] : (options.level?.split(',') ?? []);
-  for (const query of wanted.map(levelQuery)) await ask('POST', `${url}?${query}`, what);
-  session.context.stdout(`${proxyNameOf(pod)}:\n${await ask('POST', url, what)}`);
+  for (const query of wanted.map(levelQuery)) await ask('POST', below(logging, `?${query}`), what);
+  session.context.stdout(`${proxyNameOf(pod)}:\n${await ask('POST', logging, what)}`);
 }
 
 function levelQuery(word: string): string {
