@@ -2,6 +2,7 @@
 // The command `lateen`: gives the program its process, and adds `up`, which is more than a client of the API.
 import os from 'node:os';
 import path from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { Option } from 'commander';
 import pc from 'picocolors';
 import { apiRecordPath, readApiRecord } from '#apiserver/api-record';
@@ -133,6 +134,13 @@ function endAsked(): Promise<void> {
     }
   });
 }
+
+// A command that lives for less than seconds is over before code that V8 optimizes so early (its default is 132 KB of bytecode run) has paid
+// for that: a quarter less time for `explain`, a third for `test` and `analyze` (measured). What stays is optimized as ever.
+const staying = new Set(['up', 'run']);
+command.hook('preAction', (_, action) => {
+  if (!staying.has(action.name())) setFlagsFromString('--interrupt-budget=1000000');
+});
 
 try {
   process.exitCode = await run(process.argv.slice(2));
