@@ -2,6 +2,7 @@
 // asked for. Reads bodies, finds the user and the kind, turns errors into Status and advice into warnings.
 import type { IncomingMessage } from 'node:http';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import type { Examine } from '#api/examine';
 import { KindCatalog } from '#api/kind-catalog';
 import { parseYaml } from '#codec/yaml/documents';
 import type { Clock } from '#foundation/clock';
@@ -38,6 +39,7 @@ export interface ApiServerOptions {
   version: string;
   /** Its warnings go out with the answer to a write. */
   advise?: Advise;
+  examine?: Examine;
   /** What is served; without it, the kinds that need no definition. */
   catalog?: KindCatalog;
   /** For names that clients leave to us. */
@@ -68,14 +70,14 @@ export class ApiServer {
   private readonly servesPlain: boolean;
 
   constructor(private readonly options: ApiServerOptions) {
-    const { store, clock, credentials, pods, random = systemRandom, advise = () => [] } = options;
+    const { store, clock, credentials, pods, random = systemRandom, advise = () => [], examine = () => undefined } = options;
     this.catalog = options.catalog ?? new KindCatalog();
     this.customKinds = new CustomKinds({ store, catalog: this.catalog, clock });
     this.users = credentials && new TokenUsers(credentials.tokens);
     this.servesPlain = credentials === undefined || options.plainHttp === true;
     const namespacedKinds = () => this.catalog.kinds.filter(({ namespaced }) => namespaced);
     const handlers = new ObjectHandlers({
-      ...{ store, clock, random, advise, namespacedKinds },
+      ...{ store, clock, random, advise, examine, namespacedKinds },
       admission: new WebhookAdmission({ store, random }),
     });
     this.routes = new ResourceRoutes({ store, clock, handlers, pods });

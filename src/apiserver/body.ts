@@ -96,7 +96,8 @@ function removeField(value: unknown, field: string): void {
   if (at !== undefined && key !== undefined) delete (at as Record<string, unknown>)[key];
 }
 
-function invalid(value: unknown, problems: Problem[]): StoreError {
+/** As Kubernetes words it: all of the problems, each with its field. */
+export function invalid(value: unknown, problems: readonly Problem[]): StoreError {
   const [first] = problems;
   const subject = first?.object ?? 'the object';
   const lines = problems.map(({ field, message, hint }) => `${field ? `${field}: ` : ''}${message}${hint ? ` (${hint})` : ''}`);

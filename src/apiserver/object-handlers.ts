@@ -1,5 +1,6 @@
 // What the REST verbs do to objects: decode, merge, check, write to the Store, and say what to mind. No HTTP here.
 import { setImmediate } from 'node:timers/promises';
+import type { Examine } from '#api/examine';
 import { type ApiObject, apiVersionOf, type Kind } from '#api/kind';
 import { namespaceKind } from '#api/kinds/namespace';
 import type { Clock } from '#foundation/clock';
@@ -11,7 +12,7 @@ import type { Store } from '#store/store';
 import { StoreError } from '#store/store-error';
 import type { WebhookAdmission } from './admission/admission.ts';
 import type { Operation } from './admission/webhook-rules.ts';
-import { applyConfiguration, type Decoded, decodeBody, named } from './body.ts';
+import { applyConfiguration, type Decoded, decodeBody, invalid, named } from './body.ts';
 import { afterUpdate, applied, type Manager } from './managed-fields.ts';
 import { jsonPatch, mergePatch } from './patch.ts';
 import { isDryRun, isTrue, type Query, type Target } from './request.ts';
@@ -34,6 +35,7 @@ export interface ObjectHandlersOptions {
   clock: Clock;
   random: Random;
   advise: Advise;
+  examine: Examine;
   /** Every kind that has a namespace: their objects go with it. */
   namespacedKinds: () => readonly Kind[];
   admission: WebhookAdmission;
@@ -164,7 +166,16 @@ export class ObjectHandlers {
       { user, dryRun: isDryRun(query), options },
       (changed) => decodeBody({ kind, version, namespace }, changed, query).object,
     );
-    return { object, warnings: [...(decoded?.warnings ?? []), ...warnings] };
+    const found = object && subresource === '' ? await this.examined(object) : [];
+    return { object, warnings: [...(decoded?.warnings ?? []), ...warnings, ...found] };
+  }
+
+  /** Returns what is no error. Throws StoreError INVALID for what is. */
+  private async examined(object: ApiObject): Promise<readonly Problem[]> {
+    const problems = (await this.options.examine(object)) ?? [];
+    const errors = problems.filter(({ level }) => level === 'error');
+    if (errors.length > 0) throw invalid(object, errors);
+    return problems;
   }
 
   /** Undefined: a client that does not say who it is manages nothing. */

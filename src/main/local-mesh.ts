@@ -5,8 +5,10 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { advise } from '#analysis/advise';
+import { envoyValueProblems } from '#analysis/envoy-values';
 import { customKind } from '#api/custom-kind';
 import { withDefaults } from '#api/defaults';
+import type { Examine } from '#api/examine';
 import type { ApiObject } from '#api/kind';
 import { KindCatalog } from '#api/kind-catalog';
 import { endpointSliceKind } from '#api/kinds/endpoint-slice';
@@ -89,6 +91,9 @@ const childStartMsMax = 20_000;
 const childStopMsMax = 3_000;
 
 export class LocalMesh {
+  private readonly canonicalJson = sharedCanonicalJson(readDescriptors);
+  /** What every object is asked for before it is taken. */
+  readonly examine: Examine = (object) => envoyValueProblems(object, this.canonicalJson);
   private readonly tokens = new TokenIssuer(systemClock);
   private readonly fleet: ProxyFleet;
   private readonly proxies: SupervisedProcess;
@@ -139,8 +144,9 @@ export class LocalMesh {
     this.opened = { store, journal };
     const credentials = await ensureCredentials(runDirectory, systemClock);
     const access = { credentials, plainHttp: this.options.insecureApi === true };
-    this.api = new ApiServer({ ...own, ...access, store, logger, version, advise: advise(store), catalog, pods: this.pods });
-    this.findings = new FindingKeeper({ ...own, store, logger, canonicalJson: sharedCanonicalJson(readDescriptors) });
+    const { canonicalJson, examine } = this;
+    this.api = new ApiServer({ ...own, ...access, store, logger, version, advise: advise(store), examine, catalog, pods: this.pods });
+    this.findings = new FindingKeeper({ ...own, store, logger, canonicalJson });
     const { url, port } = await this.api.listen({ host: loopback, port: this.options.apiPort });
     const api = { url: `https://${loopback}:${port}`, authority: credentials.authority, token: credentials.tokens.admin };
     const kubeconfig = writeKubeconfigs(runDirectory, api.url, credentials);

@@ -88,7 +88,7 @@ export async function up(options: UpOptions, { screen, errors, inherited, networ
       for (const problem of problems) errors.write(`${formatProblem(problem)}\n`);
     };
     for (const where of [...(sample?.manifests ?? []), ...options.filename]) {
-      const source = new DirectorySource({ path: where, store: mesh.store, clock: systemClock, report });
+      const source = new DirectorySource({ path: where, store: mesh.store, examine: mesh.examine, clock: systemClock, report });
       sources.push(source);
       await source.start();
     }

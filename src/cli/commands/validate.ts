@@ -27,13 +27,19 @@ export function addValidate(program: Command, session: Session): void {
       const { manifestItems } = await import('#api/manifest');
       const { kubernetesKinds } = await import('#api/kubernetes-kinds');
       const { textsOf } = await import('../manifest-files.ts');
-      const { withEnvoyProblems } = await import('../envoy-values.ts');
+      const { envoyValueProblems } = await import('#analysis/envoy-values');
       const read: ManifestItem[] = [];
       for await (const { name, text } of textsOf(session.context, paths, options.recursive)) {
         for (const item of manifestItems(text, name, { otherKinds: kubernetesKinds }))
           read.push({ ...item, problems: item.problems.map(forgiven) });
       }
-      const items = await withEnvoyProblems(session.context, read);
+      const { canonicalJson } = session.context;
+      const items = await Promise.all(
+        read.map(async (item) => {
+          const found = item.object && canonicalJson && (await envoyValueProblems(item.object, canonicalJson));
+          return found ? { ...item, problems: [...item.problems, ...found.map((problem) => ofItem(problem, item))] } : item;
+        }),
+      );
       if (items.some(isInvalid)) session.fail();
       if (options.output === 'json') session.context.stdout(asJson(items.map(row)));
       else writeLog(session, items);
@@ -50,6 +56,9 @@ function forgiven(problem: Problem): Problem {
 const placeOf = ({ origin }: Problem) => (origin ? { origin } : {});
 const isError = ({ level }: Problem) => level === 'error';
 const isInvalid = ({ problems }: ManifestItem) => problems.some(isError);
+
+/** As the item's own problems name it. */
+const ofItem = (problem: Problem, { subject }: ManifestItem): Problem => ({ ...problem, ...(subject && { object: subject }) });
 
 /** One resource, for programs. */
 function row({ origin, subject, problems }: ManifestItem) {

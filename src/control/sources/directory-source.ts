@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { type FSWatcher, watch } from 'chokidar';
+import type { Examine } from '#api/examine';
 import { type ApiObject, type Kind, keyOf } from '#api/kind';
 import { readManifest } from '#api/manifest';
 import { originOf } from '#api/origin';
@@ -18,6 +19,7 @@ export interface DirectorySourceOptions {
   /** A file, or a directory that is read with all of its directories. */
   path: string;
   store: Store;
+  examine?: Examine;
   clock: Clock;
   /** Called after files were read: with what is wrong in them, nothing if all is well. */
   report: (problems: readonly Problem[]) => void;
@@ -118,6 +120,8 @@ export class DirectorySource {
     const other = [...this.held].find(([holder, objects]) => holder !== file && objects.has(id));
     if (other && existsSync(other[0]))
       return [problemOf(object, 'DUPLICATE_OBJECT', `is declared in ${other[0]} already`, 'keep one of them')];
+    const found = (await this.options.examine?.(object)) ?? [];
+    if (found.some(({ level }) => level === 'error')) return [...found];
     try {
       await applyObject(this.options.store, kind, object);
     } catch (error) {
@@ -127,7 +131,7 @@ export class DirectorySource {
     if (!objects) this.held.set(file, (objects = new Map()));
     const { namespace = '', name } = object.metadata;
     objects.set(id, { kind, namespace, name });
-    return [];
+    return [...found];
   }
 
   /** Only what is still ours: an object that was applied from elsewhere since then stays. */

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Examine } from '#api/examine';
 import type { ApiObject } from '#api/kind';
 import { configMapKind } from '#api/kinds/config-map';
 import { serviceKind } from '#api/kinds/service';
@@ -137,7 +138,11 @@ describe('DirectorySource', () => {
       reports.push([...problems]);
       reported();
     };
-    source = new DirectorySource({ path: directory, store, clock: systemClock, report });
+    const examine: Examine = (object) =>
+      (object as { data?: { x?: string } }).data?.x === 'bad'
+        ? Promise.resolve([{ level: 'error', code: 'BAD', message: 'is bad', field: 'data.x' }])
+        : undefined;
+    source = new DirectorySource({ path: directory, store, examine, clock: systemClock, report });
   });
   afterEach(async () => {
     await source.stop();
@@ -170,6 +175,15 @@ describe('DirectorySource', () => {
     expect(await store.get(configMapKind, 'default', 'a')).toMatchObject({ data: { x: '2' } });
     expect(await onceRead(() => write('a.yaml', yaml('a', '3')))).toEqual([]);
     expect(await names()).toEqual(['a']);
+  });
+
+  test('what does not pass its examination is told, and its last good version stays', async () => {
+    write('a.yaml', yaml('a', '1'));
+    await source.start();
+    const problems = await onceRead(() => write('a.yaml', `${yaml('a', 'bad')}---\n${yaml('b', '2')}`));
+    expect(problems.map(({ code, field }) => `${code} ${field}`)).toEqual(['BAD data.x']);
+    expect(await names()).toEqual(['a', 'b']);
+    expect(await store.get(configMapKind, 'default', 'a')).toMatchObject({ data: { x: '1' } });
   });
 
   test('does not delete what others have applied since, and refuses what two files declare', async () => {
