@@ -1,6 +1,6 @@
 // One local process that is kept running: started, its output appended to a file, restarted with backoff when it ends.
 // It dies with its parent, also when the parent is killed: util-linux' setpriv asks the kernel for that.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SendHandle, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { Backoff } from '#foundation/backoff';
 import type { Clock, Timer } from '#foundation/clock';
@@ -28,14 +28,19 @@ export interface ProcessExit {
   error?: string;
 }
 
+/** Of what Node can send, or wraps around such: its types know the first kind alone. */
+export interface SentSocket {
+  close(): void;
+}
+
 export interface ProcessEvents {
   started(pid: number): void;
   /** Called at each end; it is started again after `retryMs`. */
   ended(exit: ProcessExit, retryMs: number): void;
   /** At an end after which it is not started again. */
   finished?(exit: ProcessExit): void;
-  /** What it sent over its channel. */
-  message?(message: unknown): void;
+  /** What it sent over its channel; `socket`: came with it. */
+  message?(message: unknown, socket?: SentSocket): void;
 }
 
 /** A process that has run so long is taken to be well: its next restart is immediate again. */
@@ -76,7 +81,7 @@ export class SupervisedProcess {
     closeSync(log);
     this.child = child;
     let error: string | undefined;
-    child.on('message', (message) => events.message?.(message));
+    child.on('message', (message, socket) => events.message?.(message, socket as SentSocket | undefined));
     child.once('spawn', () => events.started(child.pid ?? 0));
     child.once('error', (thrown) => {
       error = thrown.message;
@@ -87,9 +92,11 @@ export class SupervisedProcess {
     );
   }
 
-  /** Over its channel; lost when it does not run. */
-  send(message: object): void {
-    if (this.child?.connected) this.child.send(message, () => {});
+  /** Over its channel; lost when it does not run. `socket`: goes with it, and is not this process's any more. */
+  send(message: object, socket?: SentSocket): void {
+    const sent = () => socket?.close();
+    if (this.child?.connected) this.child.send(message, socket as SendHandle | undefined, sent);
+    else sent();
   }
 
   /** Ends this run of it, by force after `stopMsMax`: what comes then is as after any other end. */

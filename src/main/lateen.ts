@@ -109,7 +109,7 @@ Examples:
     const errors = { write: context.stderr, interactive: false };
     await up(
       { ...options, dataDirectory: dataDefault, logLevel: options.logLevel as LogLevel },
-      { screen, errors, inherited, networks, refused, ended: endAsked() },
+      { screen, errors, inherited, networks, refused, ended: endAsked(), onRestartAsked },
     );
   });
 
@@ -120,6 +120,11 @@ addShell(command, session, { env, stateDirectory: stateDefault });
 addExplain(command, session, context);
 addTest(command, session, context);
 addDiff(command, session, context);
+
+/** As of nginx, another signal than those that end it. */
+function onRestartAsked(act: () => void): void {
+  process.on('SIGUSR2', act);
+}
 
 /** Ctrl-C, a closed terminal, or whoever ends this process, or has started it inside of a user namespace; a second Ctrl-C does not wait. */
 function endAsked(): Promise<void> {

@@ -33,7 +33,7 @@ import { Host } from '#host/host';
 import { ImageMap, type ImageMapping } from '#host/image-map';
 import { ingressGateway } from '#host/ingress-gateway';
 import { type MachinePort, machinePortLabel, machineService } from '#host/machine-service';
-import { SupervisedProcess } from '#host/process';
+import { type SentSocket, SupervisedProcess } from '#host/process';
 import { type FleetReport, ProxyFleet } from '#host/proxy-fleet';
 import { forgetRuns } from '#host/recovery';
 import { withSidecarLabels } from '#host/sidecar-injection';
@@ -89,6 +89,8 @@ export interface LocalMeshAddresses {
 const loopback = '127.0.0.1';
 const childStartMsMax = 20_000;
 const childStopMsMax = 3_000;
+/** Istio's `drainDuration`: for what is under way in proxies that move to another process. */
+const moveDrainMs = 45_000;
 
 export class LocalMesh {
   private readonly canonicalJson = sharedCanonicalJson(readDescriptors);
@@ -96,7 +98,9 @@ export class LocalMesh {
   readonly examine: Examine = (object) => envoyValueProblems(object, this.canonicalJson);
   private readonly tokens = new TokenIssuer(systemClock);
   private readonly fleet: ProxyFleet;
-  private readonly proxies: SupervisedProcess;
+  private proxies: SupervisedProcess;
+  /** What the proxies move from, or could not move to. */
+  private formerProxies: SupervisedProcess | undefined;
   private readonly logs: string;
   private opened: { store: MemoryStore; journal: LmdbJournal | undefined } | undefined;
   private api: ApiServer | undefined;
@@ -107,14 +111,8 @@ export class LocalMesh {
 
   constructor(private readonly options: LocalMeshOptions) {
     this.logs = path.join(options.runDirectory, 'logs');
-    this.proxies = this.child('proxies', () => ['proxies.js'], {
-      message: (message) => this.fleet.receive(message as FleetReport),
-      ended: () => this.fleet.finishRemovals(),
-    });
-    this.fleet = new ProxyFleet(
-      (command) => this.proxies.send(command),
-      (account) => this.tokens.issue(account),
-    );
+    this.proxies = this.proxiesProcess();
+    this.fleet = new ProxyFleet(this.proxies, (account) => this.tokens.issue(account));
   }
 
   get dataDirectory(): string | undefined {
@@ -218,10 +216,38 @@ export class LocalMesh {
     this.findings?.stop();
     if (this.host) await this.host.stop();
     else await this.options.networks?.close();
-    await Promise.all([this.proxies.stop(), this.controlPlane?.stop()]);
+    await Promise.all([this.proxies.stop(), this.formerProxies?.stop(), this.controlPlane?.stop()]);
     for (const relay of this.relays) relay.close();
     await this.api?.close();
     await this.opened?.journal?.close();
+  }
+
+  /**
+   * Another process takes the proxies over, with the sockets that they listen on: no connection is refused meanwhile. Throws MeshError
+   * where that goes wrong; the proxies then run in one of the two.
+   */
+  async restartProxies(): Promise<void> {
+    const next = this.proxiesProcess();
+    const moved = this.fleet.moveTo(next, moveDrainMs);
+    this.formerProxies = next;
+    next.start();
+    try {
+      await moved;
+    } finally {
+      const [stays, goes] = this.fleet.runsIn === next ? [next, this.proxies] : [this.proxies, next];
+      this.proxies = stays;
+      this.formerProxies = goes;
+      await goes.stop();
+      this.formerProxies = undefined;
+    }
+  }
+
+  private proxiesProcess(): SupervisedProcess {
+    const child: SupervisedProcess = this.child('proxies', () => ['proxies.js'], {
+      message: (message, socket) => this.fleet.receive(message as FleetReport, child, socket),
+      ended: () => this.fleet.ended(child),
+    });
+    return child;
   }
 
   /** Process ids of Lateen's own processes, for whoever measures or kills them. */
@@ -280,7 +306,7 @@ export class LocalMesh {
   private child(
     name: string,
     command: () => readonly string[],
-    events: { message(message: unknown): void; ended?(): void },
+    events: { message(message: unknown, socket?: SentSocket): void; ended?(): void },
   ): SupervisedProcess {
     const { inherited, logger } = this.options;
     return new SupervisedProcess(

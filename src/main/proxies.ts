@@ -1,5 +1,6 @@
 // The process that runs the proxies of many pods, told which by its parent over the message channel. Ends with its parent.
 
+import type { SendHandle } from 'node:child_process';
 import { getServers } from 'node:dns';
 import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
 import type { NameTable } from '#codec/protobuf/generated/istio/nds';
@@ -13,6 +14,7 @@ import { createLogger, type LogLevel } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
 import type { FleetCommand, FleetReport } from '#host/proxy-fleet';
+import { HandedSockets, type ListeningHandle } from '#net/handed-sockets';
 import { NamespaceNetwork } from '#net/namespace-network';
 import { type Network, ownNetwork } from '#net/network';
 import { loadSystemCalls, type SystemCalls } from '#net/system-calls';
@@ -28,11 +30,13 @@ const canonicalJson = sharedCanonicalJson(readDescriptors);
 const terminationDrainMs = 5_000;
 const closeMsMax = 2_000;
 const wanted = new Set<string>();
-const proxies = new Map<string, { proxy: ProxyInstance; close(): void }>();
+const proxies = new Map<string, { proxy: ProxyInstance; closeNames(): void; close(): void }>();
 const forwarder = new Forwarder({ servers: getServers().map(parseServer), clock: systemClock, random: systemRandom });
 const cache = new ReplyCache(systemClock);
 let systemCalls: Promise<SystemCalls> | undefined;
 const decodings = new DecodeCache();
+/** Listening sockets of the process that this one replaces, by proxy. */
+const handed = new Map<string, HandedSockets>();
 /** Who waits for a token, by proxy. */
 const tokensWanted = new Map<string, ((token: string) => void)[]>();
 
@@ -42,8 +46,8 @@ function parseServer(text: string): { address: string; port: number } {
   return { address: six ?? four ?? text, port: Number(port) };
 }
 
-function report(message: FleetReport): void {
-  if (process.connected) process.send?.(message, () => {});
+function report(message: FleetReport, socket?: ListeningHandle): void {
+  if (process.connected) process.send?.(message, socket as SendHandle | undefined, undefined, () => {});
 }
 
 /** Asked of the parent, who knows which pod the proxy is of. */
@@ -88,6 +92,7 @@ async function add(id: string, bootstrap: ProxyBootstrap): Promise<void> {
   try {
     const network = await networkOf(bootstrap);
     const dns = namesOf(bootstrap, network ?? ownNetwork);
+    const sockets = handed.get(id);
     const proxy = new ProxyInstance(bootstrap, {
       clock: systemClock,
       random: systemRandom,
@@ -96,22 +101,44 @@ async function add(id: string, bootstrap: ProxyBootstrap): Promise<void> {
       ...(network && { network }),
       ...(dns && { setNames: dns.setNames }),
       decodings,
+      ...(sockets && { handed: sockets }),
       canonicalJson,
       quit: () => void restart(id, bootstrap),
       identityToken: () => identityToken(id),
     });
+    handed.delete(id);
+    let namesOpen = true;
+    const closeNames = (): void => {
+      if (namesOpen) dns?.server.close();
+      namesOpen = false;
+    };
     const close = (): void => {
-      dns?.server.close();
+      closeNames();
       network?.close();
     };
     if (!wanted.has(id)) return close();
-    proxies.set(id, { proxy, close });
+    proxies.set(id, { proxy, closeNames, close });
     if (bootstrap.names) await dns?.server.listen(bootstrap.names);
     await proxy.start();
     report({ type: 'serving', id });
   } catch (thrown) {
     report({ type: 'failed', id, message: messageOf(thrown) });
   }
+}
+
+/** Another process takes over: it gets what listens, and the addresses that only one can have. */
+async function handOver(): Promise<void> {
+  for (const [id, { proxy, closeNames }] of proxies) {
+    closeNames();
+    for (const [address, handle] of await proxy.handOver()) report({ type: 'socket', id, address }, handle);
+  }
+  report({ type: 'handed over' });
+}
+
+function takeSocket(id: string, address: string, socket: ListeningHandle): void {
+  let sockets = handed.get(id);
+  if (sockets === undefined) handed.set(id, (sockets = new HandedSockets()));
+  sockets.add(address, socket);
 }
 
 async function remove(id: string, drainMs: number): Promise<void> {
@@ -150,10 +177,19 @@ async function within(limitMs: number, work: () => Promise<unknown>): Promise<vo
   await Promise.race([work(), new Promise<void>((resolve) => systemClock.after(limitMs, resolve))]);
 }
 
-process.on('message', (command: FleetCommand) => {
-  if (command.type === 'add') void add(command.id, command.bootstrap);
-  else if (command.type === 'token') takeToken(command.id, command.token);
-  else void remove(command.id, command.drainMs);
+process.on('message', (command: FleetCommand, socket: unknown) => {
+  switch (command.type) {
+    case 'add':
+      return void add(command.id, command.bootstrap);
+    case 'remove':
+      return void remove(command.id, command.drainMs);
+    case 'token':
+      return takeToken(command.id, command.token);
+    case 'hand over':
+      return void handOver();
+    case 'socket':
+      return takeSocket(command.id, command.address, socket as ListeningHandle);
+  }
 });
 process.once('SIGTERM', () => void end(terminationDrainMs));
 // Ctrl-C reaches the whole group: the parent decides the order of the end.

@@ -12,7 +12,7 @@ import { type Screen, UpScreen } from '#cli/up-screen';
 import { DirectorySource } from '#control/sources/directory-source';
 import { systemClock } from '#foundation/clock';
 import { createLogger, type LogLevel } from '#foundation/logger';
-import { MeshError } from '#foundation/mesh-error';
+import { MeshError, messageOf } from '#foundation/mesh-error';
 import { formatProblem, type Problem } from '#foundation/problem';
 import type { CaptureMode, RefusedMode } from '#host/capture/capture-mode';
 import type { PodNetworks } from '#host/capture/pod-network';
@@ -56,6 +56,8 @@ export interface UpSurroundings {
   refused: readonly RefusedMode[];
   /** Resolves when the user wants it to end. */
   ended: Promise<void>;
+  /** Calls `act` when the user wants another process to take the proxies over. */
+  onRestartAsked(act: () => void): void;
 }
 
 const podsReadyMsMax = 60_000;
@@ -63,7 +65,8 @@ const pollMs = 20;
 const firstAnswerMsMax = 10_000;
 
 /** Resolves when everything has ended; throws MeshError where it cannot start. */
-export async function up(options: UpOptions, { screen, errors, inherited, networks, refused, ended }: UpSurroundings): Promise<void> {
+export async function up(options: UpOptions, { screen, errors, inherited, networks, refused, ...asked }: UpSurroundings): Promise<void> {
+  const { ended } = asked;
   const show = new UpScreen(screen);
   const started = systemClock.now();
   const sample = options.sample === undefined ? undefined : findSample(options.sample);
@@ -92,6 +95,7 @@ export async function up(options: UpOptions, { screen, errors, inherited, networ
       sources.push(source);
       await source.start();
     }
+    asked.onRestartAsked(() => void restartProxies(mesh, show, errors));
     const serving = await awaitPods(mesh, show, ended);
     if (serving) await showMesh(show, mesh, addresses, { page: sample?.page, started, mode: networks.mode, refused });
     await ended;
@@ -101,6 +105,15 @@ export async function up(options: UpOptions, { screen, errors, inherited, networ
     await mesh.stop();
   }
   show.note('ended: nothing is left running');
+}
+
+async function restartProxies(mesh: LocalMesh, show: UpScreen, errors: Screen): Promise<void> {
+  try {
+    await mesh.restartProxies();
+    show.note('the proxies run in another process now');
+  } catch (thrown) {
+    errors.write(`error: ${messageOf(thrown)}\n`);
+  }
 }
 
 /** Of the mesh that has this API port. */

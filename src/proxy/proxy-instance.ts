@@ -7,6 +7,7 @@ import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
 import { createUuids } from '#foundation/uuid';
 import { formatSpiffeId } from '#identity/spiffe';
+import type { HandedSockets } from '#net/handed-sockets';
 import { type Network, ownNetwork } from '#net/network';
 import { type AdminSubject, adminRoutes } from '#proxy/admin/admin-routes';
 import { AdminServer } from '#proxy/admin/admin-server';
@@ -47,6 +48,8 @@ export interface ProxyInstanceOptions {
   decodings: DecodeCache;
   /** A token that says which service account this proxy runs as; without it there are no certificates of the mesh. */
   identityToken?: () => Promise<string>;
+  /** Listening sockets of the process that this one replaces. */
+  handed?: HandedSockets;
   /** What `/quitquitquit` does; nothing when left out. */
   quit?: () => void;
   /** For config dumps. */
@@ -100,7 +103,7 @@ export class ProxyInstance implements AdminSubject {
       node: { id: node.id, cluster: node.cluster },
       newRequestId: createUuids(options.random),
     });
-    this.listeners = new ListenerManager(this.runtime);
+    this.listeners = new ListenerManager(this.runtime, undefined, options.handed);
     this.applier = new ConfigApplier(
       {
         setCluster: (config) => this.runtime.clusters.set(config),
@@ -152,6 +155,7 @@ export class ProxyInstance implements AdminSubject {
     this.ads.start();
     await this.applier.serving;
     this.live = true;
+    this.options.handed?.close();
     return admin;
   }
 
@@ -168,6 +172,12 @@ export class ProxyInstance implements AdminSubject {
     }
     if (which === 'all') await this.listeners.drain();
     else await this.listeners.stopListening(which);
+  }
+
+  /** Another process is to take over: from here on its admin interface answers. What listens goes on until `drain`. */
+  async handOver(): Promise<ReturnType<ListenerManager['listening']>> {
+    await this.admin.close();
+    return this.listeners.listening();
   }
 
   /** What the operator asked for by its admin interface: the answer goes out first. */

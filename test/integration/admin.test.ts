@@ -160,8 +160,20 @@ describe('the rest', () => {
     ['/nothing', 404],
     ['/config_dump/', 404],
     ['/drain_listeners', 405],
+    ['/quitquitquit', 405],
     ['/stats?filter=(', 400],
   ])('%s is answered with %i', async (where, status) => {
     expect((await mesh.admin('reviews-v2', where)).status).toBe(status);
+  });
+
+  test('/quitquitquit ends a proxy; it is started again, as its container would be', async () => {
+    expect((await mesh.admin('reviews-v3', '/quitquitquit', 'POST')).body).toBe('OK\n');
+    await until('it serves anew', async () => {
+      const { status, body } = await mesh
+        .admin('reviews-v3', '/stats?filter=http1_total|^server.live')
+        .catch(() => ({ status: 0, body: '' }));
+      return status === 200 && body.includes('server.live: 1') && !/http1_total: [1-9]/.test(body);
+    });
+    expect((await mesh.get('/api/v1/products/0/reviews')).status).toBe(200);
   });
 });

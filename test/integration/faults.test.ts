@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { destinationRuleKind } from '#api/kinds/destination-rule';
 import { virtualServiceKind } from '#api/kinds/virtual-service';
 import { isReady, useMesh } from './mesh-fixture.ts';
+import { descendantsOf, untilGone } from './process-tree.ts';
 import { until } from './until.ts';
 
 const mesh = useMesh();
@@ -73,6 +74,22 @@ test('one of three versions killed: the others answer in its place', async () =>
     await until('its pod is ready', async () => isReady(await mesh.pod('reviews-v2')));
   });
   expect(failures).toEqual([]);
+});
+
+test("the proxies' process replaced under traffic: no request fails, and edits reach the new one", async () => {
+  const replaced = mesh.processes.proxies!;
+  const incarnation = descendantsOf(process.pid).filter(({ pid }) => pid === replaced);
+  const { failures } = await mesh.during('/api/v1/products/0/reviews', async () => {
+    await mesh.restartProxies();
+    expect(mesh.processes.proxies).not.toBe(replaced);
+    await untilGone(incarnation);
+    await mesh.untilSynced();
+    await mesh.apply(toVersion('v1'));
+    await untilServedBy('v1');
+  });
+  expect(failures).toEqual([]);
+  await mesh.delete(virtualServiceKind, 'reviews');
+  await mesh.delete(destinationRuleKind, 'reviews');
 });
 
 test("the proxies' process killed: it is restarted with every proxy, and serves again", async () => {

@@ -82,6 +82,11 @@ export class MeshFixture {
     return this.mesh.processes();
   }
 
+  /** Another process takes the proxies over. */
+  restartProxies(): Promise<void> {
+    return this.mesh.restartProxies();
+  }
+
   get gateway(): string {
     const { address, port } = this.addresses.gatewayHttp;
     return `http://${address}:${port}`;

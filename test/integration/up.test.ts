@@ -79,6 +79,18 @@ describe('the end', () => {
     expect(up.stderr).toBe('');
   });
 
+  test('of the proxies, by SIGUSR2: another process takes over, and everything still ends', async () => {
+    const up = start('--sample', 'bookinfo');
+    await up.untilUp();
+    up.kill('SIGUSR2');
+    await until('another process has the proxies', () => up.stdout.includes('the proxies run in another process now') || up.stdout);
+    expect((await request(up.url('product page'))).status).toBe(200);
+    up.look();
+    up.kill('SIGTERM');
+    expect(await up.untilEnded()).toBe(0);
+    expect(up.stderr).toBe('');
+  });
+
   test('asked for while it starts', async () => {
     const up = start('--sample', 'bookinfo');
     await until('the control plane serves', () => up.stdout.includes('control plane and API server') || up.stdout);

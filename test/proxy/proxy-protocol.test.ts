@@ -83,6 +83,28 @@ describe('a listener', () => {
     expect(upstream.requests[0]).toContain('\r\nx-forwarded-for: 10.9.8.7\r\n');
   });
 
+  test.each([
+    { from: '203.0.113.9', kept: false },
+    { from: '10.9.8.7', kept: true },
+  ])('what steers the mesh is taken from clients outside of it: $from', async ({ from, kept }) => {
+    const upstream = open.add(await httpPeer(ok('x;')));
+    const proxy = open.add(new TestProxy());
+    proxy.runtime.clusters.set(cluster('a', [upstream.port]));
+    const http = httpConfig(routeTable({ '*': route(forward('a')) }), { useRemoteAddress: true });
+    const port = await proxy.listen(httpListener(http, { proxyProtocol: required }));
+    const header = encodeProxyHeader('v1', { ...told, source: { address: from, port: 1 } }).toString('latin1');
+    const steering = 'X-Envoy-Retry-On: 5xx\r\nx-envoy-internal: true\r\nx-envoy-external-address: 1.1.1.1\r\nx-request-id: mine\r\n';
+    await open
+      .add(await Client.connect(port))
+      .write(`${header}GET / HTTP/1.1\r\nhost: x\r\n${steering}\r\n`)
+      .until('x;');
+    const sent = ['Envoy-Retry-On: 5xx', 'envoy-internal: true', 'request-id: mine', 'address: 1.1.1.1'].filter((line) =>
+      upstream.requests[0]!.includes(line),
+    );
+    expect(sent).toHaveLength(kept ? 4 : 0);
+    expect(upstream.requests[0]!.includes(`x-envoy-external-address: ${from}\r\n`)).toBe(!kept);
+  });
+
   test('chooses the filter chain by the destination of the header', async () => {
     const [a, b] = [open.add(await Peer.listen((socket) => socket.end('a'))), open.add(await Peer.listen((socket) => socket.end('b')))];
     const proxy = open.add(new TestProxy());

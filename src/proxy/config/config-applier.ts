@@ -67,6 +67,8 @@ export class ConfigApplier implements AdsHandler {
   private readonly discovered: DiscoveredRoutes;
   /** Those that have come, that do not exist, or that were waited for in vain. */
   private readonly settledSecrets = new Set<string>();
+  /** Without them no request gets through: as in Envoy, listeners wait for what the clusters name. */
+  private clusterSecrets: readonly string[] = [];
   private secretWait: Timer | undefined;
   private deferred: (() => void)[] = [];
   private deferral: Timer | undefined;
@@ -170,6 +172,8 @@ export class ConfigApplier implements AdsHandler {
     this.target.subscribe(typeUrl.endpoint, names);
     this.subscribeSecrets();
     if (this.warming.size === 0) this.release();
+    // A cluster that is gone may be the one whose secret was waited for.
+    void this.swapListeners();
     return findings;
   }
 
@@ -317,10 +321,8 @@ export class ConfigApplier implements AdsHandler {
 
   private subscribeSecrets(): void {
     const clusters = [...this.clusters.values()].flatMap(({ tls, tlsMatches }) => [tls, ...tlsMatches.map((match) => match.tls)]);
-    const names = new Set([
-      ...[...this.wanted.values()].flatMap(listenerSecrets),
-      ...clusters.flatMap((tls) => (tls === undefined ? [] : secretNames(tls))),
-    ]);
+    this.clusterSecrets = [...new Set(clusters.flatMap((tls) => (tls === undefined ? [] : secretNames(tls))))];
+    const names = new Set([...[...this.wanted.values()].flatMap(listenerSecrets), ...this.clusterSecrets]);
     for (const name of this.settledSecrets) if (!names.has(name)) this.settledSecrets.delete(name);
     this.target.subscribe(typeUrl.secret, names);
     this.secretWait?.cancel();
@@ -360,7 +362,7 @@ export class ConfigApplier implements AdsHandler {
   private hasAllOf(config: ListenerConfig): boolean {
     return (
       routeNames(config).every((name) => this.routeTables.has(name)) &&
-      listenerSecrets(config).every((name) => this.settledSecrets.has(name))
+      [...listenerSecrets(config), ...this.clusterSecrets].every((name) => this.settledSecrets.has(name))
     );
   }
 

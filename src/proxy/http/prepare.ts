@@ -3,6 +3,7 @@ import { Field, fieldName } from '#codec/http2/field';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import { responseFlag } from '#telemetry/response-flags';
 import { dateField } from './date.ts';
+import { cleanEdgeHeaders, isExternal } from './edge-headers.ts';
 import { FieldCache } from './field-cache.ts';
 import type { ResponseHead } from './head.ts';
 import { normalizePath } from './path-normalization.ts';
@@ -27,6 +28,8 @@ export function prepareRequest(stream: HttpStream): LocalReply | undefined {
     return { status: 307, flags: responseFlag.none, details: 'path_normalization_redirect', headers };
   }
   if (config.stripMatchingHostPort) request.authority = withoutPort(request.authority, connection.localPort);
+  const external = config.useRemoteAddress && isExternal(connection.remoteAddress);
+  if (external) cleanEdgeHeaders(request, connection.remoteAddress);
   if (config.useRemoteAddress) {
     if (!config.skipXffAppend) {
       const before = request.header('x-forwarded-for');
@@ -38,9 +41,10 @@ export function prepareRequest(stream: HttpStream): LocalReply | undefined {
   } else if (!request.has('x-forwarded-proto')) {
     request.appendField(forwardedProto.of(request.scheme));
   }
+  // Whose id comes from outside is not to be trusted (Envoy's rule).
   if (config.generateRequestId) {
     if (!request.has('x-request-id')) request.appendField(new Field(requestIdName, runtime.newRequestId()));
-    else if (isExternal(stream) && !config.preserveExternalRequestId) request.set('x-request-id', runtime.newRequestId());
+    else if (external && !config.preserveExternalRequestId) request.set('x-request-id', runtime.newRequestId());
   }
   stream.manager.tracer?.begin(stream);
   return undefined;
@@ -66,13 +70,6 @@ function forwardClientCertificate({ request, connection, manager }: HttpStream):
   const before = mode === 'append' ? request.header(clientCertificateHeader) : undefined;
   request.set(clientCertificateHeader, before === undefined ? own : `${before},${own}`);
 }
-
-/** An edge request from outside: its request id is not to be trusted (Envoy's rule). */
-function isExternal({ manager, connection }: HttpStream): boolean {
-  return manager.config.useRemoteAddress && !privateAddress.test(connection.remoteAddress);
-}
-
-const privateAddress = /^(?:10\.|127\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|::1$|f[cd])/i;
 
 function withoutPort(authority: string, port: number): string {
   const suffix = `:${port}`;

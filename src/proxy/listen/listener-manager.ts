@@ -2,6 +2,7 @@
 // problem of its own; the others apply.
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Problem } from '#foundation/problem';
+import { HandedSockets, handleOf, type ListeningHandle } from '#net/handed-sockets';
 import { type Network, ownNetwork } from '#net/network';
 import type { ListenerConfig } from '#proxy/config/listener';
 import { formatAddress, place, type SocketAddress } from '#proxy/config/socket-address';
@@ -44,6 +45,8 @@ export class ListenerManager {
   constructor(
     private readonly runtime: ProxyRuntime,
     private readonly connectionsMax = connectionsMaxDefault,
+    /** Of the process that this one replaces. */
+    private readonly handed = new HandedSockets(),
   ) {}
 
   /**
@@ -73,6 +76,11 @@ export class ListenerManager {
   /** Where listeners are open on this machine: listener name, address. */
   boundAddresses(): readonly BoundAddress[] {
     return [...this.bound.values()];
+  }
+
+  /** What listens, by the address that it was asked for: for a process that is to take over. */
+  *listening(): Iterable<readonly [address: string, handle: ListeningHandle]> {
+    for (const { servers } of this.listeners.values()) for (const [key, server] of servers) yield [key, handleOf(server)];
   }
 
   all(): Iterable<Listener> {
@@ -144,7 +152,7 @@ export class ListenerManager {
     for (const [key, address] of addresses) {
       if (listener.servers.has(key)) continue;
       try {
-        const { server, port } = await this.open(listener, address);
+        const { server, port } = await this.open(listener, key, address);
         listener.servers.set(key, server);
         this.bound.set(key, { name: listener.config.name, address: address.address, port });
       } catch (thrown) {
@@ -169,11 +177,13 @@ export class ListenerManager {
     return placed;
   }
 
-  private open(listener: Listener, { address, port, network }: Place): Promise<{ server: Server; port: number }> {
+  private open(listener: Listener, key: string, { address, port, network }: Place): Promise<{ server: Server; port: number }> {
     return new Promise((resolve, reject) => {
       const server = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => this.accept(listener, socket));
       server.once('error', reject);
-      server.listen({ ...network.listening({ address, port }), backlog }, () => {
+      const handle = this.handed.take(key);
+      const place = handle ?? { ...network.listening({ address, port }), backlog };
+      server.listen(place, backlog, () => {
         server.off('error', reject);
         server.on('error', (error) => this.runtime.logger.warn({ listener: listener.config.name, error: error.message }, 'accept failed'));
         const bound = server.address();

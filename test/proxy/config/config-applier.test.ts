@@ -6,6 +6,7 @@ import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route
 import { VirtualHost } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import { Router } from '#codec/protobuf/generated/envoy/extensions/filters/http/router/v3/router';
 import { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { UpstreamTlsContext } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/tls';
 import { DeltaDiscoveryResponse } from '#codec/protobuf/generated/envoy/service/discovery/v3/discovery';
 import { ManualClock } from '#foundation/clock';
 import type { Problem } from '#foundation/problem';
@@ -49,6 +50,28 @@ type Bytes = { name: string; bytes: Uint8Array };
 const cluster = (name: string): Bytes => ({
   name,
   bytes: Cluster.encode(Cluster.fromPartial({ name, clusterDiscoveryType: { $case: 'type', value: Cluster_DiscoveryType.EDS } })).finish(),
+});
+const tlsWith = (secret: string) => ({
+  typeUrl: 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+  value: Buffer.from(
+    UpstreamTlsContext.encode(
+      UpstreamTlsContext.fromPartial({
+        sni: 'a',
+        commonTlsContext: {
+          tlsCertificateSdsSecretConfigs: [{ name: secret, sdsConfig: { configSourceSpecifier: { $case: 'ads', value: {} } } }],
+        },
+      }),
+    ).finish(),
+  ),
+});
+const securedCluster = (name: string, secret: string): Bytes => ({
+  name,
+  bytes: Cluster.encode(
+    Cluster.fromPartial({
+      name,
+      transportSocket: { name: 'envoy.transport_sockets.tls', configType: { $case: 'typedConfig', value: tlsWith(secret) } },
+    }),
+  ).finish(),
 });
 const tlsCluster = (name: string): Bytes => ({
   name,
@@ -239,6 +262,22 @@ describe('make before break', () => {
     clock.advance(5_000);
     await acked;
     expect(target.taken()).toContain('routes 80 1');
+  });
+
+  test.each<[string, (applier: ConfigApplier, clock: ManualClock) => unknown]>([
+    ['has come', (applier) => applier.apply(response(typeUrl.secret, [], ['default']))],
+    ['is not named any more', (applier) => applier.apply(response(typeUrl.cluster, [], ['a']))],
+    ['was waited for long enough', (_, clock) => clock.advance(5_000)],
+  ])('a listener waits until the secret of a cluster %s', async (_, settle) => {
+    const { target, clock, applier } = setUp();
+    await applier.apply(response(typeUrl.cluster, [securedCluster('a', 'default')]));
+    await applier.apply(response(typeUrl.route, [routes('80')]));
+    await applier.apply(response(typeUrl.listener, [listener('l', '80')]));
+    await settled();
+    expect(target.taken()).not.toContain('listeners l');
+    await settle(applier, clock);
+    await settled();
+    expect(target.taken()).toContain('listeners l');
   });
 
   test('a listener waits for its routes, and its old version serves meanwhile', async () => {

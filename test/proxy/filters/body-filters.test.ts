@@ -127,6 +127,21 @@ describe('compressor', () => {
     expect(await send(get('/', ...lines), /boy\. $/)).not.toContain('content-encoding: gzip');
   });
 
+  test('requests, where that is asked for: those that are large enough and not compressed', async () => {
+    const requestDirectionConfig = { commonConfig: { enabled: { defaultValue: true, runtimeKey: '' }, minContentLength: 100 } };
+    const { send, upstream } = await start([entry(compressorType, Compressor, { compressorLibrary: gzip, requestDirectionConfig })]);
+    const post = (body: string, lines = '') =>
+      send(`POST / HTTP/1.1\r\nhost: a\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\n${lines}\r\n${body}`, 'ok');
+    await post(text.slice(0, 5000));
+    await post('short');
+    await post('x'.repeat(200), 'content-encoding: br\r\n');
+    const [large = '', ...others] = upstream.requests;
+    expect(large).toMatch(/content-encoding: gzip\r\n/);
+    expect(large).not.toMatch(/content-length/i);
+    expect(gunzipSync(chunked(large)).toString()).toBe(text.slice(0, 5000));
+    for (const request of others) expect(request).not.toContain('content-encoding: gzip');
+  });
+
   test('an unknown library is refused by name', () => {
     expect(findingsOf(compressorType, Compressor, { compressorLibrary: library('envoy.Zstd') })[0]).toContain(
       'envoy.Zstd is not supported',

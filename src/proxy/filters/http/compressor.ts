@@ -1,17 +1,23 @@
-// Compresses responses for clients that can read it: Envoy's `compressor` filter, in the direction of responses.
+// Compresses responses for clients that can read it, and requests where that is asked for: Envoy's `compressor` filter.
 import { Compressor, CompressorPerRoute } from '#codec/protobuf/generated/envoy/extensions/filters/http/compressor/v3/compressor';
-import type { ResponseHead } from '#proxy/http/head';
+import type { Head, ResponseHead } from '#proxy/http/head';
 import { type HttpFilterType, routeConfig } from '#proxy/http/http-filter';
 import type { HttpStream } from '#proxy/http/stream';
+import { responseFlag } from '#telemetry/response-flags';
 import { type CompressionLibrary, decodeCompressor } from './compression-library.ts';
 import { ZlibTransform } from './zlib-transform.ts';
 
-interface CompressorConfig {
-  readonly library: CompressionLibrary;
+interface Direction {
   readonly enabled: boolean;
   readonly contentBytesMin: number;
   /** Lower case, without parameters. */
   readonly contentTypes: ReadonlySet<string>;
+}
+
+interface CompressorConfig {
+  readonly library: CompressionLibrary;
+  readonly requests: Direction;
+  readonly responses: Direction;
   readonly disableOnEtag: boolean;
   readonly removeAcceptEncoding: boolean;
 }
@@ -27,17 +33,19 @@ export const compressorType: HttpFilterType<CompressorConfig, { readonly disable
   message: 'envoy.extensions.filters.http.compressor.v3.Compressor',
   decode(bytes, field, findings) {
     const config = Compressor.decode(bytes);
-    if (config.requestDirectionConfig?.commonConfig?.enabled?.defaultValue) {
-      findings.report(`${field}.request_direction_config`, 'is not supported: responses are compressed');
-    }
     const response = config.responseDirectionConfig;
+    // Where the direction says nothing, the filter's deprecated fields of the same names do.
     const common = response?.commonConfig;
     const types = common?.contentType.length ? common.contentType : config.contentType;
+    const request = config.requestDirectionConfig?.commonConfig;
     return {
       library: decodeCompressor(config.compressorLibrary, `${field}.compressor_library`, findings),
-      enabled: (common?.enabled ?? config.runtimeEnabled)?.defaultValue ?? true,
-      contentBytesMin: common?.minContentLength ?? config.contentLength ?? contentBytesMinDefault,
-      contentTypes: new Set((types.length > 0 ? types : contentTypesDefault).map((type) => type.toLowerCase())),
+      requests: directionOf(request?.enabled?.defaultValue ?? false, request?.contentType ?? [], request?.minContentLength),
+      responses: directionOf(
+        (common?.enabled ?? config.runtimeEnabled)?.defaultValue ?? true,
+        types,
+        common?.minContentLength ?? config.contentLength,
+      ),
       disableOnEtag: response?.disableOnEtagHeader ?? config.disableOnEtagHeader,
       removeAcceptEncoding: response?.removeAcceptEncodingHeader ?? config.removeAcceptEncodingHeader,
     };
@@ -47,20 +55,24 @@ export const compressorType: HttpFilterType<CompressorConfig, { readonly disable
     decode: (bytes) => ({ disabled: CompressorPerRoute.decode(bytes).override?.value === true }),
   },
   make(config, { name }) {
-    const { library, enabled, removeAcceptEncoding } = config;
+    const { library, requests, responses, removeAcceptEncoding } = config;
     const filter = {
       request(stream: HttpStream) {
         const { request } = stream;
         stream.keep(filter, accepts(request.header('accept-encoding') ?? '', library.encoding));
         if (removeAcceptEncoding) request.remove('accept-encoding');
+        if (requests.enabled && !stream.requestDone && request.upgrade === '' && compressible(request, requests)) {
+          const refusal = { status: 500, flags: responseFlag.none, details: 'compressor_failed' };
+          encode(request, library);
+          stream.transformRequest(new ZlibTransform(library.create(), () => stream.reply(refusal)));
+        }
         return 'continue' as const;
       },
       response(stream: HttpStream, head: ResponseHead, fin: boolean) {
-        if (!enabled || fin || routeConfig(stream, compressorType, name)?.disabled || !compressible(stream, head, config)) return;
+        if (!responses.enabled || fin || routeConfig(stream, compressorType, name)?.disabled || !answers(stream, head, config)) return;
         head.set('vary', varied(head.header('vary')));
         if (stream.kept(filter) !== true) return;
-        head.set('content-encoding', library.encoding);
-        head.remove('content-length');
+        encode(head, library);
         head.remove('etag'); // a strong one says that the bytes are the same
         stream.transformResponse(new ZlibTransform(library.create(), () => stream.breakOff('compressor_failed')));
       },
@@ -69,18 +81,28 @@ export const compressorType: HttpFilterType<CompressorConfig, { readonly disable
   },
 };
 
-function compressible(
-  { request }: HttpStream,
-  head: ResponseHead,
-  { contentBytesMin, contentTypes, disableOnEtag }: CompressorConfig,
-): boolean {
+function directionOf(enabled: boolean, types: readonly string[], bytesMin = contentBytesMinDefault): Direction {
+  const contentTypes = new Set((types.length > 0 ? types : contentTypesDefault).map((type) => type.toLowerCase()));
+  return { enabled, contentTypes, contentBytesMin: bytesMin };
+}
+
+function answers({ request }: HttpStream, head: ResponseHead, { responses, disableOnEtag }: CompressorConfig): boolean {
   if (head.status < 200 || head.status === 204 || head.status === 304 || request.method === 'HEAD') return false;
-  if (head.has('content-encoding') || (disableOnEtag && head.has('etag'))) return false;
+  return !(disableOnEtag && head.has('etag')) && compressible(head, responses);
+}
+
+function compressible(head: Head, { contentBytesMin, contentTypes }: Direction): boolean {
+  if (head.has('content-encoding')) return false;
   if (/(?:^|[,\s])no-transform(?:$|[,\s])/i.test(head.header('cache-control') ?? '')) return false;
   const length = head.header('content-length');
   if (length !== undefined && Number(length) < contentBytesMin) return false;
   const type = head.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
   return type === undefined || contentTypes.has(type);
+}
+
+function encode(head: Head, { encoding }: CompressionLibrary): void {
+  head.set('content-encoding', encoding);
+  head.remove('content-length');
 }
 
 /** RFC 9110 section 12.5.3; a weight of 0 forbids. */
