@@ -3,6 +3,7 @@ import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '#codec/proto
 import { Resource as ProtoResource } from '#codec/protobuf/generated/envoy/service/discovery/v3/discovery';
 import { Delivery } from './delivery.ts';
 import type { Resource, ResourceSet } from './resource.ts';
+import { type Changes, changesBetween } from './resource-set.ts';
 import { subscribedName, type TypeUrl, typeUrl } from './resource-type.ts';
 import { type AnswerOptions, type Interest, type Reaction, type Subscription, wildcardName } from './subscription.ts';
 
@@ -126,28 +127,3 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest, De
 function toProto({ name, version, body }: Resource): ProtoResource {
   return ProtoResource.fromPartial({ name, version, resource: body });
 }
-
-interface Changes {
-  readonly fresh: readonly Resource[];
-  readonly gone: readonly string[];
-}
-
-const known = new WeakMap<ResourceSet, WeakMap<ResourceSet, Changes>>();
-
-/** From one set to another: worked out once for all clients that have the one and are to have the other. */
-function changesBetween(before: ResourceSet, after: ResourceSet): Changes {
-  if (before === after) return unchanged;
-  let ways = known.get(before);
-  if (!ways) known.set(before, (ways = new WeakMap()));
-  let changes = ways.get(after);
-  if (!changes) {
-    changes = {
-      fresh: [...after.values()].filter(({ name, version }) => before.get(name)?.version !== version),
-      gone: [...before.keys()].filter((name) => !after.has(name)),
-    };
-    ways.set(after, changes);
-  }
-  return changes;
-}
-
-const unchanged: Changes = { fresh: [], gone: [] };

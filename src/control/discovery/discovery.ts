@@ -24,7 +24,7 @@ export class Discovery implements ResourceSource, ConnectionObserver {
   ready = false;
   private snapshot_: MeshSnapshot = emptySnapshot();
   private views = new ViewFactory(this.snapshot_);
-  /** Of the current snapshot; a proxy's four types are made from one view. */
+  /** As they were last asked for; a proxy's types are made from one view. */
   private viewByProxy = new Map<string, ProxyView>();
   private readonly translator = new Translator(new ResourceCache());
   private changedAtMs = 0;
@@ -51,10 +51,7 @@ export class Discovery implements ResourceSource, ConnectionObserver {
   setSnapshot(snapshot: MeshSnapshot): void {
     if (snapshot === this.snapshot_) return;
     // Endpoints are no part of a view: while they alone change, views are kept.
-    if (snapshot.configRevision !== this.snapshot_.configRevision) {
-      this.views = new ViewFactory(snapshot);
-      this.viewByProxy = new Map();
-    }
+    if (snapshot.configRevision !== this.snapshot_.configRevision) this.views = new ViewFactory(snapshot, this.views);
     this.snapshot_ = snapshot;
     this.changedAtMs = this.clock.now();
   }
@@ -86,11 +83,12 @@ export class Discovery implements ResourceSource, ConnectionObserver {
   }
 
   view(proxy: MeshProxy): ProxyView {
-    let view = this.viewByProxy.get(proxy.id);
-    if (view?.proxy !== proxy || view.snapshot !== this.snapshot_) {
-      view = view?.proxy === proxy ? { ...view, snapshot: this.snapshot_ } : this.views.view(proxy, this.snapshot_);
-      this.viewByProxy.set(proxy.id, view);
-    }
+    const snapshot = this.snapshot_;
+    const known = this.viewByProxy.get(proxy.id);
+    if (known?.proxy === proxy && known.snapshot === snapshot) return known;
+    const current = known?.proxy === proxy && known.snapshot.configRevision === snapshot.configRevision;
+    const view = current ? { ...known, snapshot } : this.views.view(proxy, snapshot, known);
+    this.viewByProxy.set(proxy.id, view);
     return view;
   }
 

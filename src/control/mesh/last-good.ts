@@ -6,7 +6,17 @@ import type { DestinationRule } from '#api/kinds/destination-rule';
 import type { VirtualService } from '#api/kinds/virtual-service';
 import { delegates, withDelegates } from './delegate.ts';
 import type { Draft } from './draft.ts';
-import { type MissingSubset, missingSubset, missingSubsetProblem, SubsetIndex, subsetInUse, subsetInUseProblem } from './subset-check.ts';
+import { hostCovers, isWildcard, resolveHost } from './hostname.ts';
+import type { ByKey } from './snapshot.ts';
+import {
+  type MissingSubset,
+  missingSubset,
+  missingSubsetProblem,
+  SubsetIndex,
+  subsetHosts,
+  subsetInUse,
+  subsetInUseProblem,
+} from './subset-check.ts';
 import { type MeshVirtualService, meshDestinationRule, meshVirtualService } from './traffic-resource.ts';
 
 /** By `namespace/name`: what was written. */
@@ -75,15 +85,15 @@ interface Verdict {
   loss: Loss | undefined;
 }
 
-/** When DestinationRules change, every VirtualService is looked at; and always those with delegates, on which what they say depends. */
+/** Those that changed, those that name a subset of a DestinationRule that did, and always those with delegates, on which what they say depends. */
 function judge(draft: Draft, marked: ReadonlySet<string>): Verdict[] {
   const { config } = draft.base;
   const objects = draft.read('objects').get('VirtualService');
   const find = (key: string) => objects?.get(key) as VirtualService | undefined;
-  const keys = draft.changed.destinationRules.size > 0 ? new Set([...marked, ...(objects?.keys() ?? [])]) : new Set(marked);
-  if (keys.size === 0) return [];
+  const keys = new Set([...marked, ...usersOfChangedRules(draft)]);
+  if (keys.size + draft.changed.destinationRules.size === 0) return [];
   for (const [key, object] of objects ?? []) if (delegates(object as VirtualService)) keys.add(key);
-  const subsets = new SubsetIndex(draft.read('destinationRules'));
+  const subsets = subsetIndex(draft);
   let before: SubsetIndex | undefined;
   const lacks = (service: MeshVirtualService, index: SubsetIndex) => missingSubset(service, index, config.domainSuffix);
   return [...keys].map((key): Verdict => {
@@ -96,10 +106,33 @@ function judge(draft: Draft, marked: ReadonlySet<string>): Verdict[] {
     if (!missing || !serving) return { key, make, missing, keep: false, loss: undefined };
     const lost = lacks(serving, subsets);
     if (!lost) return { key, make, missing, keep: !isDeepStrictEqual(make(serving.stamp), serving), loss: undefined };
-    before ??= new SubsetIndex(draft.base.destinationRules);
+    before ??= SubsetIndex.of(draft.base.destinationRules);
     const loss = lacks(serving, before) ? undefined : { user: `VirtualService ${key}`, missing: lost };
     return { key, make, missing, keep: false, loss };
   });
+}
+
+/** VirtualServices that name a subset of a host of a changed DestinationRule, as they are written or as they serve. */
+function usersOfChangedRules(draft: Draft): string[] {
+  const tables = [draft.base.destinationRules, draft.read('destinationRules')];
+  const hosts = new Set([...draft.changed.destinationRules].flatMap((key) => tables.flatMap((table) => table.get(key)?.host ?? [])));
+  if (hosts.size === 0) return [];
+  const { domainSuffix } = draft.base.config;
+  const names = (key: string, object: VirtualService | undefined) =>
+    object && subsetHosts(object).some((host) => covers(hosts, resolveHost(host, key.split('/', 1)[0] ?? '', domainSuffix)));
+  const objects = (draft.read('objects').get('VirtualService') ?? new Map()) as ByKey<VirtualService>;
+  const serving = draft.read('virtualServices');
+  return [...objects].flatMap(([key, object]) => (names(key, object) || names(key, serving.get(key)?.object) ? [key] : []));
+}
+
+function covers(hosts: ReadonlySet<string>, host: string): boolean {
+  return hosts.has(host) || [...hosts].some((wide) => isWildcard(wide) && hostCovers(wide, host));
+}
+
+function subsetIndex(draft: Draft): SubsetIndex {
+  const rules = draft.read('destinationRules');
+  // A table of its own is still being written to.
+  return rules === draft.base.destinationRules ? SubsetIndex.of(rules) : new SubsetIndex(rules);
 }
 
 function settle(draft: Draft, { key, make, missing, keep }: Verdict): void {

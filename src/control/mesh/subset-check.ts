@@ -1,6 +1,7 @@
 // Whether the subsets that a VirtualService names exist. Used by fold.ts, which keeps a last good version serving while
 // a new one names subsets that nobody defines yet.
 import type { DestinationRule } from '#api/kinds/destination-rule';
+import type { VirtualService } from '#api/kinds/virtual-service';
 import { originOf } from '#api/origin';
 import { hostCovers, resolveHost } from './hostname.ts';
 import type { ByKey, MeshProblem } from './snapshot.ts';
@@ -10,6 +11,13 @@ import type { MeshDestinationRule, MeshVirtualService } from './traffic-resource
 export class SubsetIndex {
   private readonly byHost = new Map<string, Set<string>>();
   private readonly wildcards: string[] = [];
+
+  /** Of a table that does not change any more: made once. */
+  static of(rules: ByKey<MeshDestinationRule>): SubsetIndex {
+    let known = indexes.get(rules);
+    if (!known) indexes.set(rules, (known = new SubsetIndex(rules)));
+    return known;
+  }
 
   constructor(rules: ByKey<MeshDestinationRule>) {
     for (const { host, object } of rules.values()) {
@@ -26,6 +34,22 @@ export class SubsetIndex {
     if (this.byHost.get(host)?.has(subset)) return true;
     return this.wildcards.some((wildcard) => hostCovers(wildcard, host) && this.byHost.get(wildcard)?.has(subset));
   }
+}
+
+const indexes = new WeakMap<ByKey<MeshDestinationRule>, SubsetIndex>();
+
+const hostsOf = new WeakMap<VirtualService, readonly string[]>();
+
+/** Hosts, as written, of which a VirtualService names a subset. An object does not change: it is looked through once. */
+export function subsetHosts(object: VirtualService): readonly string[] {
+  let hosts = hostsOf.get(object);
+  if (!hosts) {
+    const { http = [], tcp = [], tls = [] } = object.spec;
+    const destinations = [...http, ...tcp, ...tls].flatMap(({ route = [] }) => route.map(({ destination }) => destination));
+    hosts = [...new Set(destinations.filter(({ subset }) => subset).map(({ host }) => host))];
+    hostsOf.set(object, hosts);
+  }
+  return hosts;
 }
 
 export interface MissingSubset {

@@ -51,12 +51,9 @@ function virtualOutbound(view: ProxyView, options: ListenerOptions): ListenerInp
 /** One listener per HTTP port, for all services; one per address and port for the others. */
 function serviceListeners(view: ProxyView, options: ListenerOptions): ListenerInput[] {
   const listeners = new Map<string, ListenerInput>();
-  for (const service of view.scope.services) {
-    for (const port of service.ports) {
-      if (!isHttp(port.protocol)) continue;
-      const name = `0.0.0.0_${port.number}`;
-      if (!listeners.has(name)) listeners.set(name, httpListener(name, port.number, options));
-    }
+  for (const port of servicePorts(view.scope.services).http) {
+    const name = `0.0.0.0_${port}`;
+    listeners.set(name, httpListener(name, port, options));
   }
   for (const listener of connectionListeners(view)) {
     const input = connectionListener(listener, options);
@@ -65,20 +62,38 @@ function serviceListeners(view: ProxyView, options: ListenerOptions): ListenerIn
   return [...listeners.values()];
 }
 
+interface ServicePorts {
+  readonly http: ReadonlySet<number>;
+  readonly others: readonly { service: MeshService; port: MeshPort }[];
+}
+
+const portsOf = new WeakMap<readonly MeshService[], ServicePorts>();
+
+/** Of one list of services: looked at once, for all proxies that share it and as long as it stands. */
+function servicePorts(services: readonly MeshService[]): ServicePorts {
+  let known = portsOf.get(services);
+  if (!known) {
+    const all = services.flatMap((service) => service.ports.map((port) => ({ service, port })));
+    known = {
+      http: new Set(all.filter(({ port }) => isHttp(port.protocol)).map(({ port }) => port.number)),
+      others: all.filter(({ port }) => !isHttp(port.protocol) && port.protocol !== 'udp'),
+    };
+    portsOf.set(services, known);
+  }
+  return known;
+}
+
 /** One per address and port. TLS services that share one are told apart by name; of others the first one has it. */
 function connectionListeners(view: ProxyView): ConnectionListener[] {
   const otherwise = unknownHostsCluster(view);
   const chains = new Map<string, { address: string; port: number; chains: ConnectionChain[] }>();
-  for (const service of view.scope.services) {
-    for (const port of service.ports) {
-      if (isHttp(port.protocol) || port.protocol === 'udp') continue;
-      for (const address of listenAddresses(view, service)) {
-        const key = `${address}_${port.number}`;
-        const known = chains.get(key);
-        const made = connectionChains(view, service, port, address);
-        if (known) known.chains.push(...made);
-        else chains.set(key, { address, port: port.number, chains: made });
-      }
+  for (const { service, port } of servicePorts(view.scope.services).others) {
+    for (const address of listenAddresses(view, service)) {
+      const key = `${address}_${port.number}`;
+      const known = chains.get(key);
+      const made = connectionChains(view, service, port, address);
+      if (known) known.chains.push(...made);
+      else chains.set(key, { address, port: port.number, chains: made });
     }
   }
   return [...chains.values()].map((listener) => ({

@@ -15,16 +15,14 @@ export const httpProxyRoutes = 'http_proxy';
 
 /** Of the route configuration that is named for a port, as outbound listeners refer to it. */
 export function outboundHosts(view: ProxyView, port: number): VirtualHostInput[] {
-  const hosts = serviceHosts(view, (candidate) => candidate.number === port && isPlain(candidate), 'with and without port');
+  const hosts = hostsOn(view, port);
   if (port === 80) hosts.push(...serviceLessHosts(view));
   return [...hosts, fallbackHost(view, false)];
 }
 
 /** Every port, told apart by the port in the authority; plain names mean port 80. TCP services are reached by CONNECT. */
 export function httpProxyHosts(view: ProxyView): VirtualHostInput[] {
-  const on80 = serviceHosts(view, (port) => port.number === 80 && isPlain(port), 'with and without port');
-  const others = serviceHosts(view, (port) => port.number !== 80 && isPlain(port), 'with port');
-  return [...on80, ...others, ...serviceLessHosts(view), ...tunnelHosts(view), fallbackHost(view, true)];
+  return [...hostsOn(view, 80), ...hostsOnOthers(view), ...serviceLessHosts(view), ...tunnelHosts(view), fallbackHost(view, true)];
 }
 
 /** The route configuration of one service's port whose connections are found by address, and to be HTTP by their first bytes. */
@@ -43,10 +41,34 @@ export function singleServiceHosts(view: ProxyView, name: string): VirtualHostIn
 /** HTTP may come to it in the clear. */
 const isPlain = ({ protocol }: MeshPort) => isHttp(protocol) || protocol === 'auto';
 
-function serviceHosts(view: ProxyView, wanted: (port: MeshPort) => boolean, forms: PortForms): VirtualHostInput[] {
-  const { scope } = view;
+/** Of a route configuration, those of its hosts that are of these services. */
+export function hostsOfServices(view: ProxyView, name: string, services: readonly MeshService[]): VirtualHostInput[] {
+  if (name === httpProxyRoutes) return [...hostsOn(view, 80, services), ...hostsOnOthers(view, services)];
+  if (isPort(name)) return hostsOn(view, Number(name), services);
+  return services.some(({ hostname }) => name.startsWith(`${hostname}:`)) ? (singleServiceHosts(view, name) ?? []) : [];
+}
+
+/** Whether a route configuration is named for a port. */
+export function isPort(name: string): boolean {
+  return /^\d{1,5}$/.test(name);
+}
+
+function hostsOn(view: ProxyView, number: number, services = view.scope.services): VirtualHostInput[] {
+  return serviceHosts(view, services, (port) => port.number === number && isPlain(port), 'with and without port');
+}
+
+function hostsOnOthers(view: ProxyView, services = view.scope.services): VirtualHostInput[] {
+  return serviceHosts(view, services, (port) => port.number !== 80 && isPlain(port), 'with port');
+}
+
+function serviceHosts(
+  view: ProxyView,
+  services: readonly MeshService[],
+  wanted: (port: MeshPort) => boolean,
+  forms: PortForms,
+): VirtualHostInput[] {
   const hosts: VirtualHostInput[] = [];
-  for (const service of scope.services) {
+  for (const service of services) {
     for (const port of service.ports) if (wanted(port)) hosts.push(serviceHost(view, service, port, forms));
   }
   return hosts;

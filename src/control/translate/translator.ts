@@ -9,6 +9,7 @@ import { type TypeUrl, typeUrl } from '#xds/resource-type';
 import type { Interest } from '#xds/subscription';
 import { type ClusterInput, carriesEndpoints, clusterRecipe } from './cluster.ts';
 import { blackHoleCluster, inboundPassthroughCluster, parseOutboundClusterName, passthroughCluster } from './cluster-name.ts';
+import { discoveredHosts, nextDiscoveredHosts } from './discovered-hosts.ts';
 import { type EndpointInput, endpointRecipe } from './endpoint.ts';
 import { apiListener, apiRoutes } from './grpc-client.ts';
 import { fixedClusterRecipe, inboundClusterRecipe } from './inbound-cluster.ts';
@@ -22,13 +23,12 @@ import { nameTable, nameTableName } from './name-table.ts';
 import { patchesFor } from './patch/patch.ts';
 import { PatchedResources } from './patch/patched-resources.ts';
 import type { ResourceCache } from './resource-cache.ts';
-import { discoveredHostRecipe, discoveredRoutesRecipe, distinctHosts, routeConfiguration } from './route-configuration.ts';
-import { gatewayHosts } from './route-gateway.ts';
-import { httpProxyHosts, httpProxyRoutes, outboundHosts, singleServiceHosts } from './route-outbound.ts';
+import { discoveredRoutesRecipe, routeConfiguration } from './route-configuration.ts';
+import { routeHosts } from './route-hosts.ts';
 import { ScopeMemo } from './scope-memo.ts';
 import { secretInput, secretRecipe } from './secret.ts';
 import { portPolicy } from './traffic-policy.ts';
-import { type VirtualHostInput, virtualHostRecipe } from './virtual-host.ts';
+import { virtualHostRecipe } from './virtual-host.ts';
 
 export class Translator {
   private readonly shared = new ScopeMemo();
@@ -138,14 +138,10 @@ export class Translator {
   /** The virtual hosts of the route configurations `names`; the same set for all proxies that see the same. */
   private discoveredHosts(view: ProxyView, names: readonly string[]): ResourceSet {
     if (!this.discoversHosts(view)) return new Map();
-    const make = () => {
-      const hosts = names.flatMap((name) =>
-        (routeHosts(view, name) ?? []).map((host) => this.cache.make(discoveredHostRecipe, { routes: name, host })),
-      );
-      return new Map(hosts.map((host) => [host.name, host]));
-    };
-    if (view.proxy.type === 'router') return make();
-    return this.shared.get(view.scope, `virtual hosts ${names.join(' ')} ${routesKey(view)}`, make);
+    if (view.proxy.type === 'router') return discoveredHosts(this.cache, view, names);
+    return this.shared.get<ResourceSet>(view.scope, `virtual hosts ${names.join(' ')} ${routesKey(view)}`, (earlier) => {
+      return (earlier && nextDiscoveredHosts(this.cache, view, names, earlier)) ?? discoveredHosts(this.cache, view, names);
+    });
   }
 
   /** The parts of a route configuration, each made when it is asked for: for who wants one host of a thousand. */
@@ -156,16 +152,6 @@ export class Translator {
       bytes: () => this.cache.make(virtualHostRecipe, host).body.value,
     }));
   }
-}
-
-/** Undefined where the proxy has no such route configuration. */
-function routeHosts(view: ProxyView, name: string): VirtualHostInput[] | undefined {
-  if (view.proxy.type === 'router') {
-    const hosts = gatewayHosts(view, name);
-    return hosts && distinctHosts(hosts);
-  }
-  if (name === httpProxyRoutes) return distinctHosts(httpProxyHosts(view));
-  return /^\d{1,5}$/.test(name) ? distinctHosts(outboundHosts(view, Number(name))) : singleServiceHosts(view, name);
 }
 
 /** Of what else routes depend on than the scope: whether hosts have addresses of ours, and who calls, where some rule asks. */

@@ -25,13 +25,13 @@ export class DestinationRules {
   readonly byClientLabels: boolean;
 
   constructor(
-    private readonly snapshot: MeshSnapshot,
+    private readonly tables: Pick<MeshSnapshot, 'destinationRules' | 'config'>,
     private readonly clientNamespace: string,
     clientLabels: Readonly<Record<string, string>>,
   ) {
-    const meshWide = Boolean(snapshot.config.localityLbSetting.failoverPriority?.length);
-    this.byClientLabels = meshWide || [...snapshot.destinationRules.values()].some(({ object: { spec } }) => comparesLabels(spec));
-    for (const rule of [...snapshot.destinationRules.values()].sort(compareAge)) {
+    const meshWide = Boolean(tables.config.localityLbSetting.failoverPriority?.length);
+    this.byClientLabels = meshWide || [...tables.destinationRules.values()].some(({ object: { spec } }) => comparesLabels(spec));
+    for (const rule of [...tables.destinationRules.values()].sort(compareAge)) {
       const selector = selectorOf(rule);
       if (selector && (rule.namespace !== clientNamespace || !selects(selector, clientLabels))) continue;
       let hosts = this.byNamespace.get(rule.namespace);
@@ -43,7 +43,7 @@ export class DestinationRules {
   }
 
   for(service: MeshService): MergedDestinationRule | undefined {
-    const root = this.snapshot.config.rootNamespace;
+    const root = this.tables.config.rootNamespace;
     for (const namespace of new Set([this.clientNamespace, service.namespace, root])) {
       const hosts = this.byNamespace.get(namespace);
       const host = hosts && mostSpecific(hosts, service.hostname);

@@ -2,15 +2,19 @@
 // by the Sidecar resource that applies, if one does. Shared by every proxy for which the same Sidecar applies.
 import { hostCovers, isWildcard } from '#control/mesh/hostname';
 import { isExported, type MeshService, selects } from '#control/mesh/service';
-import type { MeshSnapshot } from '#control/mesh/snapshot';
+import type { ByKey, MeshSnapshot } from '#control/mesh/snapshot';
 import { compareAge, type MeshSidecar, type MeshVirtualService, meshGateway } from '#control/mesh/traffic-resource';
 import { DestinationRules } from './destination-rule.ts';
 import { type EgressListener, egressListeners, isOfInterest, reachable } from './egress-listener.ts';
 
 export interface SidecarScope {
+  /** The same for all scopes that follow one another, as the mesh changes, for the same clients. */
+  readonly lineage: object;
   readonly namespace: string;
   /** The resource that narrows it. */
   readonly sidecar: MeshSidecar | undefined;
+  /** What it was made from. */
+  readonly tables: ScopeTables;
   /** Of the Sidecar: listeners to which nothing is redirected. */
   readonly boundListeners: readonly EgressListener[];
   readonly services: readonly MeshService[];
@@ -25,6 +29,8 @@ export interface SidecarScope {
   readonly bySourceLabels: boolean;
 }
 
+export type ScopeTables = Pick<MeshSnapshot, 'services' | 'virtualServices' | 'destinationRules' | 'config'>;
+
 /** The Sidecar for a workload: one that selects it, else its namespace's, else the root namespace's; the oldest of several. */
 export function sidecarFor(snapshot: MeshSnapshot, namespace: string, labels: Readonly<Record<string, string>>): MeshSidecar | undefined {
   const sorted = [...snapshot.sidecars.values()].sort(compareAge);
@@ -36,36 +42,102 @@ export function sidecarFor(snapshot: MeshSnapshot, namespace: string, labels: Re
   );
 }
 
+/** `earlier`: for the same clients, of an earlier snapshot; what has not changed since is taken from it. */
 export function sidecarScope(
-  snapshot: MeshSnapshot,
+  tables: ScopeTables,
   namespace: string,
   labels: Readonly<Record<string, string>>,
   sidecar: MeshSidecar | undefined,
+  earlier: SidecarScope | undefined,
 ): SidecarScope {
+  const kept = earlier?.sidecar === sidecar && earlier?.tables.config === tables.config ? earlier : undefined;
   const egress = egressListeners(sidecar?.object, namespace);
-  const visible = (owner: string, exportTo: readonly string[]) => isExported(exportTo, owner, namespace);
-  const services = [...snapshot.services.values()].flatMap(
-    (service) => (visible(service.namespace, service.exportTo) && reachable(service, egress)) || [],
-  );
-  services.sort((a, b) => (a.hostname < b.hostname ? -1 : 1));
-  const virtualServices = [...snapshot.virtualServices.values()]
-    .filter((service) => visible(service.namespace, service.exportTo))
-    .sort(compareAge);
-  const mode = sidecar?.object.spec.outboundTrafficPolicy?.mode ?? snapshot.config.outboundTrafficPolicy;
+  const mode = sidecar?.object.spec.outboundTrafficPolicy?.mode ?? tables.config.outboundTrafficPolicy;
+  const { services, virtualServices, destinationRules, config } = tables;
   return {
+    lineage: earlier?.lineage ?? {},
     namespace,
     sidecar,
+    tables: { services, virtualServices, destinationRules, config },
     boundListeners: egress.filter((listener) => listener.boundAt !== undefined && listener.port !== undefined),
-    services,
-    serviceByHost: new Map(services.map((service) => [service.hostname, service])),
-    virtualServices,
-    meshVirtualServices: virtualServices.filter((service) => service.gateways.includes(meshGateway) && isOfInterest(service, egress)),
-    destinationRules: new DestinationRules(snapshot, namespace, labels),
+    ...(kept?.tables.services === services ? visibleServices(kept) : servicesInScope(services, namespace, egress)),
+    ...virtualServicesInScope(virtualServices, namespace, egress, kept),
+    destinationRules:
+      kept?.tables.destinationRules === destinationRules
+        ? kept.destinationRules
+        : new DestinationRules({ destinationRules, config }, namespace, labels),
     allowAny: mode === 'ALLOW_ANY',
-    bySourceLabels: virtualServices.some(({ object: { spec } }) =>
-      [...(spec.http ?? []), ...(spec.tcp ?? [])].some((rule) => rule.match?.some((match) => match.sourceLabels)),
-    ),
   };
+}
+
+const visibleServices = ({ services, serviceByHost }: SidecarScope) => ({ services, serviceByHost });
+
+function servicesInScope(all: ByKey<MeshService>, namespace: string, egress: readonly EgressListener[]) {
+  const services = [...all.values()].flatMap(
+    (service) => (isExported(service.exportTo, service.namespace, namespace) && reachable(service, egress)) || [],
+  );
+  services.sort((a, b) => (a.hostname < b.hostname ? -1 : 1));
+  return { services, serviceByHost: new Map(services.map((service) => [service.hostname, service])) };
+}
+
+function virtualServicesInScope(
+  all: ByKey<MeshVirtualService>,
+  namespace: string,
+  egress: readonly EgressListener[],
+  earlier: SidecarScope | undefined,
+): Pick<SidecarScope, 'virtualServices' | 'meshVirtualServices' | 'bySourceLabels'> {
+  const { gone, fresh } = changedValues(earlier?.tables.virtualServices, all);
+  const seen = fresh.filter((service) => isExported(service.exportTo, service.namespace, namespace));
+  const forMesh = seen.filter((service) => service.gateways.includes(meshGateway) && isOfInterest(service, egress));
+  const virtualServices = replaced(earlier?.virtualServices ?? [], gone, seen);
+  return {
+    virtualServices,
+    meshVirtualServices: replaced(earlier?.meshVirtualServices ?? [], gone, forMesh),
+    bySourceLabels: earlier?.bySourceLabels ? virtualServices.some(asksSourceLabels) : seen.some(asksSourceLabels),
+  };
+}
+
+/** Of values that are shared where they have not changed. */
+function changedValues<T>(before: ByKey<T> | undefined, after: ByKey<T>): { gone: ReadonlySet<T>; fresh: T[] } {
+  if (before === after) return { gone: new Set(), fresh: [] };
+  const gone = new Set<T>();
+  const fresh: T[] = [];
+  for (const [key, value] of after) {
+    const known = before?.get(key);
+    if (known === value) continue;
+    fresh.push(value);
+    if (known !== undefined) gone.add(known);
+  }
+  for (const [key, value] of before ?? []) if (!after.has(key)) gone.add(value);
+  return { gone, fresh };
+}
+
+/** The oldest first, as `list` is. */
+function replaced(list: readonly MeshVirtualService[], gone: ReadonlySet<MeshVirtualService>, fresh: readonly MeshVirtualService[]) {
+  if (gone.size + fresh.length === 0) return list;
+  return [...list.filter((service) => !gone.has(service)), ...fresh].sort(compareAge);
+}
+
+function asksSourceLabels({ object: { spec } }: MeshVirtualService): boolean {
+  return [...(spec.http ?? []), ...(spec.tcp ?? [])].some((rule) => rule.match?.some((match) => match.sourceLabels));
+}
+
+/**
+ * Hosts whose rules may differ between the two, where nothing else does that rules depend on; undefined where something does. The hosts are
+ * those of VirtualServices: whole names, and wildcards.
+ */
+export function hostsBetween(before: SidecarScope, after: SidecarScope): ReadonlySet<string> | undefined {
+  const { tables, sidecar } = before;
+  const same =
+    sidecar === after.sidecar &&
+    tables.config === after.tables.config &&
+    tables.services === after.tables.services &&
+    tables.destinationRules === after.tables.destinationRules;
+  if (!same) return undefined;
+  const { gone, fresh } = changedValues(tables.virtualServices, after.tables.virtualServices);
+  const old = [...gone].filter((service) => before.meshVirtualServices.includes(service));
+  const changed = [...old, ...fresh.filter((service) => after.meshVirtualServices.includes(service))];
+  return new Set(changed.flatMap(({ hosts }) => hosts));
 }
 
 /**
