@@ -2,6 +2,7 @@
 // restarted when they end, and the host that runs the pods. `lateen up` starts it and shows it; tests start it too.
 import { mkdirSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { advise } from '#analysis/advise';
@@ -10,6 +11,7 @@ import { withDefaults } from '#api/defaults';
 import type { ApiObject } from '#api/kind';
 import { KindCatalog } from '#api/kind-catalog';
 import { endpointSliceKind } from '#api/kinds/endpoint-slice';
+import { type Pod, podKind } from '#api/kinds/pod';
 import { serviceKind } from '#api/kinds/service';
 import { kindOf } from '#api/registry';
 import { apiRecordPath, writeApiRecord } from '#apiserver/api-record';
@@ -31,6 +33,7 @@ import { Host } from '#host/host';
 import { ImageMap, type ImageMapping } from '#host/image-map';
 import { ingressGateway } from '#host/ingress-gateway';
 import { type MachinePort, machinePortLabel, machineService } from '#host/machine-service';
+import { gracePeriodOf as podGracePeriod } from '#host/pod-worker';
 import { SupervisedProcess } from '#host/process';
 import { type FleetReport, ProxyFleet } from '#host/proxy-fleet';
 import { forgetRuns } from '#host/recovery';
@@ -93,6 +96,7 @@ export class LocalMesh {
   private readonly fleet: ProxyFleet;
   private readonly proxies: SupervisedProcess;
   private readonly logs: string;
+  private readonly volumes: string;
   private opened: { store: MemoryStore; journal: LmdbJournal | undefined } | undefined;
   private api: ApiServer | undefined;
   private findings: FindingKeeper | undefined;
@@ -102,6 +106,7 @@ export class LocalMesh {
 
   constructor(private readonly options: LocalMeshOptions) {
     this.logs = path.join(options.runDirectory, 'logs');
+    this.volumes = path.join(options.runDirectory, 'volumes');
     this.proxies = this.child('proxies', () => ['proxies.js'], {
       message: (message) => this.fleet.receive(message as FleetReport),
       ended: () => this.fleet.finishRemovals(),
@@ -124,19 +129,12 @@ export class LocalMesh {
 
   /** Resolves when everything but the pods runs. Throws MeshError where a port is taken, or the data are in use. */
   async start(): Promise<LocalMeshAddresses> {
-    const { logger, dataDirectory, runDirectory } = this.options;
+    const { logger, runDirectory } = this.options;
     const gatewayHttp = { address: loopback, port: await freePort(this.options.gatewayHttpPort) };
     const gatewayHttps = { address: loopback, port: await freePort(this.options.gatewayHttpsPort) };
     const catalog = new KindCatalog();
-    const journal = dataDirectory === undefined ? undefined : await openJournal(dataDirectory);
-    // Objects of custom kinds are read with the rest: their definitions must be known by then.
-    for (const object of journal?.recover().objects ?? []) {
-      const defined = object.kind === definitionKind.kind ? customKind(object) : undefined;
-      if (defined) catalog.define(defined);
-    }
+    const store = await this.openStore(catalog);
     const own = { clock: systemClock, random: systemRandom };
-    const store = new MemoryStore({ ...own, admit: admitNamespace, kindOf: catalog.kindOf, complete, ...(journal && { journal }) });
-    this.opened = { store, journal };
     const credentials = await ensureCredentials(runDirectory, systemClock);
     const access = { credentials, plainHttp: this.options.insecureApi === true };
     this.api = new ApiServer({ ...own, ...access, store, logger, version, advise: advise(store), catalog, pods: this.pods });
@@ -146,7 +144,7 @@ export class LocalMesh {
     const kubeconfig = writeKubeconfigs(runDirectory, api.url, credentials);
     writeApiRecord(runDirectory, api);
     // Only now: a mesh that runs already, on the same ports, keeps its logs.
-    rmSync(this.logs, { recursive: true, force: true });
+    for (const former of [this.logs, this.volumes]) rmSync(former, { recursive: true, force: true });
     mkdirSync(this.logs, { recursive: true });
     this.proxies.start();
     const { xdsPort, debugPort } = await this.startControlPlane();
@@ -168,6 +166,9 @@ export class LocalMesh {
       networks,
       xds,
       node: process.execPath,
+      machine: { cpus: os.availableParallelism(), memoryBytes: os.totalmem() },
+      issueToken: (account) => this.tokens.issue(account),
+      volumeDirectory: this.volumes,
       inherited: this.options.inherited,
       logDirectory: this.logs,
     });
@@ -183,6 +184,28 @@ export class LocalMesh {
       gatewayHttps,
       logs: this.logs,
     };
+  }
+
+  /** Of the data that are kept, and of what their definitions bring. */
+  private async openStore(catalog: KindCatalog): Promise<MemoryStore> {
+    const { dataDirectory } = this.options;
+    const journal = dataDirectory === undefined ? undefined : await openJournal(dataDirectory);
+    // Objects of custom kinds are read with the rest: their definitions must be known by then.
+    for (const object of journal?.recover().objects ?? []) {
+      const defined = object.kind === definitionKind.kind ? customKind(object) : undefined;
+      if (defined) catalog.define(defined);
+    }
+    const own = { clock: systemClock, random: systemRandom };
+    const store = new MemoryStore({
+      ...own,
+      admit: admitNamespace,
+      kindOf: catalog.kindOf,
+      complete,
+      gracePeriodOf,
+      ...(journal && { journal }),
+    });
+    this.opened = { store, journal };
+    return store;
   }
 
   /** Those of a former run go, where they are not asked for again. */
@@ -303,6 +326,8 @@ export class LocalMesh {
     );
   }
 }
+
+const gracePeriodOf = (object: ApiObject) => (object.kind === podKind.kind ? podGracePeriod(object as Pod) : 0);
 
 /** As Kubernetes' API server would. */
 const complete = (object: ApiObject, view: StoreView) => withClusterIp(withSidecarLabels(withDefaults(object)), view);
