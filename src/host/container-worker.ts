@@ -5,6 +5,8 @@ import type { Logger } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
 import type { Random } from '#foundation/random';
 import type { PodNetwork } from './capture/pod-network.ts';
+import type { Cgroup, Cgroups } from './cgroup/cgroups.ts';
+import { limitsOf } from './cgroup/limits.ts';
 import { type Container, planContainer } from './container.ts';
 import { ContainerCommand } from './container-command.ts';
 import { ContainerProbes } from './container-probes.ts';
@@ -32,6 +34,8 @@ export interface ContainerPlace {
   node: string;
   inherited: Readonly<Record<string, string>>;
   machine: MachineCapacity;
+  /** Undefined: limits are not kept here. */
+  cgroups: Cgroups | undefined;
   /** Of the container; in whole milliseconds, how long its program has to end. */
   logFile(container: string): string;
   graceMs: number;
@@ -63,6 +67,9 @@ export class ContainerWorker {
   private state: ContainerState = {};
   private lastState: ContainerState | undefined;
   private process: SupervisedProcess | undefined;
+  private cgroup: Cgroup | undefined;
+  /** Of the runs before. */
+  private oomKills = 0;
   private probes: ContainerProbes | undefined;
   /** Counts the runs: a hook of one says nothing of the next. */
   private run = 0;
@@ -93,7 +100,7 @@ export class ContainerWorker {
 
   /** False where it cannot start before a ConfigMap or Secret is there. */
   start(settings: Settings): boolean {
-    const { pod, network, volumes, clock, random } = this.place;
+    const { pod, volumes, clock, random } = this.place;
     const plan = planContainer(this.container, { ...this.place, settings, mountsOf: (env) => volumes.mountsOf(this.container, env) });
     if (plan.kind === 'wait') {
       this.state = { waiting: { reason: plan.reason, message: plan.message } };
@@ -103,9 +110,10 @@ export class ContainerWorker {
     const never = (pod.spec.restartPolicy ?? 'Always') === 'Never' && this.container.restartPolicy !== 'Always';
     this.env = plan.env;
     this.mounts = plan.mounts;
+    this.cgroup = this.makeCgroup();
     if (!this.once) this.probes = this.makeProbes();
     const spec = {
-      command: () => network.inside(plan.command, { mounts: this.mounts, own: volumes.own }),
+      command: () => this.inside(plan.command),
       env: plan.env,
       logFile: this.place.logFile(this.container.name),
       restarts: ({ code }: ProcessExit) => policy === 'Always' || (code !== 0 && !never),
@@ -134,7 +142,8 @@ export class ContainerWorker {
     this.endProbes();
     this.run++;
     if (withinMs <= killMsMax) for (const command of this.commands) command.kill();
-    return this.process?.stop(withinMs) ?? Promise.resolve();
+    const ended = this.process?.stop(withinMs) ?? Promise.resolve();
+    return ended.then(() => this.cgroup?.remove());
   }
 
   endProbes(): void {
@@ -143,7 +152,8 @@ export class ContainerWorker {
 
   /** A command beside its program, where that one is. */
   inside(command: readonly string[]): readonly string[] {
-    return this.place.network.inside(command, { mounts: this.mounts, own: this.place.volumes.own });
+    const placed = this.place.network.inside(command, { mounts: this.mounts, own: this.place.volumes.own });
+    return this.cgroup?.inside(placed) ?? placed;
   }
 
   private began(): void {
@@ -195,9 +205,27 @@ export class ContainerWorker {
 
   private terminated({ code, signal, error }: ProcessExit) {
     const exitCode = code ?? (signal ? signalExitCode : startFailedExitCode);
-    const reason = exitCode === 0 ? 'Completed' : 'Error';
+    const reason = this.wasOutOfMemory() ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error';
     const startedAt = this.startedAt === '' ? {} : { startedAt: this.startedAt };
     return { exitCode, reason, ...startedAt, finishedAt: this.now(), ...(error !== undefined && { message: error }) };
+  }
+
+  /** Whether the kernel has killed some of it since this was asked. */
+  private wasOutOfMemory(): boolean {
+    const before = this.oomKills;
+    this.oomKills = this.cgroup?.oomKills() ?? 0;
+    return this.oomKills > before;
+  }
+
+  private makeCgroup(): Cgroup | undefined {
+    const { cgroups, pod, logger } = this.place;
+    const limits = limitsOf(this.container);
+    try {
+      return limits && cgroups?.create(`${pod.metadata.uid}-${this.container.name}`, limits);
+    } catch (thrown) {
+      logger.warn({ pod: pod.metadata.name, container: this.container.name, error: messageOf(thrown) }, 'its limits are not kept');
+      return undefined;
+    }
   }
 
   private now(): string {

@@ -14,6 +14,7 @@ import type { SocketAddress } from '#proxy/config/socket-address';
 import { Informer } from '#store/informer';
 import { StoreError } from '#store/store-error';
 import type { PodNetworks } from './capture/pod-network.ts';
+import type { Cgroups } from './cgroup/cgroups.ts';
 import { ContainerCommand } from './container-command.ts';
 import type { MachineCapacity } from './downward-api.ts';
 import { selects, targetPortOf } from './endpoint-plan.ts';
@@ -36,6 +37,7 @@ export interface HostOptions extends ControllerOptions {
   inherited: Readonly<Record<string, string>>;
   /** What programs without limits have. */
   machine: MachineCapacity;
+  cgroups: Cgroups | undefined;
   /** Of the pods that name such an account. */
   issueToken: PodSurroundings['issueToken'];
   /** One folder a pod: `<namespace>_<pod>/<container>.log`. */
@@ -91,6 +93,7 @@ export class Host {
   async stop(): Promise<void> {
     for (const each of [...this.controllers, ...this.settings, this.pods, this.services]) each.stop();
     await Promise.all([...this.workers.values()].map((worker) => worker.kill()));
+    this.options.cgroups?.close();
     await this.options.networks.close();
   }
 

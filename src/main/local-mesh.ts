@@ -1,6 +1,6 @@
 // The whole mesh of one machine: API server and store here, control plane and proxies as two child processes that are
 // restarted when they end, and the host that runs the pods. `lateen up` starts it and shows it; tests start it too.
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -28,6 +28,7 @@ import { systemRandom } from '#foundation/random';
 import { LoopbackNetworks } from '#host/capture/loopback-networks';
 import { relayMachinePort } from '#host/capture/machine-relay';
 import type { PodNetworks } from '#host/capture/pod-network';
+import { Cgroups } from '#host/cgroup/cgroups';
 import { EventRecorder } from '#host/event-recorder';
 import { Host } from '#host/host';
 import { ImageMap, type ImageMapping } from '#host/image-map';
@@ -97,6 +98,7 @@ export class LocalMesh {
   private readonly proxies: SupervisedProcess;
   private readonly logs: string;
   private readonly volumes: string;
+  private cgroups: Cgroups | { why: string } = { why: 'the mesh has not been started' };
   private opened: { store: MemoryStore; journal: LmdbJournal | undefined } | undefined;
   private api: ApiServer | undefined;
   private findings: FindingKeeper | undefined;
@@ -155,6 +157,7 @@ export class LocalMesh {
     for (const object of ingressGateway({ http: gatewayHttp, https: gatewayHttps })) {
       await applyObject(store, kindOf(object.apiVersion, object.kind)!, object);
     }
+    this.cgroups = openCgroups();
     this.host = new Host({
       store: this.store,
       clock: systemClock,
@@ -167,6 +170,7 @@ export class LocalMesh {
       xds,
       node: process.execPath,
       machine: { cpus: os.availableParallelism(), memoryBytes: os.totalmem() },
+      cgroups: this.cgroups instanceof Cgroups ? this.cgroups : undefined,
       issueToken: (account) => this.tokens.issue(account),
       volumeDirectory: this.volumes,
       inherited: this.options.inherited,
@@ -228,6 +232,11 @@ export class LocalMesh {
         await applyObject(store, kindOf(object.apiVersion, object.kind)!, object);
       }
     }
+  }
+
+  /** How limits of containers are kept, or why they are not. */
+  get limits(): string {
+    return this.cgroups instanceof Cgroups ? `by cgroups, version ${this.cgroups.version}` : `not kept: ${this.cgroups.why}`;
   }
 
   /** Pods first, then their proxies, then what told them. */
@@ -337,6 +346,12 @@ const complete = (object: ApiObject, view: StoreView) => withClusterIp(withSidec
  * collected when it has grown by a third instead of fourfold, since what outlives the small nursery is garbage soon after.
  */
 const memoryFlags = ['--max-semi-space-size=4', '--heap-growing-percent=30'];
+
+function openCgroups(): Cgroups | { why: string } {
+  const isAlive = (pid: number) => existsSync(`/proc/${pid}`);
+  const own = existsSync('/proc/self/cgroup') ? readFileSync('/proc/self/cgroup', 'utf8') : '';
+  return Cgroups.open({ root: '/sys/fs/cgroup', own, pid: process.pid, isAlive });
+}
 
 /** Opens and closes it, so that a port that is taken is said now: the gateway's proxy could only refuse its listener later. */
 function freePort(wanted: number): Promise<number> {

@@ -1,6 +1,6 @@
 // A pod's life as Kubernetes tells it, by real programs on loopback addresses: hooks, the word to end and the time for it, volumes that
 // change, sidecars that do not keep a pod from its end.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -12,6 +12,7 @@ import { systemClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { systemRandom } from '#foundation/random';
 import { LoopbackNetworks } from '#host/capture/loopback-networks';
+import { Cgroups } from '#host/cgroup/cgroups';
 import type { Container } from '#host/container';
 import { EventRecorder } from '#host/event-recorder';
 import { Host } from '#host/host';
@@ -26,6 +27,13 @@ const store = new MemoryStore({
   random: systemRandom,
   gracePeriodOf: (object) => (object.kind === 'Pod' ? gracePeriodOf(object as Pod) : 0),
 });
+const cgroups = Cgroups.open({
+  root: '/sys/fs/cgroup',
+  own: existsSync('/proc/self/cgroup') ? readFileSync('/proc/self/cgroup', 'utf8') : '',
+  pid: process.pid,
+  isAlive: () => true,
+});
+
 let directory: string;
 let host: Host;
 let file: string;
@@ -45,6 +53,7 @@ beforeAll(async () => {
     networks: await LoopbackNetworks.claim(),
     xds: { address: '127.0.0.1', port: 1 },
     node: process.execPath,
+    cgroups: cgroups instanceof Cgroups ? cgroups : undefined,
     machine: { cpus: 2, memoryBytes: 2 ** 30 },
     issueToken: ({ namespace, serviceAccount }) => `token of ${namespace}/${serviceAccount}`,
     inherited: { PATH: process.env['PATH'] ?? '' },
@@ -204,3 +213,16 @@ test('a sidecar runs before the others, beside them, and not beyond them', async
   await untilSeen('sidecar', 'app', 'term');
   expect((await pod())?.status?.phase).toBe('Succeeded');
 });
+
+test.skipIf(!(cgroups instanceof Cgroups))(
+  'what takes more memory than its limit is killed, and people are told (skipped where there are no cgroups)',
+  async () => {
+    const hungry = `const all = []; for (;;) all.push(Buffer.alloc(1e7, 1))`;
+    await create({
+      restartPolicy: 'Never',
+      containers: [container({ command: [process.execPath, '-e', hungry], resources: { limits: { memory: '100Mi', cpu: '500m' } } })],
+    });
+    await until('it has been killed', async () => (await pod())?.status?.phase === 'Failed');
+    expect((await pod())?.status?.containerStatuses?.[0]?.state).toMatchObject({ terminated: { reason: 'OOMKilled', exitCode: 137 } });
+  },
+);

@@ -1,6 +1,6 @@
 // A folder whose files change all at once: they are in a folder of their own, to which the link `..data` leads; what programs open are
 // links through it. As Kubernetes lays out volumes, so that programs which watch for that (`..data` renamed) see what they know.
-import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { VolumeFiles } from './volume-files.ts';
 
@@ -11,6 +11,8 @@ const draftLink = '..data_tmp';
 export function writePayload(directory: string, files: VolumeFiles, timestamp: string): void {
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   const version = mkdtempSync(path.join(directory, `..${timestamp}.`));
+  // Whoever the programs run as.
+  chmodSync(version, 0o755);
   for (const [name, { content, mode }] of files) {
     const file = path.join(version, name);
     mkdirSync(path.dirname(file), { recursive: true });
