@@ -50,7 +50,9 @@ const byKind: Readonly<Record<string, readonly Column[]>> = {
       'READY',
       ({ spec, status }) => `${(status?.containerStatuses ?? []).filter(({ ready }) => ready).length}/${spec.containers.length}`,
     ),
-    column<Pod>('STATUS', ({ status }) => status?.reason ?? endings[status?.phase ?? ''] ?? status?.phase ?? 'Pending'),
+    column<Pod>('STATUS', ({ metadata, status }) =>
+      metadata.deletionTimestamp ? 'Terminating' : (status?.reason ?? endings[status?.phase ?? ''] ?? status?.phase ?? 'Pending'),
+    ),
     column<Pod>(
       'RESTARTS',
       ({ status }) => `${(status?.containerStatuses ?? []).reduce((sum, { restartCount = 0 }) => sum + restartCount, 0)}`,

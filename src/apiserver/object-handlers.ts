@@ -97,7 +97,7 @@ export class ObjectHandlers {
     const { kind, namespace, name } = target;
     const { store } = this.options;
     const stored = await this.get(target);
-    const wanted = (body ?? {}) as { propagationPolicy?: string; preconditions?: { uid?: string; resourceVersion?: string } };
+    const wanted = (body ?? {}) as WantedDeletion;
     const { uid, resourceVersion } = wanted.preconditions ?? {};
     const changed = resourceVersion !== undefined && resourceVersion !== stored.metadata.resourceVersion;
     if (changed || (uid !== undefined && uid !== stored.metadata.uid)) {
@@ -113,7 +113,7 @@ export class ObjectHandlers {
       const finalizers = [...new Set([...(stored.metadata.finalizers ?? []), finalizer])];
       await store.update({ ...stored, metadata: { ...stored.metadata, finalizers } });
     }
-    const deleted = await store.delete(kind, namespace, name);
+    const deleted = await store.delete(kind, namespace, name, { gracePeriodSeconds: gracePeriodOf(query, wanted) });
     if (kind === namespaceKind) await this.deleteContents(name);
     return deleted;
   }
@@ -217,6 +217,19 @@ export class ObjectHandlers {
 
 /** Kubernetes keeps the wish of who deletes in these, for the garbage collector. */
 const propagationFinalizers: Readonly<Record<string, string | undefined>> = { Foreground: 'foregroundDeletion', Orphan: 'orphan' };
+
+/** Kubernetes' DeleteOptions. */
+interface WantedDeletion {
+  propagationPolicy?: string;
+  gracePeriodSeconds?: number;
+  preconditions?: { uid?: string; resourceVersion?: string };
+}
+
+function gracePeriodOf(query: Query, wanted: WantedDeletion): number | undefined {
+  const seconds = query.gracePeriodSeconds === undefined ? wanted.gracePeriodSeconds : Number(query.gracePeriodSeconds);
+  if (seconds === undefined || (Number.isInteger(seconds) && seconds >= 0)) return seconds;
+  throw new StoreError('BAD_REQUEST', `gracePeriodSeconds: "${query.gracePeriodSeconds ?? seconds}" is no count of seconds`);
+}
 
 const inVersion = (object: ApiObject | undefined, apiVersion: string) => object && { ...object, apiVersion };
 

@@ -20,6 +20,7 @@ export interface Query {
   force?: string;
   dryRun?: string;
   propagationPolicy?: string;
+  gracePeriodSeconds?: string;
   includeObject?: string;
 }
 

@@ -2,21 +2,27 @@
 import path from 'node:path';
 import type { Pod } from '#api/kinds/pod';
 import type { PodNetwork } from './capture/pod-network.ts';
+import { fieldValue, type MachineCapacity, resourceValue } from './downward-api.ts';
 import { expandVariables, type ImageMap } from './image-map.ts';
 import type { Settings } from './settings.ts';
+import { type Mount, withSources } from './volumes/mount.ts';
 
 export type Container = NonNullable<Pod['spec']>['containers'][number];
+type ValueFrom = NonNullable<NonNullable<Container['env']>[number]['valueFrom']>;
 
 export const commandAnnotation = 'lateen.dev/command';
 
 export type ContainerPlan =
-  | { kind: 'run'; command: readonly string[]; env: Readonly<Record<string, string>> }
+  | { kind: 'run'; command: readonly string[]; env: Readonly<Record<string, string>>; mounts: readonly Mount[] }
   /** There is nothing to run for it: the words of Kubernetes' container state. */
   | { kind: 'wait'; reason: string; message: string };
 
 export interface ContainerSurroundings {
   pod: Pod;
-  network: Pick<PodNetwork, 'addresses' | 'environment'>;
+  network: Pick<PodNetwork, 'addresses' | 'environment' | 'mounts'>;
+  machine: MachineCapacity;
+  /** What it is to see of the pod's volumes, and variables that say where they are. */
+  mountsOf(env: Readonly<Record<string, string>>): { mounts: readonly Mount[]; variables: Readonly<Record<string, string>> };
   images: ImageMap;
   /** The running Node, for commands that say $(NODE). */
   node: string;
@@ -44,12 +50,17 @@ export function planContainer(container: Container, surroundings: ContainerSurro
   const env = environmentOf(container, surroundings, mapping?.env ?? {});
   const words = annotated !== undefined ? annotated.split(/\s+/).filter(Boolean) : (mapping?.command ?? own);
   const args = annotated === undefined && (mapping === undefined || own.length > 0) ? (container.args ?? []) : [];
-  return { kind: 'run', command: [...words, ...args].map((word) => expandVariables(word, env)), env };
+  const { mounts, variables } = surroundings.mountsOf(env);
+  const command = [...words, ...args].map((word) => expandVariables(word, env));
+  // Where a pod has no mount namespace, its words and variables are told where its volumes are.
+  const told = (word: string) => (surroundings.network.mounts ? word : withSources(word, mounts));
+  const toldEnv = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, told(value)]));
+  return { kind: 'run', command: command.map(told), env: { ...toldEnv, ...variables }, mounts };
 }
 
 function environmentOf(
   container: Container,
-  { pod, network, node, inherited, settings }: ContainerSurroundings,
+  { pod, network, node, inherited, settings, machine }: ContainerSurroundings,
   mapped: Readonly<Record<string, string>>,
 ) {
   const env: Record<string, string> = {
@@ -63,31 +74,18 @@ function environmentOf(
     ...mapped,
     ...settings.whole(container),
   };
+  const fromElsewhere = (from: ValueFrom | undefined): string | undefined => {
+    if (from?.fieldRef) return fieldValue(pod, network.addresses.pod, from.fieldRef);
+    if (!from?.resourceFieldRef) return settings.one(from);
+    const { containerName = container.name } = from.resourceFieldRef;
+    const of = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find((each) => each.name === containerName);
+    return of && resourceValue(of, from.resourceFieldRef, machine);
+  };
   for (const { name, value, valueFrom } of container.env ?? []) {
-    const given =
-      value !== undefined
-        ? expandVariables(value, env)
-        : (settings.one(valueFrom) ?? fieldOf(pod, network.addresses.pod, valueFrom?.fieldRef?.fieldPath ?? ''));
+    const given = value !== undefined ? expandVariables(value, env) : fromElsewhere(valueFrom);
     if (given !== undefined) env[name] = given;
   }
   return env;
-}
-
-/** Kubernetes' downward API, as far as a pod here has such fields. */
-function fieldOf(pod: Pod, podIP: string, fieldPath: string): string {
-  const { name, namespace = 'default', uid = '', labels = {}, annotations = {} } = pod.metadata;
-  const keyed = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(fieldPath);
-  if (keyed !== null) return (keyed[1] === 'labels' ? labels : annotations)[keyed[2] ?? ''] ?? '';
-  const fields: Readonly<Record<string, string>> = {
-    'metadata.name': name,
-    'metadata.namespace': namespace,
-    'metadata.uid': uid,
-    'status.podIP': podIP,
-    'status.hostIP': '127.0.0.1',
-    'spec.serviceAccountName': pod.spec?.serviceAccountName ?? 'default',
-    'spec.nodeName': 'local',
-  };
-  return fields[fieldPath] ?? '';
 }
 
 /** Words of a mapping that begin with `./` or `../` are paths relative to the file that holds it. */

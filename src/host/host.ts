@@ -3,8 +3,10 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import path from 'node:path';
-import { keyOf } from '#api/kind';
+import { type ApiObject, keyOf } from '#api/kind';
+import { configMapKind } from '#api/kinds/config-map';
 import { type Pod, podKind } from '#api/kinds/pod';
+import { secretKind } from '#api/kinds/secret';
 import { type Service, serviceKind } from '#api/kinds/service';
 import { Backoff } from '#foundation/backoff';
 import { messageOf } from '#foundation/mesh-error';
@@ -12,12 +14,14 @@ import type { SocketAddress } from '#proxy/config/socket-address';
 import { Informer } from '#store/informer';
 import { StoreError } from '#store/store-error';
 import type { PodNetworks } from './capture/pod-network.ts';
+import type { Cgroups } from './cgroup/cgroups.ts';
 import { ContainerCommand } from './container-command.ts';
+import type { MachineCapacity } from './downward-api.ts';
 import { selects, targetPortOf } from './endpoint-plan.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import type { ImageMap } from './image-map.ts';
 import { parsePublish, publishAnnotation } from './ingress-gateway.ts';
-import { PodWorker } from './pod-worker.ts';
+import { type PodSurroundings, PodWorker } from './pod-worker.ts';
 import type { ProxyFleet } from './proxy-fleet.ts';
 import { TerminalCommand } from './terminal-command.ts';
 import { type ControllerOptions, WorkloadControllers } from './workload-controllers.ts';
@@ -31,8 +35,15 @@ export interface HostOptions extends ControllerOptions {
   node: string;
   /** What programs inherit of the environment. */
   inherited: Readonly<Record<string, string>>;
+  /** What programs without limits have. */
+  machine: MachineCapacity;
+  cgroups: Cgroups | undefined;
+  /** Of the pods that name such an account. */
+  issueToken: PodSurroundings['issueToken'];
   /** One folder a pod: `<namespace>_<pod>/<container>.log`. */
   logDirectory: string;
+  /** One folder a pod, for the time of its life. */
+  volumeDirectory: string;
 }
 
 /** A container of a pod; the first one needs no name. */
@@ -48,7 +59,9 @@ export class Host {
   private readonly services: Informer;
   /** By the pod's uid. */
   private readonly workers = new Map<string, PodWorker>();
-  private readonly farewells = new Set<Promise<void>>();
+  /** Of those that end: by the same. */
+  private readonly farewells = new Map<string, Promise<void>>();
+  private readonly settings: readonly Informer[];
 
   constructor(private readonly options: HostOptions) {
     this.controllers = [new WorkloadControllers(options), new GarbageCollector(options)];
@@ -60,22 +73,27 @@ export class Host {
     );
     this.pods = new Informer(
       { ...options, kind: podKind, backoff: backoff() },
-      { set: (object) => this.runPod(object as Pod), delete: (object) => this.endPod(object as Pod), synced: nothing },
+      { set: (object) => this.seePod(object as Pod), delete: (object) => this.endPod(object as Pod, 0), synced: nothing },
+    );
+    const changed = (object: ApiObject) => {
+      for (const worker of this.workers.values()) worker.refresh(object);
+    };
+    this.settings = [configMapKind, secretKind].map(
+      (kind) => new Informer({ ...options, kind, backoff: backoff() }, { set: changed, delete: nothing, synced: nothing }),
     );
   }
 
   start(): void {
     // Pods after Services: a gateway must know at its start which ports are published.
     this.services.start();
-    for (const controller of this.controllers) controller.start();
+    for (const each of [...this.controllers, ...this.settings]) each.start();
   }
 
   /** Ends every program; the proxies' process ends theirs. */
   async stop(): Promise<void> {
-    for (const controller of this.controllers) controller.stop();
-    this.pods.stop();
-    this.services.stop();
-    await Promise.all([...[...this.workers.values()].map((worker) => worker.kill()), ...this.farewells]);
+    for (const each of [...this.controllers, ...this.settings, this.pods, this.services]) each.stop();
+    await Promise.all([...this.workers.values()].map((worker) => worker.kill()));
+    this.options.cgroups?.close();
     await this.options.networks.close();
   }
 
@@ -90,7 +108,8 @@ export class Host {
     const place = this.workerOf(namespace, pod)?.placeOf(container);
     if (!place) throw new StoreError('NOT_FOUND', `container "${container}" of pod "${pod}" does not run`);
     if (command.length === 0) throw new StoreError('BAD_REQUEST', 'you must specify at least one command for the container');
-    const { env, inside } = place;
+    const { env } = place;
+    const inside = (words: readonly string[]) => place.inside(words);
     if (!tty) return () => new ContainerCommand(inside(command), env);
     if (!TerminalCommand.isPossible()) {
       throw new StoreError('UNAVAILABLE', 'there is no terminal: /usr/bin/script is not on this machine', {
@@ -120,6 +139,12 @@ export class Host {
     return this.workers.get(this.pods.objects.get(keyOf({ namespace, name: pod }))?.metadata.uid ?? '');
   }
 
+  private seePod(pod: Pod): void {
+    const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = pod.metadata;
+    if (deletionTimestamp === undefined) this.runPod(pod);
+    else this.endPod(pod, deletionGracePeriodSeconds * 1000);
+  }
+
   private runPod(pod: Pod): void {
     const uid = pod.metadata.uid ?? '';
     if (this.workers.has(uid) || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return;
@@ -137,15 +162,28 @@ export class Host {
     }
   }
 
-  private endPod(pod: Pod): void {
+  /** Then the object goes as well, where it has waited for that. */
+  private endPod(pod: Pod, withinMs: number): void {
     const uid = pod.metadata.uid ?? '';
-    const worker = this.workers.get(uid);
-    if (worker === undefined) return;
+    const ended = this.workers.get(uid)?.stop(withinMs) ?? Promise.resolve();
+    if (this.farewells.has(uid)) return;
+    const failed = (thrown: unknown) =>
+      this.options.logger.warn({ pod: keyOf(pod.metadata), error: messageOf(thrown) }, 'a pod did not end well');
+    const farewell = ended
+      .catch(failed)
+      .then(() => this.forget(pod))
+      .catch(failed)
+      .finally(() => this.farewells.delete(uid));
+    this.farewells.set(uid, farewell);
+  }
+
+  private async forget({ metadata: { uid = '', namespace = '', name } }: Pod): Promise<void> {
     this.workers.delete(uid);
-    const farewell = worker.stop().finally(() => {
-      this.farewells.delete(farewell);
-    });
-    this.farewells.add(farewell);
+    const { store } = this.options;
+    // Another one may have its name by now.
+    const left = await store.get(podKind, namespace, name);
+    if (left?.metadata.uid === uid && left.metadata.deletionTimestamp !== undefined)
+      await store.delete(podKind, namespace, name, { gracePeriodSeconds: 0 });
   }
 
   private logFile(pod: Pod, container: string): string {

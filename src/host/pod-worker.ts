@@ -1,76 +1,66 @@
-// One pod on this machine: its addresses, its programs, its proxy, and what its status says of them.
+// One pod on this machine: its addresses, its volumes, its containers, its proxy, and what its status says of them.
 import { connect, type Socket } from 'node:net';
+import path from 'node:path';
+import type { ApiObject } from '#api/kind';
 import type { Pod } from '#api/kinds/pod';
-import type { Clock, Timer } from '#foundation/clock';
-import type { Logger } from '#foundation/logger';
+import type { Timer } from '#foundation/clock';
 import { messageOf } from '#foundation/mesh-error';
-import type { Random } from '#foundation/random';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import type { Store } from '#store/store';
 import type { PodNetwork } from './capture/pod-network.ts';
-import { type Container, planContainer } from './container.ts';
-import { ContainerCommand } from './container-command.ts';
-import { ContainerProbes } from './container-probes.ts';
-import type { ImageMap } from './image-map.ts';
+import type { Container } from './container.ts';
+import { type ContainerPlace, ContainerWorker } from './container-worker.ts';
 import { isGateway, isInjected } from './injection.ts';
-import { podPhase } from './pod-phase.ts';
-import { type ProcessExit, SupervisedProcess } from './process.ts';
+import { isSidecar, podStatus } from './pod-status.ts';
 import { proxyBootstrapOf } from './proxy-bootstrap.ts';
 import type { ProxyFleet } from './proxy-fleet.ts';
 import { Settings } from './settings.ts';
+import { PodVolumes } from './volumes/pod-volumes.ts';
+import type { SourceObject } from './volumes/volume-files.ts';
 
-export interface PodSurroundings {
+export interface PodSurroundings extends Omit<ContainerPlace, 'pod' | 'network' | 'volumes' | 'logFile' | 'graceMs'> {
   store: Store;
-  clock: Clock;
-  random: Random;
-  logger: Logger;
   fleet: ProxyFleet;
-  images: ImageMap;
   xds: SocketAddress;
-  node: string;
-  inherited: Readonly<Record<string, string>>;
+  /** Volumes of all pods go below it. */
+  volumeDirectory: string;
+  /** Of the pod's service account. */
+  issueToken(account: { namespace: string; serviceAccount: string }): string;
   /** The file of a pod's container, or of its proxy (`istio-proxy`). */
   logFile(pod: Pod, container: string): string;
   /** Ports of the pod that are published on this machine. */
   publishedPorts(pod: Pod): readonly { port: number; at: SocketAddress }[];
 }
 
-interface ContainerState {
-  container: Container;
-  env: Readonly<Record<string, string>>;
-  process: SupervisedProcess | undefined;
-  probes: ContainerProbes | undefined;
-  ready: boolean;
-  state: Record<string, object>;
-}
-
-type Condition = NonNullable<NonNullable<Pod['status']>['conditions']>[number];
-
 /** A program that dies once is restarted before its callers are told; they wait for it in the pod's proxy. */
 const restartGraceMs = 1_000;
 /** How long a pod that has been deleted goes on, so that no caller is sent to it any more. */
 const farewellMs = 300;
 const drainMs = 2_000;
-const stopMsMax = 5_000;
+/** Kubernetes' default of `terminationGracePeriodSeconds`. */
+const graceSecondsDefault = 30;
 /** A ConfigMap or Secret that is not there is looked for again. */
-const settingsRetryMs = 500;
+const setupRetryMs = 500;
 /** A network that could not be made is tried again. */
 const networkRetryMs = 1_000;
-/** As a shell says them. */
-const signalExitCode = 137;
-const startFailedExitCode = 127;
+
+/** How long a pod may want to end once it is to be deleted: one that nobody runs, or that has ended, not at all. */
+export function gracePeriodOf({ spec, status }: Pod): number {
+  const runs = status?.podIP !== undefined && status.phase !== 'Succeeded' && status.phase !== 'Failed';
+  return runs ? (spec.terminationGracePeriodSeconds ?? graceSecondsDefault) : 0;
+}
 
 export class PodWorker {
-  private readonly containers: ContainerState[] = [];
-  private readonly initContainers: ContainerState[] = [];
-  private settingsRetry: Timer | undefined;
-  private networkRetry: Timer | undefined;
-  private networkFailure: string | undefined;
-  private readonly startedAt: string;
+  private containers: ContainerWorker[] = [];
+  private initContainers: ContainerWorker[] = [];
+  private readonly volumes: PodVolumes;
+  private setupRetry: Timer | undefined;
+  private setupFailure: { reason: string; message: string } | undefined;
+  private readonly startTime: string;
   private proxyServes = false;
   private proxyFailure: string | undefined;
   private grace: Timer | undefined;
-  private stopped = false;
+  private stopped: Promise<void> | undefined;
   private written = '';
   private writing: Promise<void> = Promise.resolve();
 
@@ -79,7 +69,15 @@ export class PodWorker {
     private readonly network: PodNetwork,
     private readonly surroundings: PodSurroundings,
   ) {
-    this.startedAt = new Date(surroundings.clock.wallMs()).toISOString();
+    const { clock, store, machine, volumeDirectory, issueToken } = surroundings;
+    const { uid = '', namespace = 'default' } = pod.metadata;
+    const account = { namespace, serviceAccount: pod.spec.serviceAccountName ?? 'default' };
+    this.startTime = new Date(clock.wallMs()).toISOString();
+    this.volumes = new PodVolumes({
+      ...{ pod, podIP: network.addresses.pod, store, clock, machine },
+      token: () => issueToken(account),
+      directory: path.join(volumeDirectory, uid),
+    });
   }
 
   private get injected(): boolean {
@@ -90,21 +88,16 @@ export class PodWorker {
   start(): void {
     this.network.open().then(
       () => {
-        this.networkFailure = undefined;
+        this.setupFailure = undefined;
         if (!this.stopped) this.enter();
       },
-      (thrown) => {
-        this.networkFailure = messageOf(thrown);
-        this.report();
-        this.networkRetry = this.surroundings.clock.after(networkRetryMs, () => !this.stopped && this.start());
-      },
+      (thrown) => this.retrySetup('FailedCreatePodSandBox', messageOf(thrown), networkRetryMs, () => this.start()),
     );
   }
 
   private enter(): void {
-    for (const problem of this.network.problems)
-      this.surroundings.logger.warn({ pod: this.pod.metadata.name, problem }, 'not captured as asked');
-    const { fleet, xds } = this.surroundings;
+    const { fleet, xds, logger } = this.surroundings;
+    for (const problem of this.network.problems) logger.warn({ pod: this.pod.metadata.name, problem }, 'not captured as asked');
     if (this.injected) {
       const options = {
         xds,
@@ -121,40 +114,60 @@ export class PodWorker {
     this.report();
   }
 
-  /** Out of the mesh first, then the program. */
-  async stop(): Promise<void> {
-    if (this.stopped) return;
-    this.stopped = true;
-    this.endProbes();
-    this.grace?.cancel();
-    await new Promise<void>((resolve) => this.surroundings.clock.after(farewellMs, resolve));
-    if (this.injected) await this.surroundings.fleet.remove(this.pod.metadata.uid ?? '', drainMs);
-    await this.endPrograms();
+  /**
+   * Out of the mesh first, then the programs: what they want done before, then a word to end, then force when the time is over. Who asks
+   * again may be in more of a hurry.
+   */
+  stop(withinMs: number): Promise<void> {
+    if (withinMs === 0) for (const each of this.programs) void each.stop(0);
+    this.stopped ??= this.end(withinMs);
+    return this.stopped;
+  }
+
+  private async end(withinMs: number): Promise<void> {
+    const { clock, fleet } = this.surroundings;
+    const until = clock.now() + withinMs;
+    const left = () => Math.max(0, until - clock.now());
+    this.endTimers();
+    for (const each of this.programs) each.endProbes();
+    const farewell = new Promise<void>((resolve) => clock.after(Math.min(farewellMs, withinMs), resolve));
+    await Promise.all([farewell, ...this.programs.map((each) => each.preStop(withinMs))]);
+    if (this.injected) await fleet.remove(this.pod.metadata.uid ?? '', Math.min(drainMs, left()));
+    await Promise.all(this.containers.map((each) => each.stop(left())));
+    await Promise.all(this.initContainers.map((each) => each.stop(left())));
     await this.network.close();
+    this.volumes.close();
   }
 
   /** At the end of the host: nobody is left who would have to be told. */
   async kill(): Promise<void> {
-    this.stopped = true;
-    this.endProbes();
+    this.stopped ??= Promise.resolve();
+    this.endTimers();
+    await Promise.all(this.programs.map((each) => each.stop()));
+    this.volumes.close();
+  }
+
+  private get programs(): readonly ContainerWorker[] {
+    return [...this.initContainers, ...this.containers];
+  }
+
+  private endTimers(): void {
     this.grace?.cancel();
-    await this.endPrograms();
-  }
-
-  private endProbes(): void {
-    for (const { probes } of this.containers) probes?.end();
-  }
-
-  private async endPrograms(): Promise<void> {
-    this.settingsRetry?.cancel();
-    this.networkRetry?.cancel();
-    await Promise.all([...this.initContainers, ...this.containers].map(({ process }) => process?.stop()));
+    this.setupRetry?.cancel();
   }
 
   /** What a command beside a container is given; undefined where there is no such container, or it cannot run. The first one has no name. */
-  placeOf(container: string): { env: Readonly<Record<string, string>>; inside: PodNetwork['inside'] } | undefined {
-    const entry = this.containers.find((each) => container === '' || each.container.name === container);
-    return entry?.process && { env: entry.env, inside: (command) => this.network.inside(command) };
+  placeOf(container: string): Pick<ContainerWorker, 'env' | 'inside'> | undefined {
+    const found = [...this.containers, ...this.initContainers].find((each) => container === '' || each.container.name === container);
+    return found?.hasProcess ? found : undefined;
+  }
+
+  /** A ConfigMap or Secret has changed. */
+  refresh({ kind, metadata: { namespace, name } }: ApiObject): void {
+    if (this.stopped || namespace !== this.pod.metadata.namespace) return;
+    const failed = (thrown: unknown) =>
+      this.surroundings.logger.warn({ pod: this.pod.metadata.name, error: messageOf(thrown) }, 'a volume has not been changed');
+    void this.volumes.refresh({ kind: kind as SourceObject['kind'], name }).catch(failed);
   }
 
   /** To a port of its programs, past the proxy. Rejects where nobody listens. */
@@ -169,88 +182,82 @@ export class PodWorker {
     });
   }
 
-  /** Init containers one after the other, each to its good end; then all others. */
+  /** Volumes; then init containers one after the other, each to its good end or until it runs beside the others; then all others. */
   private async startContainers(): Promise<void> {
+    const missing = await this.volumes.prepare();
     const settings = await Settings.read(this.surroundings.store, this.pod);
     if (this.stopped) return;
-    for (const entry of this.initContainers.splice(0)) entry.process?.stop();
-    this.endProbes();
-    this.containers.splice(0);
+    if (missing !== undefined) {
+      this.retrySetup('ContainerCreating', missing, setupRetryMs, () => void this.startContainers());
+      return;
+    }
+    this.setupFailure = undefined;
+    for (const each of this.programs) void each.stop();
+    this.initContainers = [];
+    this.containers = [];
     for (const container of this.pod.spec.initContainers ?? []) {
-      const done = await new Promise<boolean>((resolve) => this.initContainers.push(this.startContainer(container, settings, resolve)));
+      const done = await new Promise<boolean>((resolve) => this.startInitContainer(container, settings, resolve));
       this.report();
       if (!done || this.stopped) return;
     }
-    for (const container of this.pod.spec.containers) this.containers.push(this.startContainer(container, settings));
-    this.report();
-  }
-
-  /** `ended`: of a container that runs once, whether it ended well. */
-  private startContainer(container: Container, settings: Settings, ended?: (well: boolean) => void): ContainerState {
-    const { images, node, inherited, clock, random } = this.surroundings;
-    const entry: ContainerState = { container, env: {}, process: undefined, probes: undefined, ready: false, state: {} };
-    const { pod, network } = this;
-    const plan = planContainer(container, { pod, network, images, node, inherited, settings });
-    if (plan.kind === 'wait') {
-      entry.state = { waiting: { reason: plan.reason, message: plan.message } };
-      if (plan.reason === 'CreateContainerConfigError') this.settingsRetry ??= clock.after(settingsRetryMs, () => this.retrySettings());
-      return entry;
+    for (const container of this.pod.spec.containers) {
+      const worker = this.workerOf(container, false, () => this.endSidecars());
+      this.containers.push(worker);
+      this.startWorker(worker, settings);
     }
-    const policy = pod.spec.restartPolicy ?? 'Always';
-    entry.env = plan.env;
-    if (!ended) entry.probes = this.probesOf(entry);
-    entry.process = new SupervisedProcess(
-      {
-        command: () => network.inside(plan.command),
-        env: plan.env,
-        logFile: this.surroundings.logFile(pod, container.name),
-        restarts: ({ code }) => (policy === 'Always' && !ended ? true : code !== 0 && policy !== 'Never'),
-      },
-      {
-        clock,
-        random,
-        stopMsMax,
-        events: {
-          started: () => {
-            entry.state = { running: { startedAt: new Date(clock.wallMs()).toISOString() } };
-            entry.probes?.begin();
-            this.report();
-          },
-          ended: (exit, retryMs) => this.containerEnded(entry, exit, retryMs),
-          finished: (exit) => {
-            this.containerFinished(entry, exit);
-            ended?.(exit.code === 0);
-          },
-        },
-      },
-    );
-    entry.process.start();
-    return entry;
-  }
-
-  private retrySettings(): void {
-    this.settingsRetry = undefined;
-    if (!this.stopped) void this.startContainers();
-  }
-
-  private containerFinished(entry: ContainerState, { code, signal, error }: ProcessExit): void {
-    entry.probes?.end();
-    entry.ready = false;
-    const exitCode = code ?? (signal ? signalExitCode : startFailedExitCode);
-    const reason = exitCode === 0 ? 'Completed' : 'Error';
-    const finishedAt = new Date(this.surroundings.clock.wallMs()).toISOString();
-    entry.state = { terminated: { exitCode, reason, finishedAt, ...(error !== undefined && { message: error }) } };
     this.report();
   }
 
-  private containerEnded(entry: ContainerState, exit: ProcessExit, retryMs: number): void {
-    const how = exit.error ?? (exit.signal ? `killed by ${exit.signal}` : `exit code ${exit.code}`);
-    this.surroundings.logger.info({ pod: this.pod.metadata.name, container: entry.container.name, how, retryMs }, 'program ended');
-    entry.probes?.end();
-    const wasReady = entry.ready;
-    entry.ready = false;
-    entry.state = { waiting: { reason: 'CrashLoopBackOff', message: `${how}; starts again in ${Math.round(retryMs)} ms` } };
-    if (!wasReady || retryMs > 0) {
+  /** `done`: whether the next may start. */
+  private startInitContainer(container: Container, settings: Settings, done: (well: boolean) => void): void {
+    const sidecar = isSidecar(container);
+    const worker = this.workerOf(container, !sidecar, done, () => sidecar && worker.isRunning && done(true));
+    this.initContainers.push(worker);
+    this.startWorker(worker, settings);
+  }
+
+  private workerOf(container: Container, once: boolean, finished: (well: boolean) => void, changed = () => {}): ContainerWorker {
+    const { pod, network, volumes, surroundings } = this;
+    const graceMs = (pod.spec.terminationGracePeriodSeconds ?? graceSecondsDefault) * 1000;
+    const place = { ...surroundings, pod, network, volumes, graceMs, logFile: (name: string) => surroundings.logFile(pod, name) };
+    return new ContainerWorker(container, once, place, {
+      changed: () => {
+        changed();
+        this.report();
+      },
+      settled: () => this.settled(),
+      ended: (quietly) => this.ended(quietly),
+      finished,
+    });
+  }
+
+  private startWorker(worker: ContainerWorker, settings: Settings): void {
+    if (worker.start(settings)) return;
+    this.setupRetry ??= this.surroundings.clock.after(setupRetryMs, () => {
+      this.setupRetry = undefined;
+      if (!this.stopped) void this.startContainers();
+    });
+  }
+
+  private retrySetup(reason: string, message: string, afterMs: number, again: () => void): void {
+    if (this.stopped) return;
+    this.setupFailure = { reason, message };
+    this.report();
+    this.setupRetry = this.surroundings.clock.after(afterMs, () => {
+      this.setupRetry = undefined;
+      if (!this.stopped) again();
+    });
+  }
+
+  /** A pod that comes to its end does not wait for them. */
+  private endSidecars(): void {
+    const over = this.containers.every(({ report }) => 'terminated' in report.state);
+    if (!over || this.containers.length < this.pod.spec.containers.length) return;
+    for (const each of this.initContainers) if (each.isRunning) void each.stop();
+  }
+
+  private ended(quietly: boolean): void {
+    if (!quietly) {
       this.report();
       return;
     }
@@ -260,36 +267,10 @@ export class PodWorker {
     });
   }
 
-  private probesOf(entry: ContainerState): ContainerProbes {
-    const { clock, logger } = this.surroundings;
-    const exec = (command: readonly string[], timeoutMs: number) =>
-      new Promise<number>((resolve) => {
-        const running = new ContainerCommand(this.network.inside(command), entry.env);
-        const late = clock.after(timeoutMs, () => running.kill());
-        running.onExit((code) => {
-          late.cancel();
-          resolve(code);
-        });
-      });
-    return new ContainerProbes({ container: entry.container, at: this.network.probe, exec, wallMs: () => clock.wallMs() }, clock, {
-      ready: (ready) => {
-        entry.ready = ready;
-        this.settled();
-      },
-      dead: (which) => {
-        logger.info(
-          { pod: this.pod.metadata.name, container: entry.container.name, which },
-          'a probe failed: the program is started again',
-        );
-        entry.process?.restart();
-      },
-    });
-  }
-
   /** A program that has come back in time has never been gone. */
   private settled(): void {
     if (this.stopped) return;
-    if (this.containers.every((entry) => entry.ready || !('running' in entry.state))) {
+    if (this.containers.every((each) => each.ready || !each.isRunning)) {
       this.grace?.cancel();
       this.grace = undefined;
     }
@@ -298,7 +279,15 @@ export class PodWorker {
 
   private report(): void {
     if (this.stopped || this.grace !== undefined) return;
-    const status = this.status();
+    const status = podStatus({
+      podIP: this.network.addresses.pod,
+      startTime: this.startTime,
+      started: isGateway(this.pod) || this.containers.length === this.pod.spec.containers.length,
+      initContainers: this.initContainers.map(({ report }) => report),
+      containers: this.containers.map(({ report }) => report),
+      setupFailure: this.setupFailure,
+      proxy: this.injected ? { serves: this.proxyServes, failure: this.proxyFailure } : undefined,
+    });
     const text = JSON.stringify(status);
     if (text === this.written) return;
     this.written = text;
@@ -311,52 +300,4 @@ export class PodWorker {
       })
       .catch((thrown) => logger.debug({ pod: this.pod.metadata.name, error: messageOf(thrown) }, 'status not written'));
   }
-
-  private status(): NonNullable<Pod['status']> {
-    const all = [...this.initContainers, ...this.containers];
-    const started = isGateway(this.pod) || this.containers.length === this.pod.spec.containers.length;
-    const containersReady = started && this.containers.every(({ ready }) => ready);
-    const proxyReady = !this.injected || this.proxyServes;
-    const waiting = all.find(({ state }) => 'waiting' in state)?.state['waiting'] as { reason?: string; message?: string } | undefined;
-    const phase = podPhase({ started, initContainers: this.initContainers, containers: this.containers, waiting: waiting?.reason });
-    const ended = phase === 'Succeeded' ? 'PodCompleted' : undefined;
-    const starting = started ? undefined : 'ContainersNotInitialized';
-    const network = this.networkFailure === undefined ? undefined : 'FailedCreatePodSandBox';
-    const reason =
-      network ?? waiting?.reason ?? ended ?? starting ?? (this.proxyFailure ? 'ProxyFailed' : proxyReady ? undefined : 'ProxyStarting');
-    const message = this.networkFailure ?? waiting?.message ?? this.proxyFailure;
-    const condition = (type: string, holds: boolean): Condition => ({
-      type,
-      status: holds ? 'True' : 'False',
-      ...(holds || reason === undefined ? {} : { reason }),
-      ...(holds || message === undefined ? {} : { message }),
-    });
-    return {
-      phase,
-      ...(waiting?.reason ? { reason: waiting.reason } : {}),
-      podIP: this.network.addresses.pod,
-      podIPs: [{ ip: this.network.addresses.pod }],
-      hostIP: '127.0.0.1',
-      startTime: this.startedAt,
-      conditions: [
-        condition('Initialized', started),
-        condition('ContainersReady', containersReady),
-        condition('Ready', containersReady && proxyReady),
-      ],
-      ...(this.initContainers.length > 0 && { initContainerStatuses: this.initContainers.map(containerStatus) }),
-      containerStatuses: this.containers.map(containerStatus),
-    };
-  }
-}
-
-function containerStatus({ container, process, ready, state }: ContainerState) {
-  return {
-    name: container.name,
-    image: container.image ?? '',
-    imageID: '',
-    ready,
-    started: 'running' in state,
-    restartCount: process?.restarts ?? 0,
-    state,
-  };
 }

@@ -99,29 +99,30 @@ export class SupervisedProcess {
     else sent();
   }
 
-  /** Ends this run of it, by force after `stopMsMax`: what comes then is as after any other end. */
-  restart(): void {
-    const child = this.child;
-    if (child?.pid === undefined) return;
-    const force = this.options.clock.after(this.options.stopMsMax, () => killGroup(child.pid!, 'SIGKILL'));
-    child.once('exit', () => force.cancel());
-    killGroup(child.pid, 'SIGTERM');
+  /** Ends this run of it, by force after that time: what comes then is as after any other end. */
+  restart(withinMs = this.options.stopMsMax): void {
+    if (this.child) void this.end(this.child, withinMs);
   }
 
-  /** Ends the process, by force after `stopMsMax`; resolves when it is gone. */
-  stop(): Promise<void> {
-    this.stopping ??= new Promise((resolve) => {
-      this.retry?.cancel();
-      const child = this.child;
-      if (child?.pid === undefined) return resolve();
-      const force = this.options.clock.after(this.options.stopMsMax, () => killGroup(child.pid!, 'SIGKILL'));
+  /** Ends the process, by force after that time; resolves when it is gone. Who asks again may be in more of a hurry. */
+  stop(withinMs = this.options.stopMsMax): Promise<void> {
+    this.retry?.cancel();
+    if (this.child?.pid === undefined) return (this.stopping ??= Promise.resolve());
+    const ended = this.end(this.child, withinMs);
+    return (this.stopping ??= ended);
+  }
+
+  private end(child: ChildProcess, withinMs: number): Promise<void> {
+    const { pid } = child;
+    if (pid === undefined) return Promise.resolve();
+    killGroup(pid, withinMs > 0 ? 'SIGTERM' : 'SIGKILL');
+    const force = this.options.clock.after(withinMs, () => killGroup(pid, 'SIGKILL'));
+    return new Promise((resolve) =>
       child.once('exit', () => {
         force.cancel();
         resolve();
-      });
-      killGroup(child.pid, 'SIGTERM');
-    });
-    return this.stopping;
+      }),
+    );
   }
 
   private ended(child: ChildProcess, exit: ProcessExit, startedAt: number): void {

@@ -15,12 +15,6 @@ interface Reference {
   optional: boolean;
 }
 
-interface EnvFrom {
-  prefix?: string;
-  configMapRef?: { name?: string; optional?: boolean };
-  secretRef?: { name?: string; optional?: boolean };
-}
-
 export class Settings {
   /** By kind and name: the decoded data. */
   private constructor(private readonly data: ReadonlyMap<string, Readonly<Record<string, string>>>) {}
@@ -65,7 +59,7 @@ export class Settings {
 
 const kinds: Readonly<Record<Reference['kind'], Kind>> = { ConfigMap: configMapKind, Secret: secretKind };
 
-const envFromOf = (container: Container) => (Array.isArray(container.envFrom) ? container.envFrom : []) as EnvFrom[];
+const envFromOf = ({ envFrom = [] }: Container) => envFrom;
 
 function referencesOf(container: Container): Reference[] {
   const whole = envFromOf(container).flatMap(({ configMapRef, secretRef }) => [

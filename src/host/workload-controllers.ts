@@ -134,8 +134,10 @@ export class WorkloadControllers {
   }
 
   private async delete(kind: Kind, object: ApiObject): Promise<void> {
-    await this.options.store.delete(kind, object.metadata.namespace ?? '', object.metadata.name);
-    this.informers.get(kind.kind)!.forget(object);
+    const left = await this.options.store.delete(kind, object.metadata.namespace ?? '', object.metadata.name);
+    // A pod stays, marked, until its programs have ended.
+    if (left.metadata.deletionTimestamp === undefined) this.informers.get(kind.kind)!.forget(object);
+    else this.informers.get(kind.kind)!.observe(left);
   }
 
   private async keepStatus(kind: Kind, object: ApiObject & { status?: unknown }, status: unknown): Promise<void> {

@@ -1,7 +1,8 @@
 // The whole mesh of one machine: API server and store here, control plane and proxies as two child processes that are
 // restarted when they end, and the host that runs the pods. `lateen up` starts it and shows it; tests start it too.
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { advise } from '#analysis/advise';
@@ -12,6 +13,7 @@ import type { Examine } from '#api/examine';
 import type { ApiObject } from '#api/kind';
 import { KindCatalog } from '#api/kind-catalog';
 import { endpointSliceKind } from '#api/kinds/endpoint-slice';
+import { type Pod, podKind } from '#api/kinds/pod';
 import { serviceKind } from '#api/kinds/service';
 import { kindOf } from '#api/registry';
 import { apiRecordPath, writeApiRecord } from '#apiserver/api-record';
@@ -28,11 +30,13 @@ import { systemRandom } from '#foundation/random';
 import { LoopbackNetworks } from '#host/capture/loopback-networks';
 import { relayMachinePort } from '#host/capture/machine-relay';
 import type { PodNetworks } from '#host/capture/pod-network';
+import { Cgroups } from '#host/cgroup/cgroups';
 import { EventRecorder } from '#host/event-recorder';
 import { Host } from '#host/host';
 import { ImageMap, type ImageMapping } from '#host/image-map';
 import { ingressGateway } from '#host/ingress-gateway';
 import { type MachinePort, machinePortLabel, machineService } from '#host/machine-service';
+import { gracePeriodOf as podGracePeriod } from '#host/pod-worker';
 import { type SentSocket, SupervisedProcess } from '#host/process';
 import { type FleetReport, ProxyFleet } from '#host/proxy-fleet';
 import { forgetRuns } from '#host/recovery';
@@ -102,6 +106,8 @@ export class LocalMesh {
   /** What the proxies move from, or could not move to. */
   private formerProxies: SupervisedProcess | undefined;
   private readonly logs: string;
+  private readonly volumes: string;
+  private cgroups: Cgroups | { why: string } = { why: 'the mesh has not been started' };
   private opened: { store: MemoryStore; journal: LmdbJournal | undefined } | undefined;
   private api: ApiServer | undefined;
   private findings: FindingKeeper | undefined;
@@ -111,6 +117,7 @@ export class LocalMesh {
 
   constructor(private readonly options: LocalMeshOptions) {
     this.logs = path.join(options.runDirectory, 'logs');
+    this.volumes = path.join(options.runDirectory, 'volumes');
     this.proxies = this.proxiesProcess();
     this.fleet = new ProxyFleet(this.proxies, (account) => this.tokens.issue(account));
   }
@@ -127,19 +134,12 @@ export class LocalMesh {
 
   /** Resolves when everything but the pods runs. Throws MeshError where a port is taken, or the data are in use. */
   async start(): Promise<LocalMeshAddresses> {
-    const { logger, dataDirectory, runDirectory } = this.options;
+    const { logger, runDirectory } = this.options;
     const gatewayHttp = { address: loopback, port: await freePort(this.options.gatewayHttpPort) };
     const gatewayHttps = { address: loopback, port: await freePort(this.options.gatewayHttpsPort) };
     const catalog = new KindCatalog();
-    const journal = dataDirectory === undefined ? undefined : await openJournal(dataDirectory);
-    // Objects of custom kinds are read with the rest: their definitions must be known by then.
-    for (const object of journal?.recover().objects ?? []) {
-      const defined = object.kind === definitionKind.kind ? customKind(object) : undefined;
-      if (defined) catalog.define(defined);
-    }
+    const store = await this.openStore(catalog);
     const own = { clock: systemClock, random: systemRandom };
-    const store = new MemoryStore({ ...own, admit: admitNamespace, kindOf: catalog.kindOf, complete, ...(journal && { journal }) });
-    this.opened = { store, journal };
     const credentials = await ensureCredentials(runDirectory, systemClock);
     const access = { credentials, plainHttp: this.options.insecureApi === true };
     const { canonicalJson, examine } = this;
@@ -150,7 +150,7 @@ export class LocalMesh {
     const kubeconfig = writeKubeconfigs(runDirectory, api.url, credentials);
     writeApiRecord(runDirectory, api);
     // Only now: a mesh that runs already, on the same ports, keeps its logs.
-    rmSync(this.logs, { recursive: true, force: true });
+    for (const former of [this.logs, this.volumes]) rmSync(former, { recursive: true, force: true });
     mkdirSync(this.logs, { recursive: true });
     this.proxies.start();
     const { xdsPort, debugPort } = await this.startControlPlane();
@@ -161,6 +161,7 @@ export class LocalMesh {
     for (const object of ingressGateway({ http: gatewayHttp, https: gatewayHttps })) {
       await applyObject(store, kindOf(object.apiVersion, object.kind)!, object);
     }
+    this.cgroups = openCgroups();
     this.host = new Host({
       store: this.store,
       clock: systemClock,
@@ -172,6 +173,10 @@ export class LocalMesh {
       networks,
       xds,
       node: process.execPath,
+      machine: { cpus: os.availableParallelism(), memoryBytes: os.totalmem() },
+      cgroups: this.cgroups instanceof Cgroups ? this.cgroups : undefined,
+      issueToken: (account) => this.tokens.issue(account),
+      volumeDirectory: this.volumes,
       inherited: this.options.inherited,
       logDirectory: this.logs,
     });
@@ -187,6 +192,28 @@ export class LocalMesh {
       gatewayHttps,
       logs: this.logs,
     };
+  }
+
+  /** Of the data that are kept, and of what their definitions bring. */
+  private async openStore(catalog: KindCatalog): Promise<MemoryStore> {
+    const { dataDirectory } = this.options;
+    const journal = dataDirectory === undefined ? undefined : await openJournal(dataDirectory);
+    // Objects of custom kinds are read with the rest: their definitions must be known by then.
+    for (const object of journal?.recover().objects ?? []) {
+      const defined = object.kind === definitionKind.kind ? customKind(object) : undefined;
+      if (defined) catalog.define(defined);
+    }
+    const own = { clock: systemClock, random: systemRandom };
+    const store = new MemoryStore({
+      ...own,
+      admit: admitNamespace,
+      kindOf: catalog.kindOf,
+      complete,
+      gracePeriodOf,
+      ...(journal && { journal }),
+    });
+    this.opened = { store, journal };
+    return store;
   }
 
   /** Those of a former run go, where they are not asked for again. */
@@ -209,6 +236,11 @@ export class LocalMesh {
         await applyObject(store, kindOf(object.apiVersion, object.kind)!, object);
       }
     }
+  }
+
+  /** How limits of containers are kept, or why they are not. */
+  get limits(): string {
+    return this.cgroups instanceof Cgroups ? `by cgroups, version ${this.cgroups.version}` : `not kept: ${this.cgroups.why}`;
   }
 
   /** Pods first, then their proxies, then what told them. */
@@ -336,6 +368,8 @@ export class LocalMesh {
   }
 }
 
+const gracePeriodOf = (object: ApiObject) => (object.kind === podKind.kind ? podGracePeriod(object as Pod) : 0);
+
 /** As Kubernetes' API server would. */
 const complete = (object: ApiObject, view: StoreView) => withClusterIp(withSidecarLabels(withDefaults(object)), view);
 
@@ -344,6 +378,12 @@ const complete = (object: ApiObject, view: StoreView) => withClusterIp(withSidec
  * collected when it has grown by a third instead of fourfold, since what outlives the small nursery is garbage soon after.
  */
 const memoryFlags = ['--max-semi-space-size=4', '--heap-growing-percent=30'];
+
+function openCgroups(): Cgroups | { why: string } {
+  const isAlive = (pid: number) => existsSync(`/proc/${pid}`);
+  const own = existsSync('/proc/self/cgroup') ? readFileSync('/proc/self/cgroup', 'utf8') : '';
+  return Cgroups.open({ root: '/sys/fs/cgroup', own, pid: process.pid, isAlive });
+}
 
 /** Opens and closes it, so that a port that is taken is said now: the gateway's proxy could only refuse its listener later. */
 function freePort(wanted: number): Promise<number> {

@@ -195,6 +195,7 @@ async function showMesh(
     ['running', `${workloads.length} pods, ${pods.length} proxies, control plane`],
     ['proxies’ admin', admin.join('\n')],
     ['capture', describeCapture(mode, refused)],
+    ['limits', mesh.limits],
     ['logs', addresses.logs],
   ]);
   show.note('Change it from another terminal:  npx lateen apply -f FILE     npx lateen get virtualservices     Ctrl-C ends everything.');

@@ -12,7 +12,7 @@ import { GroupCommit } from './group-commit.ts';
 import { WatchHistory } from './history.ts';
 import { type Change, type Journal, objectKey, type Recovered } from './journal.ts';
 import { selection } from './selector.ts';
-import type { ListOptions, ObjectList, Store, Watch, WatchHandlers } from './store.ts';
+import type { DeleteOptions, ListOptions, ObjectList, Store, Watch, WatchHandlers } from './store.ts';
 import { StoreError } from './store-error.ts';
 
 /** What is stored at this moment, to be read within one turn. An admission check sees the state before the write. */
@@ -38,6 +38,8 @@ export interface MemoryStoreOptions {
   kindOf?: (apiVersion: string, kind: string) => Kind | undefined;
   /** Fills in what a new object, or a new state of one, leaves to the platform. */
   complete?: (object: ApiObject, view: StoreView) => ApiObject;
+  /** Seconds that an object may want to end, once it is to be deleted: whoever runs it then deletes it for good. None when left out. */
+  gracePeriodOf?: (object: ApiObject) => number;
 }
 
 type WithStatus = ApiObject & { status?: unknown };
@@ -110,7 +112,7 @@ export class MemoryStore implements Store {
     const { kind, stored } = this.storedOf(object);
     const { status } = stored as WithStatus;
     const { status: _, ...rest } = this.completed(object) as WithStatus;
-    const { uid, creationTimestamp, deletionTimestamp, generation = 1, resourceVersion } = stored.metadata;
+    const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation = 1, resourceVersion } = stored.metadata;
     const sameSpec = isDeepStrictEqual(withoutMetadata(rest), withoutMetadata(stored));
     const kept = {
       uid,
@@ -118,11 +120,13 @@ export class MemoryStore implements Store {
       generation: sameSpec ? generation : generation + 1,
       resourceVersion,
       ...(deletionTimestamp && { deletionTimestamp }),
+      ...(deletionGracePeriodSeconds !== undefined && { deletionGracePeriodSeconds }),
     };
     const updated = { ...rest, metadata: { ...object.metadata, ...kept }, ...(status !== undefined && { status }) } as ApiObject;
     if (isDeepStrictEqual(updated, stored)) return stored;
     // The last finalizer has gone: what waited for it goes as well.
-    if (deletionTimestamp && (updated.metadata.finalizers?.length ?? 0) === 0) return this.commit(kind, stored, updated, true);
+    const isOver = deletionTimestamp && !deletionGracePeriodSeconds && (updated.metadata.finalizers?.length ?? 0) === 0;
+    if (isOver) return this.commit(kind, stored, updated, true);
     this.admit(updated);
     return this.commit(kind, stored, updated);
   }
@@ -134,12 +138,16 @@ export class MemoryStore implements Store {
     return this.commit(kind, stored, { ...stored, status } as ApiObject);
   }
 
-  async delete(kind: Kind, namespace: string, name: string): Promise<ApiObject> {
+  async delete(kind: Kind, namespace: string, name: string, { gracePeriodSeconds }: DeleteOptions = {}): Promise<ApiObject> {
     const stored = this.newest(kind, namespace, name);
     if (!stored) throw notFound(kind, namespace, name);
-    if ((stored.metadata.finalizers?.length ?? 0) === 0) return this.commit(kind, stored, stored, true);
-    if (stored.metadata.deletionTimestamp !== undefined) return stored;
-    const marks = { deletionTimestamp: this.timestamp(), deletionGracePeriodSeconds: 0 };
+    const { finalizers = [], deletionTimestamp, deletionGracePeriodSeconds: granted = Number.POSITIVE_INFINITY } = stored.metadata;
+    const own = this.options.gracePeriodOf?.(stored) ?? 0;
+    const grace = own === 0 ? 0 : Math.max(0, gracePeriodSeconds ?? own);
+    if (grace === 0 && finalizers.length === 0) return this.commit(kind, stored, stored, true);
+    // Who asks again may shorten it.
+    if (deletionTimestamp !== undefined && (gracePeriodSeconds === undefined || grace >= granted)) return stored;
+    const marks = { deletionTimestamp: this.timestamp(grace), deletionGracePeriodSeconds: grace };
     return this.commit(kind, stored, { ...stored, metadata: { ...stored.metadata, ...marks } });
   }
 
@@ -151,8 +159,8 @@ export class MemoryStore implements Store {
     return this.options.complete?.(object, this.view()) ?? object;
   }
 
-  private timestamp(): string {
-    return `${new Date(this.options.clock.wallMs()).toISOString().slice(0, 19)}Z`;
+  private timestamp(inSeconds = 0): string {
+    return `${new Date(this.options.clock.wallMs() + inSeconds * 1000).toISOString().slice(0, 19)}Z`;
   }
 
   private admit(object: ApiObject): void {

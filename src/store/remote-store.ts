@@ -7,7 +7,7 @@ import { messageOf } from '#foundation/mesh-error';
 import { distrustHint, type HttpAccess, HttpClient } from '#net/http-access';
 import { resourcePath } from './rest-path.ts';
 import { errorOf, type Status } from './status.ts';
-import type { ListOptions, ObjectList, Store, Watch, WatchHandlers } from './store.ts';
+import type { DeleteOptions, ListOptions, ObjectList, Store, Watch, WatchHandlers } from './store.ts';
 import { StoreError } from './store-error.ts';
 import { WatchStream } from './watch-stream.ts';
 
@@ -78,8 +78,9 @@ export class RemoteStore implements Store {
     return this.call('PUT', resourcePath(kind, namespace, name, 'status'), object) as Promise<ApiObject>;
   }
 
-  async delete(kind: Kind, namespace: string, name: string): Promise<ApiObject> {
-    return (await this.call('DELETE', resourcePath(kind, namespace, name))) as ApiObject;
+  async delete(kind: Kind, namespace: string, name: string, { gracePeriodSeconds }: DeleteOptions = {}): Promise<ApiObject> {
+    const grace = gracePeriodSeconds === undefined ? '' : `?gracePeriodSeconds=${gracePeriodSeconds}`;
+    return (await this.call('DELETE', resourcePath(kind, namespace, name) + grace)) as ApiObject;
   }
 
   /** Ends idle connections; those in use end with their request. */

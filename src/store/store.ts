@@ -33,6 +33,10 @@ export interface Watch {
   stop(): void;
 }
 
+export interface DeleteOptions {
+  gracePeriodSeconds?: number | undefined;
+}
+
 export interface Store {
   get(kind: Kind, namespace: string, name: string): Promise<ApiObject | undefined>;
   list(kind: Kind, options?: ListOptions): Promise<ObjectList>;
@@ -48,8 +52,9 @@ export interface Store {
   /** Replaces `status` alone; `generation` stays. */
   updateStatus(object: ApiObject): Promise<ApiObject>;
   /**
-   * Removes the object; one with finalizers is marked (`metadata.deletionTimestamp`) and goes when the last of them does.
+   * Removes the object; one with finalizers is marked (`metadata.deletionTimestamp`) and goes when the last of them does, and one
+   * that somebody still runs when that has ended, `gracePeriodSeconds` later at most: 0 is at once, without it its own wish counts.
    * Throws `StoreError` NOT_FOUND.
    */
-  delete(kind: Kind, namespace: string, name: string): Promise<ApiObject>;
+  delete(kind: Kind, namespace: string, name: string, options?: DeleteOptions): Promise<ApiObject>;
 }

@@ -6,7 +6,7 @@ import { objectSchema } from '../schema/metadata.ts';
 import { podSpecSchema } from '../schema/pod-spec.ts';
 
 const containerStatusSchema = openMessage(
-  { name: text, ready: bool, restartCount: int32, image: text, imageID: text, started: bool, state: opaque },
+  { name: text, ready: bool, restartCount: int32, image: text, imageID: text, started: bool, state: opaque, lastState: opaque },
   ['name'],
 );
 

@@ -59,6 +59,7 @@ export class LoopbackNetworks implements PodNetworks {
       },
       probe: { host: program },
       problems: [],
+      mounts: false,
       open: () => Promise.resolve(),
       inside: (command) => command,
       close: async () => this.pool.giveBack(tail),

@@ -1,6 +1,7 @@
 // Where a pod's namespace is, and how a command is started in it. Pure: who is outside of the process that made it can say it as well.
 import path from 'node:path';
 import type { Pod } from '#api/kinds/pod';
+import { type MountPlan, mountScript } from '../volumes/mount.ts';
 import type { SystemTools } from './system-tools.ts';
 
 /** Of the namespaces' names, by `ip netns`. */
@@ -36,17 +37,14 @@ export function namespaceFiles(
   };
 }
 
-/** `$0` is the file. A machine that has no such file of its own is as well served without. */
-const withResolvConf = 'mount --bind "$0" /etc/resolv.conf 2>/dev/null; exec "$@"';
-
-/** On the pod's network, and with its resolv.conf over the machine's. */
+/** On the pod's network, and seeing what is mounted for it: its resolv.conf over the machine's, unless told otherwise. */
 export function insideNamespace(
   tools: SystemTools,
   { namespace, resolvConf }: NamespaceFiles,
   command: readonly string[],
+  plan: MountPlan = { mounts: [], own: '', resolvConf },
 ): readonly string[] {
-  const withNames = [...tools.command('unshare', '--mount'), '/bin/sh', '-c', withResolvConf, resolvConf, ...command];
-  return onNetwork(tools, namespace, withNames);
+  return onNetwork(tools, namespace, [...tools.command('unshare', '--mount'), '/bin/sh', '-c', mountScript(plan), 'sh', ...command]);
 }
 
 /** On the pod's network alone. */

@@ -7,6 +7,7 @@ import { NamespaceNetwork } from '#net/namespace-network';
 import { loadSystemCalls } from '#net/system-calls';
 import { isGateway, isInjected } from '../injection.ts';
 import { proxyMetadataOf } from '../proxy-metadata.ts';
+import type { MountPlan } from '../volumes/mount.ts';
 import { AddressPool } from './address-pool.ts';
 import { type Block, claimBlock, makeBridge, proberAddress, sweep } from './machine-network.ts';
 import { insideNamespace, type NamespaceFiles, namespaceFiles, onNetwork } from './namespace-command.ts';
@@ -93,6 +94,7 @@ class NamespacedPod implements PodNetwork {
   readonly files: NamespaceFiles;
   private readonly link: string;
   readonly addresses: PodNetwork['addresses'];
+  readonly mounts = true;
   readonly environment = { APP_ADDRESS: '0.0.0.0', HOST: '0.0.0.0' };
 
   constructor(
@@ -160,9 +162,10 @@ class NamespacedPod implements PodNetwork {
     );
   }
 
-  inside(command: readonly string[]): readonly string[] {
+  inside(command: readonly string[], plan: MountPlan = { mounts: [], own: '' }): readonly string[] {
     const { tools } = this.options;
-    return this.answersNames ? insideNamespace(tools, this.files, command) : onNetwork(tools, this.files.namespace, command);
+    if (!this.answersNames && plan.mounts.length === 0) return onNetwork(tools, this.files.namespace, command);
+    return insideNamespace(tools, this.files, command, this.answersNames ? { ...plan, resolvConf: this.files.resolvConf } : plan);
   }
 
   async close(): Promise<void> {

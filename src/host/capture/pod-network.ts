@@ -2,6 +2,7 @@
 import type { Pod } from '#api/kinds/pod';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
 import type { Placement } from '#proxy/config/socket-address';
+import type { MountPlan } from '../volumes/mount.ts';
 import type { CaptureMode } from './capture-mode.ts';
 
 export interface PodAddresses {
@@ -32,8 +33,10 @@ export interface PodNetwork {
   readonly problems: readonly string[];
   /** Resolves when programs and proxies can be on it. Rejects with a MeshError, and may then be asked again. */
   open(): Promise<void>;
-  /** A command as it has to be started to be on it. */
-  inside(command: readonly string[]): readonly string[];
+  /** Whether programs see mounts where they are wanted; else they are to be told where they are. */
+  readonly mounts: boolean;
+  /** A command as it has to be started to be on it, and to see what is mounted. */
+  inside(command: readonly string[], plan?: MountPlan): readonly string[];
   /** Resolves when nothing of it is left. */
   close(): Promise<void>;
 }
