@@ -45,10 +45,7 @@ beforeAll(async () => {
   host = new Host({
     ...own,
     events: new EventRecorder(own),
-    fleet: new ProxyFleet(
-      () => {},
-      () => '',
-    ),
+    fleet: new ProxyFleet({ send: () => {} }, () => ''),
     images: new ImageMap([]),
     networks: await LoopbackNetworks.claim(),
     xds: { address: '127.0.0.1', port: 1 },
