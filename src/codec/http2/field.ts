@@ -1,5 +1,6 @@
 // A header field as HPACK and the rules of HTTP/2 see it: a name that is examined once, a value. The decoder's table holds such fields,
 // so what repeats from message to message is one object.
+import { type FieldKey, fieldKey } from '#codec/http1/field-names';
 import { staticFields } from './static-table.ts';
 
 /** `never`: no hop may keep it in a table, or bytes of it could be guessed by trying (RFC 7541 section 7.1). */
@@ -24,6 +25,8 @@ export class FieldName {
   readonly valid: boolean;
   readonly connectionSpecific: boolean;
   readonly indexing: Indexing;
+  /** What heads of HTTP/1 look it up by. */
+  readonly key: FieldKey;
   /** Values of this name in the static table, with their index. */
   readonly staticValues = new Map<string, number>();
 
@@ -35,6 +38,7 @@ export class FieldName {
     this.pseudo = text.charCodeAt(0) === 58;
     this.valid = lowerToken.test(this.pseudo ? text.slice(1) : text);
     this.connectionSpecific = connectionNames.has(text);
+    this.key = fieldKey(text);
     this.indexing = neverNames.has(text) ? 'never' : literalNames.has(text) ? 'literal' : 'index';
   }
 }

@@ -1,6 +1,6 @@
 // An HTTP/1 head behind the neutral interface: the text that came, which lines were taken out, which were added. Encoding it as
 // HTTP/1 again passes the untouched lines through in spans, without looking at them.
-import { fieldId, fieldKey, isHopByHop } from '#codec/http1/field-names';
+import { type FieldKey, fieldId, fieldKey, isHopByHop } from '#codec/http1/field-names';
 import { HeadSpans } from '#codec/http1/head-spans';
 import { Field, fieldName } from '#codec/http2/field';
 import type { Head, RequestHead, ResponseHead } from './head.ts';
@@ -63,7 +63,7 @@ export abstract class RawHead implements Head {
   }
 
   setField(field: Field): void {
-    this.remove(field.name.text);
+    this.removeKey(field.name.key);
     this.added.push(field);
   }
 
@@ -72,14 +72,17 @@ export abstract class RawHead implements Head {
   }
 
   remove(name: string): void {
+    this.removeKey(fieldKey(name));
+  }
+
+  private removeKey(key: FieldKey): void {
     const { spans, added } = this;
-    const key = fieldKey(name);
     for (let line = spans.find(key); line >= 0; line = spans.find(key, line + 1)) {
       if (this.fate[line] === apart) continue;
       this.fate[line] = gone;
       this.anyGone = true;
     }
-    for (let i = added.length - 1; i >= 0; i--) if (added[i]!.name.text === name) added.splice(i, 1);
+    for (let i = added.length - 1; i >= 0; i--) if (added[i]!.name.text === key.name) added.splice(i, 1);
   }
 
   forEach(visit: (name: string, value: string) => void): void {

@@ -8,11 +8,19 @@ import { decodePeerMetadata, unknownWorkload, type Workload, workloadOfEndpoint 
 const seriesHeldMax = 10_000;
 const peersHeldMax = 2_000;
 
+interface LastRequest {
+  readonly workload: string;
+  readonly peerId: string;
+  readonly principal: string;
+  readonly status: number;
+  readonly flags: number;
+  readonly series: RequestSeries;
+}
+
 export class RequestStats implements ExchangeListener {
   private readonly requests = new Map<string, RequestSeries>();
-  private last:
-    | { upstreamCluster: string; workload: string; peerId: string; principal: string; status: number; flags: number; series: RequestSeries }
-    | undefined;
+  /** Of each upstream cluster's last request, and what it was like. */
+  private readonly last = new Map<string, LastRequest>();
   private readonly connections = new Map<string, ConnectionSeries>();
   private readonly peers = new Map<string, Workload>();
 
@@ -30,11 +38,10 @@ export class RequestStats implements ExchangeListener {
   }
 
   private countRequest(exchange: ProxiedExchange): void {
-    const { last } = this;
-    // Most requests of a chain are like the one before: then no key has to be made.
+    const last = this.last.get(exchange.upstreamCluster);
+    // Most requests to a cluster are like the one before: then no key has to be made.
     const alike =
       last !== undefined &&
-      last.upstreamCluster === exchange.upstreamCluster &&
       last.workload === exchange.workload &&
       last.status === exchange.status &&
       last.flags === exchange.flags &&
@@ -59,7 +66,9 @@ export class RequestStats implements ExchangeListener {
       series = this.metrics.requestSeries(this.labels(exchange), status, grpcStatus);
       if (this.requests.size < seriesHeldMax) this.requests.set(key, series);
     }
-    this.last = grpcStatus === '' ? { upstreamCluster, workload, peerId, principal, status, flags, series } : undefined;
+    if (grpcStatus === '' && (this.last.size < seriesHeldMax || this.last.has(upstreamCluster))) {
+      this.last.set(upstreamCluster, { workload, peerId, principal, status, flags, series });
+    }
     return series;
   }
 
