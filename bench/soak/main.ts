@@ -1,7 +1,7 @@
 // `npm run soak -- --minutes N`: the proxy under mixed abuse and good traffic. It must come out with flat memory and no failed good request;
 // says so, or what went wrong, and ends with 1. Options: --minutes N --abusers N --seed N
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,7 @@ import { issueCertificate } from '../proxy/certificate.ts';
 import { freePorts, median, residentBytes, start } from '../proxy/processes.ts';
 import { abuses, type Doors } from './abuse.ts';
 import { runGoodTraffic, type Tally } from './good-traffic.ts';
+import { liveHeapFile } from './live-heap.ts';
 
 const { values } = parseArgs({
   options: {
@@ -42,11 +43,12 @@ async function soak(): Promise<boolean> {
   const backend = await startBackend();
   const [plain = 0, tls = 0] = await freePorts(2);
   const program = fileURLToPath(new URL('../proxy/lateen-proxy.js', import.meta.url));
+  const flags = ['--expose-gc', '--import', new URL('./live-heap.js', import.meta.url).href];
   for (const options of [
     { port: plain, to: backend.port },
     { port: tls, to: backend.port, pem, in: 'tls' },
   ]) {
-    running.push(await start({ port: options.port, command: [process.execPath, program, JSON.stringify(options)] }, 0));
+    running.push(await start({ port: options.port, command: [process.execPath, ...flags, program, JSON.stringify(options)] }, 0));
   }
   const stop = new AbortController();
   const tally: Tally = { good: 0, failures: [] };
@@ -72,31 +74,54 @@ async function abuse(doors: Doors, random: Random, counts: Map<string, number>, 
   }
 }
 
-/** Resident bytes over time, until the time is over. */
-async function watch(tally: Tally): Promise<number[]> {
-  const memory: number[] = [];
+/** What is live after a collection of garbage, and what is resident. */
+interface Memory {
+  readonly live: number[];
+  readonly resident: number[];
+}
+
+/** Bytes over time, until the time is over. */
+async function watch(tally: Tally): Promise<Memory> {
+  const memory: Memory = { live: [], resident: [] };
   const samples = Math.max(6, Math.round((minutes * 60_000) / sampleMs));
   for (let i = 0; i < samples; i++) {
     await sleep(sampleMs);
     for (const { exitCode } of running) if (exitCode !== null) throw new Error(`a proxy has ended with code ${exitCode}`);
-    memory.push(residentBytes(running));
+    memory.resident.push(residentBytes(running));
+    if (i % 5 === 4) memory.live.push(await liveBytes());
     if (i % 15 === 14)
       console.log(
-        `${Math.round(((i + 1) * sampleMs) / 1000)} s: ${megabytes(memory.at(-1)!)}, ${tally.good} good, ${tally.failures.length} failed`,
+        `${Math.round(((i + 1) * sampleMs) / 1000)} s: ${megabytes(memory.resident.at(-1)!)}, ${megabytes(memory.live.at(-1)!)} live, ${tally.good} good, ${tally.failures.length} failed`,
       );
   }
   return memory;
 }
 
-function judge(memory: readonly number[], tally: Tally, counts: ReadonlyMap<string, number>): boolean {
-  const third = Math.floor(memory.length / 3);
-  const [first, last] = [median(memory.slice(0, third)), median(memory.slice(-third))];
-  const flat = last <= first * growthMax;
+async function liveBytes(): Promise<number> {
+  const files = running.map(({ pid }) => liveHeapFile(pid!));
+  for (const file of files) rmSync(file, { force: true });
+  for (const { pid } of running) process.kill(pid!, 'SIGUSR2');
+  for (let i = 0; i < 100 && !files.every((file) => existsSync(file)); i++) await sleep(50);
+  const bytes = files.map((file) => Number(readFileSync(file, 'utf8')));
+  for (const file of files) rmSync(file, { force: true });
+  return bytes.reduce((sum, each) => sum + each, 0);
+}
+
+function judge(memory: Memory, tally: Tally, counts: ReadonlyMap<string, number>): boolean {
+  const flat = [isFlat('resident', memory.resident), isFlat('live', memory.live)].every(Boolean);
   for (const [name, count] of [...counts].sort()) console.log(`${String(count).padStart(7)}  ${name}`);
   for (const failure of tally.failures.slice(0, 10)) console.log(`failed: ${failure}`);
-  console.log(`memory of two proxies: ${megabytes(first)} in the first third, ${megabytes(last)} in the last: ${flat ? 'flat' : 'GROWS'}`);
   console.log(`${tally.good} good requests, ${tally.failures.length} FAILED`);
   return flat && tally.failures.length === 0 && tally.good > 0;
+}
+
+function isFlat(what: string, bytes: readonly number[]): boolean {
+  const third = Math.max(1, Math.floor(bytes.length / 3));
+  const [first, last] = [median(bytes.slice(0, third)), median(bytes.slice(-third))];
+  const flat = last <= first * growthMax;
+  const verdict = flat ? 'flat' : 'GROWS';
+  console.log(`memory of two proxies, ${what}: ${megabytes(first)} in the first third, ${megabytes(last)} in the last: ${verdict}`);
+  return flat;
 }
 
 function megabytes(bytes: number): string {

@@ -1,10 +1,12 @@
 // Listeners: opened, changed in place, drained, closed; which filter chain takes a connection.
+import { connect as connectHttp2 } from 'node:http2';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '#foundation/clock';
 import type { FilterChain, ListenerConfig } from '#proxy/config/listener';
 import { findChainMismatch, matchFilterChain } from '#proxy/listen/filter-chain-matcher';
 import { Client, closer, faultFilters, httpConfig, httpListener, matchAnything, route, routeTable, TestProxy } from './fixture.ts';
+import { answerOf } from './http2-peers.ts';
 
 const open = closer();
 afterEach(() => open.closeAll());
@@ -28,13 +30,30 @@ async function freePort(): Promise<number> {
 const at = (port: number) => ({ addresses: [{ address: '127.0.0.1', port }] });
 
 describe('changes', () => {
-  test('a changed listener serves new connections anew, and drains the old ones', async () => {
+  test('a change takes effect with the next request, on kept connections as well', async () => {
     const proxy = open.add(new TestProxy());
     const where = at(await freePort());
     await proxy.listen(saying('old;', where));
+    const kept = open.add(await Client.connect(proxy.port()));
+    const session = open.add(connectHttp2(`http://127.0.0.1:${proxy.port()}`));
+    await kept.write(get).until('old;');
+    expect((await answerOf(session.request({ ':path': '/' }))).body).toBe('old;');
+    expect(await proxy.listeners.apply([saying('new;', where)])).toEqual([]);
+    kept.text = '';
+    expect(await kept.write(get).until('new;')).not.toContain('connection: close');
+    expect((await answerOf(session.request({ ':path': '/' }))).body).toBe('new;');
+    expect(session.closed).toBe(false);
+  });
+
+  test('a kept connection that the new filter chain cannot have is drained', async () => {
+    const proxy = open.add(new TestProxy());
+    const where = at(await freePort());
+    const differently = (body: string) =>
+      httpListener(httpConfig(routeTable({ '*': route({ kind: 'direct', status: 200, body }) }), { statPrefix: body }), where);
+    await proxy.listen(differently('old;'));
     const old = open.add(await Client.connect(proxy.port()));
     await old.write(get).until('old;');
-    expect(await proxy.listeners.apply([saying('new;', where)])).toEqual([]);
+    expect(await proxy.listeners.apply([differently('new;')])).toEqual([]);
     await open
       .add(await Client.connect(proxy.port()))
       .write(get)

@@ -1,4 +1,5 @@
 // Where and how exchanges are logged: decoded from Envoy's AccessLog by decode-access-log.ts, with formats compiled.
+import type { HTTPAccessLogEntry, TCPAccessLogEntry } from '#codec/protobuf/generated/envoy/data/accesslog/v3/accesslog';
 import type { KeyValue } from '#codec/protobuf/generated/opentelemetry/proto/common/v1/common';
 import type { LogRecord } from '#codec/protobuf/generated/opentelemetry/proto/export/export';
 import type { GrpcTarget } from '#proxy/config/grpc-target';
@@ -8,7 +9,7 @@ import type { Exchange } from '#telemetry/exchange';
 export interface AccessLogConfig {
   /** Undefined: every exchange is logged. `chance`: from 0 to 1, for filters that take a sample. */
   readonly filter: ((exchange: Exchange, chance: () => number) => boolean) | undefined;
-  readonly sink: FileSink | OtlpSink;
+  readonly sink: FileSink | OtlpSink | AlsSink;
 }
 
 /** A trailing newline is part of the format. */
@@ -19,15 +20,29 @@ export interface FileSink {
   readonly format: AccessLogFormatter;
 }
 
-/** OpenTelemetry's log service. */
-export interface OtlpSink {
-  readonly kind: 'otlp';
+/** A service that takes entries in batches. */
+interface ServiceSink {
   readonly service: GrpcTarget;
-  readonly resource: readonly KeyValue[];
-  /** Labels of the node that sends are added to the resource. */
-  readonly labelled: boolean;
   readonly logName: string;
-  readonly record: (exchange: Exchange) => LogRecord;
   readonly flushIntervalMs: number;
   readonly batchBytesMax: number;
 }
+
+/** OpenTelemetry's log service. */
+export interface OtlpSink extends ServiceSink {
+  readonly kind: 'otlp';
+  readonly resource: readonly KeyValue[];
+  /** Labels of the node that sends are added to the resource. */
+  readonly labelled: boolean;
+  readonly record: (exchange: Exchange) => LogRecord;
+}
+
+/** Envoy's access log service. */
+export interface AlsSink extends ServiceSink {
+  readonly kind: 'als';
+  readonly entry: (exchange: Exchange) => AlsEntry;
+}
+
+export type AlsEntry =
+  | { readonly kind: 'http'; readonly entry: HTTPAccessLogEntry }
+  | { readonly kind: 'tcp'; readonly entry: TCPAccessLogEntry };

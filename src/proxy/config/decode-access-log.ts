@@ -1,13 +1,15 @@
-// Envoy's AccessLog -> AccessLogConfig: files, standard output, OpenTelemetry's log service; formats are compiled here, so that an operator
+// Envoy's AccessLog -> AccessLogConfig: files, standard output, the log services of OpenTelemetry and of Envoy; formats are compiled here, so that an operator
 // that is not known is refused by name.
 import type { AccessLog } from '#codec/protobuf/generated/envoy/config/accesslog/v3/accesslog';
 import type { SubstitutionFormatString } from '#codec/protobuf/generated/envoy/config/core/v3/substitution_format_string';
 import { FileAccessLog } from '#codec/protobuf/generated/envoy/extensions/access_loggers/file/v3/file';
+import { HttpGrpcAccessLogConfig, TcpGrpcAccessLogConfig } from '#codec/protobuf/generated/envoy/extensions/access_loggers/grpc/v3/als';
 import { OpenTelemetryAccessLogConfig } from '#codec/protobuf/generated/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
 import { StderrAccessLog, StdoutAccessLog } from '#codec/protobuf/generated/envoy/extensions/access_loggers/stream/v3/stream';
 import { type AccessLogFormatter, compileJsonFormat, compileTextFormat, type FormatOptions } from '#telemetry/access-log-format';
 import type { AccessLogConfig } from './access-log.ts';
 import { decodeAccessLogFilter } from './decode-access-log-filter.ts';
+import { decodeHttpAlsSink, decodeTcpAlsSink } from './decode-grpc-access-log.ts';
 import { decodeOtlpSink } from './decode-otlp-access-log.ts';
 import { type Findings, messageName } from './findings.ts';
 
@@ -41,6 +43,10 @@ function decodeSink(log: AccessLog, field: string, findings: Findings): AccessLo
       return standardOutput(decodeFormat(StderrAccessLog.decode(any.value).accessLogFormat?.value, field, findings));
     case 'envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig':
       return decodeOtlpSink(OpenTelemetryAccessLogConfig.decode(any.value), field, findings);
+    case 'envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig':
+      return decodeHttpAlsSink(HttpGrpcAccessLogConfig.decode(any.value), field, findings);
+    case 'envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig':
+      return decodeTcpAlsSink(TcpGrpcAccessLogConfig.decode(any.value), field, findings);
     default:
       findings.report(field, `access logger ${log.name} (${any.typeUrl}) is not supported`);
       return undefined;

@@ -55,8 +55,8 @@ export class ServerConnection implements ResponsePort {
   /** `onClose` is called once, when the socket is closed. */
   constructor(
     accepted: AcceptedSocket,
-    readonly manager: ConnectionManager,
-    private readonly connection: DownstreamConnection,
+    public manager: ConnectionManager,
+    private connection: DownstreamConnection,
     private readonly onClose: (connection: ServerConnection) => void,
   ) {
     const { sockets, clock } = manager.runtime;
@@ -80,6 +80,12 @@ export class ServerConnection implements ResponsePort {
     if (this.drainDeadlineMs !== Number.POSITIVE_INFINITY) return;
     this.drainDeadlineMs = this.manager.runtime.clock.now() + timeoutMs;
     this.arm();
+  }
+
+  /** From the next request on. */
+  adopt(manager: ConnectionManager, connection: DownstreamConnection): void {
+    this.manager = manager;
+    this.connection = connection;
   }
 
   /** At once, whatever is under way. */

@@ -20,8 +20,8 @@ export class CodecDetection {
   /** `onClose` is called once, when the socket is closed. */
   constructor(
     private readonly accepted: AcceptedSocket,
-    private readonly manager: ConnectionManager,
-    private readonly connection: DownstreamConnection,
+    public manager: ConnectionManager,
+    private connection: DownstreamConnection,
     private readonly onClose: (connection: CodecDetection) => void,
   ) {
     const { socket, reader } = accepted;
@@ -33,6 +33,13 @@ export class CodecDetection {
     socket.once('close', () => this.onUndecidedClose());
     const { requestHeadersTimeoutMs } = manager.config;
     if (requestHeadersTimeoutMs > 0) manager.runtime.timers.set(this.timeout, requestHeadersTimeoutMs);
+  }
+
+  /** From the next request on. */
+  adopt(manager: ConnectionManager, connection: DownstreamConnection): void {
+    this.manager = manager;
+    this.connection = connection;
+    this.chosen?.adopt(manager, connection);
   }
 
   drain(timeoutMs: number): void {

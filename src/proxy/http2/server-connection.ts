@@ -42,8 +42,8 @@ export class Http2ServerConnection implements ConnectionEvents {
   /** `onClose` is called once, when the socket is closed. */
   constructor(
     { socket, reader }: AcceptedSocket,
-    private readonly manager: ConnectionManager,
-    private readonly connection: DownstreamConnection,
+    public manager: ConnectionManager,
+    private connection: DownstreamConnection,
     private readonly onClose: (connection: Http2ServerConnection) => void,
   ) {
     const { stats, runtime, config } = manager;
@@ -76,6 +76,12 @@ export class Http2ServerConnection implements ConnectionEvents {
     this.codec.sendGoaway(errorCode.noError, true);
     this.codec.sendPing();
     this.arm(this.drainDeadlineMs);
+  }
+
+  /** From the next request on. */
+  adopt(manager: ConnectionManager, connection: DownstreamConnection): void {
+    this.manager = manager;
+    this.connection = connection;
   }
 
   /** At once, whatever is under way. */

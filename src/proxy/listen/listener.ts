@@ -1,6 +1,8 @@
 // One listener at run time: its bound sockets, its filter chains, the connections they serve. A changed configuration takes effect for
-// new connections; those of filter chains that are gone drain. Made by listener-manager.ts.
+// new connections, and for the next request on kept ones where the filter chain that would take them is alike; others whose filter
+// chains are gone drain. Made by listener-manager.ts.
 import type { Server, Socket } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import type { ProxiedConnection } from '#codec/proxy-protocol/header';
 import type { ConnectionGate, FilterChain, InspectionConfig, ListenerConfig, ProxyProtocolConfig } from '#proxy/config/listener';
 import type { SocketAddress } from '#proxy/config/socket-address';
@@ -14,7 +16,7 @@ import { Timeout } from '#proxy/timer-wheel';
 import { describeTls } from '#proxy/tls/peer-certificate';
 import { TlsContext } from '#proxy/tls/tls-context';
 import { TlsStats } from '#proxy/tls/tls-stats';
-import { matchFilterChain } from './filter-chain-matcher.ts';
+import { type ConnectionTraits, matchFilterChain } from './filter-chain-matcher.ts';
 import { type Inspection, inspect } from './inspector.ts';
 import { readProxyHeader } from './proxy-header.ts';
 import { TlsTerminator } from './tls-terminator.ts';
@@ -42,13 +44,27 @@ interface ChainService {
   terminator: TlsTerminator | undefined;
 }
 
+/** For an arrival. */
+interface Choice {
+  readonly chain: FilterChain;
+  readonly inspection: Inspection;
+  readonly service: ChainService;
+}
+
+/** A connection and what serves it. */
+interface Served {
+  readonly connection: DownstreamConnection;
+  readonly inspection: Inspection;
+  chain: FilterChain;
+}
+
 export class Listener {
   /** By bound address. */
   readonly servers = new Map<string, Server>();
   readonly tlsStats = new TlsStats();
   private discouragedUntilMs: number | undefined;
   private services = new Map<FilterChain, ChainService>();
-  private readonly connections = new Map<ServedConnection, FilterChain>();
+  private readonly connections = new Map<ServedConnection, Served>();
   /** Inspected, or in their handshakes. */
   private readonly waiting = new Set<Socket>();
 
@@ -69,7 +85,20 @@ export class Listener {
     if (config === this.config) return;
     this.config = config;
     this.build();
-    for (const [connection, chain] of this.connections) if (!this.services.has(chain)) connection.drain(drainTimeoutMs(chain));
+    for (const [connection, served] of this.connections) {
+      if (!this.services.has(served.chain) && !this.move(connection, served)) connection.drain(drainTimeoutMs(served.chain));
+    }
+  }
+
+  /** To the filter chain that would take it now. False: it cannot go on there. */
+  private move(kept: ServedConnection, served: Served): boolean {
+    const chain = matchFilterChain(this.config, traitsOf(served.connection, served.inspection));
+    const service = chain && this.services.get(chain);
+    if (chain === undefined || service === undefined || !isDeepStrictEqual(served.chain.tls, chain.tls)) return false;
+    const connection = { ...served.connection, filterChain: chain.name };
+    if (!service.gates.every((passes) => passes(connection)) || !service.filter.adopt(kept, connection)) return false;
+    served.chain = chain;
+    return true;
   }
 
   /** Serves an accepted socket; closes it when no filter chain takes it. `counted` is called when it is over. */
@@ -153,13 +182,8 @@ export class Listener {
   }
 
   private choose(arrival: Arrival, inspection: Inspection): void {
-    const { socket, destination, connection } = arrival;
-    const chain = matchFilterChain(this.config, {
-      destinationAddress: destination.address,
-      destinationPort: destination.port,
-      sourceAddress: connection.remoteAddress,
-      ...inspection,
-    });
+    const { socket, connection } = arrival;
+    const chain = matchFilterChain(this.config, traitsOf(connection, inspection));
     const service = chain && this.services.get(chain);
     if (chain === undefined || service === undefined) {
       this.refuse(arrival);
@@ -167,7 +191,7 @@ export class Listener {
     }
     const sni = inspection.tls?.serverName ?? '';
     if (service.terminator === undefined) {
-      this.serve({ ...arrival, connection: { ...connection, serverName: sni, filterChain: chain.name } }, chain, service);
+      this.serve({ ...arrival, connection: { ...connection, serverName: sni, filterChain: chain.name } }, { chain, inspection, service });
       return;
     }
     this.waiting.add(socket);
@@ -177,7 +201,7 @@ export class Listener {
       else {
         const tls = describeTls(secured);
         const described = { ...connection, tls, serverName: tls.serverName, filterChain: chain.name };
-        this.serve({ ...arrival, socket: secured, connection: described }, chain, service);
+        this.serve({ ...arrival, socket: secured, connection: described }, { chain, inspection, service });
       }
     });
   }
@@ -187,7 +211,8 @@ export class Listener {
     counted();
   }
 
-  private serve({ socket, connection, counted }: Arrival, chain: FilterChain, { gates, filter }: ChainService): void {
+  private serve({ socket, connection, counted }: Arrival, { chain, inspection, service }: Choice): void {
+    const { gates, filter } = service;
     if (!gates.every((passes) => passes(connection))) {
       socket.destroy();
       counted();
@@ -200,7 +225,7 @@ export class Listener {
       counted();
     });
     if (!open) return;
-    this.connections.set(served, chain);
+    this.connections.set(served, { connection, inspection, chain });
     if (this.discouragedUntilMs !== undefined) served.drain(Math.max(0, this.discouragedUntilMs - this.runtime.clock.now()));
   }
 
@@ -214,7 +239,7 @@ export class Listener {
   drain(timeoutMs?: number): void {
     for (const server of this.servers.values()) server.close();
     this.servers.clear();
-    for (const [connection, chain] of this.connections) connection.drain(timeoutMs ?? drainTimeoutMs(chain));
+    for (const [connection, { chain }] of this.connections) connection.drain(timeoutMs ?? drainTimeoutMs(chain));
   }
 
   /** Everything ends now. */
@@ -246,6 +271,11 @@ export class Listener {
       ? httpConnectionManager(terminal.http, direction, stats.http.get(terminal.http.statPrefix), runtime)
       : tcpProxy(terminal.tcp, direction, stats.tcp.get(terminal.tcp.statPrefix), runtime);
   }
+}
+
+/** What filter chains are chosen by. */
+function traitsOf({ localAddress, localPort, remoteAddress }: DownstreamConnection, inspection: Inspection): ConnectionTraits {
+  return { destinationAddress: localAddress, destinationPort: localPort, sourceAddress: remoteAddress, ...inspection };
 }
 
 /** Istio's default, for chains that have none of their own. */

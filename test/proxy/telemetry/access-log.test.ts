@@ -1,12 +1,15 @@
 // Access logs as Envoy configures them: which exchanges are logged, to OpenTelemetry's service, and what is refused by name.
 import { afterEach, describe, expect, test } from 'vitest';
 import { AccessLog, type AccessLogFilter, ComparisonFilter_Op as Op } from '#codec/protobuf/generated/envoy/config/accesslog/v3/accesslog';
+import { AccessLogType } from '#codec/protobuf/generated/envoy/data/accesslog/v3/accesslog';
 import { FileAccessLog } from '#codec/protobuf/generated/envoy/extensions/access_loggers/file/v3/file';
+import { HttpGrpcAccessLogConfig, TcpGrpcAccessLogConfig } from '#codec/protobuf/generated/envoy/extensions/access_loggers/grpc/v3/als';
 import { OpenTelemetryAccessLogConfig } from '#codec/protobuf/generated/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
 import type { MessageFns } from '#codec/protobuf/generated/google/protobuf/any';
 import { systemClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
+import type { AccessLogConfig } from '#proxy/config/access-log';
 import { decodeAccessLogs } from '#proxy/config/decode-access-log';
 import { Findings } from '#proxy/config/findings';
 import { AccessLoggers } from '#proxy/telemetry/access-logger';
@@ -37,6 +40,23 @@ function decoded(log: AccessLog) {
   return { config: configs[0]!, findings: findings.list };
 }
 
+/** A proxy that has answered the request with 503, and logs to a collector's service. */
+async function failed(log: AccessLogConfig, collectorPort: number, request: string): Promise<TestProxy> {
+  const options = { clock: systemClock, random: new SeededRandom(1), logger: silentLogger, standardOutput: '/dev/null' };
+  const loggers = new AccessLoggers({ ...options, runtime: () => proxy.runtime });
+  const proxy: TestProxy = open.add(
+    new TestProxy({ exchangeListeners: { http: ({ accessLogs }) => accessLogs.map((each) => loggers.create(each)), tcp: () => [] } }),
+  );
+  proxy.runtime.clusters.set(cluster('collector', [collectorPort], { protocol: 'http2' }));
+  proxy.runtime.clusters.set(cluster('dead', [await deadPort()]));
+  const port = await proxy.listen(httpListener(httpConfig(routeTable({ '*': route(forward('dead')) }), { accessLogs: [log] })));
+  await open
+    .add(await Client.connect(port))
+    .write(request)
+    .until('503');
+  return proxy;
+}
+
 const text = (value: string) => ({ value: { $case: 'stringValue', value } }) as const;
 const exportLogs = '/opentelemetry.proto.collector.logs.v1.LogsService/Export';
 
@@ -51,18 +71,7 @@ test('records go to OpenTelemetry’s log service, with formats in body and attr
     }),
   );
   expect(findings).toEqual([]);
-  const options = { clock: systemClock, random: new SeededRandom(1), logger: silentLogger, standardOutput: '/dev/null' };
-  const loggers = new AccessLoggers({ ...options, runtime: () => proxy.runtime });
-  const proxy: TestProxy = open.add(
-    new TestProxy({ exchangeListeners: { http: ({ accessLogs }) => accessLogs.map((log) => loggers.create(log)), tcp: () => [] } }),
-  );
-  proxy.runtime.clusters.set(cluster('collector', [collector.port], { protocol: 'http2' }));
-  proxy.runtime.clusters.set(cluster('dead', [await deadPort()]));
-  const port = await proxy.listen(httpListener(httpConfig(routeTable({ '*': route(forward('dead')) }), { accessLogs: [config] })));
-  await open
-    .add(await Client.connect(port))
-    .write('GET /a HTTP/1.1\r\nhost: a\r\n\r\n')
-    .until('503');
+  const proxy = await failed(config, collector.port, 'GET /a HTTP/1.1\r\nhost: a\r\n\r\n');
   const [first] = await collector.received(1);
   expect(first!.report).toMatchObject({
     resource_logs: [
@@ -90,6 +99,55 @@ test('records go to OpenTelemetry’s log service, with formats in body and attr
     ],
   });
   expect(proxy.runtime.counters.values()).toMatchObject({ 'access_logs.open_telemetry_access_log.logs_dropped': 0 });
+});
+
+test('entries go to Envoy’s access log service, with the headers that are asked for', async () => {
+  const stream = '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs';
+  const collector = open.add(await startCollector({ [stream]: 'envoy.service.accesslog.v3.StreamAccessLogsMessage' }));
+  const { config, findings } = decoded(
+    logOf('envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig', HttpGrpcAccessLogConfig, {
+      commonConfig: { logName: 'http', grpcService: grpcServiceOf('collector'), bufferSizeBytes: 1 },
+      additionalRequestHeadersToLog: ['X-Team', 'x-none'],
+    }),
+  );
+  expect(findings).toEqual([]);
+  await failed(config, collector.port, 'PUT /a HTTP/1.1\r\nhost: h\r\nuser-agent: u\r\nx-team: t\r\ncontent-length: 2\r\n\r\nxy');
+  const [first] = await collector.received(1);
+  expect(first!.report).toMatchObject({
+    identifier: { node: { cluster: 'test.default' }, log_name: 'http' },
+    http_logs: {
+      log_entry: [
+        {
+          common_properties: {
+            downstream_remote_address: { socket_address: { address: '127.0.0.1' } },
+            upstream_cluster: 'dead',
+            response_flags: { upstream_connection_failure: true },
+            access_log_type: 'DownstreamEnd',
+          },
+          protocol_version: 'HTTP11',
+          request: { request_method: 'PUT', authority: 'h', path: '/a', user_agent: 'u', request_headers: { 'x-team': 't' } },
+          response: { response_code: 503 },
+        },
+      ],
+    },
+  });
+});
+
+test('an entry of a connection counts its bytes', () => {
+  const { config } = decoded(
+    logOf('envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig', TcpGrpcAccessLogConfig, {
+      commonConfig: { logName: 'tcp', grpcService: grpcServiceOf('c') },
+    }),
+  );
+  const { sink } = config;
+  if (sink.kind !== 'als') throw new Error(sink.kind);
+  expect(sink.entry(anExchange({ requestProtocol: 'tcp', bytesReceived: 3, bytesSent: 4 }))).toMatchObject({
+    kind: 'tcp',
+    entry: {
+      connectionProperties: { receivedBytes: 3, sentBytes: 4 },
+      commonProperties: { accessLogType: AccessLogType.TcpConnectionEnd },
+    },
+  });
 });
 
 describe('what is refused, by name', () => {

@@ -1,4 +1,5 @@
 // The network filter for HTTP: puts the HTTP filters together, and a server connection on each accepted socket.
+import { isDeepStrictEqual } from 'node:util';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import type { TrafficDirection } from '#proxy/config/listener';
 import type { ConnectionManager } from '#proxy/http/connection-manager';
@@ -43,5 +44,20 @@ export function httpConnectionManager(
         onClose(ended);
       });
     },
+    adopt(served, connection) {
+      if (!(served instanceof Connection) || !isAlike(served.manager.config, config)) return false;
+      served.adopt(manager, connection);
+      return true;
+    },
   };
+}
+
+/** In what a connection keeps from its beginning: where it is counted, what its codec announced. */
+function isAlike(one: HttpConnectionManagerConfig, other: HttpConnectionManagerConfig): boolean {
+  return (
+    one.statPrefix === other.statPrefix &&
+    one.headBytesMax === other.headBytesMax &&
+    one.headersMax === other.headersMax &&
+    isDeepStrictEqual(one.http2, other.http2)
+  );
 }

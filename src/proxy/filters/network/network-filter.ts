@@ -5,6 +5,11 @@ import type { DownstreamConnection } from '#proxy/http/connection-manager';
 export interface NetworkFilter {
   /** `onClose` is called once, when the connection is closed, perhaps before this returns. The socket comes unread (`pauseOnConnect`). */
   accept(socket: Socket, connection: DownstreamConnection, onClose: (connection: ServedConnection) => void): ServedConnection;
+  /**
+   * Takes over what another filter serves, from its next request on: a kept connection does not escape a change of policy. False: it is
+   * not to be had so, and drains.
+   */
+  adopt(served: ServedConnection, connection: DownstreamConnection): boolean;
 }
 
 export interface ServedConnection {

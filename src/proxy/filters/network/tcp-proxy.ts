@@ -19,5 +19,6 @@ export function tcpProxy(
   runtime: ProxyRuntime,
 ): NetworkFilter {
   const proxy: TcpProxy = { config, runtime, stats, listeners: runtime.exchangeListeners.tcp(config, direction) };
-  return { accept: (socket, connection, onClose) => new TcpSession(socket, proxy, connection, onClose) };
+  // A session goes on as it began.
+  return { accept: (socket, connection, onClose) => new TcpSession(socket, proxy, connection, onClose), adopt: () => false };
 }
