@@ -1,7 +1,9 @@
 // The control plane, put together: source -> mesh -> view -> translate -> push -> discovery. main/ gives it its source,
 // its addresses and its clock.
+
+import type { ApiObject } from '#api/kind';
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
-import type { Clock } from '#foundation/clock';
+import type { Clock, Timer } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
 import { certificateService } from '#identity/certificate-service';
@@ -10,6 +12,7 @@ import { AdsServer } from './discovery/ads-server.ts';
 import { certificateHandlers } from './discovery/certificate-server.ts';
 import { DebugServer } from './discovery/debug-server.ts';
 import { Discovery } from './discovery/discovery.ts';
+import { type Refusal, refusalsOf, refusedKinds } from './discovery/refusals.ts';
 import { fold } from './mesh/fold.ts';
 import type { MeshConfig } from './mesh/mesh-config.ts';
 import { emptySnapshot, type MeshSnapshot } from './mesh/snapshot.ts';
@@ -40,7 +43,14 @@ export interface ControlPlaneOptions {
   canonicalJson?: () => Promise<CanonicalJson>;
   /** The mesh's certificate authority; without it workloads get no certificates here. */
   signer?: CertificateSigner;
+  /** Hears what proxies refuse whenever that may have changed, with all the objects that it may be of; and once some time after the start. */
+  onRefusals?: (refusals: readonly Refusal[], objects: Iterable<ApiObject>) => void;
 }
+
+/** Verdicts that come together are told together. */
+const verdictsMs = 100;
+/** By then proxies that were there before have said what they think. */
+const firstVerdictsMs = 10_000;
 
 export class ControlPlane {
   readonly discovery: Discovery;
@@ -50,11 +60,12 @@ export class ControlPlane {
   /** Ahead of what discovery sends while changes are gathered. */
   private snapshot: MeshSnapshot;
   private readable = false;
+  private verdicts: Timer | undefined;
 
   constructor(private readonly options: ControlPlaneOptions) {
     const { clock, logger, meshConfig } = options;
     this.snapshot = emptySnapshot(meshConfig);
-    this.discovery = new Discovery(clock, logger);
+    this.discovery = new Discovery(clock, logger, () => this.tellRefusals(verdictsMs));
     this.ads = new AdsServer(this.discovery, logger);
     const { signer } = options;
     if (signer)
@@ -89,6 +100,7 @@ export class ControlPlane {
   async stop(): Promise<void> {
     this.options.source.stop();
     this.scheduler.stop();
+    this.verdicts?.cancel();
     this.ads.stop();
     await this.debug.stop();
   }
@@ -127,6 +139,22 @@ export class ControlPlane {
     this.whenReadable(() => {
       this.discovery.setSnapshot(this.snapshot);
       this.discovery.setReady();
+      this.tellRefusals(firstVerdictsMs);
     });
+  }
+
+  private tellRefusals(delayMs: number): void {
+    const { clock, onRefusals } = this.options;
+    if (!onRefusals) return;
+    this.verdicts?.cancel();
+    this.verdicts = clock.after(
+      delayMs,
+      () => {
+        const { objects } = this.discovery.snapshot;
+        const candidates = refusedKinds.flatMap((kind) => [...(objects.get(kind)?.values() ?? [])]);
+        onRefusals(refusalsOf(this.discovery), candidates);
+      },
+      { unref: true },
+    );
   }
 }

@@ -6,6 +6,7 @@ import { ControlPlane } from '#control/control-plane';
 import { defaultMeshConfig } from '#control/mesh/mesh-config';
 import { meshKinds } from '#control/sources/mesh-kinds';
 import { StoreSource } from '#control/sources/store-source';
+import { RefusalKeeper } from '#diagnosis/refusal-keeper';
 import { systemClock } from '#foundation/clock';
 import { createLogger, type LogLevel } from '#foundation/logger';
 import { MeshError, messageOf } from '#foundation/mesh-error';
@@ -43,6 +44,7 @@ if (api === undefined) {
   process.exit(1);
 }
 const store = new RemoteStore({ api, clock: systemClock });
+const refusalKeeper = new RefusalKeeper({ store, clock: systemClock, logger });
 const tokenKey = values['token-key'];
 let source: StoreSource | undefined;
 const controlPlane = new ControlPlane({
@@ -58,6 +60,7 @@ const controlPlane = new ControlPlane({
   xdsAddress: { host: '127.0.0.1', port: Number(values['xds-port']) },
   debugAddress: { host: '127.0.0.1', port: Number(values['debug-port']) },
   canonicalJson: sharedCanonicalJson(readDescriptors),
+  onRefusals: (refusals, objects) => void refusalKeeper.update(refusals, objects),
   ...(tokenKey !== undefined && {
     signer: new MeshSigner({
       store,

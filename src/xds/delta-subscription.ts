@@ -5,6 +5,7 @@ import { Delivery } from './delivery.ts';
 import type { Resource, ResourceSet } from './resource.ts';
 import { type Changes, changesBetween } from './resource-set.ts';
 import { subscribedName, type TypeUrl, typeUrl } from './resource-type.ts';
+import { SentVersions } from './sent-versions.ts';
 import { type AnswerOptions, type Interest, type Reaction, type Subscription, wildcardName } from './subscription.ts';
 
 export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
@@ -13,7 +14,7 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest, De
   private readonly names = new Set<string>();
   private started = false;
   /** Version of each resource that the client has, or was sent. */
-  private readonly sent = new Map<string, string>();
+  private readonly sent = new SentVersions();
   /** Asked for by name, and told that there is none. */
   private readonly missing = new Set<string>();
   private retaining_ = false;
@@ -54,15 +55,8 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest, De
     this.retaining_ = retain && (gone.length > 0 || (among !== undefined && this.retaining_));
     this.told = among || this.retaining_ ? undefined : resources;
     const removed = [...(retain ? [] : gone), ...absent];
+    this.note(resources, fresh, removed);
     if (fresh.length === 0 && removed.length === 0 && !force) return undefined;
-    for (const { name, version: sentVersion } of fresh) {
-      this.sent.set(name, sentVersion);
-      this.missing.delete(subscribedName(this.type, name));
-    }
-    for (const name of removed) {
-      this.sent.delete(name);
-      if (this.names.has(name)) this.missing.add(name);
-    }
     return {
       systemVersionInfo: version,
       resources: fresh.map(toProto),
@@ -72,6 +66,17 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest, De
       nonce: this.delivery.send(version),
       controlPlane: undefined,
     };
+  }
+
+  private note(resources: ResourceSet, fresh: readonly Resource[], removed: readonly string[]): void {
+    if (this.missing.size > 0) for (const { name } of fresh) this.missing.delete(subscribedName(this.type, name));
+    for (const name of removed) if (this.names.has(name)) this.missing.add(name);
+    if (this.told) {
+      this.sent.reset(resources);
+      return;
+    }
+    for (const { name, version } of fresh) this.sent.set(name, version);
+    for (const name of removed) this.sent.delete(name);
   }
 
   private changesTo(resources: ResourceSet, among: ReadonlySet<string> | undefined): Changes {

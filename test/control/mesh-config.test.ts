@@ -100,6 +100,13 @@ interface Row {
 const rows: Row[] = [
   { field: 'accessLogFile', mesh: 'accessLogFile: ""', shows: logOf, before: '/dev/stdout [%START_TIME%] "%REQ(:METHOD', after: 'none' },
   {
+    field: 'tcpKeepalive',
+    mesh: 'tcpKeepalive: {time: 60s, interval: 5s, probes: 3}',
+    shows: (sent) => reviewsCluster(sent)?.upstreamConnectionOptions?.tcpKeepalive,
+    before: undefined,
+    after: { keepaliveTime: 60, keepaliveInterval: 5, keepaliveProbes: 3 },
+  },
+  {
     field: 'accessLogFormat',
     mesh: 'accessLogFormat: "%PROTOCOL%"',
     shows: logOf,

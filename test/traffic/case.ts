@@ -1,4 +1,5 @@
 // What a case of the traffic tables is: resources, calls, and what must come of each. A case names the fields that it shows.
+import { existsSync, readFileSync } from 'node:fs';
 import type http from 'node:http';
 import { expect } from 'vitest';
 import { until } from '../integration/until.ts';
@@ -52,6 +53,8 @@ export interface Outcome {
   sticks?: true;
   /** Each call comes by a connection of its own. */
   connects?: true;
+  /** Whether the kernel keeps the connection to the workload alive. Seen on Linux alone. */
+  keptAlive?: boolean;
 }
 
 /** At 10,000 calls a split must be this close; with fewer, as many standard deviations as are said. */
@@ -93,9 +96,22 @@ function checkReply({ status, headers, body, seen }: Reply, outcome: Outcome): v
   if (outcome.method !== undefined) expect(seen?.method).toBe(outcome.method);
   if (outcome.peer !== undefined) expect(seen?.headers['x-forwarded-client-cert']).toContain(`URI=${outcome.peer}`);
   if (outcome.body !== undefined) expect(body).toBe(outcome.body);
+  if (outcome.keptAlive !== undefined && seen) expectKeepalive(seen.clientPort, outcome.keptAlive);
   if (outcome.responseCookie) expect(headers['set-cookie']?.[0]).toMatch(outcome.responseCookie);
   expectHeaders(headers, outcome.responseHeaders);
   expectHeaders(seen?.headers ?? {}, outcome.headers);
+}
+
+const socketTable = '/proc/net/tcp';
+
+/** The kernel's own table: of a socket, its local port, and which timer runs; 2 is that of keep-alives. */
+function expectKeepalive(localPort: number, wanted: boolean): void {
+  if (!existsSync(socketTable)) return;
+  const rows = readFileSync(socketTable, 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
+  const row = rows.find(([, local, , state]) => state === '01' && Number.parseInt(local?.split(':')[1] ?? '', 16) === localPort);
+  expect(row?.[5]?.startsWith('02'), 'kept alive').toBe(wanted);
 }
 
 function expectHeaders(headers: http.IncomingHttpHeaders, expected: Readonly<Record<string, string | undefined>> = {}): void {

@@ -131,6 +131,17 @@ const failing: Case[] = [
     calls: [{ url: 'http://silent:9080/', together: 8, expect: { statuses: [503, 503, 503, 503, 503, 503] } }],
   },
   {
+    name: 'connectionPool: idle connections are kept alive',
+    fields: ['TrafficPolicy connectionPool.tcp.tcpKeepalive.time'],
+    yaml: reviews('connectionPool: {tcp: {tcpKeepalive: {time: 60s}}}'),
+    // A connection from before serves one more request as it was made.
+    calls: [
+      call({ status: 200 }, { times: 3 }),
+      call({ keptAlive: true }, { times: 3 }),
+      { url: 'http://ratings:9080/', expect: { keptAlive: false } },
+    ],
+  },
+  {
     name: 'connectionPool: requests per connection',
     fields: ['TrafficPolicy connectionPool.http.maxRequestsPerConnection'],
     yaml: reviews('connectionPool: {http: {maxRequestsPerConnection: 1}}'),

@@ -54,5 +54,8 @@ test('a filter that no proxy knows is refused by name, and what served goes on',
   const config = '{"@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy}';
   const { mesh } = town;
   expect(await mesh.applyRefused(inserted('odd', config))).toMatch(/filter odd .*CorsPolicy\) is not known/);
+  expect(mesh.refusals).toMatchObject([{ kind: 'EnvoyFilter', name: 'odd', proxies: ['sidecar-v1.default'] }]);
   expect((await mesh.call({ url })).status).toBe(200);
+  await mesh.restore();
+  expect(mesh.refusals).toEqual([]);
 });

@@ -29,6 +29,18 @@ const authentication = (more = '') =>
   policy('RequestAuthentication', 'jwt', `${sidecar}, jwtRules: [{issuer: me, jwks: '${jwks}'${more}}]`);
 const authorization = (spec: string, name = 'rules', namespace = 'default') => policy('AuthorizationPolicy', name, spec, namespace);
 
+/** Of `/asked`, a service of the mesh is asked. `more`: of the provider, in flow style. */
+const asking = (kind: string, service: string, more: string) =>
+  [
+    `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data: {mesh: '${`{extensionProviders: [{name: asked, ${kind}: {service: ${service}.default.svc.cluster.local, port: 9080, ${more}}}]}`}'}
+---`,
+    authorization(`${sidecar}, action: CUSTOM, provider: {name: asked}, rules: [{to: [{operation: {paths: [/asked]}}]}]`),
+  ].join('');
+
 const url = 'http://sidecar:9080';
 const passes: Outcome = { reaches: 'sidecar-v1' };
 const denied: Outcome = { status: 403, body: 'RBAC: access denied' };
@@ -109,6 +121,34 @@ const cases = [
     name: 'CUSTOM without its provider denies what it is about',
     yaml: authorization(`${sidecar}, action: CUSTOM, provider: {name: nobody}, rules: [{to: [{operation: {paths: [/asked]}}]}]`),
     calls: [call('/asked', denied), call('/other', passes)],
+  },
+  {
+    name: 'CUSTOM asks a service; what it says of headers goes on',
+    yaml: asking('envoyExtAuthzHttp', 'reviews', 'pathPrefix: /check, headersToUpstreamOnAllow: ["x-ec*"]'),
+    calls: [call('/asked', { ...passes, headers: { 'x-echo': '1' } }), call('/other', { ...passes, headers: { 'x-echo': undefined } })],
+  },
+  {
+    name: 'CUSTOM: who does not answer is an error, with the status that was wished',
+    yaml: asking('envoyExtAuthzHttp', 'failing', 'statusOnError: "429"'),
+    calls: [call('/asked', { status: 429 }), call('/other', passes)],
+  },
+  {
+    name: 'CUSTOM: who does not answer may be passed over',
+    yaml: asking('envoyExtAuthzHttp', 'failing', 'failOpen: true'),
+    calls: [call('/asked', passes)],
+  },
+  {
+    name: 'CUSTOM by gRPC: who does not speak it does not answer',
+    yaml: asking('envoyExtAuthzGrpc', 'failing', 'timeout: 1s'),
+    calls: [call('/asked', { status: 403 }), call('/other', passes)],
+  },
+  {
+    name: 'CUSTOM asks one service: with two, what they are about is denied',
+    yaml: [
+      asking('envoyExtAuthzHttp', 'reviews', 'failOpen: true'),
+      authorization(`${sidecar}, action: CUSTOM, provider: {name: other}, rules: [{to: [{operation: {paths: [/else]}}]}]`, 'second'),
+    ].join(''),
+    calls: [call('/asked', denied), call('/else', denied), call('/other', passes)],
   },
   {
     name: 'by token: principals, claims, audiences',

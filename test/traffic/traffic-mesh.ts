@@ -14,6 +14,7 @@ import { ControlPlane } from '#control/control-plane';
 import { proxiesBehind } from '#control/discovery/distribution';
 import type { ProxyConnection } from '#control/discovery/proxy-connection';
 import { proxyStatuses } from '#control/discovery/proxy-status';
+import { type Refusal, refusalsOf } from '#control/discovery/refusals';
 import type { SourceHandlers } from '#control/sources/event';
 import { meshKinds } from '#control/sources/mesh-kinds';
 import { proxyOf } from '#control/view/proxy';
@@ -250,6 +251,11 @@ export class TrafficMesh {
     const proxy = proxyOf(node);
     if (!proxy) throw new Error(`${node.id} is no client`);
     return this.controlPlane.discovery.resources(proxy, type, interest);
+  }
+
+  /** What proxies refuse, and of which objects it is. */
+  get refusals(): Refusal[] {
+    return refusalsOf(this.controlPlane.discovery);
   }
 
   get connections(): Iterable<ProxyConnection> {

@@ -44,8 +44,12 @@ const notShown: readonly (readonly [fields: RegExp, reason: string])[] = [
   [/^TrafficPolicy loadBalancer\.warmup/, 'goes by time: test/proxy/balance'],
   [/^TrafficPolicy loadBalancer\.consistentHash\.httpCookie\.attributes/, 'of the cookie that is made: test/control, test/proxy'],
   [
-    /^TrafficPolicy connectionPool\.(tcp|http)\.(connectTimeout|idleTimeout|maxConnectionDuration|tcpKeepalive|http2KeepAlive)/,
+    /^TrafficPolicy connectionPool\.(tcp|http)\.(connectTimeout|idleTimeout|maxConnectionDuration|http2KeepAlive)/,
     'go by time: test/proxy, with a clock',
+  ],
+  [
+    /^TrafficPolicy connectionPool\.tcp\.tcpKeepalive\.(probes|interval)$/,
+    'Node sets the time alone; Envoys are told of them: test/control',
   ],
   [
     /^TrafficPolicy connectionPool\.http\.(h2UpgradePolicy|useClientProtocol|maxConcurrentStreams)$/,

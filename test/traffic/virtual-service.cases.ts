@@ -90,6 +90,15 @@ const matches: Case[] = [
     ],
   },
   {
+    name: 'headers: the authority, under either of its names',
+    fields: ['VirtualService http[].match[].headers.*.exact'],
+    yaml: reviews(
+      `match: [{headers: {":authority": {exact: "reviews.default:9080"}}}, {headers: {host: {exact: "reviews.default.svc:9080"}}}], ${to('v2')}`,
+      to('v1'),
+    ),
+    calls: [get('/', v1), { url: 'http://reviews.default:9080/', expect: v2 }, { url: 'http://reviews.default.svc:9080/', expect: v2 }],
+  },
+  {
     name: 'headers: exact, prefix, regex, and merely there',
     fields: [
       'VirtualService http[].match[].headers.*.exact',

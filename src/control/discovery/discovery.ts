@@ -29,9 +29,11 @@ export class Discovery implements ResourceSource, ConnectionObserver {
   private readonly translator = new Translator(new ResourceCache());
   private changedAtMs = 0;
 
+  /** `onVerdict`: some proxy refuses what it did not, or no more. */
   constructor(
     private readonly clock: Clock,
     private readonly logger: Logger,
+    private readonly onVerdict: () => void = () => {},
   ) {}
 
   /** What EnvoyFilters are read with. */
@@ -76,6 +78,7 @@ export class Discovery implements ResourceSource, ConnectionObserver {
   disconnect(connection: ProxyConnection): void {
     this.connections.delete(connection);
     if (connection.proxy) this.viewByProxy.delete(connection.proxy.id);
+    if ([...connection.subscriptions.values()].some(({ delivery }) => delivery.rejection)) this.onVerdict();
   }
 
   resources(proxy: MeshProxy, type: TypeUrl, interest: Interest): ResourceSet {
@@ -99,6 +102,11 @@ export class Discovery implements ResourceSource, ConnectionObserver {
   rejected(connection: ProxyConnection, type: TypeUrl, message: string): void {
     this.metrics.rejected(type);
     this.logger.warn({ proxy: connection.proxy?.name, type: shortTypeName[type], reason: message }, 'proxy refused its configuration');
+    this.onVerdict();
+  }
+
+  mended(): void {
+    this.onVerdict();
   }
 
   settled(): void {

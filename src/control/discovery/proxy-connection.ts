@@ -37,6 +37,8 @@ export interface ResourceSource {
 export interface ConnectionObserver {
   pushed(type: TypeUrl): void;
   rejected(connection: ProxyConnection, type: TypeUrl, message: string): void;
+  /** A type that was rejected last is accepted. */
+  mended(connection: ProxyConnection): void;
   /** Everything that was to be sent of a change has been answered. */
   settled(connection: ProxyConnection): void;
 }
@@ -85,11 +87,13 @@ export class AdsConnection<Request extends StreamRequest, Response> implements P
     if (!type) return; // a type that Lateen does not serve: the proxy goes on without it
     let subscription = this.subscriptions.get(type);
     if (!subscription) this.subscriptions.set(type, (subscription = this.options.createSubscription(type)));
+    const refused = subscription.delivery.rejection !== undefined;
     const reaction = subscription.receive(request);
     if (subscription.interest.names.size > namesMax) {
       throw new MeshError('SUBSCRIPTION_TOO_LARGE', `more than ${namesMax} names of ${type} in one subscription`);
     }
     if (reaction.verdict === 'nack') this.options.observer.rejected(this, type, subscription.delivery.rejection?.message ?? '');
+    if (reaction.verdict === 'ack' && refused) this.options.observer.mended(this);
     if (reaction.answer && type === typeUrl.endpoint) this.endpointNames = namesByHost(subscription.interest.names);
     if (reaction.answer) this.answer(type, subscription);
     if (reaction.verdict === 'ack' || reaction.verdict === 'nack') this.advance();

@@ -1,5 +1,6 @@
-// Who takes traces and access logs: the part of MeshConfig's `extensionProviders` that Lateen acts on, read and checked.
+// Who takes traces and access logs, and who is asked whether a request may pass: the part of MeshConfig's `extensionProviders` that Lateen acts on, read and checked.
 import { isPlainObject } from '#api/json';
+import { durationMs } from '#foundation/duration';
 
 export type ExtensionProvider =
   | { name: string; kind: 'zipkin'; host: string; port: number; path: string; traceId128: boolean; urlLengthMax: number | undefined }
@@ -20,8 +21,38 @@ export type ExtensionProvider =
       text: string | undefined;
       labels: Readonly<Record<string, unknown>>;
     }
+  | AuthorizationProvider
   /** Of a kind that is for others, or not for us yet. */
   | { name: string; kind: 'other' };
+
+interface Inquiry {
+  name: string;
+  host: string;
+  port: number;
+  timeoutMs: number;
+  /** Requests pass where the service cannot be asked. */
+  failOpen: boolean;
+  /** Where it cannot, and they do not. */
+  statusOnError: number;
+  clearRouteCache: boolean;
+  /** Of the request's body, what it is told; undefined: nothing. */
+  body: { maxRequestBytes: number; allowPartialMessage: boolean; packAsBytes: boolean } | undefined;
+}
+
+/** Header names may begin or end with `*`. */
+export type AuthorizationProvider =
+  | (Inquiry & { kind: 'envoyExtAuthzGrpc' })
+  | (Inquiry & {
+      kind: 'envoyExtAuthzHttp';
+      pathPrefix: string;
+      toldHeaders: readonly string[];
+      addedHeaders: Readonly<Record<string, string>>;
+      /** Of its answer, what the workload gets. */
+      onAllow: readonly string[];
+      /** And what the client does. */
+      onDeny: readonly string[];
+      downstreamOnAllow: readonly string[];
+    });
 
 /** Throws what is wrong with one of them. */
 export function readExtensionProviders(value: unknown): ExtensionProvider[] {
@@ -57,7 +88,50 @@ const readers: { readonly [K in ReadKind]: (name: string, fields: Fields) => Ext
     ...formatOf(fields),
     labels: formatOf(fields).labels ?? {},
   }),
+  envoyExtAuthzGrpc: (name, fields) => ({ kind: 'envoyExtAuthzGrpc', ...inquiryOf(name, fields) }),
+  envoyExtAuthzHttp: (name, fields) => ({
+    ...{ kind: 'envoyExtAuthzHttp', ...inquiryOf(name, fields), pathPrefix: textOf(fields, 'pathPrefix') ?? '' },
+    toldHeaders: [...listOf(fields, 'includeRequestHeadersInCheck'), ...listOf(fields, 'includeHeadersInCheck')],
+    addedHeaders: isPlainObject(fields['includeAdditionalHeadersInCheck'])
+      ? Object.fromEntries(Object.entries(fields['includeAdditionalHeadersInCheck']).map(([key, value]) => [key, String(value)]))
+      : {},
+    onAllow: listOf(fields, 'headersToUpstreamOnAllow'),
+    onDeny: listOf(fields, 'headersToDownstreamOnDeny'),
+    downstreamOnAllow: listOf(fields, 'headersToDownstreamOnAllow'),
+  }),
 };
+
+/** Istio's default. */
+const inquiryMsDefault = 600_000;
+
+function inquiryOf(name: string, fields: Fields): Inquiry {
+  const { timeout, statusOnError = '403', failOpen = false, clearRouteCache = false, includeRequestBodyInCheck: body } = fields;
+  const timeoutMs = timeout === undefined ? inquiryMsDefault : durationMs(String(timeout));
+  if (timeoutMs === undefined) throw new Error(`${name}: timeout is no duration, such as 10s`);
+  const status = Number(statusOnError);
+  if (!(Number.isInteger(status) && status >= 200 && status < 600)) throw new Error(`${name}: statusOnError is no status`);
+  return {
+    ...{ name, ...serverOf(name, fields), timeoutMs, failOpen: failOpen === true, statusOnError: status },
+    clearRouteCache: clearRouteCache === true,
+    body: isPlainObject(body) ? bodyOf(body) : undefined,
+  };
+}
+
+const bodyBytesDefault = 4096;
+
+function bodyOf({ maxRequestBytes, allowPartialMessage, packAsBytes }: Fields): NonNullable<Inquiry['body']> {
+  return {
+    maxRequestBytes: Number(maxRequestBytes) || bodyBytesDefault,
+    allowPartialMessage: allowPartialMessage === true,
+    packAsBytes: packAsBytes === true,
+  };
+}
+
+function listOf(fields: Fields, field: string): readonly string[] {
+  const value = fields[field] ?? [];
+  if (!Array.isArray(value) || !value.every((each) => typeof each === 'string')) throw new Error(`${field} must be a list of texts`);
+  return value;
+}
 
 const kinds = Object.keys(readers) as ReadKind[];
 

@@ -14,6 +14,8 @@ const normalizations = ['NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASH
 
 export type LocalityLbSetting = NonNullable<NonNullable<TrafficPolicy['loadBalancer']>['localityLbSetting']>;
 
+export type TcpKeepalive = NonNullable<NonNullable<NonNullable<TrafficPolicy['connectionPool']>['tcp']>['tcpKeepalive']>;
+
 /** A text for lines, or a structure for JSON; undefined: Istio's own text. */
 export type AccessLogFormat = string | Readonly<Record<string, unknown>> | undefined;
 
@@ -38,6 +40,8 @@ export interface MeshConfig {
   traceSamplingPercent: number;
   outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
   connectTimeoutMs: number;
+  /** Of connections to services whose rules say nothing of it; undefined: none is kept alive. */
+  tcpKeepalive: TcpKeepalive | undefined;
   /** Of routes that say nothing of retries; undefined: Istio's own. */
   defaultHttpRetryPolicy: HttpRoute['retries'];
   defaultServiceExportTo: readonly string[];
@@ -66,6 +70,7 @@ export const defaultMeshConfig: MeshConfig = {
   traceSamplingPercent: 1,
   outboundTrafficPolicy: 'ALLOW_ANY',
   connectTimeoutMs: 10_000,
+  tcpKeepalive: undefined,
   defaultHttpRetryPolicy: undefined,
   defaultServiceExportTo: ['*'],
   defaultVirtualServiceExportTo: ['*'],
@@ -130,6 +135,7 @@ const readers: Readonly<Record<string, Reader>> = {
     outboundTrafficPolicy: oneOf(member(value, 'mode') ?? 'ALLOW_ANY', ['ALLOW_ANY', 'REGISTRY_ONLY']),
   }),
   connectTimeout: (value) => ({ connectTimeoutMs: duration(value) }),
+  tcpKeepalive: (value) => ({ tcpKeepalive: keepalive(value) }),
   defaultHttpRetryPolicy: (value) => ({ defaultHttpRetryPolicy: retries(value) }),
   defaultServiceExportTo: (value) => ({ defaultServiceExportTo: texts(value) }),
   defaultVirtualServiceExportTo: (value) => ({ defaultVirtualServiceExportTo: texts(value) }),
@@ -186,6 +192,14 @@ function retries(value: unknown): HttpRoute['retries'] {
   if (retryOn !== undefined) text(retryOn);
   for (const each of [perTryTimeout, backoff]) if (each !== undefined) duration(each);
   return value as HttpRoute['retries'];
+}
+
+function keepalive(value: unknown): TcpKeepalive {
+  if (!isPlainObject(value)) throw new Error('must be an object');
+  const { probes, time, interval } = value;
+  if (probes !== undefined && !(Number.isInteger(probes) && Number(probes) >= 0)) throw new Error('probes must be 0 or more');
+  for (const each of [time, interval]) if (each !== undefined) duration(each);
+  return value as TcpKeepalive;
 }
 
 /** Of its lists, that they are lists: what stands in them is as in a DestinationRule. */

@@ -6,23 +6,25 @@ import type { HttpFilter } from '#codec/protobuf/generated/envoy/extensions/filt
 import { RBAC as NetworkRbac } from '#codec/protobuf/generated/envoy/extensions/filters/network/rbac/v3/rbac';
 import type { MeshAuthorizationPolicy } from '#control/mesh/traffic-resource';
 import { nothing, rulePolicy } from './authorization-rule.ts';
+import { httpFilter } from './http-filter.ts';
 import { pack } from './message.ts';
-
-/** CUSTOM asks a provider of the mesh's configuration. None is known here: what it is about is denied, as Istio denies it then. */
-const denying = ['CUSTOM', 'DENY'] as const;
 
 interface RuleSet {
   action: Action;
-  policies: Record<string, Policy>;
+  policies: Readonly<Record<string, Policy>>;
 }
 
 export function httpAuthorization(policies: readonly MeshAuthorizationPolicy[]): HttpFilter[] {
-  return ruleSets(policies, false).map((rules) => ({
-    name: 'envoy.filters.http.rbac',
-    configType: { $case: 'typedConfig', value: pack('envoy.extensions.filters.http.rbac.v3.RBAC', HttpRbac, { rules }) },
-    isOptional: false,
-    disabled: false,
-  }));
+  return ruleSets(policies, false).map(rbacFilter);
+}
+
+/** What the rules are about is denied. */
+export function denialOf(rules: Readonly<Record<string, Policy>>): HttpFilter {
+  return rbacFilter({ action: Action.DENY, policies: rules });
+}
+
+function rbacFilter(rules: RuleSet): HttpFilter {
+  return httpFilter('envoy.filters.http.rbac', pack('envoy.extensions.filters.http.rbac.v3.RBAC', HttpRbac, { rules }));
 }
 
 export function networkAuthorization(policies: readonly MeshAuthorizationPolicy[]): Filter[] {
@@ -35,7 +37,8 @@ export function networkAuthorization(policies: readonly MeshAuthorizationPolicy[
 function ruleSets(policies: readonly MeshAuthorizationPolicy[], tcp: boolean): RuleSet[] {
   const of = (action: string) => policies.filter(({ object }) => (object.spec?.action ?? 'ALLOW') === action);
   const sets: RuleSet[] = [];
-  for (const action of denying) {
+  // Requests are asked about (external-authorization.ts); of connections nobody is asked, and what CUSTOM is about is denied.
+  for (const action of tcp ? ['CUSTOM', 'DENY'] : ['DENY']) {
     const denied = rulesOf(of(action), tcp ? 'denies' : 'no');
     if (Object.keys(denied).length > 0) sets.push({ action: Action.DENY, policies: denied });
   }
@@ -50,7 +53,8 @@ function ruleSets(policies: readonly MeshAuthorizationPolicy[], tcp: boolean): R
   return sets;
 }
 
-function rulesOf(policies: readonly MeshAuthorizationPolicy[], tcp: 'no' | 'allows' | 'denies'): Record<string, Policy> {
+/** By what they are called in logs. */
+export function rulesOf(policies: readonly MeshAuthorizationPolicy[], tcp: 'no' | 'allows' | 'denies'): Record<string, Policy> {
   const named = policies.flatMap(({ namespace, name, object }) =>
     (object.spec?.rules ?? []).flatMap((rule, i): [string, Policy][] => {
       const policy = rulePolicy(rule, namespace, tcp);

@@ -9,6 +9,7 @@ import {
 } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
 import { Metadata, type TransportSocket } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import type { MeshEndpoints } from '#control/mesh/endpoint';
+import type { TcpKeepalive } from '#control/mesh/mesh-config';
 import { isHttp, isHttp2 } from '#control/mesh/protocol';
 import type { MeshPort, MeshService } from '#control/mesh/service';
 import type { MergedDestinationRule } from '#control/view/destination-rule';
@@ -39,6 +40,7 @@ export interface ClusterInput extends BalancingOptions {
   /** Of those. */
   balance: LocalityBalance | undefined;
   connectTimeoutMs: number;
+  tcpKeepalive: TcpKeepalive | undefined;
   /** Whom the client takes for the mesh's workloads; undefined: it has no certificate of the mesh. */
   trustDomain: string | undefined;
   /** It speaks mutual TLS to endpoints that take it, where the rule does not say. */
@@ -62,6 +64,7 @@ export const clusterRecipe: Recipe<ClusterInput> = {
       input.grpcClient,
       input.localityWeighted,
       input.connectTimeoutMs,
+      JSON.stringify(input.tcpKeepalive),
       input.h2Upgrade,
       input.trustDomain,
       input.autoMtls,
@@ -82,7 +85,7 @@ export function carriesEndpoints(service: MeshService): boolean {
 }
 
 function outboundCluster(input: ClusterInput): ClusterPartial {
-  const { port, subset, rule, connectTimeoutMs } = input;
+  const { port, subset, rule, connectTimeoutMs, tcpKeepalive } = input;
   const policy = portPolicy(rule, subset, port.number);
   const timeout = policy.connectionPool?.tcp?.connectTimeout;
   const outliers = outlierDetection(policy.outlierDetection);
@@ -93,7 +96,7 @@ function outboundCluster(input: ClusterInput): ClusterPartial {
     ...transport(input, policy),
     circuitBreakers: circuitBreakers(policy),
     ...(outliers && { outlierDetection: outliers }),
-    ...connectionOptions(policy.connectionPool ?? {}),
+    ...connectionOptions(policy.connectionPool ?? {}, tcpKeepalive),
     typedExtensionProtocolOptions: protocolOptions(upstreamProtocol(input, policy.connectionPool), policy.connectionPool ?? {}),
     metadata: Metadata.fromPartial({ filterMetadata: { istio: istioMetadata(input) } }),
   };

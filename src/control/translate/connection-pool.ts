@@ -5,6 +5,7 @@ import type { TrafficPolicy } from '#api/kinds/destination-rule';
 import type { CircuitBreakers } from '#codec/protobuf/generated/envoy/config/cluster/v3/circuit_breaker';
 import type { Cluster } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
+import type { TcpKeepalive } from '#control/mesh/mesh-config';
 import { durationMs } from '#foundation/duration';
 import { httpProtocolOptions, type UpstreamProtocol } from './http-protocol-options.ts';
 import { durationOf } from './message.ts';
@@ -54,8 +55,12 @@ export function protocolOptions(protocol: UpstreamProtocol, { http, tcp }: Conne
   });
 }
 
-export function connectionOptions({ tcp }: ConnectionPool): Pick<Partial<Cluster>, 'upstreamConnectionOptions'> {
-  const keepalive = tcp?.tcpKeepalive;
+/** `meshDefault`: where the pool says nothing of it. */
+export function connectionOptions(
+  { tcp }: ConnectionPool,
+  meshDefault: TcpKeepalive | undefined,
+): Pick<Partial<Cluster>, 'upstreamConnectionOptions'> {
+  const keepalive = tcp?.tcpKeepalive ?? meshDefault;
   if (!keepalive) return {};
   const seconds = (text: string | undefined) => (text === undefined ? undefined : Math.round((durationMs(text) ?? 0) / 1000));
   const tcpKeepalive = {

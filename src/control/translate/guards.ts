@@ -3,6 +3,7 @@ import type { Filter } from '#codec/protobuf/generated/envoy/config/listener/v3/
 import type { HttpFilter } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import type { ProxyView } from '#control/view/proxy-view';
 import { httpAuthorization, networkAuthorization } from './authorization.ts';
+import { externalAuthorization } from './external-authorization.ts';
 import { jwksClusterName } from './jwks-cluster.ts';
 import { jwksUriOf, jwtAuthentication } from './request-authentication.ts';
 
@@ -15,7 +16,7 @@ export interface Guards {
 
 export const noGuards: Guards = { key: '', http: () => [], network: () => [] };
 
-/** Who somebody is comes before what he may do. */
+/** Istio's order: what services say, who somebody is, what he may do. */
 export function guardsOf(view: ProxyView): Guards {
   const { requestAuthentications, authorizationPolicies } = view.policies;
   if (requestAuthentications.length + authorizationPolicies.length === 0) return noGuards;
@@ -23,9 +24,21 @@ export function guardsOf(view: ProxyView): Guards {
   const clusters = requestAuthentications.flatMap(({ object }) =>
     (object.spec?.jwtRules ?? []).flatMap((rule) => jwksUriOf(rule) ?? []).map(clusterOf),
   );
+  const { extensionProviders } = view.snapshot.config;
+  const asked = authorizationPolicies.flatMap(({ object }) => object.spec?.provider?.name ?? []);
+  const providers = extensionProviders.filter(({ name }) => asked.includes(name));
   return {
-    key: JSON.stringify([requestAuthentications.map(({ stamp }) => stamp), clusters, authorizationPolicies.map(({ stamp }) => stamp)]),
-    http: () => [...jwtAuthentication(requestAuthentications, clusterOf), ...httpAuthorization(authorizationPolicies)],
+    key: JSON.stringify([
+      requestAuthentications.map(({ stamp }) => stamp),
+      clusters,
+      authorizationPolicies.map(({ stamp }) => stamp),
+      providers,
+    ]),
+    http: () => [
+      ...externalAuthorization(authorizationPolicies, providers),
+      ...jwtAuthentication(requestAuthentications, clusterOf),
+      ...httpAuthorization(authorizationPolicies),
+    ],
     network: () => networkAuthorization(authorizationPolicies),
   };
 }

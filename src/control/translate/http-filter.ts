@@ -21,7 +21,7 @@ export function httpFilters(place: ListenerClass, istio: boolean, guards: readon
     ...(istio ? [peerMetadata(place)] : []), // first: what follows may ask who the peer is
     ...guards,
     fault(), // rejects cheaply
-    filter(corsFilterName, pack('envoy.extensions.filters.http.cors.v3.Cors', Cors, {})), // per route; answers preflights
+    httpFilter(corsFilterName, pack('envoy.extensions.filters.http.cors.v3.Cors', Cors, {})), // per route; answers preflights
     ...(istio ? [stats(place)] : []), // last before the router: sees what came of all others
     router(),
   ];
@@ -29,11 +29,11 @@ export function httpFilters(place: ListenerClass, istio: boolean, guards: readon
 
 /** Faults are the routes'. */
 export function fault(): HttpFilter {
-  return filter(faultFilterName, pack('envoy.extensions.filters.http.fault.v3.HTTPFault', HTTPFault, {}));
+  return httpFilter(faultFilterName, pack('envoy.extensions.filters.http.fault.v3.HTTPFault', HTTPFault, {}));
 }
 
 export function router(): HttpFilter {
-  return filter('envoy.filters.http.router', pack('envoy.extensions.filters.http.router.v3.Router', Router, {}));
+  return httpFilter('envoy.filters.http.router', pack('envoy.extensions.filters.http.router.v3.Router', Router, {}));
 }
 
 /** Sidecars learn who calls and say who they are, by Istio's headers; nothing is said to services outside of the mesh by a gateway. */
@@ -43,13 +43,13 @@ function peerMetadata(place: ListenerClass): HttpFilter {
     place === 'sidecar-inbound'
       ? { downstreamDiscovery: [headers], downstreamPropagation: [headers] }
       : { upstreamDiscovery: [headers], upstreamPropagation: [headers] };
-  return filter('istio.metadata_exchange', pack('io.istio.http.peer_metadata.Config', PeerMetadata, config));
+  return httpFilter('istio.metadata_exchange', pack('io.istio.http.peer_metadata.Config', PeerMetadata, config));
 }
 
 function stats(place: ListenerClass): HttpFilter {
-  return filter('istio.stats', pack('stats.PluginConfig', StatsConfig, { disableHostHeaderFallback: place !== 'sidecar-outbound' }));
+  return httpFilter('istio.stats', pack('stats.PluginConfig', StatsConfig, { disableHostHeaderFallback: place !== 'sidecar-outbound' }));
 }
 
-function filter(name: string, config: Any): HttpFilter {
+export function httpFilter(name: string, config: Any): HttpFilter {
   return { name, configType: { $case: 'typedConfig', value: config }, isOptional: false, disabled: false };
 }

@@ -193,6 +193,7 @@ function clusterOf(view: ProxyView, service: MeshService, port: MeshPort, subset
     grpcClient: proxy.type === 'grpc',
     localityWeighted: localitySetting(portPolicy(rule, subset, port.number), snapshot.config) !== undefined,
     connectTimeoutMs: snapshot.config.connectTimeoutMs,
+    tcpKeepalive: snapshot.config.tcpKeepalive,
     h2Upgrade: snapshot.config.h2Upgrade,
     trustDomain: proxy.certified ? snapshot.config.trustDomain : undefined,
     autoMtls: snapshot.config.autoMtls,

@@ -49,8 +49,10 @@ function decodeRegex(expression: string, field: string, findings: Findings): Str
 }
 
 export function decodeHeaderMatcher(matcher: HeaderMatcher, field: string, findings: Findings): HeaderTest {
+  const name = matcher.name.toLowerCase();
   const base = {
-    name: matcher.name.toLowerCase(),
+    // Envoy has one header of the two names.
+    name: name === 'host' ? ':authority' : name,
     invert: matcher.invertMatch,
     missingAsEmpty: matcher.treatMissingHeaderAsEmpty,
   };
