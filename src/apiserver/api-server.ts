@@ -1,6 +1,6 @@
 // Kubernetes' REST API over a Store: HTTPS for who has a token; plain HTTP, whose every caller is an administrator, only where that is
 // asked for. Reads bodies, finds the user and the kind, turns errors into Status and advice into warnings.
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Examine } from '#api/examine';
 import { KindCatalog } from '#api/kind-catalog';
@@ -57,6 +57,11 @@ const warningsMax = 20;
 const warningLengthMax = 1000;
 /** Kubernetes' version whose API this is. */
 const kubernetesVersion = { major: '1', minor: '30' };
+/** Of no meaning here; clients of other languages want each of them to be there. */
+const builtBy = {
+  ...{ gitCommit: '', gitTreeState: 'archive', buildDate: '1970-01-01T00:00:00Z' },
+  ...{ goVersion: process.version, compiler: 'node', platform: 'linux/amd64' },
+};
 const aggregatedType = /application\/json;g=apidiscovery\.k8s\.io;v=(v2(?:beta1)?);as=APIGroupDiscoveryList/;
 const localHosts = /^(127(\.\d+){3}|localhost|\[::1\])(:\d+)?$/;
 
@@ -81,8 +86,15 @@ export class ApiServer {
       admission: new WebhookAdmission({ store, random }),
     });
     this.routes = new ResourceRoutes({ store, clock, handlers, pods });
-    this.listener = new DualListener({ handler: (request, response) => this.app.routing(request, response), tls: credentials });
-    this.app = fastify({ bodyLimit: bodyBytesMax, logger: false, serverFactory: () => this.listener.plain });
+    const handler = (request: IncomingMessage, response: ServerResponse) => {
+      // kubectl up to 1.20 leaves it out, and Kubernetes takes it for this.
+      request.headers['content-type'] ??= 'application/json';
+      this.app.routing(request, response);
+    };
+    this.listener = new DualListener({ handler, tls: credentials });
+    // Clients of other languages write /version/ and /apis/.
+    const routerOptions = { ignoreTrailingSlash: true };
+    this.app = fastify({ bodyLimit: bodyBytesMax, logger: false, routerOptions, serverFactory: () => this.listener.plain });
     const upgrades = new UpgradeRoutes({ pods, authorize: (request, access) => authorize(this.userOf(request), access) });
     this.listener.onUpgrade((request, socket, head) => upgrades.handle(request, socket, head));
     this.acceptBodies();
@@ -159,7 +171,7 @@ export class ApiServer {
     const { app, catalog } = this;
     for (const path of ['/healthz', '/readyz', '/livez']) app.get(path, (_, reply) => reply.type('text/plain').send('ok'));
     const gitVersion = `v${kubernetesVersion.major}.${kubernetesVersion.minor}.0+lateen-${this.options.version}`;
-    app.get('/version', () => ({ ...kubernetesVersion, gitVersion, platform: 'linux/amd64' }));
+    app.get('/version', () => ({ ...kubernetesVersion, gitVersion, ...builtBy }));
     const ofAll = (core: boolean) => (request: FastifyRequest, reply: FastifyReply) => {
       const discovery = new Discovery(catalog.kinds);
       const [type, version] = aggregatedType.exec(request.headers.accept ?? '') ?? [];

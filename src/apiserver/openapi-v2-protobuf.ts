@@ -1,39 +1,54 @@
-// OpenAPI version 2 in gnostic's protobuf, which kubectl up to 1.27 asks for before it applies: every kind by name, as an object whose
-// fields the server checks. Pure. Field numbers are those of gnostic's openapi.v2 messages.
+// OpenAPI version 2 in gnostic's protobuf, which kubectl up to 1.27 asks for before it writes: that each kind may be patched, and with which
+// parameters. It says nothing of fields, for the server checks them, and old clients then make their patches by what they know
+// themselves. Pure. Field numbers are those of gnostic's openapi.v2 messages.
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import type { Kind } from '#api/kind';
+import { groupPath } from '#store/rest-path';
 
 export const openApiV2ProtobufType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
 /** Which Accept header wants it. */
 export const wantsProtobuf = (accept: string | undefined) => /proto-openapi\.spec\.v2[@.]v1\.0\+protobuf/.test(accept ?? '');
 
+/** Of a write: kubectl asks whether they are there before it sends them. */
+const parameters = ['dryRun', 'fieldManager', 'fieldValidation'];
+
 export function openApiV2Protobuf(kinds: readonly Kind[]): Uint8Array {
-  const definitions = kinds.flatMap((kind) => kind.versions.map((version) => namedSchema(kind, version)));
+  const served = kinds.flatMap((kind) => kind.versions.map((version) => namedPath(kind, version)));
   return document((writer) => {
     text(writer, 1, '2.0');
     message(writer, 2, (info) => text(text(info, 1, 'Lateen'), 2, 'v1'));
-    message(writer, 8, () => undefined);
-    message(writer, 9, (all) => {
-      for (const definition of definitions) message(all, 1, definition);
+    message(writer, 8, (paths) => {
+      for (const path of served) message(paths, 2, path);
     });
+    message(writer, 9, () => undefined);
   });
 }
 
 type Write = (writer: BinaryWriter) => void;
 
-function namedSchema({ group, kind }: Kind, version: string): Write {
-  const groupVersionKind = `- group: ${JSON.stringify(group)}\n  kind: ${kind}\n  version: ${version}\n`;
-  return (writer) => {
-    text(writer, 1, `${group || 'core'}.${version}.${kind}`);
-    message(writer, 2, (schema) => {
-      message(schema, 22, (types) => text(types, 1, 'object'));
-      message(schema, 31, (extension) => {
-        text(extension, 1, 'x-kubernetes-group-version-kind');
-        message(extension, 2, (any) => text(any, 2, groupVersionKind));
-      });
+function namedPath(kind: Kind, version: string): Write {
+  const groupVersionKind = `group: ${JSON.stringify(kind.group)}\nkind: ${kind.kind}\nversion: ${version}\n`;
+  const place = `${groupPath(kind, version)}${kind.namespaced ? '/namespaces/{namespace}' : ''}/${kind.plural}/{name}`;
+  const operation: Write = (writer) => {
+    for (const name of parameters) message(writer, 8, queryParameter(name));
+    message(writer, 13, (extension) => {
+      text(extension, 1, 'x-kubernetes-group-version-kind');
+      message(extension, 2, (any) => text(any, 2, groupVersionKind));
     });
   };
+  return (writer) => {
+    text(writer, 1, place);
+    message(writer, 2, (item) => message(item, 8, operation));
+  };
+}
+
+/** A parameter is one of several kinds of things, each a message around the next. */
+function queryParameter(name: string): Write {
+  return (item) =>
+    message(item, 1, (parameter) =>
+      message(parameter, 2, (nonBody) => message(nonBody, 3, (query) => text(text(text(query, 2, 'query'), 4, name), 6, 'string'))),
+    );
 }
 
 function document(write: Write): Uint8Array {

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import type { Clock, Timer } from '#foundation/clock';
 import { StoreError } from '#store/store-error';
+import { isTrue } from './request.ts';
 
 export interface LogQuery {
   container?: string;
@@ -39,7 +40,7 @@ export async function writeLog(file: string, query: LogQuery, clock: Clock, resp
   };
   response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
   response.flushHeaders();
-  if (query.follow !== 'true') {
+  if (!isTrue(query.follow)) {
     // A slow reader is waited for by the response, which ends when all is sent.
     while (position < size && sent < limit) {
       await pump();

@@ -2,6 +2,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { RunningCommand, TerminalSize } from './pod-access.ts';
+import { isTrue } from './request.ts';
 
 /** What a client gives of itself, and takes. */
 export interface CommandChannels {
@@ -25,7 +26,7 @@ export interface CommandStreams {
 }
 
 export function streamsAsked(query: URLSearchParams): CommandStreams {
-  const asks = (name: string) => ['true', '1'].includes(query.get(name) ?? '');
+  const asks = (name: string) => isTrue(query.get(name));
   // A terminal has one output.
   return { stdin: asks('stdin'), stdout: asks('stdout'), stderr: asks('stderr') && !asks('tty'), tty: asks('tty') };
 }

@@ -61,7 +61,8 @@ export function verbOf(method: string, { name }: ResourcePath, query: Query): st
   return method === 'GET' && isTrue(query.watch) ? 'watch' : ofAll;
 }
 
-export const isTrue = (value: string | undefined) => value === 'true' || value === '1';
+/** As Go's strconv.ParseBool, for clients of other languages write it as theirs do. */
+export const isTrue = (value: string | null | undefined): boolean => /^(1|t|T|true|TRUE|True)$/.test(value ?? '');
 
 export function isDryRun(query: Query, body?: unknown): boolean {
   const given = query.dryRun ?? (body as { dryRun?: string[] } | undefined)?.dryRun?.[0];

@@ -10,12 +10,16 @@ import { inherited, whyNotBuilt } from './mesh-fixture.ts';
 
 const folder = '/usr/lib/google-cloud-sdk/bin';
 const versions = ['1.27', '1.28', '1.29', '1.30', '1.31', '1.32', '1.33'].filter((version) => existsSync(`${folder}/kubectl.${version}`));
-const programs: [name: string, program: string][] =
+/** Another one, such as Debian's 1.20, which knows less. */
+const named = process.env['LATEEN_KUBECTL'];
+const unknownToOld = ['explain', 'auth whoami', 'events', 'get dr web -o yaml', 'patch service web --type json -p [{"op":"test"'];
+const found: [name: string, program: string][] =
   versions.length > 0
     ? [versions[0]!, versions.at(-1)!].map((version) => [version, `${folder}/kubectl.${version}`])
     : spawnSync('kubectl', ['version', '--client']).status === 0
       ? [['of this machine', 'kubectl']]
       : [];
+const programs = [...found, ...(named === undefined ? [] : [[named, named] as [string, string]])];
 
 const web = (image: string) => `
 apiVersion: apps/v1
@@ -185,12 +189,13 @@ describe.skipIf(whyNotBuilt !== undefined || programs.length === 0).each(program
 
   test('a session', async () => {
     for (const [command, output, { code = 0, input = () => '', role = '' } = {}] of session) {
+      if (program === named && unknownToOld.some((word) => command.startsWith(word))) continue;
       // A blank inside of a JSON patch or a selector is part of the argument.
       const args = command.startsWith('get pods -l app in')
         ? ['get', 'pods', '-l', 'app in (web,x),!canary', '-o', 'name']
         : command.split(' ');
       const answer = await kubectl(args, input(), role);
-      expect({ command, ...answer }).toEqual({ command, code, output: expect.stringMatching(output) });
+      expect.soft({ command, ...answer }).toEqual({ command, code, output: expect.stringMatching(output) });
     }
   }, 180_000);
 
