@@ -97,6 +97,29 @@ describe('the server side', () => {
     for (const { body } of await Promise.all(answers)) expect(body).toBe(large);
   });
 
+  test.each([
+    { offered: ['http/1.1', 'h2'], taken: 'h2' },
+    { offered: ['istio-peer-exchange', 'istio'], taken: 'istio-peer-exchange' },
+  ])('of $offered it takes $taken, and serves', async ({ offered, taken }) => {
+    const { port } = await secureProxy(serving({ applicationProtocols: ['h2', 'http/1.1'] }));
+    expect((await secured(port, { ALPNProtocols: offered })).alpnProtocol).toBe(taken);
+    expect(await ask(port, { ALPNProtocols: offered })).toMatch(/^HTTP\/1.1 200 OK/);
+  });
+
+  test('what a client’s proxy says of itself ahead of a TCP connection is kept from the upstream', async () => {
+    const upstream = open.add(await Peer.listen((socket) => void socket.pipe(socket)));
+    const proxy = open.add(new TestProxy());
+    proxy.runtime.clusters.set(cluster('a', [upstream.port]));
+    const listener = tcpListener({ clusters: [{ name: 'a', weight: 1 }] });
+    const tls = serving({ applicationProtocols: ['istio-peer-exchange', 'http/1.1'] });
+    const port = await proxy.listen({ ...listener, filterChains: listener.filterChains.map((chain) => ({ ...chain, tls })) });
+    const socket = await secured(port, { ALPNProtocols: ['istio-peer-exchange', 'istio'] });
+    const heard = once(socket, 'data');
+    socket.write(Buffer.from([0x3d, 0x23, 0x04, 0x67, 0, 0]));
+    socket.write(Buffer.concat([Buffer.from([0, 3]), Buffer.from('abchello')]));
+    expect(String((await heard)[0])).toBe('hello');
+  });
+
   test.each<{ what: string; tls: Partial<DownstreamTlsConfig>; version: string }>([
     { what: 'a maximum of 1.2', tls: { versionMax: 'TLSv1.2' }, version: 'TLSv1.2' },
     { what: 'a minimum of 1.3', tls: { versionMin: 'TLSv1.3' }, version: 'TLSv1.3' },

@@ -117,6 +117,10 @@ function decodeNetworkFilter(filter: Filter, field: string, findings: Findings):
       return { kind: 'tcp_proxy', tcp: decodeTcpProxy(TcpProxy.decode(any.value), field, findings) };
     case 'envoy.extensions.filters.network.rbac.v3.RBAC':
       return { kind: 'gate', gate: decodeNetworkRbac(filter.name, any.value, field, findings) };
+    // Sessions are always counted; where the peer's proxy says who it is, its ALPN tells.
+    case 'stats.PluginConfig':
+    case 'envoy.tcp.metadataexchange.config.MetadataExchange':
+      return undefined;
     default:
       findings.report(field, `filter ${filter.name} (${any.typeUrl}) is not known`);
       return undefined;

@@ -53,7 +53,7 @@ export function decodeRouteTable(config: RouteConfiguration, version: string, fi
     }
     return decodeVirtualHost(host, config, field, findings);
   });
-  return new RouteTable(config.name, version, hosts);
+  return new RouteTable(config.name, version, hosts, config.ignorePortInHostMatching);
 }
 
 /** `table`: that the host is of, which may change headers as well. */

@@ -48,7 +48,8 @@ export class DiscoveredRoutes {
     if (discovered === undefined) return undefined;
     const { own, hosts } = discovered;
     const parts = [own, ...hosts.values()];
-    return this.decodings.assemble(name, parts, () => new RouteTable(name, own.version, [...own.virtualHosts, ...hosts.values()]));
+    const all = [...own.virtualHosts, ...hosts.values()];
+    return this.decodings.assemble(name, parts, () => new RouteTable(name, own.version, all, own.ignoresPort));
   }
 }
 

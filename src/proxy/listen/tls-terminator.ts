@@ -51,7 +51,9 @@ export class TlsTerminator {
     const { config } = this;
     this.server = createServer({
       ...material.options,
-      ...(config.applicationProtocols.length > 0 && { ALPNProtocols: [...config.applicationProtocols] }),
+      ...(config.applicationProtocols.length > 0 && {
+        ALPNCallback: ({ protocols }: { protocols: string[] }) => this.chosenProtocol(protocols),
+      }),
       requestCert: config.requireClientCertificate || material.validation !== undefined,
       // Judged here: a client certificate may be wanted and not required.
       rejectUnauthorized: false,
@@ -68,6 +70,11 @@ export class TlsTerminator {
     if (material.ocspStaple !== undefined) {
       this.server.on('OCSPRequest', (_certificate, _issuer, answer) => answer(null, this.material?.ocspStaple ?? Buffer.alloc(0)));
     }
+  }
+
+  /** Where nothing that the client offers is served by that name, Envoy goes on without a protocol; Node can but take one or refuse. */
+  private chosenProtocol(offered: readonly string[]): string | undefined {
+    return this.config.applicationProtocols.find((protocol) => offered.includes(protocol)) ?? offered[0];
   }
 
   private onSecured(secured: TLSSocket): void {

@@ -30,6 +30,8 @@ export class RouteTable {
     readonly name: string,
     readonly version: string,
     readonly virtualHosts: readonly VirtualHost[],
+    /** Envoy's `ignore_port_in_host_matching`: domains are compared with the authority's host alone. */
+    readonly ignoresPort = false,
   ) {
     for (const host of virtualHosts) for (const domain of host.domains) this.addDomain(domain, host);
     this.suffixes.sort((a, b) => b.text.length - a.text.length);
@@ -56,7 +58,8 @@ export class RouteTable {
   virtualHost(authority: string): VirtualHost | undefined {
     const cached = this.byAuthority.get(authority);
     if (cached !== undefined) return cached;
-    const host = this.findHost(authority.toLowerCase());
+    const lower = authority.toLowerCase();
+    const host = this.findHost(this.ignoresPort ? lower.replace(/:\d+$/, '') : lower);
     if (host !== undefined && this.byAuthority.size < authoritiesCachedMax) this.byAuthority.set(authority, host);
     return host;
   }

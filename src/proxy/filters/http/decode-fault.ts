@@ -1,17 +1,17 @@
 // Envoy's HTTPFault -> FaultConfig. Used for the filter itself and for a route's own.
 import type { HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/http/fault/v3/fault';
-import { fractionOf } from '#proxy/config/decode-matcher';
+import { decodeHeaderMatcher, fractionOf } from '#proxy/config/decode-matcher';
 import { type Findings, milliseconds } from '#proxy/config/findings';
 import { httpStatusOfGrpc } from '#proxy/http/grpc';
 import type { FaultConfig } from './fault-config.ts';
 
 /** Undefined when it asks for nothing. */
 export function decodeFault(fault: HTTPFault, field: string, findings: Findings): FaultConfig | undefined {
-  if (fault.headers.length > 0) findings.report(`${field}.headers`, 'is not supported');
+  const headers = fault.headers.map((matcher, i) => decodeHeaderMatcher(matcher, `${field}.headers[${i}]`, findings));
   if (fault.responseRateLimit !== undefined) findings.report(`${field}.response_rate_limit`, 'is not supported');
   const delay = decodeDelay(fault, field, findings);
   const abort = decodeAbort(fault, field, findings);
-  return delay === undefined && abort === undefined ? undefined : { delay, abort };
+  return delay === undefined && abort === undefined ? undefined : { delay, abort, ...(headers.length > 0 && { headers }) };
 }
 
 function decodeDelay({ delay }: HTTPFault, field: string, findings: Findings): FaultConfig['delay'] {

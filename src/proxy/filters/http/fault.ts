@@ -2,8 +2,10 @@
 // configuration stands in for the filter's.
 import { HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/http/fault/v3/fault';
 import type { Findings } from '#proxy/config/findings';
+import { fieldOf } from '#proxy/http/head';
 import { type HttpFilterType, routeConfig } from '#proxy/http/http-filter';
 import type { HttpStream } from '#proxy/http/stream';
+import { valueMatches } from '#proxy/route/header-test';
 import type { RouteFilters } from '#proxy/route/route-filter';
 import { Timeout } from '#proxy/timer-wheel';
 import { responseFlag } from '#telemetry/response-flags';
@@ -19,7 +21,8 @@ export const faultType: HttpFilterType<FaultConfig | undefined, FaultConfig | un
   make: (general, { name }) => ({
     request(stream) {
       const fault = routeConfig(stream, faultType, name) ?? general;
-      if (fault === undefined) return 'continue';
+      if (fault === undefined || fault.headers?.every((test) => valueMatches(test, fieldOf(stream.request, test.name))) === false)
+        return 'continue';
       const { random } = stream.manager.runtime;
       if (fault.delay !== undefined && random.next() < fault.delay.fraction) {
         delay(stream, fault.delay.fixedMs, () => {

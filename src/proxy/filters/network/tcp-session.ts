@@ -1,9 +1,12 @@
 // One proxied TCP connection: two sockets, bytes both ways, each way ending for itself. What one side does not take, the other does
 // not read. Made by tcp-proxy.ts.
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { Word64 } from '#codec/hash/word64';
+import { metadataExchangeProtocol, readMetadataHeader } from '#codec/metadata-exchange';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import type { DownstreamConnection } from '#proxy/http/connection-manager';
+import { noBytes } from '#proxy/http/port';
 import { hashText } from '#proxy/route/hash-policy';
 import { reopen } from '#proxy/socket/accepted-socket';
 import { SocketReader } from '#proxy/socket/read-buffers';
@@ -33,6 +36,8 @@ export class TcpSession implements ServedConnection, PickContext, TcpUpstreamEve
   private readonly timeout = new Timeout(() => this.onTimeout());
   private drainDeadlineMs = Number.POSITIVE_INFINITY;
   private readonly endsAtMs: number;
+  /** What has come so far, while it may be the header of Istio's metadata exchange. */
+  private preface: Buffer | undefined;
 
   constructor(
     accepted: Socket,
@@ -45,6 +50,7 @@ export class TcpSession implements ServedConnection, PickContext, TcpUpstreamEve
     this.lastActivityMs = now;
     this.endsAtMs = after(now, proxy.config.connectionMsMax);
     this.exchange = new TcpExchange(connection, now, runtime.clock.wallMs());
+    if (accepted instanceof TLSSocket && accepted.alpnProtocol === metadataExchangeProtocol) this.preface = noBytes;
     const reader = new SocketReader(runtime.sockets.buffers, (buffer, length) => this.onDownstream(buffer, length));
     reader.large = true;
     this.downstream = new TcpSide(reopen(accepted, { onread: reader.options(), allowHalfOpen: true }), reader, runtime.sockets);
@@ -176,6 +182,19 @@ export class TcpSession implements ServedConnection, PickContext, TcpUpstreamEve
     this.exchange.bytesReceived += length;
     this.proxy.stats.downstream_cx_rx_bytes_total += length;
     this.touch();
+    if (this.preface === undefined) this.sendOn(buffer, length);
+    else this.skipMetadata(Buffer.concat([this.preface, buffer.subarray(0, length)]));
+  }
+
+  /** What the client's proxy says of itself is not for the upstream. */
+  private skipMetadata(bytes: Buffer): void {
+    const header = readMetadataHeader(bytes);
+    this.preface = header.kind === 'partial' ? bytes : undefined;
+    const rest = header.kind === 'header' ? bytes.subarray(header.end) : bytes;
+    if (header.kind !== 'partial' && rest.length > 0) this.sendOn(rest, rest.length);
+  }
+
+  private sendOn(buffer: Buffer, length: number): void {
     if (this.upstream?.write(buffer, length)) this.downstream.socket.pause();
   }
 
