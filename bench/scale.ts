@@ -17,6 +17,7 @@ import { systemRandom } from '#foundation/random';
 import { AdsClient, wildcard } from '#proxy/config/ads-client';
 import { formatNodeId } from '#xds/node-id';
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
+import { generatedMesh, servicePort, slice, virtualService } from './generated-mesh.ts';
 
 const { values } = parseArgs({
   options: {
@@ -28,42 +29,11 @@ const { values } = parseArgs({
   },
 });
 const services = Number(values.services);
-const port = 8080;
-const listenerRoutes = String(port);
+const listenerRoutes = String(servicePort);
 
 /** To a worker: which clients to be. From it: all are there; or the type that a client has got news of. */
 type Order = { target: string; first: number; count: number };
 type News = { ready: true } | { type: TypeUrl };
-
-const object = (apiVersion: string, kind: string, name: string, fields: object): ApiObject => ({
-  apiVersion,
-  kind,
-  metadata: { name, namespace: 'default', creationTimestamp: '2026-01-01T00:00:00Z' },
-  ...fields,
-});
-
-const service = (i: number) =>
-  object('v1', 'Service', `service-${i}`, {
-    spec: { clusterIP: `10.0.${i >> 8}.${i & 255}`, selector: { app: `service-${i}` }, ports: [{ name: 'http', port }] },
-  });
-
-/** `revision` moves the second endpoint. */
-const slice = (i: number, revision: number): ApiObject => {
-  const made = object('discovery.k8s.io/v1', 'EndpointSlice', `service-${i}`, {
-    addressType: 'IPv4',
-    ports: [{ name: 'http', port, protocol: 'TCP' }],
-    endpoints: [`10.1.${i >> 8}.${i & 255}`, `10.${2 + (revision % 200)}.${i >> 8}.${i & 255}`].map((address) => ({
-      addresses: [address],
-      conditions: { ready: true },
-    })),
-  });
-  return { ...made, metadata: { ...made.metadata, labels: { 'kubernetes.io/service-name': `service-${i}` } } };
-};
-
-const virtualService = (i: number, revision: number) =>
-  object('networking.istio.io/v1', 'VirtualService', `service-${i}`, {
-    spec: { hosts: [`service-${i}`], http: [{ timeout: `${revision + 1}s`, route: [{ destination: { host: `service-${i}` } }] }] },
-  });
 
 // ---- clients
 
@@ -139,9 +109,8 @@ async function measure(): Promise<void> {
     debugAddress: { host: '127.0.0.1', port: 0 },
   });
   const { xds } = await controlPlane.start();
-  const indexes = Array.from({ length: services }, (_, i) => i);
   const set = (objects: readonly ApiObject[]) => handlers?.events(objects.map((each) => ({ type: 'set', object: each })));
-  set(indexes.flatMap((i) => [service(i), slice(i, 0), virtualService(i, 0)]));
+  set(generatedMesh(services));
   handlers?.synced();
   let onNews: (type: TypeUrl) => void = () => {};
   const workers: ChildProcess[] = [];

@@ -14,6 +14,7 @@ import { systemRandom } from '#foundation/random';
 import { MeshSigner } from '#identity/certificate-signer';
 import { TokenVerifier } from '#identity/service-account-token';
 import { RemoteStore } from '#store/remote-store';
+import { readMeshConfigFile } from './mesh-config-file.ts';
 import { readDescriptors } from './package.ts';
 
 /** To the parent, over the message channel, if there is one. */
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     'xds-port': { type: 'string', default: '15010' },
     'debug-port': { type: 'string', default: '15014' },
     'token-key': { type: 'string' },
+    'mesh-config-file': { type: 'string' },
   },
 });
 
@@ -44,6 +46,7 @@ if (api === undefined) {
   process.exit(1);
 }
 const store = new RemoteStore({ api, clock: systemClock });
+const meshConfigFile = values['mesh-config-file'];
 const refusalKeeper = new RefusalKeeper({ store, clock: systemClock, logger });
 const tokenKey = values['token-key'];
 let source: StoreSource | undefined;
@@ -59,6 +62,7 @@ const controlPlane = new ControlPlane({
   logger,
   xdsAddress: { host: '127.0.0.1', port: Number(values['xds-port']) },
   debugAddress: { host: '127.0.0.1', port: Number(values['debug-port']) },
+  ...(meshConfigFile !== undefined && { meshConfig: readMeshConfigFile(meshConfigFile) }),
   canonicalJson: sharedCanonicalJson(readDescriptors),
   onRefusals: (refusals, objects) => void refusalKeeper.update(refusals, objects),
   ...(tokenKey !== undefined && {

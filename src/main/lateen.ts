@@ -65,6 +65,7 @@ command
   .option('--sample <name>', 'with a sample of Lateen’s: bookinfo')
   .option('-f, --filename <path>', 'with the resources of a file or folder, watched (repeatable)', collect, [])
   .option('--image-map <file>', 'which local command stands for which image (repeatable)', collect, [])
+  .option('--meshConfigFile <file>', 'MeshConfig, for what the ConfigMap istio does not say')
   .option('--publish <name=port>', 'make a port of this machine a service of the mesh (repeatable)', collect, [])
   .option('--api-port <port>', 'of the Kubernetes API', port, 6443)
   .option('--insecure-api', 'serve it in plain HTTP as well, to anybody on this machine, as an administrator')

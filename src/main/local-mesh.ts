@@ -65,6 +65,8 @@ export interface LocalMeshOptions {
   insecureApi?: boolean | undefined;
   /** Logs go to `logs/` below it, and what opens the API: certificates, tokens, kubeconfigs. */
   runDirectory: string;
+  /** Read by the control plane when it starts. */
+  meshConfigFile?: string | undefined;
   /** Of the store; without it what is written ends with the process. */
   dataDirectory?: string | undefined;
   images: readonly ImageMapping[];
@@ -303,6 +305,7 @@ export class LocalMesh {
 
   /** The first start settles the ports; a restart takes the same again. */
   private startControlPlane(): Promise<{ xdsPort: number; debugPort: number }> {
+    const { meshConfigFile } = this.options;
     let ports = { xdsPort: this.options.xdsPort, debugPort: this.options.debugPort };
     return new Promise((resolve, reject) => {
       const late = systemClock.after(childStartMsMax, () =>
@@ -320,6 +323,7 @@ export class LocalMesh {
         `${ports.debugPort}`,
         '--token-key',
         this.tokens.publicKey,
+        ...(meshConfigFile === undefined ? [] : ['--mesh-config-file', meshConfigFile]),
       ];
       this.controlPlane = this.child('control-plane', command, {
         message: (message) => {

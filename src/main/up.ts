@@ -21,6 +21,7 @@ import type { ImageMapping } from '#host/image-map';
 import { parseMachinePort } from '#host/machine-service';
 import { proxyAdminPort } from '#host/proxy-bootstrap';
 import { LocalMesh, type LocalMeshAddresses } from './local-mesh.ts';
+import { readMeshConfigFile } from './mesh-config-file.ts';
 import { samples as samplesFolder } from './package.ts';
 import { recordCapture } from './shell-command.ts';
 
@@ -30,6 +31,7 @@ export interface UpOptions {
   /** Files and folders of YAML, watched. */
   filename: string[];
   imageMap: string[];
+  meshConfigFile?: string;
   /** `NAME=PORT`: ports of this machine, into the mesh. */
   publish: string[];
   apiPort: number;
@@ -71,8 +73,11 @@ export async function up(options: UpOptions, { screen, errors, inherited, networ
   const started = systemClock.now();
   const sample = options.sample === undefined ? undefined : findSample(options.sample);
   const runDirectory = runDirectoryOf(options);
+  const meshConfigFile = options.meshConfigFile === undefined ? undefined : path.resolve(options.meshConfigFile);
+  if (meshConfigFile !== undefined) readMeshConfigFile(meshConfigFile); // what is wrong with it is said before anything starts
   const mesh = new LocalMesh({
     ...options,
+    meshConfigFile,
     runDirectory,
     dataDirectory: dataOf(options),
     images: [...(sample?.imageMap ? [sample.imageMap] : []), ...options.imageMap].flatMap(readImageMap),

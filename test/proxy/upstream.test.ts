@@ -201,6 +201,7 @@ describe('updates', () => {
 describe('discovery', () => {
   const addressesOf = (from: Cluster) => [...from.all()].map(({ name }) => name);
   const settle = () => new Promise((resolve) => setImmediate(resolve));
+  const seed = 20_261_121;
 
   test.each([
     [false, ['10.0.0.1:80', '10.0.0.2:80', '10.9.9.9:81']],
@@ -226,6 +227,28 @@ describe('discovery', () => {
     clock.advance(5000);
     await settle();
     expect(addressesOf(manager.get('a')!).sort()).toEqual(['10.0.0.7:80', '10.9.9.9:81']);
+  });
+
+  test('a name that flaps, fails and finds nobody, by turns: what it said last stands, and nothing piles up', async () => {
+    const clock = new ManualClock();
+    const random = new SeededRandom(seed);
+    let answer: string[] | undefined = ['10.0.0.1'];
+    const resolve = () => (answer === undefined ? Promise.reject(new Error('SERVFAIL')) : Promise.resolve(answer));
+    const manager = new ClusterManager(options({ ...noNames, resolve }, clock));
+    open.add({ close: () => manager.close() });
+    const endpoints = [{ ...endpoint(80), address: { address: 'svc.example', port: 80 } }];
+    manager.set(cluster('a', [], { discovery: { kind: 'dns', logical: false, refreshMs: 5000 }, endpoints }));
+    await settle();
+    let last: string[] = ['10.0.0.1'];
+    for (let turn = 0; turn < 300; turn++) {
+      const all = [['10.0.0.1'], ['10.0.0.2'], ['10.0.0.2', '10.0.0.1'], [], undefined];
+      answer = all[Math.floor(random.next() * all.length)];
+      last = answer ?? last;
+      clock.advance(5000);
+      await settle();
+      expect(addressesOf(manager.get('a')!).sort(), `seed ${seed}, turn ${turn}`).toEqual(last.map((address) => `${address}:80`).sort());
+    }
+    expect(manager.get('a')!.stats.membership_total).toBe(last.length);
   });
 
   test('a cluster of original destinations goes where the client wanted to, and remembers so many', async () => {

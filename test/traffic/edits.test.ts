@@ -1,5 +1,5 @@
 // Change without loss: a thousand edits, in random order and at random moments, under steady traffic; no request may fail. Subsets are renamed, rules
-// reordered, hosts moved from one resource to another, policies changed. A failure prints the seed.
+// reordered, hosts moved from one resource to another, policies changed, rules taken away altogether. A failure prints the seed.
 import { expect, test } from 'vitest';
 import { type Random, SeededRandom } from '#foundation/random';
 import { useTrafficMesh } from './use-traffic-mesh.ts';
@@ -52,6 +52,8 @@ test(`${edits} random edits under load: no request fails`, { timeout: 120_000 },
   const random = new SeededRandom(seed);
   const failures: string[] = [];
   let requests = 0;
+  let deleted = 0;
+  let bare = false;
   let over = false;
   const client = async (user: string) => {
     while (!over) {
@@ -71,13 +73,24 @@ test(`${edits} random edits under load: no request fails`, { timeout: 120_000 },
       const resources = shuffled(random, edit(random, revision));
       done += resources.length;
       // At once, or one after the other with the loop turning a few times between.
-      if (random.next() < 0.3) mesh.offer(resources.join('\n---\n'));
+      if (bare || random.next() < 0.3) mesh.offer(resources.join('\n---\n'));
       else
         for (const resource of resources) {
           mesh.offer(resource);
           for (let turns = Math.floor(random.next() * 20); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
         }
+      bare = false;
       if (random.next() < 0.1) await mesh.untilSynced();
+      // Without rules, requests go to the service as a whole. Subsets go with the rules that send requests to them, never before.
+      if (random.next() < 0.15) {
+        const rules = shuffled(random, ['reviews', 'second']).map((name) => ({ kind: 'VirtualService', name }));
+        const gone = random.next() < 0.5 ? rules : shuffled(random, [...rules, { kind: 'DestinationRule', name: 'reviews' }]);
+        // Rules that come anew have no last good version to wait behind: they come with their subsets.
+        bare = true;
+        done += gone.length;
+        deleted += gone.length;
+        mesh.withdraw(gone);
+      }
     }
     await mesh.untilSynced();
   } finally {
@@ -86,5 +99,6 @@ test(`${edits} random edits under load: no request fails`, { timeout: 120_000 },
   }
   expect(failures.slice(0, 5), `seed ${seed}: ${failures.length} of ${requests} requests`).toEqual([]);
   expect(requests).toBeGreaterThan(edits / 10);
+  expect(deleted).toBeGreaterThan(edits / 20);
   expect(mesh.problems).toEqual([]);
 });

@@ -222,6 +222,13 @@ export class TrafficMesh {
     this.put(objectsOf(yaml));
   }
 
+  /** Takes objects of `default` away, at once and together, without waiting for anything. */
+  withdraw(objects: readonly { kind: string; name: string }[]): void {
+    const namespace = 'default';
+    for (const { kind, name } of objects) this.objects.delete(`${kind} ${namespace}/${name}`);
+    this.handlers?.events(objects.map(({ kind, name }) => ({ type: 'delete', kind, namespace, name })));
+  }
+
   /** Every proxy has acknowledged all there is. */
   async untilSynced(): Promise<void> {
     await until('every proxy has everything', () => {
