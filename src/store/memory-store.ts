@@ -88,8 +88,9 @@ export class MemoryStore implements Store {
   }
 
   async list(kind: Kind, options: ListOptions = {}): Promise<ObjectList> {
-    const items = [...this.table(kind).values()].filter(selection(options));
-    return { items: items.sort((a, b) => compare(keyOf(a.metadata), keyOf(b.metadata))), resourceVersion: `${this.published}` };
+    const selects = selection(options);
+    const items = [...this.table(kind)].filter(([, object]) => selects(object)).sort(([a], [b]) => compare(a, b));
+    return { items: items.map(([, object]) => object), resourceVersion: `${this.published}` };
   }
 
   watch(kind: Kind, options: ListOptions & { resourceVersion: string }, handlers: WatchHandlers): Watch {
