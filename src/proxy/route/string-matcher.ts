@@ -13,7 +13,7 @@ export function stringTest(expects: string, test: (value: string) => boolean, sa
   return Object.assign(test, { expects, sample });
 }
 
-export const anything = stringTest('anything', () => true, '/');
+export const anything: StringTest = stringTest('anything', () => true, '/');
 
 const inAnyCase = (ignoreCase: boolean) => (ignoreCase ? ' in any case' : '');
 
