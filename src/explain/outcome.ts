@@ -57,7 +57,7 @@ function destination(name: string, share: number, tables: ProxyTables): Destinat
 function policiesOf(route: Route, action: ForwardAction, request: RoutedRequest, tables: ProxyTables): Policies {
   const { retry, timeoutMs, mirrors } = action;
   const path = action.path?.(request.path);
-  const fault = faultOf(route.filters);
+  const fault = faultOf(route.filters, request);
   return {
     ...(timeoutMs > 0 ? { timeoutMs } : {}),
     ...(retry === undefined

@@ -24,9 +24,7 @@ export function reopen(accepted: Socket, options: OpenOptions): Socket {
   if (early !== undefined) process.nextTick(() => void options.onread.callback(early.length, early));
   if (accepted instanceof TLSSocket) {
     accepted.allowHalfOpen = options.allowHalfOpen;
-    if (!readInto(accepted, options.onread)) return deliverTo(accepted, options.onread);
-    accepted.resume();
-    return accepted;
+    return deliverTo(accepted, options.onread);
   }
   const handled = accepted as unknown as Handled;
   const handle = handled._handle;
@@ -38,9 +36,10 @@ export function reopen(accepted: Socket, options: OpenOptions): Socket {
   return socket;
 }
 
-/** Reads a socket that cannot have an `onread` as if it had. */
-export function deliverTo(socket: Socket, { callback }: OnReadOpts): Socket {
-  socket.on('data', (chunk: Buffer) => void callback(chunk.length, chunk));
+/** Reads a socket that was made without an `onread` as if it had one. */
+export function deliverTo(socket: Socket, onread: OnReadOpts): Socket {
+  if (readInto(socket, onread)) socket.resume();
+  else socket.on('data', (chunk: Buffer) => void onread.callback(chunk.length, chunk));
   return socket;
 }
 

@@ -3,10 +3,16 @@ import type { HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filte
 import { decodeHeaderMatcher, fractionOf } from '#proxy/config/decode-matcher';
 import { type Findings, milliseconds } from '#proxy/config/findings';
 import { httpStatusOfGrpc } from '#proxy/http/grpc';
+import type { HeaderTest } from '#proxy/route/header-test';
 import type { FaultConfig } from './fault-config.ts';
 
+/** A fault for requests that match all of `headers`; undefined: for all. */
+export interface ConditionalFault extends FaultConfig {
+  readonly headers?: readonly HeaderTest[];
+}
+
 /** Undefined when it asks for nothing. */
-export function decodeFault(fault: HTTPFault, field: string, findings: Findings): FaultConfig | undefined {
+export function decodeFault(fault: HTTPFault, field: string, findings: Findings): ConditionalFault | undefined {
   const headers = fault.headers.map((matcher, i) => decodeHeaderMatcher(matcher, `${field}.headers[${i}]`, findings));
   if (fault.responseRateLimit !== undefined) findings.report(`${field}.response_rate_limit`, 'is not supported');
   const delay = decodeDelay(fault, field, findings);
