@@ -141,6 +141,7 @@ function route(name: string, weights: Record<string, number>): Route {
     disabledFilters: undefined,
     origin: undefined,
     operation: '',
+    statPrefix: '',
     action: {
       kind: 'forward',
       clusters,

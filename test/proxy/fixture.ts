@@ -131,6 +131,7 @@ export function route(action: RouteAction, changes: Partial<Route> = {}): Route 
     disabledFilters: undefined,
     origin: undefined,
     operation: '',
+    statPrefix: '',
     ...changes,
   };
 }

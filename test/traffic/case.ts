@@ -6,7 +6,7 @@ import { until } from '../integration/until.ts';
 import type { Call, Reply, TrafficMesh } from './traffic-mesh.ts';
 
 /** What calls are made in: a mesh, or what stands in for one. */
-export type CallingMesh = Pick<TrafficMesh, 'call' | 'seen'>;
+export type CallingMesh = Pick<TrafficMesh, 'call' | 'seen'> & Partial<Pick<TrafficMesh, 'proxyOf'>>;
 
 export interface Case {
   name: string;
@@ -53,6 +53,8 @@ export interface Outcome {
   sticks?: true;
   /** Each call comes by a connection of its own. */
   connects?: true;
+  /** Counters of the client's proxy, as they stand afterwards. */
+  counted?: Readonly<Record<string, number | undefined>>;
   /** Whether the kernel keeps the connection to the workload alive. Seen on Linux alone. */
   keptAlive?: boolean;
 }
@@ -74,6 +76,7 @@ export async function runExpectation(
   for (let i = 0; i < times; i++) replies.push(await mesh.call(call));
   for (const reply of replies) checkReply(reply, outcome);
   if (typeof outcome.reaches === 'object') checkSplit(replies, outcome.reaches, deviations);
+  if (outcome.counted) expectCounted(mesh, call.from, outcome.counted);
   if (outcome.copies) await expectCopies(mesh, call.url, outcome.copies);
   if (outcome.connects) expect(new Set(replies.map(({ seen }) => seen?.clientPort)).size, 'connections').toBe(times);
   if (outcome.sticks) expect(new Set(replies.map(({ seen }) => seen?.workload)).size, 'workloads reached').toBe(1);
@@ -100,6 +103,11 @@ function checkReply({ status, headers, body, seen }: Reply, outcome: Outcome): v
   if (outcome.responseCookie) expect(headers['set-cookie']?.[0]).toMatch(outcome.responseCookie);
   expectHeaders(headers, outcome.responseHeaders);
   expectHeaders(seen?.headers ?? {}, outcome.headers);
+}
+
+function expectCounted(mesh: CallingMesh, from = 'client', counted: NonNullable<Outcome['counted']>): void {
+  const counters = mesh.proxyOf?.(from).runtime.counters.values() ?? {};
+  expect(Object.fromEntries(Object.keys(counted).map((name) => [name, counters[name]]))).toEqual(counted);
 }
 
 const socketTable = '/proc/net/tcp';

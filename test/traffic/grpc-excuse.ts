@@ -22,6 +22,7 @@ function excuseOfCall({ via, at, method, body, url, expect: outcome }: Expectati
   if (url.includes('?')) return 'a path has no query';
   if (outcome.responseHeaders || outcome.responseCookie) return 'a failed call has no headers';
   if (outcome.headers?.['host'] !== undefined) return 'the authority is the whole name that it dials';
+  if (outcome.counted) return 'it counts for itself';
   if (outcome.keptAlive !== undefined) return 'it keeps its connections as it likes';
   if (outcome.peer) return 'it has no certificate';
   return undefined;

@@ -1,6 +1,8 @@
 // Mutual TLS between workloads: on by itself, made strict or switched off by PeerAuthentications, asked for by DestinationRules; and the
 // identities that it brings, in headers and to AuthorizationPolicies.
+import tls from 'node:tls';
 import { describe, expect, test } from 'vitest';
+import { until } from '../integration/until.ts';
 import { type Outcome, runExpectation } from './case.ts';
 import type { Call } from './traffic-mesh.ts';
 import { useTrafficMesh } from './use-traffic-mesh.ts';
@@ -135,4 +137,53 @@ test('metrics say who called, and that it was secured', async () => {
   const line = metrics.split('\n').find((each) => each.startsWith('istio_requests_total') && each.includes('mutual_tls')) ?? '';
   expect(line).toContain('source_principal="spiffe://cluster.local/ns/default/sa/client"');
   expect(line).toContain('destination_principal="spiffe://cluster.local/ns/default/sa/sidecar-v1"');
+});
+
+describe('a gateway with AUTO_PASSTHROUGH', () => {
+  const gateway = `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: east-west, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 15443, name: tls, protocol: TLS}, hosts: ["*.local"], tls: {mode: AUTO_PASSTHROUGH}}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: sidecar, namespace: default}
+spec: {host: sidecar, subsets: [{name: v1, labels: {app: sidecar}}]}
+`;
+
+  /** Whose certificate is shown to a client that asks for this name; undefined: nobody's. */
+  async function identityAt(servername: string): Promise<string | undefined> {
+    const socket = tls.connect({
+      socket: await town.mesh.connect('gateway', 15_443),
+      servername,
+      ALPNProtocols: ['istio'],
+      rejectUnauthorized: false,
+    });
+    try {
+      return await new Promise((resolve) => {
+        socket.once('secureConnect', () => resolve(socket.getPeerCertificate().subjectaltname));
+        socket.once('error', () => resolve(undefined)).once('close', () => resolve(undefined));
+      });
+    } finally {
+      socket.destroy();
+    }
+  }
+
+  const identity = 'URI:spiffe://cluster.local/ns/default/sa/sidecar-v1';
+
+  test('leads to who is named in the SNI, and to nobody else', async () => {
+    await town.mesh.apply(gateway);
+    // A port is opened when the clusters behind it are ready.
+    await until(
+      'the gateway listens',
+      async () => (await town.mesh.connect('gateway', 15_443).catch(() => undefined))?.destroy() !== undefined,
+    );
+    expect(await identityAt('outbound_.9080_._.sidecar.default.svc.cluster.local')).toBe(identity);
+    expect(await identityAt('outbound_.9080_.v1_.sidecar.default.svc.cluster.local')).toBe(identity);
+    expect(await identityAt('outbound_.9080_.v2_.sidecar.default.svc.cluster.local')).toBeUndefined();
+    expect(await identityAt('sidecar.default.svc.cluster.local')).toBeUndefined();
+  });
 });

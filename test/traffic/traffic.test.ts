@@ -33,7 +33,6 @@ const notShown: readonly (readonly [fields: RegExp, reason: string])[] = [
     'of redirected connections: golden/tls, golden/routes',
   ],
   [/^VirtualService tcp\[\]\.match\[\]\.sourceSubnet$/, 'deprecated: Istio ignores it as well'],
-  [/^VirtualService http\[\]\.match\[\]\.statPrefix$/, 'not in effect: LTN0003 says so'],
   [/^VirtualService http\[\]\.retries\.retryRemoteLocalities$/, 'needs localities that fail: test/proxy/router, test/control'],
   [
     /^VirtualService http\[\]\.fault\.delay\.percent$|mirrorPercent$|mirror_percent$|corsPolicy\.allowOrigin$/,

@@ -6,6 +6,7 @@ const v1: Outcome = { reaches: 'reviews-v1' };
 const v2: Outcome = { reaches: 'reviews-v2' };
 const v3: Outcome = { reaches: 'reviews-v3' };
 
+const counterOf = (what: string) => `vhost.reviews.default.svc.cluster.local:9080.route.mine.upstream_rq_${what}`;
 const get = (path: string, expect: Outcome, more: Partial<Expectation> = {}): Expectation => ({ url: `${url}${path}`, expect, ...more });
 const to = (subset: string) => `route: [{destination: {host: reviews, subset: ${subset}}}]`;
 
@@ -173,6 +174,18 @@ const matches: Case[] = [
     fields: ['VirtualService http[].match[].sourceNamespace'],
     yaml: matching('sourceNamespace: other'),
     calls: [get('/', v1), { url: 'http://reviews.default:9080/', from: 'stranger', expect: v2 }],
+  },
+  {
+    name: 'statPrefix: answers are counted by themselves',
+    fields: ['VirtualService http[].match[].statPrefix'],
+    yaml: reviews(`match: [{uri: {prefix: /a}, statPrefix: mine}], ${to('v2')}`, to('v1')),
+    calls: [
+      get('/a', v2, { times: 3 }),
+      get('/b', {
+        ...v1,
+        counted: { [counterOf('completed')]: 3, [counterOf('2xx')]: 3, [counterOf('200')]: 3, [counterOf('5xx')]: undefined },
+      }),
+    ],
   },
   {
     name: 'the first rule that matches has it; none: 404',

@@ -36,7 +36,6 @@ const table: readonly Inert[] = [
       ...(unless && { unless }),
     })),
   ),
-  { kind: 'VirtualService', field: 'spec.http.*.match.*.statPrefix', effect: 'metrics are not counted apart' },
   {
     kind: 'EnvoyFilter',
     field: 'spec.configPatches.*.applyTo',

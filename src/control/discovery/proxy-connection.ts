@@ -5,6 +5,7 @@
 import type { Node } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import type { Impact } from '#control/push/impact';
 import { parseOutboundClusterName } from '#control/translate/cluster-name';
+import { parseMeshServerName } from '#control/translate/mutual-tls';
 import { type MeshProxy, proxyOf } from '#control/view/proxy';
 import { MeshError } from '#foundation/mesh-error';
 import type { ResourceSet } from '#xds/resource';
@@ -183,7 +184,7 @@ export class AdsConnection<Request extends StreamRequest, Response> implements P
 function namesByHost(names: Iterable<string>): ReadonlyMap<string, string[]> {
   const byHost = new Map<string, string[]>();
   for (const name of names) {
-    const host = parseOutboundClusterName(name)?.host ?? '';
+    const host = (parseOutboundClusterName(name) ?? parseMeshServerName(name))?.host ?? '';
     const known = byHost.get(host);
     if (known) known.push(name);
     else byHost.set(host, [name]);

@@ -34,6 +34,8 @@ export interface ClusterInput extends BalancingOptions {
   service: MeshService;
   port: MeshPort;
   subset: Subset | undefined;
+  /** Of a gateway that passes on what comes by the service's name in the SNI: under that name, and as it comes. */
+  passesTls?: boolean;
   rule: MergedDestinationRule | undefined;
   /** Only for clusters that carry their endpoints themselves. */
   endpoints: MeshEndpoints | undefined;
@@ -75,8 +77,8 @@ export const clusterRecipe: Recipe<ClusterInput> = {
 
 type ClusterPartial = Parameters<typeof Cluster.fromPartial>[0];
 
-function clusterName({ service, port, subset }: ClusterInput): string {
-  return outboundClusterName(port.number, subset?.name ?? '', service.hostname);
+function clusterName({ service, port, subset, passesTls }: ClusterInput): string {
+  return (passesTls ? meshServerName : outboundClusterName)(port.number, subset?.name ?? '', service.hostname);
 }
 
 /** True when the cluster of this service carries its endpoints, so that they are part of its key. */
@@ -128,6 +130,7 @@ function discovery(input: ClusterInput, policy: PortPolicy): ClusterPartial {
 }
 
 function transport(input: ClusterInput, policy: PortPolicy): Partial<Cluster> {
+  if (input.passesTls) return {};
   const protocol = upstreamProtocol(input, policy.connectionPool);
   const applicationProtocols = protocol === 'http2' ? ['h2'] : [];
   const mesh = meshClient(input, protocol);

@@ -7,6 +7,7 @@ import { direction, filterChain, type ListenerInput, listenerOptions } from './l
 import { type ConnectionChain, connectionListener } from './listener-tcp.ts';
 import { socketAddress } from './message.ts';
 import { applicationProtocols, plainRouteName, secureRouteName } from './route-gateway.ts';
+import { isAutoPassthrough, sniChains } from './sni-passthrough.ts';
 import type { ClusterWeight } from './tcp-proxy.ts';
 import { gatewayTcpDestinations } from './tcp-route.ts';
 import { gatewayTlsChains } from './tls-route.ts';
@@ -26,6 +27,7 @@ function tcpChains(clusters: readonly ClusterWeight[] | undefined): ConnectionCh
 
 function tlsChains(view: ProxyView, port: GatewayPort): ConnectionChain[] {
   return port.servers.flatMap((bound) => {
+    if (isAutoPassthrough(bound)) return sniChains(view, bound);
     const alone = { ...port, servers: [bound] };
     return serverKind(bound.server) === 'tls-passthrough' ? gatewayTlsChains(view, alone) : terminatedChains(view, alone, bound);
   });

@@ -3,6 +3,7 @@ import type { TransportSocket } from '#codec/protobuf/generated/envoy/config/cor
 import { SubjectAltNameMatcher_SanType as SanType } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/common';
 import { DownstreamTlsContext, UpstreamTlsContext } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/tls';
 import { meshRoots, ownCertificate } from '#identity/secret-names';
+import type { OutboundClusterName } from './cluster-name.ts';
 import { pack, tlsSocket } from './message.ts';
 import { secretConfig } from './secret-config.ts';
 
@@ -62,6 +63,11 @@ export function meshServerSocket(inner: 'http' | 'tcp', trustDomain: string): Tr
 /** Istio's server name for a subset of a service, by which gateways can pass mutual TLS on. */
 export function meshServerName(port: number, subset: string, host: string): string {
   return `outbound_.${port}_.${subset}_.${host}`;
+}
+
+export function parseMeshServerName(name: string): OutboundClusterName | undefined {
+  const [, port, subset = '', host = ''] = /^outbound_\.(\d{1,5})_\.([^_]*)_\.(.+)$/.exec(name) ?? [];
+  return port === undefined ? undefined : { port: Number(port), subset, host };
 }
 
 function certificates(matchTypedSubjectAltNames: ReturnType<typeof name>[]) {

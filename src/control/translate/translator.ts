@@ -19,6 +19,7 @@ import { gatewayListeners } from './listener-gateway.ts';
 import { inboundListeners } from './listener-inbound.ts';
 import { outboundListeners } from './listener-outbound.ts';
 import { localityBalance, localitySetting } from './locality-balance.ts';
+import { parseMeshServerName } from './mutual-tls.ts';
 import { nameTable, nameTableName } from './name-table.ts';
 import { patchesFor } from './patch/patch.ts';
 import { PatchedResources } from './patch/patched-resources.ts';
@@ -27,6 +28,7 @@ import { discoveredRoutesRecipe, routeConfiguration } from './route-configuratio
 import { routeHosts } from './route-hosts.ts';
 import { ScopeMemo } from './scope-memo.ts';
 import { secretInput, secretRecipe } from './secret.ts';
+import { sniDestinations } from './sni-passthrough.ts';
 import { portPolicy } from './traffic-policy.ts';
 import { virtualHostRecipe } from './virtual-host.ts';
 
@@ -88,6 +90,8 @@ export class Translator {
       : [...names].flatMap((name) => clusterInput(view, name) ?? []).map(make);
     const resources = [...outbound];
     if (proxy.type === 'grpc') return resources;
+    for (const { service, port, subset } of sniDestinations(view))
+      resources.push(make({ ...clusterOf(view, service, port, subset), passesTls: true }));
     for (const cluster of jwksClusters(view)) resources.push(this.cache.make(jwksClusterRecipe, cluster));
     const { captured } = proxy;
     for (const port of inbound) resources.push(this.cache.make(inboundClusterRecipe, { port, captured, connectTimeoutMs }));
@@ -206,7 +210,7 @@ function findCluster(
   { scope }: ProxyView,
   clusterName: string,
 ): { service: MeshService; port: MeshPort; subset: Subset | undefined } | undefined {
-  const parsed = parseOutboundClusterName(clusterName);
+  const parsed = parseOutboundClusterName(clusterName) ?? parseMeshServerName(clusterName);
   const service = parsed && scope.serviceByHost.get(parsed.host);
   const port = service?.ports.find((candidate) => candidate.number === parsed?.port);
   if (!parsed || !service || !port) return undefined;

@@ -110,6 +110,7 @@ function ruleRoutes(selected: SelectedRule, retries: HttpRoute['retries']): Rout
     return Route.fromPartial({
       ...shared,
       name: [rule.name, match?.name].filter(Boolean).join('.'),
+      ...(match?.statPrefix && { statPrefix: match.statPrefix }),
       match: routeMatch(match),
       action: ruleAction(selected, retries),
     });

@@ -87,6 +87,7 @@ function redirectToTls(host: EnvoyVirtualHost, field: string, findings: Findings
       disabledFilters: undefined,
       origin: undefined,
       operation: '',
+      statPrefix: '',
     },
   };
 }
@@ -114,6 +115,7 @@ function decodeRoute(route: EnvoyRoute, host: EnvoyVirtualHost, table: RouteConf
     disabledFilters: disabledIn(filters, action),
     origin: originOf(route.metadata),
     operation: route.decorator?.operation ?? '',
+    statPrefix: route.statPrefix,
   };
 }
 

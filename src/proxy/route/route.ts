@@ -30,6 +30,8 @@ export interface Route {
   readonly origin: string | undefined;
   /** What a span of it is called; empty: nothing in particular. */
   readonly operation: string;
+  /** Under which its answers are counted by themselves; empty: they are not. */
+  readonly statPrefix: string;
 }
 
 export interface HeaderMutations {

@@ -3,6 +3,7 @@ import { Router } from '#codec/protobuf/generated/envoy/extensions/filters/http/
 import type { HttpFilterType } from '#proxy/http/http-filter';
 import type { HttpStream } from '#proxy/http/stream';
 import { chooseCluster, type ForwardAction, type Route } from '#proxy/route/route';
+import type { Counters } from '#proxy/telemetry/counters';
 import { responseFlag } from '#telemetry/response-flags';
 import { Forwarding } from './forwarding.ts';
 import { mutateRequest, mutateResponse } from './header-mutations.ts';
@@ -14,7 +15,7 @@ interface RouterConfig {
 export const routerType: HttpFilterType<RouterConfig> = {
   message: 'envoy.extensions.filters.http.router.v3.Router',
   decode: (bytes) => ({ suppressEnvoyHeaders: Router.decode(bytes).suppressEnvoyHeaders }),
-  make: (config) => ({
+  make: (config, { runtime: { counters } }) => ({
     request(stream) {
       // A filter may have had the route chosen again, in vain.
       if (stream.route === undefined) {
@@ -30,10 +31,20 @@ export const routerType: HttpFilterType<RouterConfig> = {
     },
     response(stream, head) {
       if (stream.weightedCluster !== undefined) mutateResponse(head, stream.weightedCluster.responseHeaders);
-      if (stream.route !== undefined) mutateResponse(head, stream.route.responseHeaders);
+      const { route } = stream;
+      if (route === undefined) return;
+      mutateResponse(head, route.responseHeaders);
+      if (route.statPrefix !== '' && route.action.kind === 'forward') count(route, head.status, counters);
     },
   }),
 };
+
+/** Envoy's names: of the route, within its virtual host. */
+function count({ virtualHost, statPrefix }: Route, status: number, counters: Counters): void {
+  for (const what of ['completed', `${Math.floor(status / 100)}xx`, String(status)]) {
+    counters.get(`vhost.${virtualHost}.route.${statPrefix}.upstream_rq_${what}`).value++;
+  }
+}
 
 function answer(stream: HttpStream, { action }: Route): void {
   if (action.kind === 'redirect') {
