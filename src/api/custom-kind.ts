@@ -25,6 +25,7 @@ export function customKind(definition: ApiObject): Kind | undefined {
     versions: [stored, ...served.filter((version) => version !== stored)].map((version) => String(version['name'])),
     namespaced: spec['scope'] !== 'Cluster',
     schema: objectSchema(node(node(stored['schema'])['openAPIV3Schema'])),
+    validated: node(node(stored['schema'])['openAPIV3Schema']),
     defaulted: (object) => withSchemaDefaults(node(node(stored['schema'])['openAPIV3Schema']), object) as ApiObject,
     columns: nodes(stored['additionalPrinterColumns'])
       .filter(({ jsonPath }) => jsonPath !== '.metadata.creationTimestamp')
@@ -63,7 +64,7 @@ const copied = [
   'maxProperties',
 ];
 
-/** What of a structural schema is checked; rules in CEL are not. A field that no schema names is unknown, unless unknown ones are kept. */
+/** What of a structural schema is checked here; rules in CEL are the API server's. A field that no schema names is unknown, unless unknown ones are kept. */
 function checked(schema: Node): Node {
   const result: Node = Object.fromEntries(copied.flatMap((key) => (key in schema ? [[key, schema[key]]] : [])));
   if (schema['x-kubernetes-int-or-string'] === true) return { type: ['integer', 'string'] };

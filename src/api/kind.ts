@@ -47,6 +47,8 @@ export interface Kind {
   schema: TSchema;
   /** Fills in the defaults that a definition has. */
   defaulted?: (object: ApiObject) => ApiObject;
+  /** A definition's structural schema, for its rules in CEL. */
+  validated?: Readonly<Record<string, unknown>>;
   /** What a list shows beside name and age, where a definition says so. */
   columns?: readonly Column[];
 }

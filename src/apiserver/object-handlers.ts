@@ -1,5 +1,6 @@
 // What the REST verbs do to objects: decode, merge, check, write to the Store, and say what to mind. No HTTP here.
 import { setImmediate } from 'node:timers/promises';
+import { customKind } from '#api/custom-kind';
 import type { Examine } from '#api/examine';
 import { type ApiObject, apiVersionOf, type Kind } from '#api/kind';
 import { namespaceKind } from '#api/kinds/namespace';
@@ -13,6 +14,8 @@ import { StoreError } from '#store/store-error';
 import type { WebhookAdmission } from './admission/admission.ts';
 import type { Operation } from './admission/webhook-rules.ts';
 import { applyConfiguration, type Decoded, decodeBody, invalid, named } from './body.ts';
+import { ValidationRules } from './cel/validation-rules.ts';
+import { definitionKind } from './custom-kinds.ts';
 import { afterUpdate, applied, type Manager } from './managed-fields.ts';
 import { jsonPatch, mergePatch } from './patch.ts';
 import { isDryRun, isTrue, type Query, type Target } from './request.ts';
@@ -49,6 +52,8 @@ export interface Write {
 }
 
 export class ObjectHandlers {
+  private readonly rules = new ValidationRules();
+
   constructor(private readonly options: ObjectHandlersOptions) {}
 
   async get({ kind, namespace, name }: Target): Promise<ApiObject> {
@@ -166,8 +171,17 @@ export class ObjectHandlers {
       { user, dryRun: isDryRun(query), options },
       (changed) => decodeBody({ kind, version, namespace }, changed, query).object,
     );
+    if (object) await this.keepsRules(kind, object, old);
     const found = object && subresource === '' ? await this.examined(object) : [];
     return { object, warnings: [...(decoded?.warnings ?? []), ...warnings, ...found] };
+  }
+
+  /** Those of its definition in CEL; a definition's own must be such. Throws StoreError INVALID. */
+  private async keepsRules(kind: Kind, object: ApiObject, old: ApiObject | undefined): Promise<void> {
+    const defined = kind.kind === definitionKind.kind && kind.group === definitionKind.group ? customKind(object) : undefined;
+    if (defined?.validated) await this.rules.compiled(defined.validated);
+    const problems = await this.rules.problems(kind, object, old);
+    if (problems.length > 0) throw invalid(object, problems);
   }
 
   /** Returns what is no error. Throws StoreError INVALID for what is. */

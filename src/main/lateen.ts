@@ -75,6 +75,7 @@ command
   .option('--gateway-https-port <port>', "where the ingress gateway's port 443 is published", port, 8443)
   .option('--state-directory <folder>', 'logs and kubeconfigs go below it', stateDefault)
   .option('--data <folder>', `what is applied is kept there (default: ${dataDefault}/mesh-PORT; nothing with --sample)`)
+  .option('--proxy-per-pod', 'give each pod’s proxy a process of its own: some 40 MB each')
   .option('--ephemeral', 'keep nothing of what is applied')
   .addOption(
     new Option('--capture <mode>', 'how the traffic of pods comes to their proxies; auto takes the best that works here')

@@ -39,6 +39,7 @@ import { type MachinePort, machinePortLabel, machineService } from '#host/machin
 import { gracePeriodOf as podGracePeriod } from '#host/pod-worker';
 import { type SentSocket, SupervisedProcess } from '#host/process';
 import { type FleetReport, ProxyFleet } from '#host/proxy-fleet';
+import { ProxyPerPod } from '#host/proxy-per-pod';
 import { forgetRuns } from '#host/recovery';
 import { withSidecarLabels } from '#host/sidecar-injection';
 import { TokenIssuer } from '#identity/service-account-token';
@@ -70,6 +71,8 @@ export interface LocalMeshOptions {
   /** Of the store; without it what is written ends with the process. */
   dataDirectory?: string | undefined;
   images: readonly ImageMapping[];
+  /** A process for each proxy, instead of one for all. */
+  proxyPerPod?: boolean | undefined;
   /** Ports of this machine that are services of the mesh. */
   machinePorts?: readonly MachinePort[];
   /** How pods are on the network: loopback addresses when left out. Closed with the mesh. */
@@ -104,9 +107,9 @@ export class LocalMesh {
   readonly examine: Examine = (object) => envoyValueProblems(object, this.canonicalJson);
   private readonly tokens = new TokenIssuer(systemClock);
   private readonly fleet: ProxyFleet;
-  private proxies: SupervisedProcess;
+  private proxies: SupervisedProcess | ProxyPerPod;
   /** What the proxies move from, or could not move to. */
-  private formerProxies: SupervisedProcess | undefined;
+  private formerProxies: LocalMesh['proxies'] | undefined;
   private readonly logs: string;
   private readonly volumes: string;
   private cgroups: Cgroups | { why: string } = { why: 'the mesh has not been started' };
@@ -120,7 +123,7 @@ export class LocalMesh {
   constructor(private readonly options: LocalMeshOptions) {
     this.logs = path.join(options.runDirectory, 'logs');
     this.volumes = path.join(options.runDirectory, 'volumes');
-    this.proxies = this.proxiesProcess();
+    this.proxies = options.proxyPerPod ? this.processPerProxy() : this.proxiesProcess();
     this.fleet = new ProxyFleet(this.proxies, (account) => this.tokens.issue(account));
   }
 
@@ -261,6 +264,11 @@ export class LocalMesh {
    * where that goes wrong; the proxies then run in one of the two.
    */
   async restartProxies(): Promise<void> {
+    if (this.options.proxyPerPod) {
+      throw new MeshError('PROXY_PER_POD', 'each proxy has a process of its own, and none takes over from it', {
+        hint: 'start the pods anew: kubectl rollout restart deployment NAME',
+      });
+    }
     const next = this.proxiesProcess();
     const moved = this.fleet.moveTo(next, moveDrainMs);
     this.formerProxies = next;
@@ -282,6 +290,15 @@ export class LocalMesh {
       ended: () => this.fleet.ended(child),
     });
     return child;
+  }
+
+  private processPerProxy(): ProxyPerPod {
+    const perPod: ProxyPerPod = new ProxyPerPod(
+      (id, { report, ended }) =>
+        this.child(`proxy-${id}`, () => ['proxies.js'], { message: (message) => report(message as FleetReport), ended }),
+      (report) => this.fleet.receive(report, perPod),
+    );
+    return perPod;
   }
 
   /** Process ids of Lateen's own processes, for whoever measures or kills them. */

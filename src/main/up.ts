@@ -40,6 +40,7 @@ export interface UpOptions {
   gatewayHttpPort: number;
   gatewayHttpsPort: number;
   insecureApi?: boolean;
+  proxyPerPod?: boolean;
   stateDirectory: string;
   /** Of the durable store; a folder below `dataDirectory` when left out. */
   data?: string;

@@ -226,7 +226,12 @@ describe('a webhook that does not answer', () => {
       { clientConfig: { service: { name: 'hook', namespace: 'default' } } },
       /no endpoint of Service default\/hook/,
     ],
-    ['since its conditions are CEL', '/allow', { matchConditions: [{ name: 'x', expression: 'true' }] }, /not evaluated here/],
+    [
+      'since a condition fails',
+      '/allow',
+      { matchConditions: [{ name: 'x', expression: 'object.none.deeper == 1' }] },
+      /condition "x" cannot be evaluated/,
+    ],
   ])('%s', async (_, path, more, reason) => {
     const config = 'clientConfig' in more && more.clientConfig === undefined ? { clientConfig: { url: hookUrl + path } } : more;
     await configure('Validating', path, config);
@@ -261,4 +266,26 @@ test('a webhook behind a Service is found by its endpoints', async () => {
   const caBundle = Buffer.from(authority.certificate).toString('base64');
   await configure('Validating', '', { clientConfig: { service: { name: 'hook', namespace: 'default', path: '/deny' }, caBundle } });
   expect((await call('POST', configMaps, configMap)).code).toBe(403);
+});
+
+describe('conditions', () => {
+  test.each([
+    ["object.metadata.name.matches('^[a-z]+$')", 403],
+    ["object.metadata.name == 'other'", 201],
+    ["request.operation == 'CREATE' && request.kind.kind == 'ConfigMap' && request.userInfo.username != ''", 403],
+    ["has(object.data) && 'none' in object.data", 201],
+    ['oldObject == null', 403],
+  ])('%s', async (expression, expected) => {
+    await configure('Validating', '/deny', { matchConditions: [{ name: 'x', expression }] });
+    expect((await call('POST', configMaps, configMap)).code).toBe(expected);
+  });
+
+  test('one that does not hold decides, whatever another cannot say', async () => {
+    const matchConditions = [
+      { name: 'broken', expression: 'object.none.deeper == 1' },
+      { name: 'no', expression: 'false' },
+    ];
+    await configure('Validating', '/deny', { matchConditions });
+    expect((await call('POST', configMaps, configMap)).code).toBe(201);
+  });
 });

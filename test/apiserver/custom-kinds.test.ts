@@ -107,3 +107,72 @@ test('a kind of ours is not redefined', async () => {
   });
   expect(body.message).toContain('did you mean "hosts"?');
 });
+
+describe('rules in CEL', () => {
+  const rule = (text: string, more: object = {}) => ({ rule: text, ...more });
+  const withRules = (rules: object[], fields: object = {}) => {
+    const properties = { ...spec.properties, ...fields };
+    const version = definition.spec.versions[1]!;
+    const schema = {
+      openAPIV3Schema: { type: 'object', properties: { spec: { ...spec, properties, 'x-kubernetes-validations': rules } } },
+    };
+    return { ...definition, spec: { ...definition.spec, versions: [{ ...version, schema }] } };
+  };
+  const put = (fields: object) => call('PUT', `${crontabs()}/a`, crontab(fields));
+
+  test.each<[string, object[], object, object, string | undefined]>([
+    ['one that holds', [rule('self.replicas >= 1')], {}, { replicas: 2 }, undefined],
+    ['one that does not', [rule('self.replicas >= 5')], {}, { replicas: 2 }, 'spec: failed rule: self.replicas >= 5'],
+    ['with a message', [rule('self.replicas >= 5', { message: 'too few' })], {}, { replicas: 2 }, 'spec: too few'],
+    [
+      'with a message that is made, and a place',
+      [rule('self.replicas >= 5', { messageExpression: "'only ' + string(self.replicas)", fieldPath: '.replicas' })],
+      {},
+      { replicas: 2 },
+      'spec.replicas: only 2',
+    ],
+    [
+      'of the elements of a list',
+      [],
+      { ports: { type: 'array', items: { type: 'integer', 'x-kubernetes-validations': [rule('self % 2 == 0')] } } },
+      { ports: [2, 3] },
+      'spec.ports[1]: failed rule: self % 2 == 0',
+    ],
+    [
+      'of a name that CEL cannot write',
+      [rule('self.foo__dash__bar == "x"')],
+      { 'foo-bar': { type: 'string' } },
+      { 'foo-bar': 'y' },
+      'spec: failed rule',
+    ],
+    ['of a URL', [rule('isURL(self.cronSpec)')], {}, {}, 'spec: failed rule: isURL(self.cronSpec)'],
+    [
+      'that fails',
+      [rule('self.extra.none == 1')],
+      {},
+      { extra: {} },
+      'spec: rule "self.extra.none == 1" cannot be evaluated: No such key: none',
+    ],
+  ])('%s', async (_, rules, fields, given, message) => {
+    expect((await call('POST', definitions, withRules(rules, fields))).code).toBe(201);
+    const { code, body } = await call('POST', crontabs(), crontab(given));
+    expect(code).toBe(message === undefined ? 201 : 422);
+    if (message !== undefined) expect(body.message).toContain(`CronTab default/a is invalid: ${message}`);
+  });
+
+  test('of a change: on what was there, and not on what is new', async () => {
+    await call('POST', definitions, withRules([rule('self.replicas >= oldSelf.replicas', { message: 'may only grow' })]));
+    expect((await call('POST', crontabs(), crontab({ replicas: 3 }))).code).toBe(201);
+    expect((await put({ replicas: 4 })).code).toBe(200);
+    const { code, body } = await put({ replicas: 2 });
+    expect([code, body.message]).toEqual([422, 'CronTab default/a is invalid: spec: may only grow']);
+  });
+
+  test('a definition whose rule is none is refused', async () => {
+    const { code, body } = await call('POST', definitions, withRules([rule('self.replicas >')]));
+    expect([code, body.message]).toEqual([
+      422,
+      expect.stringMatching(/^openAPIV3Schema\.spec: rule "self\.replicas >": compilation failed: /),
+    ]);
+  });
+});

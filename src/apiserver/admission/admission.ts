@@ -10,6 +10,7 @@ import type { Random } from '#foundation/random';
 import { uuid } from '#foundation/uuid';
 import type { Store } from '#store/store';
 import { StoreError } from '#store/store-error';
+import { MatchConditions } from '../cel/match-conditions.ts';
 import { jsonPatch } from '../patch.ts';
 import type { User } from '../user.ts';
 import { askWebhook, type WebhookAnswer } from './webhook-call.ts';
@@ -34,6 +35,8 @@ export interface Admission {
 }
 
 export class WebhookAdmission {
+  private readonly conditions = new MatchConditions();
+
   constructor(private readonly options: { store: Store; random: Random }) {}
 
   /** Throws StoreError FORBIDDEN, INVALID or BAD_REQUEST as a webhook says, UNAVAILABLE where one that must be asked does not answer. */
@@ -90,8 +93,9 @@ export class WebhookAdmission {
     }
     let answer: WebhookAnswer;
     try {
-      if (matchConditions.length > 0) throw new Error('matchConditions are not evaluated here');
-      answer = await askWebhook(webhook, reviewed(write, asking, uuid(this.options.random)), this.options.store);
+      const request = reviewed(write, asking, uuid(this.options.random));
+      if (!(await this.conditions.hold(matchConditions, request))) return { allowed: true };
+      answer = await askWebhook(webhook, request, this.options.store);
     } catch (thrown) {
       if (failurePolicy === 'Ignore') return { allowed: true };
       throw new StoreError('UNAVAILABLE', `failed calling webhook "${name}": ${messageOf(thrown)}`, { cause: thrown });

@@ -2,6 +2,7 @@
 import type { ApiObject, Kind } from '#api/kind';
 import type { LabelSelector } from '#api/kubernetes-kinds';
 import { matchesSelector } from '#api/label-selector';
+import type { MatchCondition } from '../cel/match-conditions.ts';
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE';
 
@@ -38,7 +39,7 @@ export interface Webhook {
   reinvocationPolicy?: 'Never' | 'IfNeeded';
   namespaceSelector?: LabelSelector;
   objectSelector?: LabelSelector;
-  matchConditions?: readonly unknown[];
+  matchConditions?: readonly MatchCondition[];
 }
 
 /** `namespaceLabels`: of the object's namespace; undefined for kinds of the cluster. */
