@@ -17,8 +17,7 @@ describeGrpcTable(
 );
 
 /** Seen of Debian 12's 1.51.1. */
-function lacks({ yaml }: Case, { together, expect: { status } }: Expectation): string | undefined {
+function lacks({ yaml }: Case, { expect: { status } }: Expectation): string | undefined {
   if (yaml.includes('httpHeaderName')) return 'grpcio 1.51.1 ends with SIGSEGV when it hashes a header';
-  if (together) return 'grpcio 1.51.1 gives calls with a timeout of 300 ms up within 100';
   return status === 404 ? 'grpcio 1.51.1 ends with SIGSEGV when no route takes a call' : undefined;
 }

@@ -16,8 +16,9 @@ export function grpcExcuse(mesh: TrafficMesh, { fields }: Case, call: Expectatio
   return excuseOfCall(call) ?? excuseOfFields(fields) ?? excuseOfResources(mesh, call);
 }
 
-function excuseOfCall({ via, at, method, body, url, expect: outcome }: Expectation): string | undefined {
+function excuseOfCall({ via, at, together, method, body, url, expect: outcome }: Expectation): string | undefined {
   if (via || at) return 'it is its own proxy';
+  if (together) return 'A32: a call is counted once it has begun, and calls made at once may all begin';
   if (method !== undefined || body !== undefined || outcome.method !== undefined) return 'a call is a POST with a message';
   if (url.includes('?')) return 'a path has no query';
   if (outcome.responseHeaders || outcome.responseCookie) return 'a failed call has no headers';

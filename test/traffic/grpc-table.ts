@@ -32,8 +32,6 @@ export function describeGrpcTable(program: Program, whyNot?: string): void {
         const calls = excused.filter(({ excuse }) => excuse === undefined);
         if (calls.length === 0) skip(excused[0]?.excuse);
         for (const { call } of calls) {
-          // Calls that wait for a connection do not count as running yet.
-          if (call.together) await clients!.call(call);
           await runExpectation(clients!, { ...call, deviations: 5, expect: inGrpc(call.expect) });
         }
         expect(proxyStatuses(town.mesh.connections).flatMap(({ errors }) => Object.values(errors ?? {}))).toEqual([]);
