@@ -96,7 +96,11 @@ export class MeshFixture {
   async start(): Promise<void> {
     this.started = await this.mesh.start();
     await this.apply(['bookinfo.yaml', 'gateway.yaml'].map((file) => readFileSync(path.join(bookinfo, file), 'utf8')).join('\n---\n'));
-    await until('every pod is ready', async () => (await this.pods()).every(isReady) && (await this.pods()).length === 7, 30_000);
+    const ready = async () => {
+      const pods = await this.pods();
+      return (pods.length === 7 && pods.every(isReady)) || pods.map(({ metadata, status }) => [metadata.name, status]);
+    };
+    await until('every pod is ready', ready, 30_000);
     await this.untilPage();
   }
 
