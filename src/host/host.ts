@@ -94,7 +94,6 @@ export class Host {
     for (const each of [...this.controllers, ...this.settings, this.pods, this.services]) each.stop();
     await Promise.all([...this.workers.values()].map((worker) => worker.kill()));
     this.options.cgroups?.close();
-    await this.options.networks.close();
   }
 
   /** The file to which a container writes; undefined where it has not been started. */

@@ -118,9 +118,11 @@ export class LocalMesh {
   private findings: FindingKeeper | undefined;
   private controlPlane: SupervisedProcess | undefined;
   private host: Host | undefined;
+  private networks: PodNetworks | undefined;
   private readonly relays: Server[] = [];
 
   constructor(private readonly options: LocalMeshOptions) {
+    this.networks = options.networks;
     this.logs = path.join(options.runDirectory, 'logs');
     this.volumes = path.join(options.runDirectory, 'volumes');
     this.proxies = options.proxyPerPod ? this.processPerProxy() : this.proxiesProcess();
@@ -161,7 +163,7 @@ export class LocalMesh {
     const { xdsPort, debugPort } = await this.startControlPlane();
     const xds = { address: loopback, port: xdsPort };
     await forgetRuns(store);
-    const networks = this.options.networks ?? (await LoopbackNetworks.claim());
+    const networks = (this.networks ??= await LoopbackNetworks.claim());
     await this.publishMachinePorts(store, networks);
     for (const object of ingressGateway({ http: gatewayHttp, https: gatewayHttps })) {
       await applyObject(store, kindOf(object.apiVersion, object.kind)!, object);
@@ -251,9 +253,10 @@ export class LocalMesh {
   /** Pods first, then their proxies, then what told them. */
   async stop(): Promise<void> {
     this.findings?.stop();
-    if (this.host) await this.host.stop();
-    else await this.options.networks?.close();
+    await this.host?.stop();
     await Promise.all([this.proxies.stop(), this.formerProxies?.stop(), this.controlPlane?.stop()]);
+    // Only now: whoever claims these addresses next finds nobody at them.
+    await this.networks?.close();
     for (const relay of this.relays) relay.close();
     await this.api?.close();
     await this.opened?.journal?.close();

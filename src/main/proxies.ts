@@ -9,6 +9,7 @@ import { Forwarder } from '#dns/forwarder';
 import { Names } from '#dns/names';
 import { ReplyCache } from '#dns/reply-cache';
 import { Resolver } from '#dns/resolver';
+import { Backoff } from '#foundation/backoff';
 import { systemClock } from '#foundation/clock';
 import { createLogger, type LogLevel } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
@@ -29,7 +30,9 @@ const canonicalJson = sharedCanonicalJson(readDescriptors);
 /** Istio's `terminationDrainDuration`. */
 const terminationDrainMs = 5_000;
 const closeMsMax = 2_000;
-const wanted = new Set<string>();
+/** A proxy that cannot start, as while another Lateen still ends at its addresses, is tried again after so long. */
+const retryMs = { delayMsMin: 250, delayMsMax: 5_000 };
+const wanted = new Map<string, ProxyBootstrap>();
 const proxies = new Map<string, { proxy: ProxyInstance; closeNames(): void; close(): void }>();
 const forwarder = new Forwarder({ servers: getServers().map(parseServer), clock: systemClock, random: systemRandom });
 const cache = new ReplyCache(systemClock);
@@ -88,7 +91,15 @@ function namesOf({ names, node }: ProxyBootstrap, network: Network) {
 
 async function add(id: string, bootstrap: ProxyBootstrap): Promise<void> {
   if (wanted.has(id)) return;
-  wanted.add(id);
+  wanted.set(id, bootstrap);
+  const backoff = new Backoff({ random: systemRandom, ...retryMs });
+  while (wanted.get(id) === bootstrap && !(await isStarted(id, bootstrap))) {
+    await new Promise<void>((resolve) => systemClock.after(backoff.next(), resolve));
+  }
+}
+
+/** Or will not be wanted any more; what became of it is reported. */
+async function isStarted(id: string, bootstrap: ProxyBootstrap): Promise<boolean> {
   try {
     const network = await networkOf(bootstrap);
     const dns = namesOf(bootstrap, network ?? ownNetwork);
@@ -116,14 +127,27 @@ async function add(id: string, bootstrap: ProxyBootstrap): Promise<void> {
       closeNames();
       network?.close();
     };
-    if (!wanted.has(id)) return close();
+    if (wanted.get(id) !== bootstrap) {
+      close();
+      return true;
+    }
     proxies.set(id, { proxy, closeNames, close });
     if (bootstrap.names) await dns?.server.listen(bootstrap.names);
     await proxy.start();
     report({ type: 'serving', id });
+    return true;
   } catch (thrown) {
+    if (wanted.get(id) === bootstrap) await closeRunning(id);
     report({ type: 'failed', id, message: messageOf(thrown) });
+    return false;
   }
+}
+
+async function closeRunning(id: string): Promise<void> {
+  const running = proxies.get(id);
+  proxies.delete(id);
+  await running?.proxy.close();
+  running?.close();
 }
 
 /** Another process takes over: it gets what listens, and the addresses that only one can have. */
@@ -157,12 +181,9 @@ async function remove(id: string, drainMs: number): Promise<void> {
 
 /** What its container's end is in a cluster: it is started again. */
 async function restart(id: string, bootstrap: ProxyBootstrap): Promise<void> {
-  const running = proxies.get(id);
-  if (running === undefined) return;
+  if (!proxies.has(id)) return;
   wanted.delete(id);
-  proxies.delete(id);
-  await running.proxy.close();
-  running.close();
+  await closeRunning(id);
   await add(id, bootstrap);
 }
 

@@ -36,18 +36,20 @@ const cgroups = Cgroups.open({
 
 let directory: string;
 let host: Host;
+let networks: LoopbackNetworks;
 let file: string;
 
 beforeAll(async () => {
   directory = mkdtempSync(path.join(os.tmpdir(), 'lateen-pods-'));
   const own = { store, clock: systemClock, random: systemRandom, logger: silentLogger };
   mkdirSync(path.join(directory, 'logs'));
+  networks = await LoopbackNetworks.claim();
   host = new Host({
     ...own,
     events: new EventRecorder(own),
     fleet: new ProxyFleet({ send: () => {} }, () => ''),
     images: new ImageMap([]),
-    networks: await LoopbackNetworks.claim(),
+    networks,
     xds: { address: '127.0.0.1', port: 1 },
     node: process.execPath,
     cgroups: cgroups instanceof Cgroups ? cgroups : undefined,
@@ -61,6 +63,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await host.stop();
+  await networks.close();
   rmSync(directory, { recursive: true, force: true });
 });
 
