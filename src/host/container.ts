@@ -34,7 +34,7 @@ export interface ContainerSurroundings {
 
 /** What the annotation names, else what stands for the image, else the container's own command where this machine has it. */
 export function planContainer(container: Container, surroundings: ContainerSurroundings): ContainerPlan {
-  const { pod, images, settings } = surroundings;
+  const { pod, images, settings, node } = surroundings;
   const mapping = images.find(container.image ?? '');
   const annotated = pod.metadata.annotations?.[commandAnnotation];
   const own = container.command ?? [];
@@ -47,23 +47,43 @@ export function planContainer(container: Container, surroundings: ContainerSurro
   }
   const missing = settings.missing(container);
   if (missing !== undefined) return { kind: 'wait', reason: 'CreateContainerConfigError', message: missing };
-  const env = environmentOf(container, surroundings, mapping?.env ?? {});
+  const ofMachine = machineEnvironment(container, surroundings, mapping?.env ?? {});
+  const env = environmentOf(container, surroundings, ofMachine);
   const words = annotated !== undefined ? annotated.split(/\s+/).filter(Boolean) : (mapping?.command ?? own);
   const args = annotated === undefined && (mapping === undefined || own.length > 0) ? (container.args ?? []) : [];
   const { mounts, variables } = surroundings.mountsOf(env);
-  const command = [...words, ...args].map((word) => expandVariables(word, env));
-  // Where a pod has no mount namespace, its words and variables are told where its volumes are.
-  const told = (word: string) => (surroundings.network.mounts ? word : withSources(word, mounts));
-  const toldEnv = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, told(value)]));
-  return { kind: 'run', command: command.map(told), env: { ...toldEnv, ...variables }, mounts };
+  const expanded = (word: string) => expandVariables(word, { ...env, ...variables });
+  const [started, given] = [words.map(expanded), args.map(expanded)];
+  if (surroundings.network.mounts) {
+    return {
+      kind: 'run',
+      command: [...started, ...given],
+      env: { ...env, ...variables },
+      mounts: besides(mounts, words === own ? [node] : [...started, node]),
+    };
+  }
+  // Where a pod has no mount namespace, its own words and variables are told where its volumes are; those of the machine are as they are.
+  const told = (word: string) => withSources(word, mounts);
+  const toldEnv = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, ofMachine[name] === value ? value : told(value)]));
+  return {
+    kind: 'run',
+    command: [...(words === own ? started.map(told) : started), ...given.map(told)],
+    env: { ...toldEnv, ...variables },
+    mounts,
+  };
 }
 
-function environmentOf(
+/** Without those that would hide the program itself, which is the machine's: a checkout below /tmp, and a volume there. */
+function besides(mounts: readonly Mount[], words: readonly string[]): readonly Mount[] {
+  return mounts.filter((mount) => !words.some((word) => word.startsWith(`${mount.path.replace(/\/+$/, '')}/`)));
+}
+
+function machineEnvironment(
   container: Container,
-  { pod, network, node, inherited, settings, machine }: ContainerSurroundings,
+  { pod, network, node, inherited }: ContainerSurroundings,
   mapped: Readonly<Record<string, string>>,
-) {
-  const env: Record<string, string> = {
+): Readonly<Record<string, string>> {
+  return {
     ...inherited,
     NODE: node,
     POD_NAME: pod.metadata.name,
@@ -72,8 +92,15 @@ function environmentOf(
     ...network.environment,
     ...(container.ports?.[0] ? { PORT: String(container.ports[0].containerPort) } : {}),
     ...mapped,
-    ...settings.whole(container),
   };
+}
+
+function environmentOf(
+  container: Container,
+  { pod, network, settings, machine }: ContainerSurroundings,
+  ofMachine: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const env: Record<string, string> = { ...ofMachine, ...settings.whole(container) };
   const fromElsewhere = (from: ValueFrom | undefined): string | undefined => {
     if (from?.fieldRef) return fieldValue(pod, network.addresses.pod, from.fieldRef);
     if (!from?.resourceFieldRef) return settings.one(from);
