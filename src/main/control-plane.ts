@@ -1,7 +1,6 @@
 // The process of the control plane: reads objects from the API server, speaks xDS. Ends with its parent.
 import { parseArgs } from 'node:util';
 import { readApiRecord } from '#apiserver/api-record';
-import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
 import { ControlPlane } from '#control/control-plane';
 import { defaultMeshConfig } from '#control/mesh/mesh-config';
 import { meshKinds } from '#control/sources/mesh-kinds';
@@ -15,7 +14,7 @@ import { MeshSigner } from '#identity/certificate-signer';
 import { TokenVerifier } from '#identity/service-account-token';
 import { RemoteStore } from '#store/remote-store';
 import { readMeshConfigFile } from './mesh-config-file.ts';
-import { readDescriptors } from './package.ts';
+import { canonicalJson } from './package.ts';
 
 /** To the parent, over the message channel, if there is one. */
 export type ControlPlaneReport = { type: 'bound'; xdsPort: number; debugPort: number } | { type: 'failed'; message: string; hint?: string };
@@ -63,7 +62,7 @@ const controlPlane = new ControlPlane({
   xdsAddress: { host: '127.0.0.1', port: Number(values['xds-port']) },
   debugAddress: { host: '127.0.0.1', port: Number(values['debug-port']) },
   ...(meshConfigFile !== undefined && { meshConfig: readMeshConfigFile(meshConfigFile) }),
-  canonicalJson: sharedCanonicalJson(readDescriptors),
+  canonicalJson,
   onRefusals: (refusals, objects) => void refusalKeeper.update(refusals, objects),
   ...(tokenKey !== undefined && {
     signer: new MeshSigner({

@@ -21,7 +21,6 @@ import { ApiServer } from '#apiserver/api-server';
 import { ensureCredentials, writeKubeconfigs } from '#apiserver/credentials';
 import { definitionKind } from '#apiserver/custom-kinds';
 import type { PodAccess } from '#apiserver/pod-access';
-import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
 import { FindingKeeper } from '#diagnosis/finding-keeper';
 import { systemClock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
@@ -53,7 +52,7 @@ import { MemoryStore, type StoreView } from '#store/memory-store';
 import { admitNamespace } from '#store/namespaces';
 import { StoreError } from '#store/store-error';
 import type { ControlPlaneReport } from './control-plane.ts';
-import { dist, readDescriptors, version } from './package.ts';
+import { canonicalJson, dist, version } from './package.ts';
 
 export interface LocalMeshOptions {
   /** All on 127.0.0.1; 0 takes a free one. */
@@ -102,9 +101,8 @@ const childStopMsMax = 3_000;
 const moveDrainMs = 45_000;
 
 export class LocalMesh {
-  private readonly canonicalJson = sharedCanonicalJson(readDescriptors);
   /** What every object is asked for before it is taken. */
-  readonly examine: Examine = (object) => envoyValueProblems(object, this.canonicalJson);
+  readonly examine: Examine = (object) => envoyValueProblems(object, canonicalJson);
   private readonly tokens = new TokenIssuer(systemClock);
   private readonly fleet: ProxyFleet;
   private proxies: SupervisedProcess | ProxyPerPod;
@@ -149,7 +147,7 @@ export class LocalMesh {
     const own = { clock: systemClock, random: systemRandom };
     const credentials = await ensureCredentials(runDirectory, systemClock);
     const access = { credentials, plainHttp: this.options.insecureApi === true };
-    const { canonicalJson, examine } = this;
+    const { examine } = this;
     this.api = new ApiServer({ ...own, ...access, store, logger, version, advise: advise(store), examine, catalog, pods: this.pods });
     this.findings = new FindingKeeper({ ...own, store, logger, canonicalJson });
     const { url, port } = await this.api.listen({ host: loopback, port: this.options.apiPort });

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
+import { sharedCanonicalJson } from '#codec/protobuf/shared-canonical-json';
 
 /** Above dist/main and dist/chunks when built, above src/main in tests. */
 const root = [new URL('../', import.meta.url), new URL('../../', import.meta.url)].find((folder) =>
@@ -13,13 +14,7 @@ export const version = (JSON.parse(readFileSync(new URL('package.json', root), '
 /** Programs that are processes of their own, and the descriptor set. */
 export const dist: URL = new URL('dist/', root);
 
-/** A serialized FileDescriptorSet of Envoy's messages. */
-export const readDescriptors = (): Promise<Uint8Array> => readFile(new URL('descriptors.binpb', dist));
-
-/** Loaded when it is asked for: few runs need it. */
-export async function canonicalJson(): Promise<CanonicalJson> {
-  const json = await import('#codec/protobuf/canonical-json');
-  return new json.CanonicalJson(await readDescriptors());
-}
+/** Envoy's messages. */
+export const canonicalJson: () => Promise<CanonicalJson> = sharedCanonicalJson(() => readFile(new URL('descriptors.binpb', dist)));
 
 export const samples: URL = new URL('samples/', root);

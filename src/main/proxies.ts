@@ -2,7 +2,6 @@
 
 import type { SendHandle } from 'node:child_process';
 import { getServers } from 'node:dns';
-import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
 import type { NameTable } from '#codec/protobuf/generated/istio/nds';
 import { DnsServer } from '#dns/dns-server';
 import { Forwarder } from '#dns/forwarder';
@@ -23,10 +22,9 @@ import type { ProxyBootstrap } from '#proxy/bootstrap';
 import { DecodeCache } from '#proxy/config/decode-cache';
 import { ProxyInstance } from '#proxy/proxy-instance';
 import { parseNodeId } from '#xds/node-id';
-import { readDescriptors, version } from './package.ts';
+import { canonicalJson, version } from './package.ts';
 
 const logger = createLogger({ level: (process.env['LATEEN_LOG_LEVEL'] as LogLevel | undefined) ?? 'info' });
-const canonicalJson = sharedCanonicalJson(readDescriptors);
 /** Istio's `terminationDrainDuration`. */
 const terminationDrainMs = 5_000;
 const closeMsMax = 2_000;

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { decodeObject } from '#api/decode';
 import { ApiServer } from '#apiserver/api-server';
-import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
+import { sharedCanonicalJson } from '#codec/protobuf/shared-canonical-json';
 import { ManualClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';

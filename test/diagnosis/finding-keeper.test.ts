@@ -7,7 +7,7 @@ import { envoyFilterKind } from '#api/kinds/envoy-filter';
 import { virtualServiceKind } from '#api/kinds/virtual-service';
 import { readManifest } from '#api/manifest';
 import { kindOf } from '#api/registry';
-import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
+import { CanonicalJson } from '#codec/protobuf/canonical-json';
 import { FindingKeeper } from '#diagnosis/finding-keeper';
 import { isSameToAnalyzers, statusWith } from '#diagnosis/validation-messages';
 import { ManualClock } from '#foundation/clock';
@@ -17,7 +17,8 @@ import { applyObject } from '#store/apply';
 import { MemoryStore } from '#store/memory-store';
 
 const descriptors = new URL('../../src/codec/protobuf/generated/descriptors.binpb', import.meta.url);
-const canonicalJson = sharedCanonicalJson(async () => readFileSync(descriptors));
+const json = new CanonicalJson(readFileSync(descriptors));
+const canonicalJson = async () => json;
 
 interface Status {
   validationMessages?: {

@@ -1,5 +1,5 @@
 // Canonical JSON of Envoy's messages by name, with what `Any` carries opened. ts-proto's own JSON is not canonical.
-// Slow and large (0.1 s, 15 MB): made when a config dump is first asked for.
+// Slow and large (0.1 s, 15 MB): see shared-canonical-json.ts.
 import {
   createFileRegistry,
   type DescMessage,
@@ -96,21 +96,6 @@ export class CanonicalJson {
 }
 
 const emptyAny = { '@type': 'type.googleapis.com/google.protobuf.Empty' };
-
-/**
- * One for a whole process, made of the descriptor set that `read` gives when it is first wanted. Held weakly: between dumps
- * the collector may take it back.
- */
-export function sharedCanonicalJson(read: () => Promise<Uint8Array>): () => Promise<CanonicalJson> {
-  let made: WeakRef<CanonicalJson> | undefined;
-  return async () => {
-    const known = made?.deref();
-    if (known) return known;
-    const json = new CanonicalJson(await read());
-    made = new WeakRef(json);
-    return json;
-  };
-}
 
 function unopened(typeUrl: string, bytes: Uint8Array, reason: string): JsonValue {
   return { '@type': typeUrl, value: Buffer.from(bytes).toString('base64'), unopened: reason };
