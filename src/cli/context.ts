@@ -21,6 +21,8 @@ export interface CliContext {
   apiAt?: (url: string) => HttpAccess | undefined;
   /** How values of Envoy's messages are read; without it they are not checked, and EnvoyFilters have no effect. */
   canonicalJson?: () => Promise<CanonicalJson>;
+  /** Of the program that makes the HTTP call of its last argument where it runs (main/http-call.ts); without it, none is made inside of pods. */
+  httpCallCommand?: readonly string[];
 }
 
 export interface GlobalOptions {

@@ -62,11 +62,15 @@ export function proxyOfCall({ from }: Call, world: World): { proxy: MeshProxy; p
   return { proxy: meshProxy('sidecar', pod, { name, namespace }), pod };
 }
 
-function isNamed({ metadata }: Pod, name: string, namespace: string): boolean {
-  if (metadata.namespace !== namespace) return false;
-  return (
-    metadata.name === name || metadata.labels?.['app'] === name || (metadata.ownerReferences?.some((owner) => owner.name === name) ?? false)
-  );
+/** By its own name, its app, or who made it: a Deployment does so through a ReplicaSet, which has its name and the hash of the template. */
+function isNamed(
+  { metadata: { name: own, namespace: of, labels = {}, ownerReferences = [] } }: Pod,
+  name: string,
+  namespace: string,
+): boolean {
+  if (of !== namespace) return false;
+  const replicaSet = `${name}-${labels['pod-template-hash']}`;
+  return own === name || labels['app'] === name || ownerReferences.some((owner) => owner.name === name || owner.name === replicaSet);
 }
 
 /** As `proxyOfCall`, of a pod that is called. */

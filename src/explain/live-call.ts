@@ -1,43 +1,39 @@
-// Sends a call for real: by the HTTP proxy of a workload, or to the ingress gateway, as programs of this machine's mesh do. What came
-// back is the client's view; which clusters were asked is the proxy's own record.
-import http from 'node:http';
+// Sends a call for real, as a program of its workload, or to the ingress gateway. What came back is the client's view; which clusters
+// were asked is the proxy's own record.
+import type { Pod } from '#api/kinds/pod';
 import { getJson } from '#cli/http-json';
+import { outputInPod } from '#cli/pod-exec';
+import type { MeshProxy } from '#control/view/proxy';
 import { MeshError } from '#foundation/mesh-error';
 import { below, type HttpAccess } from '#net/http-access';
 import { parseCall } from './call.ts';
 import { httpProxyListener } from './connection.ts';
 import type { Call, Explanation } from './explanation.ts';
+import { type HttpAnswer, type HttpCall, sendHttp } from './http-call.ts';
 import type { LiveProxy } from './live-proxy.ts';
 
-const timeoutMs = 30_000;
-const bodyBytesMax = 64 * 1024;
-
-export interface LiveAnswer {
-  status: number;
-  location: string | undefined;
-  /** Its first 64 KB. */
-  body: string;
+export interface LiveAnswer extends HttpAnswer {
   /** Clusters that the proxy sent requests to meanwhile. Other traffic of the same proxy counts as well. */
   asked: ReadonlySet<string>;
 }
 
-/** Throws MeshError UNAVAILABLE where the proxy cannot be reached, NOT_SENT where nothing listens for such calls. */
-export async function sendCall(call: Call, explanation: Explanation, { proxy, tables, admin }: LiveProxy): Promise<LiveAnswer> {
-  const { request } = parseCall(call);
-  const name = proxy.type === 'router' ? explanation.listener : httpProxyListener(tables.listeners)?.name;
-  const at = name === undefined ? undefined : await boundAddress(admin, name);
-  if (at === undefined) {
-    throw new MeshError('NOT_SENT', `the proxy ${proxy.name} has no listener that takes the call from here`, {
-      hint: 'calls are sent through proxies of a mesh on this machine',
-    });
-  }
+/** Where a call starts. */
+export interface LiveSource {
+  live: LiveProxy;
+  pod: Pod;
+  api: HttpAccess;
+  /** Of the program that makes a call where it runs; undefined: there is none. */
+  httpCallCommand: readonly string[] | undefined;
+}
+
+/**
+ * Throws MeshError UNAVAILABLE where the proxy cannot be reached, NOT_SENT where nothing listens for such calls, EXEC where the pod
+ * runs no command.
+ */
+export async function sendCall(call: Call, explanation: Explanation, source: LiveSource): Promise<LiveAnswer> {
+  const { admin } = source.live;
   const before = await requestCounts(admin);
-  const answer = await send({
-    ...at,
-    method: call.method,
-    path: proxy.type === 'router' ? request.path : `http://${request.authority}${request.path}`,
-    headers: { ...call.headers, host: request.authority },
-  });
+  const answer = await (isOfThisMachine(source.pod) ? sendFromHere : sendFromPod)(call, explanation, source);
   const after = await requestCounts(admin);
   return {
     ...answer,
@@ -45,7 +41,39 @@ export async function sendCall(call: Call, explanation: Explanation, { proxy, ta
   };
 }
 
-async function boundAddress(admin: HttpAccess, name: string): Promise<{ host: string; port: number } | undefined> {
+/** Nothing is captured there: programs of this machine ask the pod's proxy at its address. */
+const isOfThisMachine = ({ status }: Pod): boolean => status?.podIP?.startsWith('127.') ?? false;
+
+async function sendFromHere(call: Call, explanation: Explanation, { live: { proxy, tables, admin } }: LiveSource): Promise<HttpAnswer> {
+  const isGateway = proxy.type === 'router';
+  const at = await boundAddress(admin, isGateway ? explanation.listener : httpProxyListener(tables.listeners)?.name);
+  if (at === undefined) throw notSent(proxy);
+  const { request } = parseCall(call);
+  const path = isGateway ? request.path : `http://${request.authority}${request.path}`;
+  return sendHttp({ ...at, method: call.method, path, headers: { ...call.headers, host: request.authority } });
+}
+
+/** As a program of the pod: what it calls is captured, and names are the mesh's. */
+async function sendFromPod(call: Call, explanation: Explanation, { live, pod, api, httpCallCommand }: LiveSource): Promise<HttpAnswer> {
+  const { proxy, admin } = live;
+  const { request, host, port } = parseCall(call);
+  const bound = proxy.type === 'router' ? await boundAddress(admin, explanation.listener) : undefined;
+  if (httpCallCommand === undefined || (proxy.type === 'router' && bound === undefined)) throw notSent(proxy);
+  const sent: HttpCall = {
+    ...(bound ? { host: '127.0.0.1', port: bound.port } : { host, port }),
+    ...{ method: call.method, path: request.path, headers: { ...call.headers, host: request.authority } },
+  };
+  const answer = JSON.parse(await outputInPod(api, pod, [...httpCallCommand, JSON.stringify(sent)])) as HttpAnswer | { failure: string };
+  if ('failure' in answer) throw new MeshError('UNAVAILABLE', answer.failure);
+  return answer;
+}
+
+const notSent = ({ name }: MeshProxy) =>
+  new MeshError('NOT_SENT', `the proxy ${name} has no listener that takes the call from here`, {
+    hint: 'calls are sent through proxies of a mesh on this machine',
+  });
+
+async function boundAddress(admin: HttpAccess, name: string | undefined): Promise<{ host: string; port: number } | undefined> {
   const { listener_statuses: listeners = [] } = (await getJson(below(admin, '/listeners?format=json'), 'the proxy')) as {
     listener_statuses?: { name: string; local_address: { socket_address: { address: string; port_value: number } } }[];
   };
@@ -65,21 +93,4 @@ async function requestCounts(admin: HttpAccess): Promise<Map<string, number>> {
       return cluster === undefined ? [] : [[cluster, value] as const];
     }),
   );
-}
-
-function send(options: http.RequestOptions): Promise<Omit<LiveAnswer, 'asked'>> {
-  return new Promise((resolve, reject) => {
-    const fail = (error: Error) => reject(new MeshError('UNAVAILABLE', `the call got no answer: ${error.message}`, { cause: error }));
-    const call = http.request({ ...options, agent: false, timeout: timeoutMs }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (text: string) => {
-        if (body.length < bodyBytesMax) body += text;
-      });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, location: response.headers.location, body }));
-      response.on('error', fail);
-    });
-    call.on('timeout', () => call.destroy(new Error(`none within ${timeoutMs} ms`)));
-    call.on('error', fail);
-    call.end();
-  });
 }

@@ -11,8 +11,8 @@ import type { Call, Explanation } from './explanation.ts';
 import { formatExplanation } from './format.ts';
 import { judge, judgeAnswer } from './judge.ts';
 import { formatJunit, type TestResult } from './junit.ts';
-import { sendCall } from './live-call.ts';
-import { type LiveProxy, readLiveProxy } from './live-proxy.ts';
+import { type LiveSource, sendCall } from './live-call.ts';
+import { readLiveProxy } from './live-proxy.ts';
 import { loadWorld, readableJson, type SourceOptions, textOf } from './load-world.ts';
 import { type RouteTest, readTests } from './route-test.ts';
 import { formatCoverage, formatResults } from './test-report.ts';
@@ -38,7 +38,7 @@ export async function runTests(files: readonly string[], options: TestOptions, c
     tests.push(...read.tests);
   }
   const world = await loadWorld(options, context);
-  const ask = options.live ? liveAsker(world, options.api, await readableJson(context)) : fileAsker(world);
+  const ask = options.live ? liveAsker(world, options.api, context, await readableJson(context)) : fileAsker(world);
   const results: TestResult[] = [];
   for (const test of tests) results.push(await runTest(test, ask, context.color));
   context.stdout(formatters[options.output](results));
@@ -67,18 +67,23 @@ function fileAsker(world: World): Ask {
 }
 
 /** One call after the other, so that what a proxy counts meanwhile is the call's. TLS and TCP are judged by what the proxy holds. */
-function liveAsker(world: World, api: HttpAccess, json: CanonicalJson): Ask {
-  const proxies = new Map<string | undefined, Promise<LiveProxy>>();
-  const proxyOf = (call: Call) => {
-    let proxy = proxies.get(call.from);
-    if (proxy === undefined) proxies.set(call.from, (proxy = readLiveProxy(runningPod(call, world), api, world, json)));
-    return proxy;
+function liveAsker(world: World, api: HttpAccess, { httpCallCommand }: CliContext, json: CanonicalJson): Ask {
+  const sources = new Map<string | undefined, Promise<LiveSource>>();
+  const readSource = async (call: Call): Promise<LiveSource> => {
+    const pod = runningPod(call, world);
+    return { live: await readLiveProxy(pod, api, world, json), pod, api, httpCallCommand };
+  };
+  const sourceOf = (call: Call) => {
+    let source = sources.get(call.from);
+    if (source === undefined) sources.set(call.from, (source = readSource(call)));
+    return source;
   };
   return async ({ call, expect }) => {
-    const live = await proxyOf(call);
+    const source = await sourceOf(call);
+    const { live } = source;
     const explanation: Explanation = { ...explainOn(live.tables, call, live.proxy, world), differences: live.differences };
     if (parseCall(call).protocol !== 'http') return { explanation, failures: judge(expect, explanation) };
-    return { explanation, failures: judgeAnswer(expect, explanation, await sendCall(call, explanation, live)) };
+    return { explanation, failures: judgeAnswer(expect, explanation, await sendCall(call, explanation, source)) };
   };
 }
 

@@ -26,12 +26,14 @@ export interface PodSurroundings extends Omit<ContainerPlace, 'pod' | 'network' 
   volumeDirectory: string;
   /** Of the pod's service account. */
   issueToken(account: { namespace: string; serviceAccount: string }): string;
-  /** The file of a pod's container, or of its proxy (`istio-proxy`). */
+  /** The file of a pod's container, or of its proxy. */
   logFile(pod: Pod, container: string): string;
   /** Ports of the pod that are published on this machine. */
   publishedPorts(pod: Pod): readonly { port: number; at: SocketAddress }[];
 }
 
+/** As Istio injects it. */
+const proxyContainer = 'istio-proxy';
 /** A program that dies once is restarted before its callers are told; they wait for it in the pod's proxy. */
 const restartGraceMs = 1_000;
 /** How long a pod that has been deleted goes on, so that no caller is sent to it any more. */
@@ -102,7 +104,7 @@ export class PodWorker {
       const options = {
         xds,
         published: this.surroundings.publishedPorts(this.pod),
-        standardOutput: this.surroundings.logFile(this.pod, 'istio-proxy'),
+        standardOutput: this.surroundings.logFile(this.pod, proxyContainer),
       };
       fleet.add(this.pod.metadata.uid ?? '', proxyBootstrapOf(this.pod, this.network, options), (report) => {
         this.proxyServes = report.type === 'serving';
@@ -148,7 +150,7 @@ export class PodWorker {
   }
 
   private get programs(): readonly ContainerWorker[] {
-    return [...this.initContainers, ...this.containers];
+    return [...this.containers, ...this.initContainers];
   }
 
   private endTimers(): void {
@@ -156,10 +158,15 @@ export class PodWorker {
     this.setupRetry?.cancel();
   }
 
-  /** What a command beside a container is given; undefined where there is no such container, or it cannot run. The first one has no name. */
+  /**
+   * What a command beside a container is given; undefined where there is no such container, or it cannot run. The first one has no name.
+   * The proxy's is the pod's network with nothing mounted.
+   */
   placeOf(container: string): Pick<ContainerWorker, 'env' | 'inside'> | undefined {
-    const found = [...this.containers, ...this.initContainers].find((each) => container === '' || each.container.name === container);
-    return found?.hasProcess ? found : undefined;
+    const found = this.programs.find((each) => container === '' || each.container.name === container);
+    if (found) return found.hasProcess ? found : undefined;
+    const isProxy = this.injected && (container === proxyContainer || isGateway(this.pod));
+    return isProxy ? { env: this.surroundings.inherited, inside: (command) => this.network.inside(command) } : undefined;
   }
 
   /** A ConfigMap or Secret has changed. */

@@ -144,7 +144,7 @@ export class ProxyFleet {
     if (move.moving.size === 0) move.done();
   }
 
-  /** The new process has it, or never will: the old one lets it go. */
+  /** The new process has it, or could not start it: the old one lets it go. */
   private leave(id: string): void {
     if (this.move?.moving.has(id)) this.move.from.send({ type: 'remove', id, drainMs: this.move.drainMs });
   }

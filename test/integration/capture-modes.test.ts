@@ -46,8 +46,18 @@ const shell = (up: LateenUp, pod: string, ...command: readonly string[]): Promis
 
 const fetching = 'fetch(process.argv[1]).then(async (r) => console.log(r.status, (await r.text()).slice(0, 20)))';
 
+const liveTests = `tests:
+  - {name: page, call: GET http://any/productpage, expect: {reaches: productpage, status: 200}}
+  - {name: closed, call: GET http://any/none, expect: {status: 404}}
+  - {name: inside, from: productpage, call: GET http://reviews:9080/reviews/0, expect: {reaches: reviews, status: 200}}
+  - {name: by the whole name, from: reviews-v2, call: "GET http://ratings.default.svc.cluster.local:9080/ratings/0", expect: {status: 200}}
+`;
+
 /** What people look with. */
 async function look(up: LateenUp): Promise<void> {
+  const tests = path.join(up.directory, 'live.test.yaml');
+  writeFileSync(tests, liveTests);
+  expect(await lateen(up, 'test', '--live', tests)).toBe('4 passed, 0 failed\n');
   expect(await lateen(up, 'proxy-config', 'listeners', 'productpage')).toContain('15006');
   expect(await lateen(up, 'proxy-status', 'productpage')).toContain('Match');
   expect(await shell(up, 'reviews-v1', process.execPath, '-e', fetching, 'http://ratings:9080/ratings/0')).toMatch(/^200 /);

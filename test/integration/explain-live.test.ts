@@ -108,9 +108,10 @@ test('route tests are sent, and judged by the answer and by whom the proxy asked
   - {name: jason, from: productpage, call: GET http://reviews:9080/reviews/0, headers: {end-user: jason}, expect: {subset: v2, status: 200}}
   - {name: others, from: productpage, call: GET http://reviews:9080/reviews/0, expect: {subset: v1, status: 200}}
   - {name: moved, from: productpage, call: GET http://reviews:9080/old, expect: {status: 301, redirect: "http://reviews:9080/new"}}
+  - {name: by its Deployment, from: reviews-v2, call: GET http://ratings:9080/ratings/0, expect: {reaches: ratings, status: 200}}
   - {name: not there, from: productpage, call: GET http://reviews:9080/else, expect: {status: 404}}
 `);
-  expect(good).toEqual({ code: 0, stdout: '6 passed, 0 failed\n', stderr: '' });
+  expect(good).toEqual({ code: 0, stdout: '7 passed, 0 failed\n', stderr: '' });
   const bad = await testLive(`tests:
   - {name: wrong status, from: productpage, call: GET http://reviews:9080/reviews/0, expect: {status: 201}}
   - {name: wrong subset, from: productpage, call: GET http://reviews:9080/reviews/0, expect: {subset: v2}}

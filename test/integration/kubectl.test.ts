@@ -123,6 +123,7 @@ describe.skipIf(whyNotBuilt !== undefined || programs.length === 0).each(program
     ['exec deployment/web -- echo hello', /^(Found.*\n)?hello\n/],
     ['exec deployment/web -- false', /exit code 1/, { code: 1 }],
     ['exec -i deployment/web -- cat', /of standard input/, { input: () => 'of standard input' }],
+    ['exec deployment/web -c istio-proxy -- echo beside the proxy', /^(Found.*\n)?beside the proxy\n/],
     ['exec deployment/web -c none -- true', /container "none" of pod "web-\w+-\w+" does not run|container not found/, { code: 1 }],
     ['exec deployment/web -- true', /cannot create resource "pods\/exec"/, { code: 1, role: '-view' }],
     ['scale deployment web --replicas=3', /deployment.apps\/web scaled/],
