@@ -1,5 +1,5 @@
 // The program `lateen`: its commands, its help, its exit codes. main/ gives it the process; it talks to APIs only.
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { MeshError } from '#foundation/mesh-error';
 import { addAnalyze } from './commands/analyze.ts';
 import { addApply } from './commands/apply.ts';
@@ -34,6 +34,7 @@ export function createProgram(context: CliContext): CliProgram {
     .version(context.version, '--version', 'print the version and end')
     .helpOption('-h, --help', 'show this, or the help of a command')
     .configureOutput({ writeOut: context.stdout, writeErr: context.stderr })
+    .configureHelp({ optionDescription })
     .showSuggestionAfterError()
     .exitOverride()
     .addHelpText(
@@ -60,6 +61,13 @@ Examples:
   addWait(command, session);
   addVersion(command, session);
   return { command, session, run: (args) => run(command, session, args) };
+}
+
+/** With its default, unless that is nothing: a switch that is off, a list without entries. */
+function optionDescription(option: Option): string {
+  const { defaultValue } = option;
+  const isNothing = defaultValue === false || (Array.isArray(defaultValue) && defaultValue.length === 0);
+  return isNothing ? option.description : new Help().optionDescription(option);
 }
 
 async function run(command: Command, session: Session, args: readonly string[]): Promise<number> {

@@ -144,12 +144,26 @@ function endAsked(): Promise<void> {
   });
 }
 
-// A command that lives for a second or two is over before code that V8 optimizes so early (its default is 132 KB of bytecode run) has paid
-// for that: a quarter less time for `explain`, a third for `test` and `analyze` (measured). What stays is optimized as ever.
 const staying = new Set(['up', 'run']);
+let stays = false;
 command.hook('preAction', (_, action) => {
-  if (!staying.has(action.name())) setFlagsFromString('--interrupt-budget=1000000');
+  stays = staying.has(action.name());
+  // A command that lives for a second or two is over before code that V8 optimizes so early (its default is 132 KB of bytecode run) has
+  // paid for that: a quarter less time for `explain`, a third for `test` and `analyze` (measured). What stays is optimized as ever.
+  if (!stays) setFlagsFromString('--interrupt-budget=1000000');
 });
+
+/** What dies of SIGPIPE ends so for a shell; Node has no such death. */
+const brokenPipe = 141;
+
+// Whoever reads may go, as `head` does: a command is over then; a mesh goes on unheard, and still ends in order.
+for (const output of [process.stdout, process.stderr]) {
+  output.on('error', (error: NodeJS.ErrnoException) => {
+    if (stays) return;
+    if (error.code !== 'EPIPE' && output !== process.stderr) writeFailure(context, error);
+    process.exit(error.code === 'EPIPE' ? brokenPipe : 1);
+  });
+}
 
 try {
   process.exitCode = await run(process.argv.slice(2));

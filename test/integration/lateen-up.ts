@@ -81,6 +81,12 @@ export class LateenUp {
     return [...this.seen.values()];
   }
 
+  /** Nobody reads what it says from here on. */
+  stopReading(): void {
+    this.child.stdout!.destroy();
+    this.child.stderr!.destroy();
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.child.kill(signal);
   }

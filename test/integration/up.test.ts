@@ -1,4 +1,6 @@
 // `lateen up` as a process: ports that are taken, the ways to end it, and a folder of files that it follows.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
@@ -8,7 +10,7 @@ import { ask } from '#cli/http-json';
 import { below } from '#net/http-access';
 import { request } from './http-client.ts';
 import { LateenUp } from './lateen-up.ts';
-import { whyNotBuilt } from './mesh-fixture.ts';
+import { inherited, program, whyNotBuilt } from './mesh-fixture.ts';
 import { isRunning } from './process-tree.ts';
 import { until } from './until.ts';
 
@@ -98,6 +100,14 @@ describe('the end', () => {
     expect(await up.untilEnded()).toBe(0);
   });
 
+  test('in order, though nobody reads any more what it says', async () => {
+    const up = start('--sample', 'bookinfo');
+    await up.untilUp();
+    up.stopReading();
+    up.kill('SIGINT');
+    expect(await up.untilEnded()).toBe(0);
+  });
+
   test('SIGKILL: the kernel ends what it has started', async (context) => {
     if (!existsSync('/usr/bin/setpriv')) context.skip('there is no /usr/bin/setpriv to ask the kernel for that');
     const up = start('--sample', 'bookinfo');
@@ -108,6 +118,15 @@ describe('the end', () => {
     expect(await up.untilEnded()).toBe('SIGKILL');
     expect(started.filter(isRunning)).toEqual([]);
   });
+});
+
+test('a command whose reader has enough is over, without a word', async () => {
+  const crd = spawn(process.execPath, [program, 'crd'], { env: inherited, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  crd.stderr.on('data', (chunk: Buffer) => (said += chunk));
+  crd.stdout.destroy();
+  const [code] = await once(crd, 'close');
+  expect({ code, said }).toEqual({ code: 141, said: '' });
 });
 
 describe('a folder of files', () => {
