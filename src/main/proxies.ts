@@ -185,9 +185,9 @@ async function restart(id: string, bootstrap: ProxyBootstrap): Promise<void> {
   await add(id, bootstrap);
 }
 
-/** Connections that are open finish what they have, within `drainMs`; then the process ends. */
+/** What is under way finishes, within `drainMs`; then the process ends. */
 async function end(drainMs: number): Promise<void> {
-  await within(drainMs, () => Promise.all([...proxies.values()].map(({ proxy }) => proxy.drain())));
+  await within(drainMs, () => Promise.all([...proxies.values()].map(({ proxy }) => proxy.drain({ idleMs: 0 }))));
   await within(closeMsMax, () => Promise.all([...proxies.values()].map(({ proxy }) => proxy.close())));
   process.exit(0);
 }

@@ -161,17 +161,26 @@ export class ProxyInstance implements AdminSubject {
 
   /**
    * Takes no new connections; those that are open finish what they have. `graceful`: for Istio's drain duration they are asked to leave
-   * while new ones are still taken, so that whoever balances over this proxy hears of it first. Configuration is not changed any more.
+   * while new ones are still taken, so that whoever balances over this proxy hears of it first. `idleMs`: how long a connection without a
+   * request may still send one; as long as its filter chain says when left out. Configuration is not changed any more.
    */
-  async drain({ graceful = false, which = 'all' }: { graceful?: boolean; which?: WhichListeners } = {}): Promise<void> {
+  async drain({
+    graceful = false,
+    which = 'all',
+    idleMs,
+  }: {
+    graceful?: boolean;
+    which?: WhichListeners;
+    idleMs?: number;
+  } = {}): Promise<void> {
     if (this.draining) return;
     this.draining = true;
     if (graceful) {
       await this.listeners.discourage(gracefulDrainMs, which);
       await new Promise<void>((resolve) => (this.graceEnds = this.options.clock.after(gracefulDrainMs, resolve)));
     }
-    if (which === 'all') await this.listeners.drain();
-    else await this.listeners.stopListening(which);
+    if (which === 'all') await this.listeners.drain(idleMs);
+    else await this.listeners.stopListening(which, idleMs);
   }
 
   /** Another process is to take over: from here on its admin interface answers. What listens goes on until `drain`. */
