@@ -15,7 +15,7 @@ import type { Namespace } from './kinds/namespace.ts';
 import type { Pod } from './kinds/pod.ts';
 import type { ReplicaSet } from './kinds/replica-set.ts';
 import type { Secret } from './kinds/secret.ts';
-import type { Service } from './kinds/service.ts';
+import type { Service, ServicePort } from './kinds/service.ts';
 import type { ServiceEntry } from './kinds/service-entry.ts';
 import type { StatefulSet } from './kinds/stateful-set.ts';
 import type { VirtualService } from './kinds/virtual-service.ts';
@@ -36,7 +36,8 @@ const byKind: Readonly<Record<string, readonly Column[]>> = {
   Service: [
     column<Service>('TYPE', ({ spec }) => spec.type ?? 'ClusterIP'),
     column<Service>('CLUSTER-IP', ({ spec }) => spec.clusterIP),
-    column<Service>('PORT(S)', ({ spec }) => (spec.ports ?? []).map(({ port, protocol }) => `${port}/${protocol ?? 'TCP'}`).join(',')),
+    column<Service>('EXTERNAL-IP', externalAddresses),
+    column<Service>('PORT(S)', ({ spec }) => (spec.ports ?? []).map(servicePortCell).join(',')),
     column<Service>('SELECTOR', ({ spec }) => labels(spec.selector), true),
   ],
   Endpoints: [column<Endpoints>('ENDPOINTS', endpointsCell)],
@@ -124,6 +125,17 @@ const byKind: Readonly<Record<string, readonly Column[]>> = {
 
 /** As kubectl calls the end of a pod. */
 const endings: Readonly<Record<string, string>> = { Succeeded: 'Completed', Failed: 'Error' };
+
+function externalAddresses({ spec, status }: Service): string | undefined {
+  if (spec.type === 'ExternalName') return spec.externalName;
+  const given = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip ?? hostname ?? '');
+  const all = [...given, ...(spec.externalIPs ?? [])].join(',');
+  return all === '' && spec.type === 'LoadBalancer' ? '<pending>' : all;
+}
+
+function servicePortCell({ port, nodePort, protocol = 'TCP' }: ServicePort): string {
+  return nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`;
+}
 
 function imagesOf(containers: readonly { image?: string }[]): string {
   return containers.map(({ image = '' }) => image).join(',');

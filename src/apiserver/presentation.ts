@@ -54,17 +54,20 @@ export class Presentation {
 
   private table(objects: readonly ApiObject[], metadata: ListMeta): object {
     const columns = this.kind.columns ?? columnsOf(this.kind.kind, true);
+    const narrow = columns.filter(({ wide }) => !wide);
+    const wide = columns.filter((each) => each.wide);
     return {
       kind: 'Table',
       apiVersion: 'meta.k8s.io/v1',
       metadata,
       columnDefinitions: [
         definition('Name', false, 'name'),
-        ...columns.map(({ title, wide }) => definition(title, wide === true)),
+        ...narrow.map(({ title }) => definition(title, false)),
         definition('Age', false),
+        ...wide.map(({ title }) => definition(title, true)),
       ],
       rows: objects.map((object) => ({
-        cells: [object.metadata.name, ...columns.map(({ cell }) => cell(object)), this.age(object)],
+        cells: [object.metadata.name, ...narrow.map(({ cell }) => cell(object)), this.age(object), ...wide.map(({ cell }) => cell(object))],
         ...(this.included !== 'None' && { object: this.included === 'Object' ? this.inVersion(object) : partial(object) }),
       })),
     };

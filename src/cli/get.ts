@@ -1,5 +1,5 @@
 // Shows resources as kubectl does: a table with the kind's columns, names, JSON or YAML.
-import type { ApiObject, Kind } from '#api/kind';
+import type { ApiObject, Column, Kind } from '#api/kind';
 import { columnsOf } from '#api/printer-columns';
 import { MeshError } from '#foundation/mesh-error';
 import type { RemoteStore } from '#store/remote-store';
@@ -82,16 +82,21 @@ function table(kind: Kind, objects: readonly ApiObject[], options: TableOptions)
     options.prefixed || options.output === 'name' ? resourceName(kind, metadata.name) : metadata.name;
   if (options.output === 'name') return `${objects.map(nameOf).join('\n')}\n`;
   const own = columnsOf(kind.kind, options.output === 'wide');
+  const narrow = own.filter(({ wide }) => !wide);
+  const wide = own.filter((each) => each.wide);
   const withNamespace = options.allNamespaces && kind.namespaced;
   const ageOf = ({ metadata }: ApiObject) =>
     metadata.creationTimestamp ? age(options.nowMs - Date.parse(metadata.creationTimestamp)) : '<unknown>';
   return columns(
-    [...(withNamespace ? ['NAMESPACE'] : []), 'NAME', ...own.map(({ title }) => title), 'AGE'],
+    [...(withNamespace ? ['NAMESPACE'] : []), 'NAME', ...narrow.map(titleOf), 'AGE', ...wide.map(titleOf)],
     objects.map((object) => [
       ...(withNamespace ? [object.metadata.namespace ?? ''] : []),
       nameOf(object),
-      ...own.map(({ cell }) => cell(object)),
+      ...narrow.map(({ cell }) => cell(object)),
       ageOf(object),
+      ...wide.map(({ cell }) => cell(object)),
     ]),
   );
 }
+
+const titleOf = ({ title }: Column) => title;

@@ -1,5 +1,6 @@
-// The EndpointSlice of a Service from the pods that it selects. Pure.
+// The EndpointSlice and the Endpoints of a Service from the pods that it selects. Pure.
 import type { EndpointSlice } from '#api/kinds/endpoint-slice';
+import type { Endpoints } from '#api/kinds/endpoints';
 import type { Pod } from '#api/kinds/pod';
 import type { Service, ServicePort } from '#api/kinds/service';
 import { isReady } from './pod-plan.ts';
@@ -43,6 +44,19 @@ export function planEndpointSlice(service: Service, pods: readonly Pod[]): Endpo
     }),
     ports,
   };
+}
+
+/** The same in the older form, which kubectl and much else still reads. */
+export function planEndpoints({ metadata, endpoints, ports = [] }: EndpointSlice): Endpoints {
+  const addressesOf = (ready: boolean) =>
+    endpoints
+      .filter(({ conditions }) => !conditions?.terminating && (conditions?.ready ?? true) === ready)
+      .map(({ addresses, hostname, targetRef }) => ({ ip: addresses[0]!, ...(hostname && { hostname }), ...(targetRef && { targetRef }) }));
+  const [addresses, notReadyAddresses] = [addressesOf(true), addressesOf(false)];
+  const subset = { ...(addresses.length > 0 && { addresses }), ...(notReadyAddresses.length > 0 && { notReadyAddresses }), ports };
+  const subsets = Object.keys(subset).length > 1 ? [subset] : [];
+  const { labels: _, ...own } = metadata;
+  return { apiVersion: 'v1', kind: 'Endpoints', metadata: own, subsets } as Endpoints;
 }
 
 export function selects(selector: Readonly<Record<string, string>>, pod: Pod): boolean {

@@ -1,4 +1,4 @@
-// Which local command stands for a container image. Pure. Lateen pulls no images: `npm start` maps Bookinfo's; a user maps
+// Which local command stands for a container image. Pure. Lateen pulls no images: it maps those of its samples; a user maps
 // theirs with a file (`lateen up --image-map FILE`), or names a command in the annotation `lateen.dev/command`.
 
 export interface ImageMapping {

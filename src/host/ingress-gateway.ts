@@ -2,7 +2,7 @@
 // Service. Pure.
 import type { ApiObject } from '#api/kind';
 import type { Deployment } from '#api/kinds/deployment';
-import type { Service } from '#api/kinds/service';
+import type { Service, ServicePort } from '#api/kinds/service';
 import type { SocketAddress } from '#proxy/config/socket-address';
 
 const name = 'istio-ingressgateway';
@@ -22,12 +22,13 @@ const ports = [
 ];
 
 export function ingressGateway(published: { http: SocketAddress; https: SocketAddress }): ApiObject[] {
+  const nodePorts: Readonly<Record<number, number>> = { 80: published.http.port, 443: published.https.port };
   const publish = `80=${published.http.address}:${published.http.port},443=${published.https.address}:${published.https.port}`;
   const service: Service = {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name, namespace, labels, annotations: { [publishAnnotation]: publish } },
-    spec: { type: 'LoadBalancer', selector: labels, ports: ports.map((port) => ({ ...port, protocol: 'TCP' })) },
+    spec: { type: 'LoadBalancer', selector: labels, ports: ports.map((port) => portOf(port, nodePorts[port.port])) },
   };
   const deployment: Deployment = {
     apiVersion: 'apps/v1',
@@ -43,6 +44,18 @@ export function ingressGateway(published: { http: SocketAddress; https: SocketAd
     },
   };
   return [service, deployment];
+}
+
+/** This machine is the mesh's only node: there, a published port of it is a node port. */
+function portOf(port: (typeof ports)[number], nodePort = 0): ServicePort {
+  return { ...port, protocol: 'TCP', ...(nodePort > 0 && { nodePort }) };
+}
+
+/** Of a Service that is published: where. What a cluster's load balancer would write. */
+export function loadBalancerStatus({ metadata, spec }: Service): Service['status'] | undefined {
+  if (spec.type !== 'LoadBalancer') return undefined;
+  const addresses = new Set(parsePublish(metadata.annotations?.[publishAnnotation] ?? '').map(({ at }) => at.address));
+  return addresses.size === 0 ? undefined : { loadBalancer: { ingress: [...addresses].map((ip) => ({ ip })) } };
 }
 
 /** Reads the annotation; what is not of its form is left out. */

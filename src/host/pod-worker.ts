@@ -11,7 +11,7 @@ import type { PodNetwork } from './capture/pod-network.ts';
 import type { Container } from './container.ts';
 import { type ContainerPlace, ContainerWorker } from './container-worker.ts';
 import { isGateway, isInjected } from './injection.ts';
-import { isSidecar, podStatus } from './pod-status.ts';
+import { type ContainerReport, type ContainerState, isSidecar, podStatus } from './pod-status.ts';
 import { proxyBootstrapOf } from './proxy-bootstrap.ts';
 import type { ProxyFleet } from './proxy-fleet.ts';
 import { Settings } from './settings.ts';
@@ -284,6 +284,15 @@ export class PodWorker {
     this.report();
   }
 
+  /** A gateway's container is its proxy. */
+  private proxyReports(): ContainerReport[] {
+    const ready = this.proxyServes;
+    const message = this.proxyFailure;
+    const waiting = message === undefined ? { reason: 'ProxyStarting' } : { reason: 'ProxyFailed', message };
+    const state: ContainerState = ready ? { running: { startedAt: this.startTime } } : { waiting };
+    return this.pod.spec.containers.slice(0, 1).map((container) => ({ container, ready, restarts: 0, state, lastState: undefined }));
+  }
+
   private report(): void {
     if (this.stopped || this.grace !== undefined) return;
     const status = podStatus({
@@ -291,7 +300,7 @@ export class PodWorker {
       startTime: this.startTime,
       started: isGateway(this.pod) || this.containers.length === this.pod.spec.containers.length,
       initContainers: this.initContainers.map(({ report }) => report),
-      containers: this.containers.map(({ report }) => report),
+      containers: isGateway(this.pod) ? this.proxyReports() : this.containers.map(({ report }) => report),
       setupFailure: this.setupFailure,
       proxy: this.injected ? { serves: this.proxyServes, failure: this.proxyFailure } : undefined,
     });

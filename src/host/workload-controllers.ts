@@ -1,11 +1,12 @@
-// Keeps what is declared and what there is in step: Deployments and ReplicaSets, the sets and their Pods, Services and EndpointSlices. The
+// Keeps what is declared and what there is in step: Deployments and ReplicaSets, the sets and their Pods, Services and their endpoints. The
 // plans are pure; this watches, asks them, and writes what they say.
 import { isDeepStrictEqual } from 'node:util';
 import { type ApiObject, type Kind, keyOf } from '#api/kind';
 import { type CronJob, cronJobKind } from '#api/kinds/cron-job';
 import { type DaemonSet, daemonSetKind } from '#api/kinds/daemon-set';
 import { type Deployment, deploymentKind } from '#api/kinds/deployment';
-import { type EndpointSlice, endpointSliceKind } from '#api/kinds/endpoint-slice';
+import { endpointSliceKind } from '#api/kinds/endpoint-slice';
+import { endpointsKind } from '#api/kinds/endpoints';
 import { type Job, jobKind } from '#api/kinds/job';
 import { type Pod, podKind } from '#api/kinds/pod';
 import { type ReplicaSet, replicaSetKind } from '#api/kinds/replica-set';
@@ -20,8 +21,9 @@ import { Informer } from '#store/informer';
 import type { Store } from '#store/store';
 import { planCronJob } from './cron-job-plan.ts';
 import { planDeployment, revisionAnnotation } from './deployment-plan.ts';
-import { planEndpointSlice } from './endpoint-plan.ts';
+import { planEndpointSlice, planEndpoints } from './endpoint-plan.ts';
 import type { EventRecorder } from './event-recorder.ts';
+import { loadBalancerStatus } from './ingress-gateway.ts';
 import { planJob } from './job-plan.ts';
 import { ownedBy, type PodPlan, planDaemonSet, planReplicaSet, planStatefulSet } from './pod-plan.ts';
 import { Reconciler } from './reconciler.ts';
@@ -55,7 +57,7 @@ export class WorkloadControllers {
       [serviceKind, (key) => this.reconcileService(key)],
     ];
     for (const [kind, reconcile] of reconcilers) this.queues.set(kind.kind, new Reconciler({ ...options, name: kind.kind, reconcile }));
-    for (const kind of [...reconcilers.map(([each]) => each), podKind, endpointSliceKind])
+    for (const kind of [...reconcilers.map(([each]) => each), podKind, endpointSliceKind, endpointsKind])
       this.informers.set(kind.kind, this.informer(kind));
   }
 
@@ -202,26 +204,32 @@ export class WorkloadControllers {
   }
 
   private async reconcileService(key: string): Promise<void> {
-    const { store } = this.options;
     const service = this.objects(serviceKind).get(key) as Service | undefined;
-    const existing = this.objects(endpointSliceKind).get(key) as EndpointSlice | undefined;
     const inNamespace = ({ metadata }: ApiObject) => metadata.namespace === service?.metadata.namespace;
     const pods = [...this.objects(podKind).values()].filter(inNamespace) as Pod[];
-    const planned = service === undefined ? undefined : planEndpointSlice(service, pods);
+    const slice = service && planEndpointSlice(service, pods);
+    await this.keepPlanned(endpointSliceKind, key, slice);
+    await this.keepPlanned(endpointsKind, key, slice && planEndpoints(slice));
+    const status = service && loadBalancerStatus(service);
+    if (status) await this.keepStatus(serviceKind, service, status);
+  }
+
+  /** What is written for a Service; where nothing is planned, what was written for one goes. */
+  private async keepPlanned(kind: Kind, key: string, planned: ApiObject | undefined): Promise<void> {
+    const existing = this.objects(kind).get(key);
     if (planned === undefined) {
-      const ours = existing?.metadata.ownerReferences?.some(({ kind }) => kind === 'Service');
-      if (existing !== undefined && ours) await this.delete(endpointSliceKind, existing);
-      return;
-    }
-    if (existing === undefined) this.informers.get('EndpointSlice')!.observe(await store.create(planned));
-    else if (differs(planned, existing)) {
+      const ours = existing?.metadata.ownerReferences?.some((owner) => owner.kind === 'Service');
+      if (existing !== undefined && ours) await this.delete(kind, existing);
+    } else if (existing === undefined) {
+      this.informers.get(kind.kind)!.observe(await this.options.store.create(planned));
+    } else if (differs(planned, existing)) {
       const metadata = { ...planned.metadata, resourceVersion: existing.metadata.resourceVersion ?? '' };
-      await this.update(endpointSliceKind, { ...planned, metadata });
+      await this.update(kind, { ...planned, metadata });
     }
   }
 }
 
-function differs(planned: EndpointSlice, existing: EndpointSlice): boolean {
-  const content = ({ endpoints, ports }: EndpointSlice) => JSON.stringify({ endpoints, ports });
-  return content(planned) !== content(existing);
+/** In what is planned: the store may have added defaults. */
+function differs({ metadata: _, ...planned }: ApiObject, existing: ApiObject): boolean {
+  return Object.entries(planned).some(([field, value]) => !isDeepStrictEqual(value, existing[field as keyof ApiObject]));
 }

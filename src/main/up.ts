@@ -1,9 +1,6 @@
 // `lateen up`: starts the mesh of this machine, shows it, and ends it on Ctrl-C. Loaded only when asked for.
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parse } from 'yaml';
 import { keyOf } from '#api/kind';
 import { type Deployment, deploymentKind } from '#api/kinds/deployment';
 import { type Pod, podKind } from '#api/kinds/pod';
@@ -16,13 +13,12 @@ import { MeshError, messageOf } from '#foundation/mesh-error';
 import { formatProblem, type Problem } from '#foundation/problem';
 import type { CaptureMode, RefusedMode } from '#host/capture/capture-mode';
 import type { PodNetworks } from '#host/capture/pod-network';
-import { resolvePaths } from '#host/container';
-import type { ImageMapping } from '#host/image-map';
 import { parseMachinePort } from '#host/machine-service';
 import { proxyAdminPort } from '#host/proxy-bootstrap';
+import { readImageMap } from './image-map-file.ts';
 import { LocalMesh, type LocalMeshAddresses } from './local-mesh.ts';
 import { readMeshConfigFile } from './mesh-config-file.ts';
-import { samples as samplesFolder } from './package.ts';
+import { findSample, sampleImageMaps } from './samples.ts';
 import { recordCapture } from './shell-command.ts';
 
 export interface UpOptions {
@@ -81,7 +77,7 @@ export async function up(options: UpOptions, { screen, errors, inherited, networ
     meshConfigFile,
     runDirectory,
     dataDirectory: dataOf(options),
-    images: [...(sample?.imageMap ? [sample.imageMap] : []), ...options.imageMap].flatMap(readImageMap),
+    images: [...options.imageMap, ...sampleImageMaps()].flatMap(readImageMap),
     inherited,
     networks,
     machinePorts: options.publish.map(parseMachinePort),
@@ -240,46 +236,4 @@ function request(url: string): Promise<{ status: number; ms: number }> {
     call.once('timeout', () => call.destroy());
     call.once('error', () => finish(0));
   });
-}
-
-interface Sample {
-  manifests: string[];
-  imageMap: string | undefined;
-  page: string | undefined;
-}
-
-function findSample(name: string): Sample {
-  const samples = fileURLToPath(samplesFolder);
-  const directory = path.join(samples, name);
-  if (!/^[\w-]+$/.test(name) || !existsSync(directory)) {
-    const known = existsSync(samples) ? readdirSync(samples).filter((entry) => statSync(path.join(samples, entry)).isDirectory()) : [];
-    throw new MeshError('UNKNOWN_SAMPLE', `there is no sample ${name}`, { hint: `one of: ${known.join(', ')}` });
-  }
-  const imageMap = path.join(directory, 'image-map.yaml');
-  return {
-    manifests: readdirSync(directory)
-      .filter((file) => file.endsWith('.yaml') && !file.endsWith('.test.yaml') && file !== 'image-map.yaml')
-      .map((file) => path.join(directory, file)),
-    imageMap: existsSync(imageMap) ? imageMap : undefined,
-    page: name === 'bookinfo' ? '/productpage' : undefined,
-  };
-}
-
-/** `images: [{image, command, env}]`. */
-function readImageMap(file: string): ImageMapping[] {
-  let content: unknown;
-  try {
-    content = parse(readFileSync(file, 'utf8'));
-  } catch (thrown) {
-    throw new MeshError('IMAGE_MAP', `${file} cannot be read: ${thrown instanceof Error ? thrown.message : thrown}`);
-  }
-  const images = (content as { images?: unknown } | null)?.images;
-  const sound = (entry: unknown): entry is ImageMapping => {
-    const { image, command } = (entry ?? {}) as Partial<ImageMapping>;
-    return typeof image === 'string' && Array.isArray(command) && command.length > 0 && command.every((word) => typeof word === 'string');
-  };
-  if (!Array.isArray(images) || !images.every(sound)) {
-    throw new MeshError('IMAGE_MAP', `${file} is not an image map`, { hint: 'images: [{image: NAME, command: [PROGRAM, ARGUMENT]}]' });
-  }
-  return images.map((mapping) => ({ ...mapping, command: resolvePaths(mapping.command, path.dirname(path.resolve(file))) }));
 }

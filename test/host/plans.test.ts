@@ -6,9 +6,9 @@ import type { ReplicaSet } from '#api/kinds/replica-set';
 import type { Service } from '#api/kinds/service';
 import type { StatefulSet } from '#api/kinds/stateful-set';
 import { planDeployment, revisionAnnotation } from '#host/deployment-plan';
-import { planEndpointSlice } from '#host/endpoint-plan';
+import { planEndpointSlice, planEndpoints } from '#host/endpoint-plan';
 import { expandVariables, ImageMap } from '#host/image-map';
-import { parsePublish } from '#host/ingress-gateway';
+import { ingressGateway, loadBalancerStatus, parsePublish } from '#host/ingress-gateway';
 import { isInjected } from '#host/injection';
 import { isReady, planDaemonSet, planReplicaSet, planStatefulSet } from '#host/pod-plan';
 import { workloadNameOf } from '#host/proxy-bootstrap';
@@ -174,13 +174,28 @@ const service = (selector: Record<string, string> | undefined): Service => ({
 });
 
 describe('an EndpointSlice', () => {
+  const ready = pod(undefined, true);
+  ready.spec = { containers: [{ name: 'c', ports: [{ name: 'named', containerPort: 9080 }] }] };
+
   test('has the pods that the Service selects, their readiness, and the port that they name', () => {
-    const ready = pod(undefined, true);
-    ready.spec = { containers: [{ name: 'c', ports: [{ name: 'named', containerPort: 9080 }] }] };
     const other = { ...pod(undefined, true), metadata: { name: 'x', namespace: 'default', labels: { app: 'other' } } };
     const slice = planEndpointSlice(service({ app: 'web' }), [ready, pod(undefined, false), other]);
     expect(slice?.endpoints.map(({ conditions }) => conditions?.ready)).toEqual([true, false]);
     expect(slice?.ports).toEqual([{ name: 'http', port: 9080, protocol: 'TCP' }]);
+  });
+
+  test('is told in the older form as well: ready, and not ready', () => {
+    const selected = [ready, pod(undefined, false)];
+    const { subsets, metadata } = planEndpoints(planEndpointSlice(service({ app: 'web' }), selected)!);
+    expect(subsets).toMatchObject([
+      {
+        addresses: [{ ip: ready.status?.podIP, targetRef: { kind: 'Pod', name: ready.metadata.name } }],
+        notReadyAddresses: [{ ip: expect.any(String) }],
+        ports: [{ name: 'http', port: 9080, protocol: 'TCP' }],
+      },
+    ]);
+    expect(metadata).toMatchObject({ name: 'web', ownerReferences: [{ kind: 'Service' }] });
+    expect(planEndpoints(planEndpointSlice(service({ app: 'web' }), [])!).subsets).toEqual([]);
   });
 
   test('is not made for a Service without selector', () => {
@@ -221,6 +236,15 @@ test('publishing: what is of the form is taken, the rest left out', () => {
     { port: 80, at: { address: '127.0.0.1', port: 8080 } },
     { port: 443, at: { address: '127.0.0.1', port: 0 } },
   ]);
+});
+
+test('a gateway’s Service says where this machine publishes it; one that is not published waits for somebody who does', () => {
+  const at = (port: number) => ({ address: '127.0.0.1', port });
+  const [made] = ingressGateway({ http: at(8080), https: at(0) }) as [Service];
+  expect(loadBalancerStatus(made)).toEqual({ loadBalancer: { ingress: [{ ip: '127.0.0.1' }] } });
+  expect(made.spec.ports?.flatMap(({ port, nodePort }) => (nodePort ? [[port, nodePort]] : []))).toEqual([[80, 8080]]);
+  expect(loadBalancerStatus({ ...made, metadata: { name: 'own' } })).toBeUndefined();
+  expect(loadBalancerStatus({ ...made, spec: { ...made.spec, type: 'ClusterIP' } })).toBeUndefined();
 });
 
 test('a pod is in the mesh unless it asks not to be', () => {

@@ -19,7 +19,7 @@ beforeAll(async () => {
   why = whyNotBuilt ?? (files.every((file) => existsSync(file)) ? await whyNoNamespaces() : `Istio's samples are not at ${shared}`);
   if (why !== undefined) return;
   const manifests = files.flatMap((file) => ['-f', file]);
-  up = new LateenUp(['--capture', 'netns', '--ephemeral', '--image-map', path.join(root, 'samples/istio/image-map.yaml'), ...manifests]);
+  up = new LateenUp(['--capture', 'netns', '--ephemeral', ...manifests]);
   await up.untilUp();
 }, 60_000);
 beforeEach((context) => {

@@ -120,6 +120,12 @@ describe('the end', () => {
   });
 });
 
+test('a sample that there is not: says which there are', async () => {
+  const up = start('--sample', '../samples');
+  expect(await up.untilEnded()).toBe(1);
+  expect(up.stderr).toBe('error: there is no sample ../samples\n  hint: one of: bookinfo\n');
+});
+
 test('a command whose reader has enough is over, without a word', async () => {
   const crd = spawn(process.execPath, [program, 'crd'], { env: inherited, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
