@@ -165,6 +165,12 @@ function takeSocket(id: string, address: string, socket: ListeningHandle): void 
   sockets.add(address, socket);
 }
 
+/** Its pod is to end: what its programs have to do until then, they do by it. */
+async function dismiss(id: string, graceMs: number, withinMs: number): Promise<void> {
+  await within(withinMs, async () => proxies.get(id)?.proxy.dismissCallers(graceMs));
+  report({ type: 'dismissed', id });
+}
+
 async function remove(id: string, drainMs: number): Promise<void> {
   const running = proxies.get(id);
   wanted.delete(id);
@@ -202,6 +208,8 @@ process.on('message', (command: FleetCommand, socket: unknown) => {
   switch (command.type) {
     case 'add':
       return void add(command.id, command.bootstrap);
+    case 'dismiss':
+      return void dismiss(command.id, command.graceMs, command.withinMs);
     case 'remove':
       return void remove(command.id, command.drainMs);
     case 'token':
