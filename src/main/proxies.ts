@@ -1,14 +1,13 @@
 // The process that runs the proxies of many pods, told which by its parent over the message channel. Ends with its parent.
 
 import type { SendHandle } from 'node:child_process';
-import { getServers } from 'node:dns';
 import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
 import type { NameTable } from '#codec/protobuf/generated/istio/nds';
 import { DnsServer } from '#dns/dns-server';
-import { Forwarder } from '#dns/forwarder';
 import { Names } from '#dns/names';
 import { ReplyCache } from '#dns/reply-cache';
 import { Resolver } from '#dns/resolver';
+import { systemForwarder } from '#dns/system-forwarder';
 import { Backoff } from '#foundation/backoff';
 import { systemClock } from '#foundation/clock';
 import { createLogger, type LogLevel } from '#foundation/logger';
@@ -34,7 +33,7 @@ const closeMsMax = 2_000;
 const retryMs = { delayMsMin: 250, delayMsMax: 5_000 };
 const wanted = new Map<string, ProxyBootstrap>();
 const proxies = new Map<string, { proxy: ProxyInstance; closeNames(): void; close(): void }>();
-const forwarder = new Forwarder({ servers: getServers().map(parseServer), clock: systemClock, random: systemRandom });
+const forwarder = systemForwarder({ clock: systemClock, random: systemRandom });
 const cache = new ReplyCache(systemClock);
 let systemCalls: Promise<SystemCalls> | undefined;
 const decodings = new DecodeCache();
@@ -42,12 +41,6 @@ const decodings = new DecodeCache();
 const handed = new Map<string, HandedSockets>();
 /** Who waits for a token, by proxy. */
 const tokensWanted = new Map<string, ((token: string) => void)[]>();
-
-/** As Node writes a server of resolv.conf: `10.0.0.53`, `::1`, `[::1]:5353`. */
-function parseServer(text: string): { address: string; port: number } {
-  const [, six, four, port = '53'] = /^(?:\[(.+)\]|([\d.]+))(?::(\d+))?$/.exec(text) ?? [];
-  return { address: six ?? four ?? text, port: Number(port) };
-}
 
 function report(message: FleetReport, socket?: ListeningHandle): void {
   if (process.connected) process.send?.(message, socket as SendHandle | undefined, undefined, () => {});
