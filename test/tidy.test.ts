@@ -90,7 +90,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   proxy: [...proxyMay, 'proxy/*'],
   'proxy/*': [...proxyMay, 'proxy/*'],
   'proxy/route': [...base],
-  host: [...base, 'api', 'net', 'store', 'xds', 'identity', 'proxy', 'proxy/config'],
+  host: [...base, 'api', 'net', 'dns', 'store', 'xds', 'identity', 'proxy', 'proxy/config'],
   cli: [...base, 'api', 'net', 'store', 'xds', 'telemetry', 'analysis'],
   // Runs the proxy's code on the control plane's output: the one place that knows both.
   explain: ['*'],

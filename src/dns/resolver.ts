@@ -19,12 +19,12 @@ const ttlSeconds = 30;
 const firstNamesMsMax = 5_000;
 
 export class Resolver {
-  private names: Names | undefined;
+  private names: Pick<Names, 'lookup'> | undefined;
   private waiting: (() => void)[] = [];
 
   constructor(private readonly options: ResolverOptions) {}
 
-  setNames(names: Names): void {
+  setNames(names: Pick<Names, 'lookup'>): void {
     this.names = names;
     for (const go of this.waiting.splice(0)) go();
   }

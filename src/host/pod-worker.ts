@@ -117,8 +117,8 @@ export class PodWorker {
   }
 
   /**
-   * Out of the mesh first, then the programs: what they want done before, then a word to end, then force when the time is over. Who asks
-   * again may be in more of a hurry.
+   * No more callers; then the programs: what they want done before, then a word to end, then force when the time is over. Until they have
+   * ended they are on the network and call by their proxy. Who asks again may be in more of a hurry.
    */
   stop(withinMs: number): Promise<void> {
     if (withinMs === 0) for (const each of this.programs) void each.stop(0);
@@ -134,9 +134,12 @@ export class PodWorker {
     for (const each of this.programs) each.endProbes();
     const farewell = new Promise<void>((resolve) => clock.after(Math.min(farewellMs, withinMs), resolve));
     await Promise.all([farewell, ...this.programs.map((each) => each.preStop(withinMs))]);
-    if (this.injected) await fleet.remove(this.pod.metadata.uid ?? '', Math.min(drainMs, left()));
+    const { uid = '' } = this.pod.metadata;
+    // What is under way is answered before the word to end: many programs know no better than to end at once.
+    if (this.programs.length > 0) await fleet.dismiss(uid, left(), Math.min(drainMs, left()));
     await Promise.all(this.containers.map((each) => each.stop(left())));
     await Promise.all(this.initContainers.map((each) => each.stop(left())));
+    await fleet.remove(uid, Math.min(drainMs, left()));
     await this.network.close();
     this.volumes.close();
   }

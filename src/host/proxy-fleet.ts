@@ -8,6 +8,8 @@ import type { SentSocket } from './process.ts';
 /** Supervisor to proxies. */
 export type FleetCommand =
   | { type: 'add'; id: string; bootstrap: ProxyBootstrap }
+  /** Callers of the pod are to leave within `graceMs`; its programs go on, and call by the proxy. Answered after `withinMs` at most. */
+  | { type: 'dismiss'; id: string; graceMs: number; withinMs: number }
   | { type: 'remove'; id: string; drainMs: number }
   /** An answer. */
   | { type: 'token'; id: string; token: string }
@@ -21,6 +23,7 @@ export type FleetReport =
   | { type: 'up' }
   | { type: 'serving'; id: string }
   | { type: 'failed'; id: string; message: string }
+  | { type: 'dismissed'; id: string }
   | { type: 'removed'; id: string }
   /** The proxy needs to show who it is. */
   | { type: 'token wanted'; id: string }
@@ -46,8 +49,8 @@ interface Move {
 export class ProxyFleet {
   private readonly wanted = new Map<string, ProxyBootstrap>();
   private readonly listeners = new Map<string, (report: FleetReport) => void>();
+  private readonly dismissals = new Map<string, () => void>();
   private readonly removals = new Map<string, () => void>();
-
   private move: Move | undefined;
 
   /** `issue` makes a token of a service account. */
@@ -86,6 +89,15 @@ export class ProxyFleet {
     this.process.send({ type: 'add', id, bootstrap });
   }
 
+  /** Asks the callers of its pod to leave within `graceMs`; resolves when they have, and after `withinMs` in any case. */
+  dismiss(id: string, graceMs: number, withinMs: number): Promise<void> {
+    if (!this.wanted.has(id)) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.dismissals.set(id, resolve);
+      this.process.send({ type: 'dismiss', id, graceMs, withinMs });
+    });
+  }
+
   /** Lets the proxy finish what it has, for `drainMs` at most; resolves when it is gone. */
   remove(id: string, drainMs: number): Promise<void> {
     this.listeners.delete(id);
@@ -109,6 +121,9 @@ export class ProxyFleet {
       case 'handed over':
         this.takeOver();
         return;
+      case 'dismissed':
+        settle(this.dismissals, report.id);
+        return;
       case 'removed':
         if (from === this.process) this.removed(report.id);
         else this.moved(report.id);
@@ -125,12 +140,11 @@ export class ProxyFleet {
 
   private addAll(): void {
     for (const [id, bootstrap] of this.wanted) this.process.send({ type: 'add', id, bootstrap });
-    this.finishRemovals();
+    this.finishAll();
   }
 
   private removed(id: string): void {
-    this.removals.get(id)?.();
-    this.removals.delete(id);
+    settle(this.removals, id);
     this.leave(id);
   }
 
@@ -161,17 +175,21 @@ export class ProxyFleet {
     to.send({ type: 'token', id, token: this.issue(account) });
   }
 
-  /** `process` is gone: it has nothing left to remove. */
+  /** `process` is gone: it has nothing left to remove, and no callers. */
   ended(process: FleetProcess): void {
     const { move } = this;
     if (process === move?.from || process === move?.to) {
       move.done(new MeshError('PROXIES_MOVING', 'a process ended while the proxies moved from it, or to it'));
     }
-    if (process === this.process) this.finishRemovals();
+    if (process === this.process) this.finishAll();
   }
 
-  private finishRemovals(): void {
-    for (const resolve of this.removals.values()) resolve();
-    this.removals.clear();
+  private finishAll(): void {
+    for (const waiting of [this.dismissals, this.removals]) for (const id of waiting.keys()) settle(waiting, id);
   }
+}
+
+function settle(waiting: Map<string, () => void>, id: string): void {
+  waiting.get(id)?.();
+  waiting.delete(id);
 }

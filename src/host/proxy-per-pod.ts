@@ -38,7 +38,7 @@ export class ProxyPerPod implements FleetProcess {
 
   send(command: FleetCommand): void {
     if (command.type === 'add') this.add(command);
-    else if (command.type === 'remove' || command.type === 'token') {
+    else if (command.type === 'dismiss' || command.type === 'remove' || command.type === 'token') {
       const known = this.running.get(command.id);
       if (known) known.leaving ||= command.type === 'remove';
       known?.process.send(command);
@@ -63,6 +63,7 @@ export class ProxyPerPod implements FleetProcess {
 
   /** One that was to leave has left. */
   private ended(id: string): void {
+    this.heard({ type: 'dismissed', id });
     if (!this.running.get(id)?.leaving) return;
     this.end(id);
     this.heard({ type: 'removed', id });

@@ -107,13 +107,13 @@ Examples:
     const keeps = options.data !== undefined || options.apiPort !== 0;
     const capture = await settleCapture({ wish: options.capture, env, ports, keeps, directory });
     if (capture.kind === 'ended') process.exit(capture.code);
-    const { networks, refused } = capture;
+    const { networks, forwarder, refused } = capture;
     const inherited = Object.fromEntries(inheritedNames.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
     const screen = { write: context.stdout, interactive: process.stdout.isTTY === true };
     const errors = { write: context.stderr, interactive: false };
     await up(
       { ...options, dataDirectory: dataDefault, logLevel: options.logLevel as LogLevel },
-      { screen, errors, inherited, networks, refused, ended: endAsked(), onRestartAsked },
+      { screen, errors, inherited, networks, forwarder, refused, ended: endAsked(), onRestartAsked },
     );
   });
 

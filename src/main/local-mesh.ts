@@ -22,6 +22,7 @@ import { ensureCredentials, writeKubeconfigs } from '#apiserver/credentials';
 import { definitionKind } from '#apiserver/custom-kinds';
 import type { PodAccess } from '#apiserver/pod-access';
 import { FindingKeeper } from '#diagnosis/finding-keeper';
+import type { Forwarder } from '#dns/forwarder';
 import { systemClock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
@@ -51,6 +52,7 @@ import type { LmdbJournal } from '#store/lmdb-journal';
 import { MemoryStore, type StoreView } from '#store/memory-store';
 import { admitNamespace } from '#store/namespaces';
 import { StoreError } from '#store/store-error';
+import { ClusterNetwork } from './cluster-network.ts';
 import type { ControlPlaneReport } from './control-plane.ts';
 import { canonicalJson, dist, version } from './package.ts';
 
@@ -76,6 +78,8 @@ export interface LocalMeshOptions {
   machinePorts?: readonly MachinePort[];
   /** How pods are on the network: loopback addresses when left out. Closed with the mesh. */
   networks?: PodNetworks;
+  /** Of names that are not of the mesh; by this machine's resolvers when left out. */
+  forwarder?: Pick<Forwarder, 'ask'>;
   /** What children and programs inherit. */
   inherited: Readonly<Record<string, string>>;
   logger: Logger;
@@ -95,6 +99,8 @@ export interface LocalMeshAddresses {
 }
 
 const loopback = '127.0.0.1';
+/** Of Kubernetes. */
+const serviceNetworkDefault = '10.96';
 const childStartMsMax = 20_000;
 const childStopMsMax = 3_000;
 /** Istio's `drainDuration`: for what is under way in proxies that move to another process. */
@@ -117,6 +123,7 @@ export class LocalMesh {
   private controlPlane: SupervisedProcess | undefined;
   private host: Host | undefined;
   private networks: PodNetworks | undefined;
+  private clusterNetwork: ClusterNetwork | undefined;
   private readonly relays: Server[] = [];
 
   constructor(private readonly options: LocalMeshOptions) {
@@ -163,6 +170,7 @@ export class LocalMesh {
     await forgetRuns(store);
     const networks = (this.networks ??= await LoopbackNetworks.claim());
     await this.publishMachinePorts(store, networks);
+    await this.openClusterNetwork(store, networks);
     for (const object of ingressGateway({ http: gatewayHttp, https: gatewayHttps })) {
       await applyObject(store, kindOf(object.apiVersion, object.kind)!, object);
     }
@@ -213,7 +221,7 @@ export class LocalMesh {
       ...own,
       admit: admitNamespace,
       kindOf: catalog.kindOf,
-      complete,
+      complete: (object, view) => this.complete(object, view),
       gracePeriodOf,
       ...(journal && { journal }),
     });
@@ -221,8 +229,13 @@ export class LocalMesh {
     return store;
   }
 
+  /** As Kubernetes' API server would. */
+  private complete(object: ApiObject, view: StoreView): ApiObject {
+    return withClusterIp(withSidecarLabels(withDefaults(object)), view, this.networks?.serviceNetwork ?? serviceNetworkDefault);
+  }
+
   /** Those of a former run go, where they are not asked for again. */
-  private async publishMachinePorts(store: MemoryStore, { machineAddress, mode }: PodNetworks): Promise<void> {
+  private async publishMachinePorts(store: MemoryStore, { machineAddress, way }: PodNetworks): Promise<void> {
     const { machinePorts = [] } = this.options;
     for (const kind of [serviceKind, endpointSliceKind]) {
       for (const { metadata } of (await store.list(kind, { labelSelector: machinePortLabel })).items) {
@@ -230,17 +243,20 @@ export class LocalMesh {
       }
     }
     for (const machinePort of machinePorts) {
-      if (machineAddress === undefined) {
-        throw new MeshError('MACHINE_PORT', `in capture mode ${mode} no port of the machine can be published into the mesh`, {
-          hint: 'start it with --capture loopback, or as root with --capture netns',
-        });
-      }
-      const relay = await relayMachinePort(machineAddress, machinePort.port);
+      const relay = await relayMachinePort(machineAddress, machinePort.port, way);
       if (relay) this.relays.push(relay);
       for (const object of machineService(machinePort, machineAddress)) {
         await applyObject(store, kindOf(object.apiVersion, object.kind)!, object);
       }
     }
+  }
+
+  /** For who is not in the mesh. In loopback mode nobody has a network that it could be on. */
+  private async openClusterNetwork(store: MemoryStore, networks: PodNetworks): Promise<void> {
+    if (networks.mode === 'loopback') return;
+    const { logger, forwarder } = this.options;
+    this.clusterNetwork = new ClusterNetwork({ clock: systemClock, random: systemRandom, store, networks, logger, forwarder });
+    await this.clusterNetwork.start();
   }
 
   /** How limits of containers are kept, or why they are not. */
@@ -253,6 +269,7 @@ export class LocalMesh {
     this.findings?.stop();
     await this.host?.stop();
     await Promise.all([this.proxies.stop(), this.formerProxies?.stop(), this.controlPlane?.stop()]);
+    this.clusterNetwork?.close();
     // Only now: whoever claims these addresses next finds nobody at them.
     await this.networks?.close();
     for (const relay of this.relays) relay.close();
@@ -391,9 +408,6 @@ export class LocalMesh {
 }
 
 const gracePeriodOf = (object: ApiObject) => (object.kind === podKind.kind ? podGracePeriod(object as Pod) : 0);
-
-/** As Kubernetes' API server would. */
-const complete = (object: ApiObject, view: StoreView) => withClusterIp(withSidecarLabels(withDefaults(object)), view);
 
 /**
  * Three processes within their budget of memory: a small nursery, since young objects die young here; and an old space that is

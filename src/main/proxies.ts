@@ -1,13 +1,12 @@
 // The process that runs the proxies of many pods, told which by its parent over the message channel. Ends with its parent.
 
 import type { SendHandle } from 'node:child_process';
-import { getServers } from 'node:dns';
 import type { NameTable } from '#codec/protobuf/generated/istio/nds';
 import { DnsServer } from '#dns/dns-server';
-import { Forwarder } from '#dns/forwarder';
 import { Names } from '#dns/names';
 import { ReplyCache } from '#dns/reply-cache';
 import { Resolver } from '#dns/resolver';
+import { systemForwarder } from '#dns/system-forwarder';
 import { Backoff } from '#foundation/backoff';
 import { systemClock } from '#foundation/clock';
 import { createLogger, type LogLevel } from '#foundation/logger';
@@ -32,7 +31,7 @@ const closeMsMax = 2_000;
 const retryMs = { delayMsMin: 250, delayMsMax: 5_000 };
 const wanted = new Map<string, ProxyBootstrap>();
 const proxies = new Map<string, { proxy: ProxyInstance; closeNames(): void; close(): void }>();
-const forwarder = new Forwarder({ servers: getServers().map(parseServer), clock: systemClock, random: systemRandom });
+const forwarder = systemForwarder({ clock: systemClock, random: systemRandom });
 const cache = new ReplyCache(systemClock);
 let systemCalls: Promise<SystemCalls> | undefined;
 const decodings = new DecodeCache();
@@ -40,12 +39,6 @@ const decodings = new DecodeCache();
 const handed = new Map<string, HandedSockets>();
 /** Who waits for a token, by proxy. */
 const tokensWanted = new Map<string, ((token: string) => void)[]>();
-
-/** As Node writes a server of resolv.conf: `10.0.0.53`, `::1`, `[::1]:5353`. */
-function parseServer(text: string): { address: string; port: number } {
-  const [, six, four, port = '53'] = /^(?:\[(.+)\]|([\d.]+))(?::(\d+))?$/.exec(text) ?? [];
-  return { address: six ?? four ?? text, port: Number(port) };
-}
 
 function report(message: FleetReport, socket?: ListeningHandle): void {
   if (process.connected) process.send?.(message, socket as SendHandle | undefined, undefined, () => {});
@@ -163,6 +156,12 @@ function takeSocket(id: string, address: string, socket: ListeningHandle): void 
   sockets.add(address, socket);
 }
 
+/** Its pod is to end: what its programs have to do until then, they do by it. */
+async function dismiss(id: string, graceMs: number, withinMs: number): Promise<void> {
+  await within(withinMs, async () => proxies.get(id)?.proxy.dismissCallers(graceMs));
+  report({ type: 'dismissed', id });
+}
+
 async function remove(id: string, drainMs: number): Promise<void> {
   const running = proxies.get(id);
   wanted.delete(id);
@@ -200,6 +199,8 @@ process.on('message', (command: FleetCommand, socket: unknown) => {
   switch (command.type) {
     case 'add':
       return void add(command.id, command.bootstrap);
+    case 'dismiss':
+      return void dismiss(command.id, command.graceMs, command.withinMs);
     case 'remove':
       return void remove(command.id, command.drainMs);
     case 'token':

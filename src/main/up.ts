@@ -7,6 +7,7 @@ import { type Pod, podKind } from '#api/kinds/pod';
 import { adminOf } from '#cli/pod-argument';
 import { type Screen, UpScreen } from '#cli/up-screen';
 import { DirectorySource } from '#control/sources/directory-source';
+import type { Forwarder } from '#dns/forwarder';
 import { systemClock } from '#foundation/clock';
 import { createLogger, type LogLevel } from '#foundation/logger';
 import { MeshError, messageOf } from '#foundation/mesh-error';
@@ -51,6 +52,8 @@ export interface UpSurroundings {
   errors: Screen;
   inherited: Readonly<Record<string, string>>;
   networks: PodNetworks;
+  /** Of names that are not of the mesh. */
+  forwarder: Pick<Forwarder, 'ask'>;
   /** Better ways for pods to be on the network, and why they are not in force. */
   refused: readonly RefusedMode[];
   /** Resolves when the user wants it to end. */
@@ -64,7 +67,10 @@ const pollMs = 20;
 const firstAnswerMsMax = 10_000;
 
 /** Resolves when everything has ended; throws MeshError where it cannot start. */
-export async function up(options: UpOptions, { screen, errors, inherited, networks, refused, ...asked }: UpSurroundings): Promise<void> {
+export async function up(
+  options: UpOptions,
+  { screen, errors, inherited, networks, forwarder, refused, ...asked }: UpSurroundings,
+): Promise<void> {
   const { ended } = asked;
   const show = new UpScreen(screen);
   const started = systemClock.now();
@@ -80,6 +86,7 @@ export async function up(options: UpOptions, { screen, errors, inherited, networ
     images: [...options.imageMap, ...sampleImageMaps()].flatMap(readImageMap),
     inherited,
     networks,
+    forwarder,
     machinePorts: options.publish.map(parseMachinePort),
     logger: createLogger({ level: options.logLevel, file: path.join(runDirectory, 'lateen.log') }),
   });

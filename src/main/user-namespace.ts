@@ -1,15 +1,27 @@
 // Capture without root: `lateen up` starts itself again inside of a user namespace, where it is root over networks of its own, and stays
-// outside as the bridge: the ports that people use are opened here, and handed to the one inside. What is inside ends with this process.
+// outside as the bridge: the ports that people use are opened here, and handed to the one inside; connections that leave its networks are
+// handed out, and names of the world asked here. What is inside ends with this process.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Forwarder } from '#dns/forwarder';
+import type { Question, Reply } from '#dns/message';
 import type { RefusedMode } from '#host/capture/capture-mode';
+import { ConnectionRelay } from '#host/capture/connection-relay';
 import type { SystemTools } from '#host/capture/system-tools';
+import type { NetworkAddress } from '#net/network';
 import { listenFailure } from '#net/port-owner';
 
-/** From the one inside to the one outside: whether it can be there at all. */
-export type InsideReport = { type: 'inside' } | { type: 'refused'; refused: RefusedMode };
-/** With the port's server as its handle. */
-export type OutsideMessage = { type: 'port'; port: number };
+/** From the one inside to the one outside. */
+export type InsideReport =
+  /** Whether it can be there at all. */
+  | { type: 'inside' }
+  | { type: 'refused'; refused: RefusedMode }
+  /** With a connection that leaves. */
+  | { type: 'lead'; to: NetworkAddress }
+  | { type: 'ask'; id: number; question: Question };
+export type OutsideMessage =
+  /** With its server. */
+  { type: 'port'; port: number } | { type: 'reply'; id: number; reply: Reply };
 
 export type UserNamespaceOutcome = { kind: 'ended'; code: number } | { kind: 'refused'; refused: RefusedMode };
 
@@ -27,13 +39,16 @@ export interface UserNamespaceOptions {
   ports: Readonly<Record<string, number>>;
   /** What the one inside is told beside that. */
   further: readonly string[];
+  /** Of names that are not of the mesh. */
+  forwarder: Pick<Forwarder, 'ask'>;
 }
 
 /**
  * Resolves when the one inside has ended, or has found that there can be no networks there; then nothing of it is left. Throws
  * MeshError where a port is taken.
  */
-export async function runInUserNamespace({ tools, command, env, ports, further }: UserNamespaceOptions): Promise<UserNamespaceOutcome> {
+export async function runInUserNamespace(options: UserNamespaceOptions): Promise<UserNamespaceOutcome> {
+  const { tools, command, env, ports, further, forwarder } = options;
   const servers = new Map<string, Server>();
   try {
     for (const [option, port] of Object.entries(ports)) servers.set(option, await listen(port));
@@ -47,29 +62,44 @@ export async function runInUserNamespace({ tools, command, env, ports, further }
       ...settled,
       ...further,
     ];
-    const child = spawn(program, args, { env: { ...env, [insideVariable]: '1' }, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
-    return await follow(child, [...servers.values()]);
+    const child = spawn(program, args, {
+      env: { ...env, [insideVariable]: '1' },
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+      // Records of names have bytes in them.
+      serialization: 'advanced',
+      // A group of its own: it hears of Ctrl-C from us alone, and as often as we do.
+      detached: true,
+    });
+    return await follow(child, [...servers.values()], forwarder);
   } finally {
     for (const server of servers.values()) server.close();
   }
 }
 
-function follow(child: ChildProcess, servers: readonly Server[]): Promise<UserNamespaceOutcome> {
+function follow(child: ChildProcess, servers: readonly Server[], forwarder: Pick<Forwarder, 'ask'>): Promise<UserNamespaceOutcome> {
   let refused: RefusedMode | undefined;
   let inside = false;
-  // Ctrl-C reaches the whole group; the one inside decides what it means.
+  const relay = new ConnectionRelay();
   const passOn = (signal: NodeJS.Signals) => void child.kill(signal);
-  const ignore = () => {};
-  process.on('SIGINT', ignore);
-  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, passOn);
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const;
+  for (const signal of signals) process.on(signal, passOn);
   return new Promise<UserNamespaceOutcome>((resolve) => {
-    child.on('message', (message: InsideReport) => {
-      if (message.type === 'refused') {
-        refused = message.refused;
-        return;
+    child.on('message', (message: InsideReport, socket) => {
+      switch (message.type) {
+        case 'refused':
+          refused = message.refused;
+          return;
+        case 'inside':
+          inside = true;
+          for (const server of servers) hand(child, server);
+          return;
+        case 'lead':
+          // Without one the connection has ended on its way here.
+          if (socket) relay.lead(socket as Socket, message.to);
+          return;
+        case 'ask':
+          void forwarder.ask(message.question).then((reply) => tell(child, { type: 'reply', id: message.id, reply }));
       }
-      inside = true;
-      for (const server of servers) hand(child, server);
     });
     const end = (code: number, why: string): void => {
       const unknown: RefusedMode = { mode: 'user', why: `no user namespace can be made here${why}`, hint: userNamespaceHint };
@@ -78,8 +108,7 @@ function follow(child: ChildProcess, servers: readonly Server[]): Promise<UserNa
     child.once('error', (error) => end(1, `: ${error.message}`));
     child.once('exit', (code, signal) => end(code ?? (signal === null ? 1 : 130), ''));
   }).finally(() => {
-    process.off('SIGINT', ignore);
-    for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.off(signal, passOn);
+    for (const signal of signals) process.off(signal, passOn);
   });
 }
 
@@ -88,8 +117,11 @@ const userNamespaceHint =
 
 /** The one inside accepts from now on; connections that came before it was there wait in the socket. */
 function hand(child: ChildProcess, server: Server): void {
-  const message: OutsideMessage = { type: 'port', port: portOf(server) };
-  child.send(message, server, () => server.close());
+  tell(child, { type: 'port', port: portOf(server) }, server);
+}
+
+function tell(child: ChildProcess, message: OutsideMessage, server?: Server): void {
+  if (child.connected) child.send(message, server, () => server?.close());
 }
 
 function listen(port: number): Promise<Server> {

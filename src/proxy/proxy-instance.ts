@@ -183,6 +183,11 @@ export class ProxyInstance implements AdminSubject {
     else await this.listeners.stopListening(which, idleMs);
   }
 
+  /** The callers of its programs are asked to leave within `graceMs`, while those call on; resolves when there are none. */
+  dismissCallers(graceMs: number): Promise<void> {
+    return this.listeners.dismiss(graceMs, 'inbound');
+  }
+
   /** Another process is to take over: from here on its admin interface answers. What listens goes on until `drain`. */
   async handOver(): Promise<ReturnType<ListenerManager['listening']>> {
     await this.admin.close();

@@ -36,7 +36,7 @@ test('each has its own, which is told of its proxy at each of its starts', () =>
   expect(heard()).toEqual(['a < add', '> serving a']);
   die('a');
   report('a', 'up');
-  expect(heard()).toEqual(['a < add']);
+  expect(heard()).toEqual(['> dismissed a', 'a < add']);
 });
 
 test('a proxy that has left leaves no process, and one that dies on the way has left', () => {
@@ -47,7 +47,17 @@ test('a proxy that has left leaves no process, and one that dies on the way has 
   }
   report('a', 'removed');
   die('b');
-  expect(heard()).toEqual(['start a', 'a < remove', 'start b', 'b < remove', 'stop a', '> removed a', 'stop b', '> removed b']);
+  expect(heard()).toEqual([
+    'start a',
+    'a < remove',
+    'start b',
+    'b < remove',
+    'stop a',
+    '> removed a',
+    '> dismissed b',
+    'stop b',
+    '> removed b',
+  ]);
   add('a');
   expect(heard()).toEqual(['start a']);
 });

@@ -11,6 +11,7 @@ import { type Pod, podKind } from '#api/kinds/pod';
 import { kindOf } from '#api/registry';
 import { createLogger } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
+import { ConnectionRelay } from '#host/capture/connection-relay';
 import { NamespaceNetworks } from '#host/capture/namespace-networks';
 import { SystemTools } from '#host/capture/system-tools';
 import { LocalMesh, type LocalMeshAddresses } from '#main/local-mesh';
@@ -30,7 +31,7 @@ export async function whyNoNamespaces(): Promise<string | undefined> {
 }
 
 const claimNetworks = (directory: string) =>
-  NamespaceNetworks.claim({ mode: 'netns', tools: SystemTools.find(process.env['PATH'] ?? ''), directory });
+  NamespaceNetworks.claim({ mode: 'netns', tools: SystemTools.find(process.env['PATH'] ?? ''), directory, way: new ConnectionRelay() });
 
 export interface Ran {
   code: number;
@@ -79,6 +80,10 @@ export class CaptureMesh {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
+  get isStarted(): boolean {
+    return this.started !== undefined;
+  }
+
   get addresses(): LocalMeshAddresses {
     return this.running.addresses;
   }
@@ -107,9 +112,15 @@ export class CaptureMesh {
   }
 
   async pod(app: string): Promise<Pod> {
-    const found = (await this.podList()).find(({ metadata }) => metadata.labels?.['app'] === app);
+    const found = (await this.podList()).find(
+      ({ metadata }) => metadata.labels?.['app'] === app && metadata.deletionTimestamp === undefined,
+    );
     if (!found) throw new Error(`no pod of ${app}`);
     return found;
+  }
+
+  async deletePod(name: string): Promise<void> {
+    await this.mesh.store.delete(podKind, 'default', name);
   }
 
   /** Resolves when a Deployment's pod is gone, and what it was on. */
@@ -154,6 +165,12 @@ export class CaptureMesh {
     return line!;
   }
 }
+
+/** An address of this machine that is not its own loopback: for pods, one of the world. */
+export const machineAddress = (): string | undefined =>
+  Object.values(os.networkInterfaces())
+    .flatMap((each) => each ?? [])
+    .find(({ family, internal, address }) => family === 'IPv4' && !internal && !address.startsWith('10.24'))?.address;
 
 /** On the machine itself; resolves to what it printed. */
 export function runHere(program: string, ...args: readonly string[]): Promise<string> {

@@ -1,6 +1,9 @@
 // Transparent capture in network namespaces: programs that nobody told of the mesh are in it.
-import { describe, expect, test } from 'vitest';
-import { runHere, useCaptureMesh } from './capture-mesh.ts';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { machineAddress, runHere, useCaptureMesh } from './capture-mesh.ts';
 import { until } from './until.ts';
 
 /** Answers with who asked, and from where; on port 9000 it speaks first. */
@@ -136,6 +139,64 @@ describe('what is not captured', () => {
   test('a program talks to itself at 127.0.0.1', async () => {
     const { body } = await ask('server', 'http://127.0.0.1:8080/self');
     expect(JSON.parse(body)).toMatchObject({ peer: '::ffff:127.0.0.1' });
+  });
+});
+
+describe('who is not in the mesh', () => {
+  const plain = `
+apiVersion: v1
+kind: Pod
+metadata: {name: plain, labels: {app: plain, sidecar.istio.io/inject: "false"}}
+spec: {containers: [{name: app, command: [sleep, infinity]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: nobody-there}
+spec: {selector: {app: nobody-there}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: headless}
+spec: {selector: {app: server}, clusterIP: None, ports: [{port: 8080}]}
+`;
+  beforeAll(async () => {
+    if (mesh.isStarted) await mesh.apply(plain);
+  });
+
+  test('calls Services by name, and comes in by the front door of their pods', async () => {
+    await until('it is answered', async () => (await ask('plain', 'http://server/plain')).status === 200);
+    const { podIP } = (await mesh.pod('plain')).status!;
+    expect(await mesh.untilLogged('server', /"GET \/plain /)).toContain(` ${podIP}:`);
+    expect((await ask('plain', 'http://server.default.svc.cluster.local/plain')).status).toBe(200);
+    expect((await ask('plain', 'http://headless:8080/plain')).status).toBe(200);
+  });
+
+  test('so does the machine itself, by their cluster IPs, as they change', async () => {
+    const url = `http://${await mesh.clusterIp('server')}/machine`;
+    expect((await fetch(url)).status).toBe(200);
+    const { metadata } = await mesh.pod('server');
+    await mesh.deletePod(metadata.name);
+    await until('another pod is there, and answers', async () => {
+      if ((await mesh.pod('server')).metadata.name === metadata.name) return 'the old one is';
+      return (await fetch(url)).status === 200;
+    });
+  });
+
+  test('a Service that leads nowhere refuses at once, as does a port that it has not', async () => {
+    const refused = { cause: { code: 'ECONNREFUSED' } };
+    await expect(fetch(`http://${await mesh.clusterIp('nobody-there')}/`)).rejects.toMatchObject(refused);
+    await expect(fetch(`http://${await mesh.clusterIp('server')}:81/`)).rejects.toMatchObject(refused);
+    expect(await greeting('plain', 'nobody-there')).toBe('ECONNREFUSED\n');
+  });
+
+  test('reaches the world beyond the pods, as who is in the mesh does', async (context) => {
+    const world = machineAddress();
+    if (world === undefined) return context.skip('this machine has no address but 127.0.0.1');
+    const server = createServer((_, response) => response.end('the world')).listen(0, world);
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const url = `http://${world}:${(server.address() as AddressInfo).port}/`;
+    for (const app of ['plain', 'server', 'apart']) expect(await ask(app, url)).toEqual({ status: 200, body: 'the world' });
   });
 });
 

@@ -1,6 +1,6 @@
 // `lateen up` as a user starts it: a process of its own, from dist/, on free ports unless told otherwise.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { apiRecordPath, readApiRecord } from '#apiserver/api-record';
@@ -23,14 +23,18 @@ export class LateenUp {
   private over = false;
   private readonly seen = new Map<string, Incarnation>();
 
-  /** `args` come after `up`, and win over the free ports. */
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = inherited) {
+  /** `args` come after `up`, and win over the free ports. `before`: a command that becomes the one that it is given. */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = inherited, before: readonly string[] = []) {
     const ports = ['api', 'xds', 'debug', 'gateway-http', 'gateway-https'].map((name) => `--${name}-port`);
     const free = ports.filter((option) => !args.includes(option)).flatMap((option) => [option, '0']);
     // The machine's best mode is not every machine's.
     const capture = args.includes('--capture') ? [] : ['--capture', 'loopback'];
-    const command = [program, 'up', ...capture, '--state-directory', path.join(this.directory, 'state'), ...free, ...args];
-    this.child = spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const state = path.join(this.directory, 'state');
+    mkdirSync(state);
+    // Whoever it runs as.
+    for (const own of [this.directory, state]) chmodSync(own, 0o777);
+    const [first = '', ...rest] = [...before, process.execPath, program, 'up', ...capture, '--state-directory', state, ...free, ...args];
+    this.child = spawn(first, rest, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout!.on('data', (chunk: Buffer) => (this.stdout += chunk));
     this.child.stderr!.on('data', (chunk: Buffer) => (this.stderr += chunk));
     this.ended = new Promise((resolve) =>

@@ -6,6 +6,7 @@ import { MeshError } from '#foundation/mesh-error';
 import { isGateway, isInjected } from '../injection.ts';
 import { claimAddress } from './address-claim.ts';
 import { AddressPool } from './address-pool.ts';
+import { ConnectionRelay } from './connection-relay.ts';
 import type { PodNetwork, PodNetworks } from './pod-network.ts';
 
 /** A block is a pair of second octets, so that several Lateens run side by side. */
@@ -16,6 +17,8 @@ export const httpProxyPort = 15_001;
 
 export class LoopbackNetworks implements PodNetworks {
   readonly mode = 'loopback';
+  readonly way = new ConnectionRelay();
+  readonly serviceNetwork = '10.96';
   private readonly pool = new AddressPool();
 
   private constructor(
@@ -38,6 +41,11 @@ export class LoopbackNetworks implements PodNetworks {
   /** No pod has it, and it is not 127.0.0.1, which every pod has for itself. */
   get machineAddress(): string {
     return `127.${this.octet}.255.253`;
+  }
+
+  /** Cluster IPs are names for proxies here. */
+  setServices(): Promise<void> {
+    return Promise.resolve();
   }
 
   attach(pod: Pod): PodNetwork {

@@ -8,14 +8,18 @@ import { blockPrefix, firstOctet, namespaceFolder } from './namespace-command.ts
 import type { SystemTools } from './system-tools.ts';
 
 const blockCount = 10;
+/** Services of block n are 10.(96 + n).0.0/16, of Kubernetes' usual 10.96.0.0/12: a cluster IP is one Lateen's alone. */
+const firstServiceOctet = 96;
 /** Where the machine asks pods' programs from, past their proxies. Istio's choice of an address that nobody has. */
 export const proberAddress = '169.254.7.127';
 
 export interface Block {
   /** Of the names of its namespaces, links and bridge. */
   prefix: string;
-  /** `10.244`. */
+  /** `10.244`: of pods. */
   network: string;
+  /** `10.96`: of Services. */
+  serviceNetwork: string;
   range: string;
   claim: Server;
 }
@@ -26,9 +30,12 @@ export async function claimBlock(tools: SystemTools): Promise<Block> {
   for (let number = 0; number < blockCount; number++) {
     const prefix = blockPrefix(number);
     const network = `10.${firstOctet + number}`;
-    const foreign = routes.some((route) => overlaps(route, network) && !route.includes(`dev ${prefix} `));
+    const serviceNetwork = `10.${firstServiceOctet + number}`;
+    const isForeign = (route: string) =>
+      [network, serviceNetwork].some((each) => overlaps(route, each)) && !route.includes(`dev ${prefix} `);
+    const foreign = routes.some(isForeign);
     const claim = foreign ? undefined : await claimAddress(`127.63.255.${number + 1}`);
-    if (claim !== undefined) return { prefix, network, range: `${network}.0.0/16`, claim };
+    if (claim !== undefined) return { prefix, network, serviceNetwork, range: `${network}.0.0/16`, claim };
   }
   throw new MeshError('ADDRESS_BLOCKS', `all ${blockCount} ranges of pod addresses are taken`, {
     hint: `10.${firstOctet}.0.0/16 to 10.${firstOctet + blockCount - 1}.0.0/16 are in use by this machine's routes, or by other Lateens: stop one that is no longer needed`,
@@ -61,13 +68,20 @@ export async function makeBridge(tools: SystemTools, { prefix, network }: Block)
 }
 
 /**
- * Takes away what a Lateen of this block has left on the machine, with the processes that are in it. Links go before their namespaces: a
- * namespace gives its links back late, and their names would be taken until then.
+ * Takes away what a Lateen of this block has left of links and rules. Before its namespaces: one gives its links back late, and their names
+ * would be taken until then.
  */
-export async function sweep(tools: SystemTools, prefix: string): Promise<void> {
+export async function sweepLinks(tools: SystemTools, prefix: string): Promise<void> {
   const links = await tools.run(tools.command('ip', '-o', 'link', 'show'));
   const own = [...links.matchAll(new RegExp(`^\\d+: (${prefix}v\\d+_\\d+|${prefix})[@:]`, 'gm'))].map(([, name]) => name);
   if (own.length > 0) await tools.run(tools.command('ip', '-batch', '-'), own.map((name) => `link delete ${name}\n`).join(''));
+  // Added first: one that is not there cannot be deleted.
+  const tables = [prefix, `${prefix}-services`].flatMap((table) => [`add table ip ${table}`, `delete table ip ${table}`]);
+  await tools.run(tools.command('nft', '-f', '-'), `${tables.join('\n')}\n`);
+}
+
+/** The namespaces that it has left, with the processes that are in them. Never from within a user namespace, where none of them is ours. */
+export async function sweepNamespaces(tools: SystemTools, prefix: string): Promise<void> {
   const namespaces = await readdir(namespaceFolder).catch(() => []);
   for (const namespace of namespaces.filter((name) => name.startsWith(`${prefix}-`))) {
     for (const pid of (await tools.run(tools.command('ip', 'netns', 'pids', namespace))).split('\n').filter(Boolean))

@@ -1,39 +1,48 @@
 // Capture modes `netns` and `user`: each pod in a network namespace of its own, linked to the machine's bridge, its traffic redirected to
 // its proxy. In mode `user` the machine is the user namespace that Lateen runs in (user-namespace.ts).
 import { closeSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import type { Pod } from '#api/kinds/pod';
 import { MeshError, messageOf } from '#foundation/mesh-error';
 import { NamespaceNetwork } from '#net/namespace-network';
-import { loadSystemCalls } from '#net/system-calls';
+import { loadSystemCalls, type SystemCalls } from '#net/system-calls';
 import { isGateway, isInjected } from '../injection.ts';
 import { proxyMetadataOf } from '../proxy-metadata.ts';
 import type { MountPlan } from '../volumes/mount.ts';
 import { AddressPool } from './address-pool.ts';
-import { type Block, claimBlock, makeBridge, proberAddress, sweep } from './machine-network.ts';
+import type { WayOut } from './connection-relay.ts';
+import { type Block, claimBlock, makeBridge, proberAddress, sweepLinks, sweepNamespaces } from './machine-network.ts';
+import { machineRules } from './machine-rules.ts';
 import { insideNamespace, type NamespaceFiles, namespaceFiles, onNetwork } from './namespace-command.ts';
+import { PodGateway } from './pod-gateway.ts';
 import type { PodNetwork, PodNetworks } from './pod-network.ts';
 import { redirectRules, sidecarPorts } from './redirect-rules.ts';
+import { ServiceRules } from './service-rules.ts';
+import type { ServiceRoutes } from './service-table.ts';
 import type { SystemTools } from './system-tools.ts';
-import { capturedTraffic } from './traffic-annotations.ts';
+import { capturedTraffic, leavesAnyOut } from './traffic-annotations.ts';
 
 export interface NamespaceOptions {
   mode: 'netns' | 'user';
   tools: SystemTools;
   /** Of files that only this Lateen uses. */
   directory: string;
+  /** By which pods reach what is not in their network. */
+  way: WayOut;
 }
 
 const trialPod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'trial' }, spec: { containers: [] } } as unknown as Pod;
 
 export class NamespaceNetworks implements PodNetworks {
   private readonly pool = new AddressPool();
-  readonly mode: 'netns' | 'user';
+  private readonly services: ServiceRules;
 
   private constructor(
     private readonly options: NamespaceOptions,
     private readonly block: Block,
+    private readonly gateway: PodGateway,
   ) {
-    this.mode = options.mode;
+    this.services = new ServiceRules(options.tools);
   }
 
   /**
@@ -41,17 +50,21 @@ export class NamespaceNetworks implements PodNetworks {
    * MeshError, and leaves nothing behind, where it does not.
    */
   static async claim(options: NamespaceOptions): Promise<NamespaceNetworks> {
-    if (options.mode === 'user') {
-      rmSync(options.directory, { recursive: true, force: true });
+    const { mode, tools, way, directory } = options;
+    if (mode === 'user') {
+      rmSync(directory, { recursive: true, force: true });
       // A new network has nothing but a loopback interface, and that is down.
-      await options.tools.run(options.tools.command('ip', 'link', 'set', 'lo', 'up'));
+      await tools.run(tools.command('ip', 'link', 'set', 'lo', 'up'));
     }
-    const block = await claimBlock(options.tools);
-    const networks = new NamespaceNetworks(options, block);
+    const calls = await loadSystemCalls();
+    const block = await claimBlock(tools);
+    const networks = new NamespaceNetworks(options, block, new PodGateway(calls, way));
     try {
-      await sweep(options.tools, block.prefix);
-      await makeBridge(options.tools, block);
-      await networks.tryOut();
+      await networks.sweep();
+      await makeBridge(tools, block);
+      await networks.openGateway();
+      await networks.openServices();
+      await networks.tryOut(calls);
       return networks;
     } catch (thrown) {
       await networks.close().catch(() => {});
@@ -59,22 +72,75 @@ export class NamespaceNetworks implements PodNetworks {
     }
   }
 
-  /** The bridge. A user namespace has no way out to the machine. */
-  get machineAddress(): string | undefined {
-    return this.mode === 'netns' ? `${this.block.network}.0.1` : undefined;
+  get mode(): 'netns' | 'user' {
+    return this.options.mode;
+  }
+
+  get way(): WayOut {
+    return this.options.way;
+  }
+
+  /** The bridge. */
+  get machineAddress(): string {
+    return `${this.block.network}.0.1`;
+  }
+
+  get serviceNetwork(): string {
+    return this.block.serviceNetwork;
+  }
+
+  setServices(changes: ServiceRoutes): Promise<void> {
+    return this.services.change(changes);
   }
 
   attach(pod: Pod): NamespacedPod {
-    return new NamespacedPod(pod, this.pool, { ...this.options, block: this.block });
+    return new NamespacedPod(pod, this.pool, { ...this.options, block: this.block, services: this.services });
   }
 
   async close(): Promise<void> {
-    await sweep(this.options.tools, this.block.prefix);
+    this.gateway.close();
+    await this.sweep();
     await new Promise<void>((resolve) => this.block.claim.close(() => resolve()));
   }
 
-  private async tryOut(): Promise<void> {
-    const calls = await loadSystemCalls();
+  private async sweep(): Promise<void> {
+    const { tools, mode } = this.options;
+    await sweepLinks(tools, this.block.prefix);
+    if (mode === 'netns') await sweepNamespaces(tools, this.block.prefix);
+  }
+
+  private async openGateway(): Promise<void> {
+    const { tools, mode } = this.options;
+    const { prefix, range } = this.block;
+    const enclosed = mode === 'user';
+    const gatewayPort = await this.gateway.listen(enclosed ? '0.0.0.0' : this.machineAddress);
+    const ours = [range, `${proberAddress}/32`, ...(enclosed ? ['127.0.0.0/8'] : [])];
+    await tools.run(tools.command('nft', '-f', '-'), machineRules({ prefix, ours, gatewayPort, enclosed }));
+    if (enclosed) await this.enclose();
+  }
+
+  /** What the machine's own programs need in here to reach the world: a route, so that there is something to redirect, and names. */
+  private async enclose(): Promise<void> {
+    const { tools, directory } = this.options;
+    await tools.run(tools.command('ip', 'route', 'add', 'default', 'dev', this.block.prefix));
+    mkdirSync(directory, { recursive: true });
+    const resolvConf = path.join(directory, 'resolv.conf');
+    writeFileSync(resolvConf, `nameserver ${this.machineAddress}\n`);
+    // A machine that has no such file asks at 127.0.0.1, and learns nothing.
+    await tools.run(tools.command('mount', '--bind', resolvConf, '/etc/resolv.conf')).catch(() => {});
+  }
+
+  /** For the machine's own programs, and what proxies pass on as it is. */
+  private async openServices(): Promise<void> {
+    const { tools, mode } = this.options;
+    const { prefix, serviceNetwork } = this.block;
+    await this.services.add({ name: `${prefix}-services`, priority: -101 }, (command) => command);
+    if (mode === 'user') return;
+    const range = `${serviceNetwork}.0.0/16`;
+    await tools.run(tools.command('ip', 'route', 'add', range, 'dev', prefix, 'src', this.machineAddress));
+  }
+
+  private async tryOut(calls: SystemCalls): Promise<void> {
     const trial = this.attach(trialPod);
     await trial.open();
     const network = new NamespaceNetwork(calls, trial.files.namespace, this.block.range);
@@ -96,11 +162,12 @@ class NamespacedPod implements PodNetwork {
   readonly addresses: PodNetwork['addresses'];
   readonly mounts = true;
   readonly environment = { APP_ADDRESS: '0.0.0.0', HOST: '0.0.0.0' };
+  private closeServices = () => {};
 
   constructor(
     private readonly pod: Pod,
     private readonly pool: AddressPool,
-    private readonly options: NamespaceOptions & { block: Block },
+    private readonly options: NamespaceOptions & { block: Block; services: ServiceRules },
   ) {
     const { block } = options;
     this.tail = pool.take();
@@ -138,7 +205,7 @@ class NamespacedPod implements PodNetwork {
   async open(): Promise<void> {
     const { tools, block, directory } = this.options;
     mkdirSync(directory, { recursive: true });
-    writeFileSync(this.files.resolvConf, resolvConfOf(this.pod));
+    writeFileSync(this.files.resolvConf, resolvConfOf(this.pod, `${block.network}.0.1`));
     await this.makeNamespace();
     await tools.run(
       tools.command('ip', '-batch', '-'),
@@ -154,22 +221,24 @@ class NamespacedPod implements PodNetwork {
         '',
       ].join('\n'),
     );
-    if (!this.captured) return;
+    const here = (command: readonly string[]) => onNetwork(tools, this.files.namespace, command);
     const { traffic } = capturedTraffic(this.pod);
-    await tools.run(
-      onNetwork(tools, this.files.namespace, tools.command('nft', '-f', '-')),
-      redirectRules(traffic, { prober: proberAddress, dns: this.answersNames }),
-    );
+    if (this.captured) {
+      const rules = redirectRules(traffic, { prober: proberAddress, dns: this.answersNames });
+      await tools.run(here(tools.command('nft', '-f', '-')), rules);
+      if (!leavesAnyOut(traffic)) return;
+    }
+    // After redirection, of which it is for what is left.
+    if (!isGateway(this.pod)) this.closeServices = await this.options.services.add({ name: 'lateen-services', priority: -99 }, here);
   }
 
   inside(command: readonly string[], plan: MountPlan = { mounts: [], own: '' }): readonly string[] {
-    const { tools } = this.options;
-    if (!this.answersNames && plan.mounts.length === 0) return onNetwork(tools, this.files.namespace, command);
-    return insideNamespace(tools, this.files, command, this.answersNames ? { ...plan, resolvConf: this.files.resolvConf } : plan);
+    return insideNamespace(this.options.tools, this.files, command, { ...plan, resolvConf: this.files.resolvConf });
   }
 
   async close(): Promise<void> {
     const { tools } = this.options;
+    this.closeServices();
     // Either may not be there, where opening has failed.
     await tools.run(tools.command('ip', 'link', 'delete', this.link)).catch(() => {});
     await this.removeNamespace();
@@ -199,7 +268,7 @@ class NamespacedPod implements PodNetwork {
   }
 }
 
-/** As Kubernetes writes it. The server is nobody's address: whatever is asked for names, the pod's own server hears it. */
-function resolvConfOf({ metadata: { namespace = 'default' } }: Pod): string {
-  return `search ${namespace}.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n`;
+/** As Kubernetes writes it. In a pod whose proxy answers names, whatever is asked, it hears it; in others it is the machine's side. */
+function resolvConfOf({ metadata: { namespace = 'default' } }: Pod, server: string): string {
+  return `search ${namespace}.svc.cluster.local svc.cluster.local cluster.local\nnameserver ${server}\noptions ndots:5\n`;
 }

@@ -4,6 +4,8 @@ import type { ProxyBootstrap } from '#proxy/bootstrap';
 import type { Placement } from '#proxy/config/socket-address';
 import type { MountPlan } from '../volumes/mount.ts';
 import type { CaptureMode } from './capture-mode.ts';
+import type { WayOut } from './connection-relay.ts';
+import type { ServiceRoutes } from './service-table.ts';
 
 export interface PodAddresses {
   /** What the mesh sees: endpoints, listeners, the admin interface. */
@@ -43,8 +45,14 @@ export interface PodNetwork {
 
 export interface PodNetworks {
   readonly mode: CaptureMode;
-  /** Where pods' proxies reach programs of the machine itself; undefined: nowhere. */
-  readonly machineAddress: string | undefined;
+  /** Where pods' proxies reach this process, and ports of the machine that are led on there. */
+  readonly machineAddress: string;
+  /** To the machine itself, and out of it. */
+  readonly way: WayOut;
+  /** `10.96`: of new cluster IPs. */
+  readonly serviceNetwork: string;
+  /** Where cluster IPs lead, for who has no proxy: Services that have changed. Rejects with a MeshError; may be told the next all the same. */
+  setServices(changes: ServiceRoutes): Promise<void>;
   /** A network for a pod, not open yet. Throws MeshError `PODS_MAX`. */
   attach(pod: Pod): PodNetwork;
   /** Resolves when nothing of any of them is left. */

@@ -10,6 +10,7 @@ const packages = {
   nft: 'nftables',
   nsenter: 'util-linux',
   unshare: 'util-linux',
+  mount: 'mount',
   umount: 'mount',
   setpriv: 'util-linux',
 } as const;

@@ -65,6 +65,12 @@ export function capturedTraffic(pod: Pod): CaptureDemand {
   };
 }
 
+/** Whether something that the pod's programs send goes past the proxy. */
+export function leavesAnyOut(traffic: CapturedTraffic): boolean {
+  const { includeOutboundRanges, excludeOutboundRanges, excludeOutboundPorts, excludeInterfaces } = traffic;
+  return includeOutboundRanges !== '*' || excludeOutboundRanges.length + excludeOutboundPorts.length + excludeInterfaces.length > 0;
+}
+
 function portOf(word: string): number | undefined {
   const port = Number(word);
   return /^\d+$/.test(word) && port >= 1 && port <= 65_535 ? port : undefined;

@@ -39,7 +39,8 @@ export class ListenerManager {
   private destinations = new Map<string, Listener>();
   private connections = 0;
   private applying: Promise<unknown> = Promise.resolve();
-  private onIdle: (() => void) | undefined;
+  /** Told at the end of the next connection. */
+  private onEnd: (() => void)[] = [];
 
   /** `connectionsMax`: of all listeners together; more are closed as they come. */
   constructor(
@@ -109,7 +110,13 @@ export class ListenerManager {
   /** The same of all listeners; resolves when the last connection has ended. */
   async drain(timeoutMs?: number): Promise<void> {
     await this.stopListening('all', timeoutMs);
-    if (this.connections > 0) await new Promise<void>((resolve) => (this.onIdle = resolve));
+    await this.untilEnded(() => this.connections === 0);
+  }
+
+  /** Callers are asked to leave within `graceMs`; resolves when those listeners have no connection. */
+  async dismiss(graceMs: number, which: WhichListeners): Promise<void> {
+    await this.discourage(graceMs, which);
+    await this.untilEnded(() => this.chosen(which).every(({ connectionCount }) => connectionCount === 0));
   }
 
   /** Ends every connection at once; resolves when they and the listeners are closed. */
@@ -120,6 +127,10 @@ export class ListenerManager {
     await drained;
     this.listeners.clear();
     this.leaving.clear();
+  }
+
+  private async untilEnded(areOver: () => boolean): Promise<void> {
+    while (!areOver()) await new Promise<void>((resolve) => this.onEnd.push(resolve));
   }
 
   private chosen(which: WhichListeners): Listener[] {
@@ -204,7 +215,7 @@ export class ListenerManager {
     const target = (useOriginalDst && destination && this.listenerFor(destination)) || listener;
     target.accept(socket, destination, () => {
       this.connections--;
-      if (this.connections === 0) this.onIdle?.();
+      for (const tell of this.onEnd.splice(0)) tell();
     });
   }
 

@@ -1,0 +1,49 @@
+// Inside of a user namespace: the process outside of it (user-namespace.ts), which has opened the ports, leads on what leaves our networks,
+// and asks for names of the world.
+import type { Server, Socket } from 'node:net';
+import type { Forwarder } from '#dns/forwarder';
+import { failure, type Question, type Reply } from '#dns/message';
+import { bridgePort, type WayOut } from '#host/capture/connection-relay';
+import type { NetworkAddress } from '#net/network';
+import type { InsideReport, OutsideMessage } from './user-namespace.ts';
+
+/** More fail at once. */
+const questionsMax = 1_024;
+
+export class Outside implements WayOut, Pick<Forwarder, 'ask'> {
+  private readonly questions = new Map<number, (reply: Reply) => void>();
+  private serial = 0;
+
+  constructor() {
+    process.on('message', (message: OutsideMessage, handle) => {
+      if (message.type === 'port') bridgePort(handle as Server, message.port);
+      else this.settle(message.id, message.reply);
+    });
+    // The mesh decides how long it lives, not the bridge.
+    process.channel?.unref();
+  }
+
+  lead(from: Socket, to: NetworkAddress): void {
+    this.report({ type: 'lead', to }, from);
+  }
+
+  /** Never rejects. The one outside answers in any case, unless it is gone, and we with it. */
+  ask(question: Question): Promise<Reply> {
+    if (this.questions.size >= questionsMax) return Promise.resolve(failure);
+    const id = this.serial++;
+    return new Promise((resolve) => {
+      this.questions.set(id, resolve);
+      this.report({ type: 'ask', id, question });
+    });
+  }
+
+  report(message: InsideReport, socket?: Socket): void {
+    if (process.connected) process.send?.(message, socket, undefined, () => {});
+    else socket?.destroy();
+  }
+
+  private settle(id: number, reply: Reply): void {
+    this.questions.get(id)?.(reply);
+    this.questions.delete(id);
+  }
+}
