@@ -191,6 +191,14 @@ spec: {hosts: [outside.example.com], http: [{route: [{destination: {host: outsid
     calls: [{ url: 'http://outside.example.com/', times: 10, expect: { reaches: 'outside-2' } }],
   },
   {
+    name: 'endpoints: a Unix socket',
+    fields: ['ServiceEntry endpoints[].address'],
+    yaml: entry(
+      'hosts: [outside.example.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, endpoints: [{address: "unix://SOCKET(socket-v1)"}]',
+    ),
+    calls: [{ url: 'http://outside.example.com/', times: 2, expect: { reaches: 'socket-v1' } }],
+  },
+  {
     name: 'resolution: DNS',
     fields: ['ServiceEntry resolution'],
     yaml: entry(`hosts: [outside.example.com], ${port}, resolution: DNS, endpoints: [{address: ${one}}]`),
@@ -306,6 +314,14 @@ const sidecars: Case[] = [
       { url: 'http://sidecar:9081/', expect: { reaches: 'sidecar-v1' } },
       { url: 'http://sidecar:9080/', expect: { status: 503 } },
     ],
+  },
+  {
+    name: 'ingress: a program at a Unix socket',
+    fields: ['Sidecar ingress[].defaultEndpoint'],
+    yaml: sidecar(
+      'workloadSelector: {labels: {app: socket}}, ingress: [{port: {number: 9080, protocol: HTTP, name: http}, defaultEndpoint: "unix://SOCKET(socket-v1)"}]',
+    ),
+    calls: [{ url: 'http://socket:9080/', times: 2, expect: { reaches: 'socket-v1' } }],
   },
   {
     name: 'ingress: a connection pool',

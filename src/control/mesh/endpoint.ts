@@ -8,7 +8,7 @@ import { selects } from './service.ts';
 import { type MeshWorkload, workloadMetadata } from './workload.ts';
 
 export interface MeshEndpoint {
-  /** An IP address; for services that DNS resolves, a host name. */
+  /** An IP address; for services that DNS resolves, a host name; a Unix socket, as `unix:///path` or `unix://@name`. */
   address: string;
   /** Of a pod that has a name below its service's; else empty. */
   hostname: string;
@@ -31,6 +31,11 @@ export interface MeshEndpoints {
 }
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
+
+/** Of an address as Istio writes it: a path, or Linux's abstract `@name`; undefined: it is no Unix socket's. */
+export function unixSocketPath(address: string): string | undefined {
+  return address.startsWith('unix://') ? address.slice('unix://'.length) : undefined;
+}
 
 /** Finds the pod that an address belongs to. */
 export type FindWorkload = (

@@ -8,7 +8,7 @@ import { type MeshPort, selects } from '#control/mesh/service';
 import type { PlainWorkloads } from '#control/view/mtls-mode';
 import { typeUrl } from '#xds/resource-type';
 import { type LocalityBalance, type LocalityGroup, localityGroups } from './locality-balance.ts';
-import { bytesOf, socketAddress } from './message.ts';
+import { bytesOf, servingAddress } from './message.ts';
 import type { Recipe } from './resource-cache.ts';
 
 export interface EndpointInput {
@@ -71,7 +71,7 @@ function localityEndpoints({ locality, priority, weight, members }: LocalityGrou
     lbEndpoints: members.map(({ endpoint, number, mutualTls }) => ({
       hostIdentifier: {
         $case: 'endpoint',
-        value: { address: socketAddress(endpoint.address, number), healthCheckConfig: undefined, hostname: '', additionalAddresses: [] },
+        value: { address: servingAddress(endpoint.address, number), healthCheckConfig: undefined, hostname: '', additionalAddresses: [] },
       },
       healthStatus: HealthStatus.HEALTHY,
       metadata: endpointMetadata(endpoint.workload, mutualTls),
