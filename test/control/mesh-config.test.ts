@@ -1,6 +1,7 @@
 // The ConfigMap `istio`: what each field of MeshConfig does to what proxies are sent, and what becomes of one that is wrong.
 import { describe, expect, test } from 'vitest';
 import { Cluster } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
+import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
 import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
 import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
 import { FileAccessLog } from '#codec/protobuf/generated/envoy/extensions/access_loggers/file/v3/file';
@@ -198,6 +199,17 @@ const rows: Row[] = [
     after: false,
   },
   {
+    field: 'discoverySelectors',
+    mesh: 'discoverySelectors: [{matchLabels: {mesh: in}}, {matchExpressions: [{key: kubernetes.io/metadata.name, operator: In, values: [default]}]}]',
+    shows: ({ clusters, routesOf }) => [
+      clusters.some(({ name }) => name.includes('far.other')),
+      clusters.some(({ name }) => name.includes('reviews.default')),
+      routesOf('80').some(({ name }) => name.startsWith('ratings')),
+    ],
+    before: [true, true, true],
+    after: [false, true, false],
+  },
+  {
     field: 'h2UpgradePolicy',
     mesh: 'h2UpgradePolicy: UPGRADE',
     shows: (sent) => {
@@ -239,8 +251,93 @@ describe('the mesh is configured anew while it runs', () => {
   });
 });
 
+const namespace = (labels: string) => setsOf(`{apiVersion: v1, kind: Namespace, metadata: {name: other, labels: ${labels}}}`);
+
+describe('discoverySelectors', () => {
+  const far = 'far.other.svc.cluster.local';
+  const selecting = withConfig('discoverySelectors: [{matchLabels: {mesh: in}}]');
+
+  test('a namespace comes in, and goes, as its labels change', () => {
+    expect([...selecting.services.keys()]).toEqual([]);
+    const labelled = fold(selecting, namespace('{mesh: in}')).snapshot;
+    expect([...labelled.services.keys()]).toEqual([far]);
+    expect([...labelled.virtualServices.keys()]).toEqual(['other/ratings']);
+    expect([...fold(labelled, namespace('{mesh: out}')).snapshot.services.keys()]).toEqual([]);
+  });
+
+  test('what is changed and deleted aside is so when its namespace comes in', () => {
+    const changed = fold(selecting, setsOf(services.replace('name: far, namespace: other', 'name: near, namespace: other'))).snapshot;
+    const deleted = fold(changed, [{ type: 'delete', kind: 'Service', namespace: 'other', name: 'far' }]).snapshot;
+    const labelled = fold(deleted, namespace('{mesh: in}')).snapshot;
+    expect([...labelled.services.keys()]).toEqual(['near.other.svc.cluster.local']);
+  });
+
+  test('without selectors nothing stays aside', () => {
+    const { snapshot } = fold(selecting, configMap(''));
+    expect(snapshot.undiscovered.size).toBe(0);
+    expect(snapshot.services.has(far)).toBe(true);
+  });
+});
+
+describe('serviceSettings: who is cluster-local is found in the own cluster alone', () => {
+  const machines = setsOf(`
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: machines, namespace: default}
+spec:
+  hosts: [a.shop.example.com, b.shop.example.com]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  location: MESH_INTERNAL
+  endpoints: [{address: 10.9.0.1}, {address: 10.9.0.2, labels: {topology.istio.io/cluster: west}}]
+`);
+  const west = testProxy('sidecar~10.0.0.1~client.default~default.svc.cluster.local', { CLUSTER_ID: 'west' });
+  const east = testProxy('sidecar~10.0.0.1~client.default~default.svc.cluster.local');
+  const addresses = (snapshot: MeshSnapshot, proxy: typeof west, host: string) => {
+    const name = `outbound|80||${host}`;
+    const set = new Translator(new ResourceCache()).translate(new ViewFactory(snapshot).view(proxy), typeUrl.endpoint, {
+      wildcard: false,
+      names: new Set([name]),
+    });
+    const { endpoints } = ClusterLoadAssignment.decode(set.get(name)!.body.value);
+    return endpoints.flatMap(({ lbEndpoints }) =>
+      lbEndpoints.map(({ hostIdentifier: host }) => {
+        const address = host?.$case === 'endpoint' ? host.value.address?.address : undefined;
+        return address?.$case === 'socketAddress' ? address.value.address : '';
+      }),
+    );
+  };
+
+  test.each([
+    ['', 'a.shop.example.com', ['10.9.0.1', '10.9.0.2'], ['10.9.0.1', '10.9.0.2']],
+    [
+      'serviceSettings: [{settings: {clusterLocal: true}, hosts: ["*.shop.example.com"]}]',
+      'a.shop.example.com',
+      ['10.9.0.1'],
+      ['10.9.0.2'],
+    ],
+    [
+      'serviceSettings: [{settings: {clusterLocal: true}, hosts: ["*"]}, {settings: {clusterLocal: false}, hosts: [b.shop.example.com]}]',
+      'b.shop.example.com',
+      ['10.9.0.1', '10.9.0.2'],
+      ['10.9.0.1', '10.9.0.2'],
+    ],
+  ])('%s: %s', (mesh, host, ofEast, ofWest) => {
+    const { snapshot } = fold(withConfig(mesh), machines);
+    expect(addresses(snapshot, east, host)).toEqual(ofEast);
+    expect(addresses(snapshot, west, host)).toEqual(ofWest);
+  });
+});
+
 describe('wrong', () => {
   test.each([
+    ['discoverySelectors: {matchLabels: {a: b}}', 'data.mesh: discoverySelectors', 'must be a list'],
+    [
+      'discoverySelectors: [{matchExpressions: [{key: a, operator: Is}]}]',
+      'data.mesh: discoverySelectors',
+      '"Is" is none of In, NotIn, Exists, DoesNotExist',
+    ],
+    ['serviceSettings: [{settings: {clusterLocal: yes please}}]', 'data.mesh: serviceSettings', 'must be true or false, not "yes please"'],
     ['connectTimeout: soon', 'data.mesh: connectTimeout', '"soon" is no duration, such as 10s'],
     ['localityLbSetting: {failover: x}', 'data.mesh: localityLbSetting', 'failover must be a list of objects'],
     ['outboundTrafficPolicy: {mode: SOME}', 'data.mesh: outboundTrafficPolicy', '"SOME" is none of ALLOW_ANY, REGISTRY_ONLY'],
