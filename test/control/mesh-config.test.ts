@@ -1,5 +1,8 @@
 // The ConfigMap `istio`: what each field of MeshConfig does to what proxies are sent, and what becomes of one that is wrong.
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 import { Cluster } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
 import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
 import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
@@ -12,7 +15,9 @@ import { emptySnapshot, type MeshSnapshot } from '#control/mesh/snapshot';
 import { ResourceCache } from '#control/translate/resource-cache';
 import { Translator } from '#control/translate/translator';
 import { ViewFactory } from '#control/view/proxy-view';
+import { watchMeshConfigFile } from '#main/mesh-config-file';
 import { typeUrl } from '#xds/resource-type';
+import { until } from '../integration/until.ts';
 import { setsOf, testProxy } from './fixture.ts';
 
 const services = `
@@ -252,6 +257,45 @@ describe('the mesh is configured anew while it runs', () => {
 });
 
 const namespace = (labels: string) => setsOf(`{apiVersion: v1, kind: Namespace, metadata: {name: other, labels: ${labels}}}`);
+
+test('what was installed may change; the ConfigMap stays over it', () => {
+  const before = withConfig('accessLogFile: ""');
+  const { snapshot, changes } = fold(before, [], { ...before.installed, connectTimeoutMs: 4000, accessLogFile: '/tmp/log' });
+  expect(snapshot.config).toMatchObject({ connectTimeoutMs: 4000, accessLogFile: '' });
+  expect(changes.config).toEqual(new Set(['mesh']));
+});
+
+describe('a file', () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'lateen-mesh-config-'));
+  const file = path.join(directory, 'mesh.yaml');
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  test('is watched; what is wrong with it is told, and a good one takes effect', async () => {
+    writeFileSync(file, 'connectTimeout: 1s');
+    const heard: unknown[] = [];
+    const end = watchMeshConfigFile(
+      file,
+      {
+        changed: ({ connectTimeoutMs }) => heard.push(connectTimeoutMs),
+        failed: ({ message }) => heard.push(message.replace(file, 'FILE')),
+      },
+      20,
+    );
+    try {
+      // Again and again: a change before the first look is none.
+      await until('the bad one is told', () => {
+        writeFileSync(file, 'connectTimeout: tomorrow');
+        return heard.length > 0;
+      });
+      expect(heard[0]).toBe('FILE: connectTimeout "tomorrow" is no duration, such as 10s');
+      writeFileSync(`${file}.new`, 'connectTimeout: 7s ');
+      renameSync(`${file}.new`, file);
+      await until('the good one is read', () => heard.at(-1) === 7000);
+    } finally {
+      end();
+    }
+  });
+});
 
 describe('discoverySelectors', () => {
   const far = 'far.other.svc.cluster.local';
