@@ -53,6 +53,7 @@ import { MemoryStore, type StoreView } from '#store/memory-store';
 import { admitNamespace } from '#store/namespaces';
 import { StoreError } from '#store/store-error';
 import type { ControlPlaneReport } from './control-plane.ts';
+import { meshConfigText } from './mesh-config-file.ts';
 import { dist, readDescriptors, version } from './package.ts';
 
 export interface LocalMeshOptions {
@@ -186,6 +187,7 @@ export class LocalMesh {
       volumeDirectory: this.volumes,
       inherited: this.options.inherited,
       logDirectory: this.logs,
+      installedMeshConfig: () => meshConfigText(this.options.meshConfigFile),
     });
     this.host.start();
     this.findings.start();

@@ -18,6 +18,15 @@ export function readMeshConfigFile(file: string): MeshConfig {
   throw new MeshError('MESH_CONFIG_INVALID', `${file}: ${problems.join('; ')}`, { hint });
 }
 
+/** Its text as it is now; empty where there is none, or none any more. */
+export function meshConfigText(file: string | undefined): string {
+  try {
+    return file === undefined ? '' : readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 /** Looked at so often: a file may be replaced, or be a link into a volume, of which nothing else would tell. */
 const intervalMsDefault = 500;
 

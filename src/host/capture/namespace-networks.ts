@@ -6,7 +6,7 @@ import { MeshError, messageOf } from '#foundation/mesh-error';
 import { NamespaceNetwork } from '#net/namespace-network';
 import { loadSystemCalls } from '#net/system-calls';
 import { isGateway, isInjected } from '../injection.ts';
-import { proxyMetadataOf } from '../proxy-metadata.ts';
+import type { ProxySettings } from '../proxy-settings.ts';
 import type { MountPlan } from '../volumes/mount.ts';
 import { AddressPool } from './address-pool.ts';
 import { type Block, claimBlock, makeBridge, proberAddress, sweep } from './machine-network.ts';
@@ -64,8 +64,8 @@ export class NamespaceNetworks implements PodNetworks {
     return this.mode === 'netns' ? `${this.block.network}.0.1` : undefined;
   }
 
-  attach(pod: Pod): NamespacedPod {
-    return new NamespacedPod(pod, this.pool, { ...this.options, block: this.block });
+  attach(pod: Pod, metadata: ProxySettings['metadata'] = {}): NamespacedPod {
+    return new NamespacedPod(pod, this.pool, { ...this.options, block: this.block }, metadata);
   }
 
   async close(): Promise<void> {
@@ -101,6 +101,7 @@ class NamespacedPod implements PodNetwork {
     private readonly pod: Pod,
     private readonly pool: AddressPool,
     private readonly options: NamespaceOptions & { block: Block },
+    private readonly metadata: ProxySettings['metadata'],
   ) {
     const { block } = options;
     this.tail = pool.take();
@@ -124,7 +125,7 @@ class NamespacedPod implements PodNetwork {
 
   /** Always, unless the pod asks that they are not. */
   private get answersNames(): boolean {
-    return this.captured && proxyMetadataOf(this.pod)['DNS_CAPTURE'] !== 'false';
+    return this.captured && this.metadata['DNS_CAPTURE'] !== 'false';
   }
 
   get problems(): readonly string[] {
