@@ -7,6 +7,7 @@ import { Cluster } from '#codec/protobuf/generated/envoy/config/cluster/v3/clust
 import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
 import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
 import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
+import { ZipkinConfig } from '#codec/protobuf/generated/envoy/config/trace/v3/zipkin';
 import { FileAccessLog } from '#codec/protobuf/generated/envoy/extensions/access_loggers/file/v3/file';
 import { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { HttpProtocolOptions } from '#codec/protobuf/generated/envoy/extensions/upstreams/http/v3/http_protocol_options';
@@ -14,7 +15,7 @@ import { fold } from '#control/mesh/fold';
 import { emptySnapshot, type MeshSnapshot } from '#control/mesh/snapshot';
 import { ResourceCache } from '#control/translate/resource-cache';
 import { Translator } from '#control/translate/translator';
-import { ViewFactory } from '#control/view/proxy-view';
+import { type ProxyView, ViewFactory } from '#control/view/proxy-view';
 import { watchMeshConfigFile } from '#main/mesh-config-file';
 import { typeUrl } from '#xds/resource-type';
 import { until } from '../integration/until.ts';
@@ -62,6 +63,10 @@ function sent(snapshot: MeshSnapshot) {
   const view = new ViewFactory(snapshot).view(
     testProxy('sidecar~10.0.0.1~client.default~default.svc.cluster.local', { LABELS: { app: 'client' } }),
   );
+  return sentTo(view);
+}
+
+function sentTo(view: ProxyView) {
   const translator = new Translator(new ResourceCache());
   const all = { wildcard: true, names: new Set<string>() };
   const clusters = [...translator.translate(view, typeUrl.cluster, all).values()].map((each) => Cluster.decode(each.body.value));
@@ -204,6 +209,24 @@ const rows: Row[] = [
     after: false,
   },
   {
+    field: 'defaultConfig.tracing',
+    mesh: 'defaultConfig: {tracing: {sampling: 40, zipkin: {address: "far.other:9080"}, maxPathTagLength: 99, customTags: {a: {literal: {value: b}}}}}',
+    shows: ({ manager }) => {
+      const { randomSampling, maxPathTagLength, customTags, provider } = manager?.tracing ?? {};
+      const config = provider?.configType && ZipkinConfig.decode(provider.configType.value.value);
+      return [randomSampling?.value, maxPathTagLength, customTags?.some(({ tag }) => tag === 'a'), config?.collectorCluster];
+    },
+    before: [undefined, undefined, undefined, undefined],
+    after: [40, 99, true, 'outbound|9080||far.other.svc.cluster.local'],
+  },
+  {
+    field: 'enableTracing',
+    mesh: 'enableTracing: false\ndefaultConfig: {tracing: {zipkin: {address: "far.other:9080"}}}',
+    shows: ({ manager }) => manager?.tracing,
+    before: undefined,
+    after: undefined,
+  },
+  {
     field: 'discoverySelectors',
     mesh: 'discoverySelectors: [{matchLabels: {mesh: in}}, {matchExpressions: [{key: kubernetes.io/metadata.name, operator: In, values: [default]}]}]',
     shows: ({ clusters, routesOf }) => [
@@ -254,6 +277,17 @@ describe('the mesh is configured anew while it runs', () => {
     );
     expect(fold(before, other).snapshot.revision).toBe(before.revision);
   });
+});
+
+test('what a proxy says of itself is laid over the mesh’s default, which may change; where it is wrong, that holds alone', () => {
+  const managerOf = (config: object) => {
+    const snapshot = withConfig('defaultConfig: {proxyHeaders: {server: {value: mesh}, requestId: {disabled: true}}}');
+    const id = 'sidecar~10.0.0.1~client.default~default.svc.cluster.local';
+    const view = new ViewFactory(snapshot).view(testProxy(id, { PROXY_CONFIG: config }));
+    return sentTo(view).manager;
+  };
+  expect(managerOf({ proxyHeaders: { server: { value: 'own' } } })).toMatchObject({ serverName: 'own', generateRequestId: false });
+  expect(managerOf({ proxyHeaders: 'none' })).toMatchObject({ serverName: 'mesh', generateRequestId: false });
 });
 
 const namespace = (labels: string) => setsOf(`{apiVersion: v1, kind: Namespace, metadata: {name: other, labels: ${labels}}}`);
@@ -375,6 +409,22 @@ spec:
 
 describe('wrong', () => {
   test.each([
+    [
+      'defaultConfig: {gatewayTopology: {numTrustedProxies: -1}}',
+      'data.mesh: defaultConfig',
+      'gatewayTopology.numTrustedProxies must be 0 or more',
+    ],
+    ['defaultConfig: {tracing: {sampling: 101}}', 'data.mesh: defaultConfig', 'tracing.sampling must be from 0 to 100'],
+    [
+      'defaultConfig: {tracing: {zipkin: {address: zipkin}}}',
+      'data.mesh: defaultConfig',
+      'tracing.zipkin.address: "zipkin" is not HOST:PORT',
+    ],
+    [
+      'defaultConfig: {proxyHeaders: {forwardedClientCert: SOME}}',
+      'data.mesh: defaultConfig',
+      'proxyHeaders.forwardedClientCert: "SOME" is none of SANITIZE, FORWARD_ONLY, APPEND_FORWARD, SANITIZE_SET, ALWAYS_FORWARD_ONLY',
+    ],
     ['discoverySelectors: {matchLabels: {a: b}}', 'data.mesh: discoverySelectors', 'must be a list'],
     [
       'discoverySelectors: [{matchExpressions: [{key: a, operator: Is}]}]',

@@ -8,6 +8,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ApiObject } from '#api/kind';
+import type { ConfigMap } from '#api/kinds/config-map';
 import type { Pod } from '#api/kinds/pod';
 import type { Service } from '#api/kinds/service';
 import { sharedCanonicalJson } from '#codec/protobuf/canonical-json';
@@ -247,6 +248,8 @@ export class TrafficMesh {
         );
       });
       if (waiting.length > 0) return `not sent: ${waiting.map(keyOf).join(', ')}`;
+      const config = this.objects.get('ConfigMap istio-system/istio') as ConfigMap | undefined;
+      if (this.controlPlane.discovery.snapshot.configText !== (config?.data?.['mesh'] ?? '')) return 'not sent: the mesh’s configuration';
       const gone = [...this.controlPlane.discovery.snapshot.objects].flatMap(([kind, table]) =>
         [...table.keys()].filter((key) => !this.objects.has(`${kind} ${key}`)).map((key) => `${kind} ${key}`),
       );

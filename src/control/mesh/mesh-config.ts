@@ -5,11 +5,13 @@ import { isPlainObject } from '#api/json';
 import type { TrafficPolicy } from '#api/kinds/destination-rule';
 import type { HttpRoute } from '#api/kinds/virtual-service';
 import type { LabelSelector } from '#api/kubernetes-kinds';
+import type { ProxyConfigFields } from '#api/proxy-config';
 import { parseYaml } from '#codec/yaml/documents';
 import { durationMs } from '#foundation/duration';
 import { messageOf } from '#foundation/mesh-error';
 import type { Problem, Result } from '#foundation/problem';
 import { type ExtensionProvider, readExtensionProviders } from './extension-provider.ts';
+import { readProxySettings } from './proxy-settings.ts';
 
 const normalizations = ['NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const;
 
@@ -38,7 +40,10 @@ export interface MeshConfig {
   /** Names of providers, where Telemetries say nothing else. */
   defaultTracingProviders: readonly string[];
   defaultAccessLogProviders: readonly string[];
-  traceSamplingPercent: number;
+  /** Of proxies: what each says of itself is laid over it (`proxy-settings.ts`). */
+  defaultConfig: ProxyConfigFields;
+  /** Traces go where `defaultConfig` says. */
+  enableTracing: boolean;
   outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
   connectTimeoutMs: number;
   /** Of connections to services whose rules say nothing of it; undefined: none is kept alive. */
@@ -72,7 +77,8 @@ export const defaultMeshConfig: MeshConfig = {
   extensionProviders: [],
   defaultTracingProviders: [],
   defaultAccessLogProviders: [],
-  traceSamplingPercent: 1,
+  defaultConfig: {},
+  enableTracing: true,
   outboundTrafficPolicy: 'ALLOW_ANY',
   connectTimeoutMs: 10_000,
   tcpKeepalive: undefined,
@@ -133,11 +139,11 @@ const readers: Readonly<Record<string, Reader>> = {
     defaultAccessLogProviders: optionalTexts(member(value, 'accessLogging')),
   }),
   defaultConfig: (value) => {
-    const sampling = isPlainObject(member(value, 'tracing')) ? member(member(value, 'tracing'), 'sampling') : undefined;
-    if (sampling === undefined) return {};
-    if (typeof sampling !== 'number' || sampling < 0 || sampling > 100) throw new Error('tracing.sampling must be from 0 to 100');
-    return { traceSamplingPercent: sampling };
+    if (!isPlainObject(value)) throw new Error('must be an object');
+    readProxySettings(value);
+    return { defaultConfig: value };
   },
+  enableTracing: (value) => ({ enableTracing: flag(value) }),
   outboundTrafficPolicy: (value) => ({
     outboundTrafficPolicy: oneOf(member(value, 'mode') ?? 'ALLOW_ANY', ['ALLOW_ANY', 'REGISTRY_ONLY']),
   }),
