@@ -203,6 +203,7 @@ function connectionManager(): HttpConnectionManagerConfig {
     headersMax: 100,
     maxRequestsPerConnection: 0,
     useRemoteAddress: true,
+    trustedHops: 0,
     skipXffAppend: false,
     generateRequestId: true,
     preserveExternalRequestId: false,

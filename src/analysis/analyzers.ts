@@ -19,6 +19,7 @@ import { gatewayApiSelector } from './analyzers/gateway-api-selector.ts';
 import { gatewayApiServedVersion } from './analyzers/gateway-api-served-version.ts';
 import { gatewayCertificate } from './analyzers/gateway-certificate.ts';
 import { gatewaySecret } from './analyzers/gateway-secret.ts';
+import { inertProxyConfig } from './analyzers/inert-proxy-config.ts';
 import { ingressGatewayPort } from './analyzers/ingress-gateway-port.ts';
 import { injection } from './analyzers/injection.ts';
 import { injectionImage } from './analyzers/injection-image.ts';
@@ -66,6 +67,7 @@ export const defaultAnalyzers: readonly Analyzer[] = [
   injectionImage,
   injectionImageAuto,
   jwtClaimRoute,
+  inertProxyConfig,
   meshNetworks,
   multiClusterService,
   multiService,

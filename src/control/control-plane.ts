@@ -105,8 +105,13 @@ export class ControlPlane {
     await this.debug.stop();
   }
 
-  private apply(events: readonly SourceEvent[]): void {
-    const { snapshot, changes } = fold(this.snapshot, events);
+  /** What the ConfigMap `istio` is laid over is another from now on. */
+  install(meshConfig: MeshConfig): void {
+    this.apply([], meshConfig);
+  }
+
+  private apply(events: readonly SourceEvent[], installed?: MeshConfig): void {
+    const { snapshot, changes } = fold(this.snapshot, events, installed);
     const before = this.snapshot;
     this.snapshot = snapshot;
     if (!this.discovery.ready) return;

@@ -3,9 +3,10 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import path from 'node:path';
-import { type ApiObject, keyOf } from '#api/kind';
-import { configMapKind } from '#api/kinds/config-map';
+import { type ApiObject, type Kind, keyOf } from '#api/kind';
+import { type ConfigMap, configMapKind } from '#api/kinds/config-map';
 import { type Pod, podKind } from '#api/kinds/pod';
+import { type ProxyConfig, proxyConfigKind } from '#api/kinds/proxy-config';
 import { secretKind } from '#api/kinds/secret';
 import { type Service, serviceKind } from '#api/kinds/service';
 import { Backoff } from '#foundation/backoff';
@@ -23,6 +24,7 @@ import type { ImageMap } from './image-map.ts';
 import { parsePublish, publishAnnotation } from './ingress-gateway.ts';
 import { type PodSurroundings, PodWorker } from './pod-worker.ts';
 import type { ProxyFleet } from './proxy-fleet.ts';
+import { type ProxySettings, proxySettings } from './proxy-settings.ts';
 import { TerminalCommand } from './terminal-command.ts';
 import { type ControllerOptions, WorkloadControllers } from './workload-controllers.ts';
 
@@ -44,7 +46,12 @@ export interface HostOptions extends ControllerOptions {
   logDirectory: string;
   /** One folder a pod, for the time of its life. */
   volumeDirectory: string;
+  /** MeshConfig as it was installed, below the ConfigMap `istio`; empty where nothing was said. */
+  installedMeshConfig(): string;
 }
+
+/** Istio's. */
+const rootNamespace = 'istio-system';
 
 /** A container of a pod; the first one needs no name. */
 interface PodTarget {
@@ -61,37 +68,39 @@ export class Host {
   private readonly workers = new Map<string, PodWorker>();
   /** Of those that end: by the same. */
   private readonly farewells = new Map<string, Promise<void>>();
-  private readonly settings: readonly Informer[];
+  private readonly configMaps: Informer;
+  private readonly secrets: Informer;
+  private readonly proxyConfigs: Informer;
 
   constructor(private readonly options: HostOptions) {
     this.controllers = [new WorkloadControllers(options), new GarbageCollector(options)];
     const backoff = () => new Backoff({ random: options.random, delayMsMin: 50, delayMsMax: 2_000 });
     const nothing = () => {};
-    this.services = new Informer(
-      { ...options, kind: serviceKind, backoff: backoff() },
-      { set: nothing, delete: nothing, synced: () => this.pods.start() },
-    );
+    const informer = (kind: Kind, set: (object: ApiObject) => void, synced: () => void) =>
+      new Informer({ ...options, kind, backoff: backoff() }, { set, delete: nothing, synced });
+    const changed = (object: ApiObject) => {
+      for (const worker of this.workers.values()) worker.refresh(object);
+    };
+    // One after the other: what a pod's start depends on is there before it.
+    this.services = informer(serviceKind, nothing, () => this.configMaps.start());
+    this.configMaps = informer(configMapKind, changed, () => this.proxyConfigs.start());
+    this.proxyConfigs = informer(proxyConfigKind, nothing, () => this.pods.start());
+    this.secrets = informer(secretKind, changed, nothing);
     this.pods = new Informer(
       { ...options, kind: podKind, backoff: backoff() },
       { set: (object) => this.seePod(object as Pod), delete: (object) => this.endPod(object as Pod, 0), synced: nothing },
     );
-    const changed = (object: ApiObject) => {
-      for (const worker of this.workers.values()) worker.refresh(object);
-    };
-    this.settings = [configMapKind, secretKind].map(
-      (kind) => new Informer({ ...options, kind, backoff: backoff() }, { set: changed, delete: nothing, synced: nothing }),
-    );
   }
 
   start(): void {
-    // Pods after Services: a gateway must know at its start which ports are published.
+    // Then those that come after it: a gateway must know at its start which ports are published.
     this.services.start();
-    for (const each of [...this.controllers, ...this.settings]) each.start();
+    for (const each of [...this.controllers, this.secrets]) each.start();
   }
 
   /** Ends every program; the proxies' process ends theirs. */
   async stop(): Promise<void> {
-    for (const each of [...this.controllers, ...this.settings, this.pods, this.services]) each.stop();
+    for (const each of [...this.controllers, this.services, this.configMaps, this.secrets, this.proxyConfigs, this.pods]) each.stop();
     await Promise.all([...this.workers.values()].map((worker) => worker.kill()));
     this.options.cgroups?.close();
   }
@@ -149,8 +158,10 @@ export class Host {
     if (this.workers.has(uid) || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return;
     const { networks, logger } = this.options;
     try {
-      const worker = new PodWorker(pod, networks.attach(pod), {
+      const settings = this.proxySettings(pod);
+      const worker = new PodWorker(pod, networks.attach(pod, settings.metadata), {
         ...this.options,
+        proxySettings: settings,
         logFile: (of, container) => this.logFile(of, container),
         publishedPorts: (of) => this.publishedPorts(of),
       });
@@ -183,6 +194,15 @@ export class Host {
     const left = await store.get(podKind, namespace, name);
     if (left?.metadata.uid === uid && left.metadata.deletionTimestamp !== undefined)
       await store.delete(podKind, namespace, name, { gracePeriodSeconds: 0 });
+  }
+
+  private proxySettings(pod: Pod): ProxySettings {
+    const configMap = this.configMaps.objects.get(keyOf({ namespace: rootNamespace, name: 'istio' })) as ConfigMap | undefined;
+    return proxySettings(pod, {
+      meshConfigs: [this.options.installedMeshConfig(), configMap?.data?.['mesh'] ?? ''],
+      proxyConfigs: this.proxyConfigs.objects.values() as Iterable<ProxyConfig>,
+      rootNamespace,
+    });
   }
 
   private logFile(pod: Pod, container: string): string {

@@ -14,6 +14,7 @@ import { isGateway, isInjected } from './injection.ts';
 import { type ContainerReport, type ContainerState, isSidecar, podStatus } from './pod-status.ts';
 import { proxyBootstrapOf } from './proxy-bootstrap.ts';
 import type { ProxyFleet } from './proxy-fleet.ts';
+import type { ProxySettings } from './proxy-settings.ts';
 import { Settings } from './settings.ts';
 import { PodVolumes } from './volumes/pod-volumes.ts';
 import type { SourceObject } from './volumes/volume-files.ts';
@@ -22,6 +23,8 @@ export interface PodSurroundings extends Omit<ContainerPlace, 'pod' | 'network' 
   store: Store;
   fleet: ProxyFleet;
   xds: SocketAddress;
+  /** Of the pod's proxy, where it has one. */
+  proxySettings: ProxySettings;
   /** Volumes of all pods go below it. */
   volumeDirectory: string;
   /** Of the pod's service account. */
@@ -38,7 +41,6 @@ const proxyContainer = 'istio-proxy';
 const restartGraceMs = 1_000;
 /** How long a pod that has been deleted goes on, so that no caller is sent to it any more. */
 const farewellMs = 300;
-const drainMs = 2_000;
 /** Kubernetes' default of `terminationGracePeriodSeconds`. */
 const graceSecondsDefault = 30;
 /** A ConfigMap or Secret that is not there is looked for again. */
@@ -59,6 +61,7 @@ export class PodWorker {
   private setupRetry: Timer | undefined;
   private setupFailure: { reason: string; message: string } | undefined;
   private readonly startTime: string;
+  private programsStarted = false;
   private proxyServes = false;
   private proxyFailure: string | undefined;
   private grace: Timer | undefined;
@@ -98,22 +101,31 @@ export class PodWorker {
   }
 
   private enter(): void {
-    const { fleet, xds, logger } = this.surroundings;
+    const { fleet, xds, logger, proxySettings: settings } = this.surroundings;
     for (const problem of this.network.problems) logger.warn({ pod: this.pod.metadata.name, problem }, 'not captured as asked');
     if (this.injected) {
       const options = {
         xds,
+        settings,
         published: this.surroundings.publishedPorts(this.pod),
         standardOutput: this.surroundings.logFile(this.pod, proxyContainer),
       };
       fleet.add(this.pod.metadata.uid ?? '', proxyBootstrapOf(this.pod, this.network, options), (report) => {
         this.proxyServes = report.type === 'serving';
         this.proxyFailure = report.type === 'failed' ? report.message : undefined;
+        if (this.proxyServes) this.startPrograms();
         this.report();
       });
     }
-    if (!isGateway(this.pod)) void this.startContainers();
+    if (!this.injected || !settings.holdsApplication) this.startPrograms();
     this.report();
+  }
+
+  /** Once; of those that wait for their proxy, when it first serves. */
+  private startPrograms(): void {
+    if (this.programsStarted || this.stopped || isGateway(this.pod)) return;
+    this.programsStarted = true;
+    void this.startContainers();
   }
 
   /**
@@ -127,7 +139,8 @@ export class PodWorker {
   }
 
   private async end(withinMs: number): Promise<void> {
-    const { clock, fleet } = this.surroundings;
+    const { clock, fleet, proxySettings } = this.surroundings;
+    const { terminationDrainMs: drainMs } = proxySettings;
     const until = clock.now() + withinMs;
     const left = () => Math.max(0, until - clock.now());
     this.endTimers();

@@ -6,7 +6,7 @@ import { formatNodeId } from '#xds/node-id';
 import type { PodNetwork } from './capture/pod-network.ts';
 import { templateHashLabel } from './deployment-plan.ts';
 import { isGateway } from './injection.ts';
-import { proxyMetadataOf } from './proxy-metadata.ts';
+import type { ProxySettings } from './proxy-settings.ts';
 
 /** Istio's. */
 export const proxyAdminPort = 15_000;
@@ -17,8 +17,14 @@ const istioVersion = '1.28.0';
 export function proxyBootstrapOf(
   pod: Pod,
   { addresses, proxy }: Pick<PodNetwork, 'addresses' | 'proxy'>,
-  options: { xds: SocketAddress; published: readonly { port: number; at: SocketAddress }[]; standardOutput: string },
+  options: {
+    xds: SocketAddress;
+    published: readonly { port: number; at: SocketAddress }[];
+    standardOutput: string;
+    settings?: Pick<ProxySettings, 'metadata' | 'drainMs'>;
+  },
 ): ProxyBootstrap {
+  const { settings } = options;
   const { name, namespace = 'default', labels = {} } = pod.metadata;
   const workload = workloadNameOf(pod);
   const serviceAccount = pod.spec?.serviceAccountName ?? 'default';
@@ -46,7 +52,7 @@ export function proxyBootstrapOf(
         VIRTUAL_HOST_DISCOVERY: 'true',
         OWNER: `kubernetes://apis/apps/v1/namespaces/${namespace}/deployments/${workload}`,
         ...proxy.metadata,
-        ...proxyMetadataOf(pod),
+        ...settings?.metadata,
       },
       locality: { region: '', zone: '', subZone: '' },
     },
@@ -56,6 +62,7 @@ export function proxyBootstrapOf(
     ...(proxy.namespace && { namespace: proxy.namespace }),
     ...(proxy.names && { names: proxy.names }),
     standardOutput: options.standardOutput,
+    ...(settings?.drainMs !== undefined && { drainMs: settings.drainMs }),
   };
 }
 

@@ -13,7 +13,7 @@ import { systemRandom } from '#foundation/random';
 import { MeshSigner } from '#identity/certificate-signer';
 import { TokenVerifier } from '#identity/service-account-token';
 import { RemoteStore } from '#store/remote-store';
-import { readMeshConfigFile } from './mesh-config-file.ts';
+import { readMeshConfigFile, watchMeshConfigFile } from './mesh-config-file.ts';
 import { canonicalJson } from './package.ts';
 
 /** To the parent, over the message channel, if there is one. */
@@ -73,6 +73,16 @@ const controlPlane = new ControlPlane({
     }),
   }),
 });
+
+if (meshConfigFile !== undefined) {
+  watchMeshConfigFile(meshConfigFile, {
+    changed: (config) => {
+      logger.info({ file: meshConfigFile }, 'the mesh is configured anew');
+      controlPlane.install(config);
+    },
+    failed: ({ message, hint }) => logger.warn({ error: message, hint }, 'what the mesh was configured with before holds on'),
+  });
+}
 
 async function end(): Promise<void> {
   await Promise.race([controlPlane.stop(), new Promise((resolve) => systemClock.after(1_000, () => resolve(undefined)))]);

@@ -54,6 +54,7 @@ import { admitNamespace } from '#store/namespaces';
 import { StoreError } from '#store/store-error';
 import { ClusterNetwork } from './cluster-network.ts';
 import type { ControlPlaneReport } from './control-plane.ts';
+import { meshConfigText } from './mesh-config-file.ts';
 import { canonicalJson, dist, version } from './package.ts';
 
 export interface LocalMeshOptions {
@@ -192,6 +193,7 @@ export class LocalMesh {
       volumeDirectory: this.volumes,
       inherited: this.options.inherited,
       logDirectory: this.logs,
+      installedMeshConfig: () => meshConfigText(this.options.meshConfigFile),
     });
     this.host.start();
     this.findings.start();

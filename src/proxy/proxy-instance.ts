@@ -56,8 +56,8 @@ export interface ProxyInstanceOptions {
   canonicalJson: () => Promise<CanonicalJson>;
 }
 
-/** Istio's `drainDuration`, with which it starts Envoy. */
-const gracefulDrainMs = 45_000;
+/** Istio's default of `drainDuration`, with which it starts Envoy. */
+const drainMsDefault = 45_000;
 /** For the answer to whoever asked for the end. */
 const quitMs = 50;
 
@@ -176,8 +176,9 @@ export class ProxyInstance implements AdminSubject {
     if (this.draining) return;
     this.draining = true;
     if (graceful) {
-      await this.listeners.discourage(gracefulDrainMs, which);
-      await new Promise<void>((resolve) => (this.graceEnds = this.options.clock.after(gracefulDrainMs, resolve)));
+      const { drainMs = drainMsDefault } = this.bootstrap;
+      await this.listeners.discourage(drainMs, which);
+      await new Promise<void>((resolve) => (this.graceEnds = this.options.clock.after(drainMs, resolve)));
     }
     if (which === 'all') await this.listeners.drain(idleMs);
     else await this.listeners.stopListening(which, idleMs);

@@ -144,6 +144,16 @@ const cases: readonly (readonly [string, readonly string[], readonly string[]])[
       'LTN0003 DestinationRule d.default spec.subsets[0].trafficPolicy.loadBalancer.zoneAwareLbSetting: not in effect yet: zones are not told apart',
     ],
   ],
+  [
+    'fields of ProxyConfig that have no meaning here',
+    [
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: "defaultConfig: {concurrency: 2, drainDuration: 5s, proxyHeaders: {attemptCount: {disabled: true}}}"}\n',
+    ],
+    [
+      'LTN0003 ConfigMap istio.istio-system data.mesh: defaultConfig.concurrency is not in effect: a proxy has one thread',
+      'LTN0003 ConfigMap istio.istio-system data.mesh: defaultConfig.proxyHeaders.attemptCount is not in effect: it goes with envoyDebugHeaders',
+    ],
+  ],
 ];
 
 const read = (texts: readonly string[]): ApiObject[] =>
@@ -158,6 +168,7 @@ const asked = [
   ...['virtualservice.DestinationHostAnalyzer', 'virtualservice.DestinationRuleAnalyzer', 'virtualservice.GatewayAnalyzer'],
   ...['virtualservice.ConflictingMeshGatewayHostsAnalyzer', 'lateen.ConflictingServersAnalyzer', 'lateen.ConflictingSubsetsAnalyzer'],
   'lateen.NotYetInEffectAnalyzer',
+  'lateen.InertProxyConfigAnalyzer',
 ];
 const find = (objects: readonly ApiObject[]) =>
   analyze(

@@ -1,8 +1,13 @@
 // The ConfigMap `istio`: what each field of MeshConfig does to what proxies are sent, and what becomes of one that is wrong.
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 import { Cluster } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
+import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
 import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
 import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
+import { ZipkinConfig } from '#codec/protobuf/generated/envoy/config/trace/v3/zipkin';
 import { FileAccessLog } from '#codec/protobuf/generated/envoy/extensions/access_loggers/file/v3/file';
 import { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { HttpProtocolOptions } from '#codec/protobuf/generated/envoy/extensions/upstreams/http/v3/http_protocol_options';
@@ -10,8 +15,10 @@ import { fold } from '#control/mesh/fold';
 import { emptySnapshot, type MeshSnapshot } from '#control/mesh/snapshot';
 import { ResourceCache } from '#control/translate/resource-cache';
 import { Translator } from '#control/translate/translator';
-import { ViewFactory } from '#control/view/proxy-view';
+import { type ProxyView, ViewFactory } from '#control/view/proxy-view';
+import { watchMeshConfigFile } from '#main/mesh-config-file';
 import { typeUrl } from '#xds/resource-type';
+import { until } from '../integration/until.ts';
 import { setsOf, testProxy } from './fixture.ts';
 
 const services = `
@@ -56,6 +63,10 @@ function sent(snapshot: MeshSnapshot) {
   const view = new ViewFactory(snapshot).view(
     testProxy('sidecar~10.0.0.1~client.default~default.svc.cluster.local', { LABELS: { app: 'client' } }),
   );
+  return sentTo(view);
+}
+
+function sentTo(view: ProxyView) {
   const translator = new Translator(new ResourceCache());
   const all = { wildcard: true, names: new Set<string>() };
   const clusters = [...translator.translate(view, typeUrl.cluster, all).values()].map((each) => Cluster.decode(each.body.value));
@@ -198,6 +209,35 @@ const rows: Row[] = [
     after: false,
   },
   {
+    field: 'defaultConfig.tracing',
+    mesh: 'defaultConfig: {tracing: {sampling: 40, zipkin: {address: "far.other:9080"}, maxPathTagLength: 99, customTags: {a: {literal: {value: b}}}}}',
+    shows: ({ manager }) => {
+      const { randomSampling, maxPathTagLength, customTags, provider } = manager?.tracing ?? {};
+      const config = provider?.configType && ZipkinConfig.decode(provider.configType.value.value);
+      return [randomSampling?.value, maxPathTagLength, customTags?.some(({ tag }) => tag === 'a'), config?.collectorCluster];
+    },
+    before: [undefined, undefined, undefined, undefined],
+    after: [40, 99, true, 'outbound|9080||far.other.svc.cluster.local'],
+  },
+  {
+    field: 'enableTracing',
+    mesh: 'enableTracing: false\ndefaultConfig: {tracing: {zipkin: {address: "far.other:9080"}}}',
+    shows: ({ manager }) => manager?.tracing,
+    before: undefined,
+    after: undefined,
+  },
+  {
+    field: 'discoverySelectors',
+    mesh: 'discoverySelectors: [{matchLabels: {mesh: in}}, {matchExpressions: [{key: kubernetes.io/metadata.name, operator: In, values: [default]}]}]',
+    shows: ({ clusters, routesOf }) => [
+      clusters.some(({ name }) => name.includes('far.other')),
+      clusters.some(({ name }) => name.includes('reviews.default')),
+      routesOf('80').some(({ name }) => name.startsWith('ratings')),
+    ],
+    before: [true, true, true],
+    after: [false, true, false],
+  },
+  {
     field: 'h2UpgradePolicy',
     mesh: 'h2UpgradePolicy: UPGRADE',
     shows: (sent) => {
@@ -239,8 +279,159 @@ describe('the mesh is configured anew while it runs', () => {
   });
 });
 
+test('what a proxy says of itself is laid over the mesh’s default, which may change; where it is wrong, that holds alone', () => {
+  const managerOf = (config: object) => {
+    const snapshot = withConfig('defaultConfig: {proxyHeaders: {server: {value: mesh}, requestId: {disabled: true}}}');
+    const id = 'sidecar~10.0.0.1~client.default~default.svc.cluster.local';
+    const view = new ViewFactory(snapshot).view(testProxy(id, { PROXY_CONFIG: config }));
+    return sentTo(view).manager;
+  };
+  expect(managerOf({ proxyHeaders: { server: { value: 'own' } } })).toMatchObject({ serverName: 'own', generateRequestId: false });
+  expect(managerOf({ proxyHeaders: 'none' })).toMatchObject({ serverName: 'mesh', generateRequestId: false });
+});
+
+const namespace = (labels: string) => setsOf(`{apiVersion: v1, kind: Namespace, metadata: {name: other, labels: ${labels}}}`);
+
+test('what was installed may change; the ConfigMap stays over it', () => {
+  const before = withConfig('accessLogFile: ""');
+  const { snapshot, changes } = fold(before, [], { ...before.installed, connectTimeoutMs: 4000, accessLogFile: '/tmp/log' });
+  expect(snapshot.config).toMatchObject({ connectTimeoutMs: 4000, accessLogFile: '' });
+  expect(changes.config).toEqual(new Set(['mesh']));
+});
+
+describe('a file', () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'lateen-mesh-config-'));
+  const file = path.join(directory, 'mesh.yaml');
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  test('is watched; what is wrong with it is told, and a good one takes effect', async () => {
+    writeFileSync(file, 'connectTimeout: 1s');
+    const heard: unknown[] = [];
+    const end = watchMeshConfigFile(
+      file,
+      {
+        changed: ({ connectTimeoutMs }) => heard.push(connectTimeoutMs),
+        failed: ({ message }) => heard.push(message.replace(file, 'FILE')),
+      },
+      20,
+    );
+    try {
+      // Again and again: a change before the first look is none.
+      await until('the bad one is told', () => {
+        writeFileSync(file, 'connectTimeout: tomorrow');
+        return heard.length > 0;
+      });
+      expect(heard[0]).toBe('FILE: connectTimeout "tomorrow" is no duration, such as 10s');
+      writeFileSync(`${file}.new`, 'connectTimeout: 7s ');
+      renameSync(`${file}.new`, file);
+      await until('the good one is read', () => heard.at(-1) === 7000);
+    } finally {
+      end();
+    }
+  });
+});
+
+describe('discoverySelectors', () => {
+  const far = 'far.other.svc.cluster.local';
+  const selecting = withConfig('discoverySelectors: [{matchLabels: {mesh: in}}]');
+
+  test('a namespace comes in, and goes, as its labels change', () => {
+    expect([...selecting.services.keys()]).toEqual([]);
+    const labelled = fold(selecting, namespace('{mesh: in}')).snapshot;
+    expect([...labelled.services.keys()]).toEqual([far]);
+    expect([...labelled.virtualServices.keys()]).toEqual(['other/ratings']);
+    expect([...fold(labelled, namespace('{mesh: out}')).snapshot.services.keys()]).toEqual([]);
+  });
+
+  test('what is changed and deleted aside is so when its namespace comes in', () => {
+    const changed = fold(selecting, setsOf(services.replace('name: far, namespace: other', 'name: near, namespace: other'))).snapshot;
+    const deleted = fold(changed, [{ type: 'delete', kind: 'Service', namespace: 'other', name: 'far' }]).snapshot;
+    const labelled = fold(deleted, namespace('{mesh: in}')).snapshot;
+    expect([...labelled.services.keys()]).toEqual(['near.other.svc.cluster.local']);
+  });
+
+  test('without selectors nothing stays aside', () => {
+    const { snapshot } = fold(selecting, configMap(''));
+    expect(snapshot.undiscovered.size).toBe(0);
+    expect(snapshot.services.has(far)).toBe(true);
+  });
+});
+
+describe('serviceSettings: who is cluster-local is found in the own cluster alone', () => {
+  const machines = setsOf(`
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: machines, namespace: default}
+spec:
+  hosts: [a.shop.example.com, b.shop.example.com]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  location: MESH_INTERNAL
+  endpoints: [{address: 10.9.0.1}, {address: 10.9.0.2, labels: {topology.istio.io/cluster: west}}]
+`);
+  const west = testProxy('sidecar~10.0.0.1~client.default~default.svc.cluster.local', { CLUSTER_ID: 'west' });
+  const east = testProxy('sidecar~10.0.0.1~client.default~default.svc.cluster.local');
+  const addresses = (snapshot: MeshSnapshot, proxy: typeof west, host: string) => {
+    const name = `outbound|80||${host}`;
+    const set = new Translator(new ResourceCache()).translate(new ViewFactory(snapshot).view(proxy), typeUrl.endpoint, {
+      wildcard: false,
+      names: new Set([name]),
+    });
+    const { endpoints } = ClusterLoadAssignment.decode(set.get(name)!.body.value);
+    return endpoints.flatMap(({ lbEndpoints }) =>
+      lbEndpoints.map(({ hostIdentifier: host }) => {
+        const address = host?.$case === 'endpoint' ? host.value.address?.address : undefined;
+        return address?.$case === 'socketAddress' ? address.value.address : '';
+      }),
+    );
+  };
+
+  test.each([
+    ['', 'a.shop.example.com', ['10.9.0.1', '10.9.0.2'], ['10.9.0.1', '10.9.0.2']],
+    [
+      'serviceSettings: [{settings: {clusterLocal: true}, hosts: ["*.shop.example.com"]}]',
+      'a.shop.example.com',
+      ['10.9.0.1'],
+      ['10.9.0.2'],
+    ],
+    [
+      'serviceSettings: [{settings: {clusterLocal: true}, hosts: ["*"]}, {settings: {clusterLocal: false}, hosts: [b.shop.example.com]}]',
+      'b.shop.example.com',
+      ['10.9.0.1', '10.9.0.2'],
+      ['10.9.0.1', '10.9.0.2'],
+    ],
+  ])('%s: %s', (mesh, host, ofEast, ofWest) => {
+    const { snapshot } = fold(withConfig(mesh), machines);
+    expect(addresses(snapshot, east, host)).toEqual(ofEast);
+    expect(addresses(snapshot, west, host)).toEqual(ofWest);
+  });
+});
+
 describe('wrong', () => {
   test.each([
+    [
+      'defaultConfig: {gatewayTopology: {numTrustedProxies: -1}}',
+      'data.mesh: defaultConfig',
+      'gatewayTopology.numTrustedProxies must be 0 or more',
+    ],
+    ['defaultConfig: {tracing: {sampling: 101}}', 'data.mesh: defaultConfig', 'tracing.sampling must be from 0 to 100'],
+    [
+      'defaultConfig: {tracing: {zipkin: {address: zipkin}}}',
+      'data.mesh: defaultConfig',
+      'tracing.zipkin.address: "zipkin" is not HOST:PORT',
+    ],
+    [
+      'defaultConfig: {proxyHeaders: {forwardedClientCert: SOME}}',
+      'data.mesh: defaultConfig',
+      'proxyHeaders.forwardedClientCert: "SOME" is none of SANITIZE, FORWARD_ONLY, APPEND_FORWARD, SANITIZE_SET, ALWAYS_FORWARD_ONLY',
+    ],
+    ['discoverySelectors: {matchLabels: {a: b}}', 'data.mesh: discoverySelectors', 'must be a list'],
+    [
+      'discoverySelectors: [{matchExpressions: [{key: a, operator: Is}]}]',
+      'data.mesh: discoverySelectors',
+      '"Is" is none of In, NotIn, Exists, DoesNotExist',
+    ],
+    ['serviceSettings: [{settings: {clusterLocal: yes please}}]', 'data.mesh: serviceSettings', 'must be true or false, not "yes please"'],
     ['connectTimeout: soon', 'data.mesh: connectTimeout', '"soon" is no duration, such as 10s'],
     ['localityLbSetting: {failover: x}', 'data.mesh: localityLbSetting', 'failover must be a list of objects'],
     ['outboundTrafficPolicy: {mode: SOME}', 'data.mesh: outboundTrafficPolicy', '"SOME" is none of ALLOW_ANY, REGISTRY_ONLY'],

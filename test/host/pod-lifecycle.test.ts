@@ -18,7 +18,7 @@ import { EventRecorder } from '#host/event-recorder';
 import { Host } from '#host/host';
 import { ImageMap } from '#host/image-map';
 import { gracePeriodOf } from '#host/pod-worker';
-import { ProxyFleet } from '#host/proxy-fleet';
+import { type FleetCommand, type FleetProcess, ProxyFleet } from '#host/proxy-fleet';
 import { MemoryStore } from '#store/memory-store';
 import { until } from '../integration/until.ts';
 
@@ -34,6 +34,10 @@ const cgroups = Cgroups.open({
   isAlive: () => true,
 });
 
+/** What the proxies' process is told. */
+const commands: FleetCommand[] = [];
+const proxies: FleetProcess = { send: (command) => void commands.push(command) };
+const fleet = new ProxyFleet(proxies, () => '');
 let directory: string;
 let host: Host;
 let networks: LoopbackNetworks;
@@ -47,7 +51,8 @@ beforeAll(async () => {
   host = new Host({
     ...own,
     events: new EventRecorder(own),
-    fleet: new ProxyFleet({ send: () => {} }, () => ''),
+    fleet,
+    installedMeshConfig: () => '',
     images: new ImageMap([]),
     networks,
     xds: { address: '127.0.0.1', port: 1 },
@@ -90,11 +95,16 @@ const seen = (): string[] => {
 
 const container = (fields: Partial<Container>): Container => ({ name: 'app', env: [{ name: 'SEEN', value: file }], ...fields });
 
-async function create(spec: Partial<Pod['spec']>): Promise<void> {
+async function create(spec: Partial<Pod['spec']>, proxyConfig?: string): Promise<void> {
   await store.create({
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: 'p', namespace: 'default', labels: { 'sidecar.istio.io/inject': 'false' } },
+    metadata: {
+      name: 'p',
+      namespace: 'default',
+      labels: { 'sidecar.istio.io/inject': String(proxyConfig !== undefined) },
+      ...(proxyConfig !== undefined && { annotations: { 'proxy.istio.io/config': proxyConfig } }),
+    },
     spec: { containers: [], ...spec },
   } as ApiObject);
 }
@@ -226,3 +236,21 @@ test.skipIf(!(cgroups instanceof Cgroups))(
     expect((await pod())?.status?.containerStatuses?.[0]?.state).toMatchObject({ terminated: { reason: 'OOMKilled', exitCode: 137 } });
   },
 );
+
+test('a pod whose programs wait for its proxy, which has the time to end that ProxyConfig gives it', async () => {
+  const proxyConfig = '{holdApplicationUntilProxyStarts: true, terminationDrainDuration: 7s, proxyMetadata: {ISTIO_META_A: b}}';
+  await create({ containers: [container({ command: sh(`${say('started')}; ${onWord}`) })] }, proxyConfig);
+  const added = () => commands.findLast((command) => command.type === 'add');
+  await until('the proxy is to be started', () => added() !== undefined);
+  const { id, bootstrap } = added()!;
+  expect(bootstrap.node.metadata).toMatchObject({ A: 'b', PROXY_CONFIG: { terminationDrainDuration: '7s' } });
+  expect((await pod())?.status?.containerStatuses ?? []).toEqual([]);
+  expect(seen()).toEqual([]);
+  fleet.receive({ type: 'serving', id }, proxies);
+  await untilSeen('started');
+  await store.delete(podKind, 'default', 'p');
+  await until('the proxy is to end', () => commands.at(-1)?.type === 'remove');
+  expect(commands.at(-1)).toEqual({ type: 'remove', id, drainMs: 7000 });
+  fleet.receive({ type: 'removed', id }, proxies);
+  await untilGone();
+});

@@ -172,6 +172,7 @@ export function httpConfig(table: RouteTable, changes: Partial<HttpConnectionMan
     maxRequestsPerConnection: 0,
     useRemoteAddress: false,
     skipXffAppend: false,
+    trustedHops: 0,
     generateRequestId: true,
     preserveExternalRequestId: false,
     serverName: 'istio-envoy',

@@ -7,7 +7,8 @@ const authority = await TestAuthority.create();
 const shop = await authority.issue({ commonName: 'shop', dnsNames: ['shop.example.com'] });
 const client = await authority.issue({ commonName: 'client' });
 
-const gateway = (...servers: string[]) => `
+/** Of the pod `gateway`. */
+export const edgeGateway = (...servers: string[]) => `
 apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {name: edge, namespace: default}
@@ -40,7 +41,7 @@ const gateways: Case[] = [
       'Gateway servers[].port.name',
       'Gateway servers[].hosts',
     ],
-    yaml: gateway('name: web, port: {number: 8000, name: http, protocol: HTTP}, hosts: ["*.example.com"]') + bound(),
+    yaml: edgeGateway('name: web, port: {number: 8000, name: http, protocol: HTTP}, hosts: ["*.example.com"]') + bound(),
     calls: [
       { via: 'gateway', url: 'http://a.example.com:8000/', expect: { reaches: 'reviews-v1' } },
       { via: 'gateway', url: 'http://a.example.org:8000/', expect: { status: 404 } },
@@ -56,7 +57,7 @@ const gateways: Case[] = [
       'Gateway servers[].tls.cipherSuites',
     ],
     yaml:
-      gateway(
+      edgeGateway(
         https(
           8443,
           'mode: SIMPLE, credentialName: shop, minProtocolVersion: TLSV1_2, maxProtocolVersion: TLSV1_2, cipherSuites: [ECDHE-ECDSA-AES128-GCM-SHA256]',
@@ -84,7 +85,7 @@ const gateways: Case[] = [
     name: 'tls: MUTUAL',
     fields: ['Gateway servers[].tls.caCertCredentialName'],
     yaml:
-      gateway(https(8443, 'mode: MUTUAL, credentialName: shop, caCertCredentialName: clients')) +
+      edgeGateway(https(8443, 'mode: MUTUAL, credentialName: shop, caCertCredentialName: clients')) +
       secret('shop', { 'tls.crt': shop.certificate, 'tls.key': shop.key }) +
       secret('clients', { 'ca.crt': authority.certificate }) +
       bound(),
@@ -101,7 +102,7 @@ const gateways: Case[] = [
   {
     name: 'tls: httpsRedirect',
     fields: ['Gateway servers[].tls.httpsRedirect'],
-    yaml: gateway('port: {number: 8000, name: http, protocol: HTTP}, hosts: ["*"], tls: {httpsRedirect: true}') + bound(),
+    yaml: edgeGateway('port: {number: 8000, name: http, protocol: HTTP}, hosts: ["*"], tls: {httpsRedirect: true}') + bound(),
     calls: [
       {
         via: 'gateway',
@@ -123,7 +124,7 @@ const connections: Case[] = [
       'VirtualService tcp[].route[].destination.port.number',
     ],
     yaml:
-      gateway(
+      edgeGateway(
         'port: {number: 8001, name: tcp, protocol: TCP}, hosts: ["*"]',
         'port: {number: 8002, name: tcp-2, protocol: TCP}, hosts: ["*"]',
       ) +
@@ -139,7 +140,7 @@ const connections: Case[] = [
     name: 'tcp: weights',
     fields: ['VirtualService tcp[].route[].weight'],
     yaml:
-      gateway('port: {number: 8001, name: tcp, protocol: TCP}, hosts: ["*"]') +
+      edgeGateway('port: {number: 8001, name: tcp, protocol: TCP}, hosts: ["*"]') +
       virtualService(
         'hosts: ["*"], gateways: [edge], tcp: [{route: [{destination: {host: reviews, subset: v1}, weight: 80}, {destination: {host: reviews, subset: v2}, weight: 20}]}]',
       ),
@@ -189,6 +190,14 @@ metadata: {name: outside, namespace: default}
 spec: {hosts: [outside.example.com], http: [{route: [{destination: {host: outside.example.com, subset: two}}]}]}
 `,
     calls: [{ url: 'http://outside.example.com/', times: 10, expect: { reaches: 'outside-2' } }],
+  },
+  {
+    name: 'endpoints: a Unix socket',
+    fields: ['ServiceEntry endpoints[].address'],
+    yaml: entry(
+      'hosts: [outside.example.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, endpoints: [{address: "unix://SOCKET(socket-v1)"}]',
+    ),
+    calls: [{ url: 'http://outside.example.com/', times: 2, expect: { reaches: 'socket-v1' } }],
   },
   {
     name: 'resolution: DNS',
@@ -306,6 +315,14 @@ const sidecars: Case[] = [
       { url: 'http://sidecar:9081/', expect: { reaches: 'sidecar-v1' } },
       { url: 'http://sidecar:9080/', expect: { status: 503 } },
     ],
+  },
+  {
+    name: 'ingress: a program at a Unix socket',
+    fields: ['Sidecar ingress[].defaultEndpoint'],
+    yaml: sidecar(
+      'workloadSelector: {labels: {app: socket}}, ingress: [{port: {number: 9080, protocol: HTTP, name: http}, defaultEndpoint: "unix://SOCKET(socket-v1)"}]',
+    ),
+    calls: [{ url: 'http://socket:9080/', times: 2, expect: { reaches: 'socket-v1' } }],
   },
   {
     name: 'ingress: a connection pool',

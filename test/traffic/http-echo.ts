@@ -7,7 +7,8 @@ export async function startHttpEcho(workload: Workload, address: string, note: (
   const server = http.createServer(listenerOf(workload, note));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(workload.port, address, resolve);
+    if (workload.unixSocket) server.listen(address, resolve);
+    else server.listen(workload.port, address, resolve);
   });
   return {
     close: () => {

@@ -2,6 +2,7 @@
 import type { Case } from './case.ts';
 import { destinationRuleCases } from './destination-rule.cases.ts';
 import { edgeCases } from './edge.cases.ts';
+import { meshConfigCases } from './mesh-config.cases.ts';
 import { virtualServiceCases } from './virtual-service.cases.ts';
 
 export const trafficTables: Readonly<Record<string, readonly Case[]>> = {
@@ -11,4 +12,5 @@ export const trafficTables: Readonly<Record<string, readonly Case[]>> = {
   'TCP and TLS rules': edgeCases.connections,
   'ServiceEntry and WorkloadEntry': edgeCases.entries,
   Sidecar: edgeCases.sidecars,
+  MeshConfig: meshConfigCases,
 };

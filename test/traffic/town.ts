@@ -14,6 +14,7 @@ export const workloads: readonly Workload[] = [
   { name: 'reviews-v3', labels: service('reviews', 'v3', 'b'), port },
   { name: 'ratings-v1', labels: service('ratings', 'v1', 'a'), port },
   { name: 'sidecar-v1', labels: { app: 'sidecar' }, port, proxy: 'server' },
+  { name: 'socket-v1', labels: { app: 'socket' }, port, proxy: 'server', unixSocket: true },
   { name: 'far-v1', namespace: 'other', labels: { app: 'far' }, port },
   { name: 'outside-1', labels: {}, port },
   { name: 'outside-2', labels: {}, port },
@@ -36,6 +37,7 @@ export const services = [
   ...['reviews', 'ratings', 'failing', 'half', 'silent'].map((name) => serviceOf(name)),
   serviceOf('far', 'other'),
   serviceOf('hanging'),
+  serviceOf('socket'),
   serviceOf('sidecar').replace(']}', ', {name: http-2, port: 9081}]}'),
   serviceOf('two-ports').replace(']}', ', {name: http-2, port: 9081, targetPort: 9080}, {name: tcp, port: 7070, targetPort: 9080}]}'),
   `

@@ -1,11 +1,14 @@
 // A mesh for tests of what resources do to traffic: the real control plane over real gRPC, real proxies over real sockets, in one process.
 // Workloads are small servers that answer with what they were asked; each has an address of its own.
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { ApiObject } from '#api/kind';
+import type { ConfigMap } from '#api/kinds/config-map';
 import type { Pod } from '#api/kinds/pod';
 import type { Service } from '#api/kinds/service';
 import type { Node } from '#codec/protobuf/generated/envoy/config/core/v3/base';
@@ -50,6 +53,8 @@ export interface Workload {
   labels: Record<string, string>;
   /** Where its server listens; none: a client alone. */
   port?: number;
+  /** It listens at a Unix socket instead: the port is one of its Service alone. */
+  unixSocket?: true;
   /** `client`: its calls go through a proxy. `server`: those that come do. `gateway`: it is a proxy and nothing else. */
   proxy?: 'client' | 'server' | 'gateway' | undefined;
   /** Instead of an echo. `failure`: what is said with 503. */
@@ -128,6 +133,8 @@ export class TrafficMesh {
     private readonly xds: { address: string; port: number },
     private readonly tokens: TokenIssuer,
     private readonly serve: Serve,
+    /** Of Unix sockets. */
+    private readonly directory: string,
   ) {}
 
   /** `yaml`: Services and whatever else is to be there from the beginning. */
@@ -156,7 +163,8 @@ export class TrafficMesh {
       }),
     });
     const { xds } = await controlPlane.start();
-    const mesh = new TrafficMesh(networks, controlPlane, { address, port: xds.port }, tokens, serve);
+    const directory = await mkdtemp(join(tmpdir(), 'lateen-traffic-'));
+    const mesh = new TrafficMesh(networks, controlPlane, { address, port: xds.port }, tokens, serve, directory);
     mesh.handlers = source.handlers;
     try {
       for (const workload of workloads) await mesh.addPod(proxyless ? { ...workload, proxy: undefined } : workload);
@@ -177,6 +185,7 @@ export class TrafficMesh {
     await Promise.all([...this.running.values()].map(({ server }) => server?.close()));
     await this.controlPlane.stop();
     await this.networks.close();
+    await rm(this.directory, { recursive: true });
   }
 
   /** Resolves when every proxy has it. `restore` takes it away. */
@@ -207,7 +216,7 @@ export class TrafficMesh {
     await this.untilSynced();
   }
 
-  /** `POD(name)` and `LOOPBACK(name)` stand for the addresses of that workload. */
+  /** `POD(name)` and `LOOPBACK(name)` stand for the addresses of that workload, `SOCKET(name)` for the path of its Unix socket. */
   private change(yaml: string): void {
     const objects = objectsOf(this.placed(yaml));
     for (const object of objects) {
@@ -239,6 +248,8 @@ export class TrafficMesh {
         );
       });
       if (waiting.length > 0) return `not sent: ${waiting.map(keyOf).join(', ')}`;
+      const config = this.objects.get('ConfigMap istio-system/istio') as ConfigMap | undefined;
+      if (this.controlPlane.discovery.snapshot.configText !== (config?.data?.['mesh'] ?? '')) return 'not sent: the mesh’s configuration';
       const gone = [...this.controlPlane.discovery.snapshot.objects].flatMap(([kind, table]) =>
         [...table.keys()].filter((key) => !this.objects.has(`${kind} ${key}`)).map((key) => `${kind} ${key}`),
       );
@@ -280,7 +291,12 @@ export class TrafficMesh {
   private placed(text: string): string {
     return text
       .replace(/POD\(([\w-]+)\)/g, (_, name: string) => this.addressOf(name).pod)
-      .replace(/LOOPBACK\(([\w-]+)\)/g, (_, name: string) => this.addressOf(name).loopback);
+      .replace(/LOOPBACK\(([\w-]+)\)/g, (_, name: string) => this.addressOf(name).loopback)
+      .replace(/SOCKET\(([\w-]+)\)/g, (_, name: string) => this.socketOf(name));
+  }
+
+  private socketOf(name: string): string {
+    return join(this.directory, `${name}.sock`);
   }
 
   proxyOf(name: string): ProxyInstance {
@@ -333,7 +349,8 @@ export class TrafficMesh {
     const running: Running = { workload, network, server: undefined, proxy: undefined, pod: serving(unplaced, network) };
     this.running.set(name, running);
     if (port === undefined) return;
-    const address = proxy === 'server' ? network.addresses.loopback : network.addresses.pod;
+    const { loopback, pod } = network.addresses;
+    const address = workload.unixSocket ? this.socketOf(name) : proxy === 'server' ? loopback : pod;
     running.server = await this.serve(workload, address, (seen) => this.seen.push(seen));
   }
 

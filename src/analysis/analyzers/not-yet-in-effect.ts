@@ -45,11 +45,12 @@ const table: readonly Inert[] = [
       ...['ROUTE_CONFIGURATION', 'VIRTUAL_HOST', 'HTTP_ROUTE', 'CLUSTER'],
     ],
   },
+  { kind: 'ProxyConfig', field: 'spec.concurrency', effect: 'a proxy has one thread' },
+  { kind: 'ProxyConfig', field: 'spec.image', effect: 'proxies are not installed from images' },
   { kind: 'Telemetry', field: 'spec.metrics', effect: 'the standard metrics are counted as they are' },
   { kind: 'Telemetry', field: 'spec.accessLogging.*.filter', effect: 'every exchange is logged' },
   { kind: 'Telemetry', field: 'spec.tracing.*.disableContextPropagation', effect: 'the next hop is told of the trace', unless: [false] },
   { kind: 'Telemetry', field: 'spec.tracing.*.useRequestIdForTraceSampling', effect: 'request ids carry the decision', unless: [true] },
-  { kind: 'ServiceEntry', field: 'spec.subjectAltNames', effect: "the endpoints' identities are not checked" },
   {
     kind: 'ServiceEntry',
     field: 'spec.resolution',

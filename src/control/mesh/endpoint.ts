@@ -8,7 +8,7 @@ import { selects } from './service.ts';
 import { type MeshWorkload, workloadMetadata } from './workload.ts';
 
 export interface MeshEndpoint {
-  /** An IP address; for services that DNS resolves, a host name. */
+  /** An IP address; for services that DNS resolves, a host name; a Unix socket, as `unix:///path` or `unix://@name`. */
   address: string;
   /** Of a pod that has a name below its service's; else empty. */
   hostname: string;
@@ -20,6 +20,8 @@ export interface MeshEndpoint {
   /** `region/zone/subzone`, or empty. */
   locality: string;
   weight: number;
+  /** The cluster that it is in. */
+  cluster: string;
   /** `name;namespace;canonical name;canonical revision;cluster`, or empty when no workload is known. */
   workload: string;
 }
@@ -31,6 +33,11 @@ export interface MeshEndpoints {
 }
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
+
+/** Of an address as Istio writes it: a path, or Linux's abstract `@name`; undefined: it is no Unix socket's. */
+export function unixSocketPath(address: string): string | undefined {
+  return address.startsWith('unix://') ? address.slice('unix://'.length) : undefined;
+}
 
 /** Finds the pod that an address belongs to. */
 export type FindWorkload = (
@@ -71,9 +78,10 @@ export function endpointsEndpoints(endpoints: Endpoints, find: FindWorkload, clu
   });
 }
 
-function podPart(workload: MeshWorkload | undefined, cluster: string): Pick<MeshEndpoint, 'labels' | 'locality' | 'workload'> {
-  if (!workload) return { labels: {}, locality: '', workload: '' };
+function podPart(workload: MeshWorkload | undefined, cluster: string): Pick<MeshEndpoint, 'labels' | 'locality' | 'workload' | 'cluster'> {
+  if (!workload) return { labels: {}, locality: '', workload: '', cluster };
   return {
+    cluster,
     labels: workload.labels,
     locality: workload.locality,
     workload: workloadMetadata({ ...workload, name: workload.workloadName }, cluster),
@@ -104,11 +112,15 @@ export function serviceEntryEndpoints(
   }
   const given = (spec.endpoints ?? []).map((workload) => entryEndpoint(workload, '', namespace, cluster));
   if (given.length > 0 || (spec.resolution !== 'DNS' && spec.resolution !== 'DNS_ROUND_ROBIN')) return given;
-  return [{ address: host, hostname: '', ports: {}, otherPorts: true, labels: {}, locality: '', weight: 1, workload: '' }];
+  return [{ address: host, hostname: '', ports: {}, otherPorts: true, labels: {}, locality: '', weight: 1, cluster, workload: '' }];
 }
 
-function entryEndpoint(workload: Workload, name: string, namespace: string, cluster: string): MeshEndpoint {
+/** Istio's label of machines that are in another cluster than ours. */
+const clusterLabel = 'topology.istio.io/cluster';
+
+function entryEndpoint(workload: Workload, name: string, namespace: string, ownCluster: string): MeshEndpoint {
   const labels = workload.labels ?? {};
+  const cluster = labels[clusterLabel] ?? ownCluster;
   return {
     address: workload.address ?? '',
     hostname: '',
@@ -117,6 +129,7 @@ function entryEndpoint(workload: Workload, name: string, namespace: string, clus
     labels,
     locality: workload.locality || localityOfLabels(labels),
     weight: workload.weight || 1,
+    cluster,
     workload: name === '' ? '' : workloadMetadata({ name, namespace, labels }, cluster),
   };
 }

@@ -1,11 +1,9 @@
 // Folds what a source reported into the next snapshot. Pure. First the objects are noted and what they touch is marked;
 // then each marked thing is made anew, once, however many events touched it. Events that touch endpoints alone
 // (pods coming and going) leave everything else as it is.
-import { isDeepStrictEqual } from 'node:util';
 import type { ApiObject } from '#api/kind';
 import { keyOf } from '#api/kind';
 import type { AuthorizationPolicy } from '#api/kinds/authorization-policy';
-import type { ConfigMap } from '#api/kinds/config-map';
 import type { EndpointSlice } from '#api/kinds/endpoint-slice';
 import type { EnvoyFilter } from '#api/kinds/envoy-filter';
 import type { Gateway } from '#api/kinds/gateway';
@@ -17,10 +15,11 @@ import type { ServiceEntry } from '#api/kinds/service-entry';
 import type { Sidecar } from '#api/kinds/sidecar';
 import type { Telemetry } from '#api/kinds/telemetry';
 import type { SourceEvent } from '#control/sources/event';
+import { meshConfigObject, reconfigured } from './configuration.ts';
+import { discovered } from './discovery-scope.ts';
 import { Draft } from './draft.ts';
 import { serviceNameLabel } from './endpoint.ts';
 import { refreshTrafficRules } from './last-good.ts';
-import { readMeshConfig } from './mesh-config.ts';
 import { Registry, refreshEndpoints, refreshService } from './registry.ts';
 import { tlsSecret } from './secret.ts';
 import type { MeshChanges, MeshSnapshot } from './snapshot.ts';
@@ -29,6 +28,8 @@ import { workloadFacts } from './workload.ts';
 
 /** Kinds that a snapshot is made of; events of others are ignored. */
 const foldedKinds: readonly string[] = [
+  'Namespace',
+  'Namespace',
   'Service',
   'Endpoints',
   'EndpointSlice',
@@ -47,8 +48,13 @@ const foldedKinds: readonly string[] = [
   'Telemetry',
 ];
 
-export function fold(base: MeshSnapshot, reported: readonly SourceEvent[]): { snapshot: MeshSnapshot; changes: MeshChanges } {
-  const { draft, events } = reconfigured(base, reported);
+/** `installed`: what the ConfigMap `istio` is laid over, where that has changed. */
+export function fold(
+  base: MeshSnapshot,
+  reported: readonly SourceEvent[],
+  installed = base.installed,
+): { snapshot: MeshSnapshot; changes: MeshChanges } {
+  const { draft, events } = prepared(base, reported, installed);
   const objects = new ObjectTables(draft);
   const marks: Marks = {
     services: new Set(),
@@ -59,8 +65,7 @@ export function fold(base: MeshSnapshot, reported: readonly SourceEvent[]): { sn
     entrySelectors: false,
   };
   for (const event of events) {
-    const kind = event.type === 'set' ? event.object.kind : event.kind;
-    if (!foldedKinds.includes(kind)) continue;
+    const kind = kindOf(event);
     const key = event.type === 'set' ? keyOf(event.object.metadata) : keyOf(event);
     const before = objects.get(kind, key);
     const after = event.type === 'set' ? event.object : undefined;
@@ -75,28 +80,30 @@ export function fold(base: MeshSnapshot, reported: readonly SourceEvent[]): { sn
   return { snapshot: draft.finish(), changes: draft.changed };
 }
 
-/** When the mesh's configuration changes, every object is looked at again: there is little that does not depend on it, and it is rare. */
-function reconfigured(base: MeshSnapshot, events: readonly SourceEvent[]): { draft: Draft; events: readonly SourceEvent[] } {
-  const name = 'istio';
-  const { rootNamespace } = base.installed;
-  const isConfig = (kind: string, object: { namespace?: string; name: string }) =>
-    kind === 'ConfigMap' && object.name === name && object.namespace === rootNamespace;
-  const event = events.findLast((each) =>
-    each.type === 'set' ? isConfig(each.object.kind, each.object.metadata) : isConfig(each.kind, each),
-  );
-  if (!event) return { draft: new Draft(base), events };
-  const text = event.type === 'set' ? (event.object as ConfigMap).data?.['mesh'] : undefined;
-  const read = readMeshConfig(base.installed, text ?? '');
-  const config = read.ok ? read.value : base.config;
-  const changed = !isDeepStrictEqual(config, base.config);
-  const draft = new Draft(changed ? { ...base, config } : base);
-  const object = `ConfigMap ${rootNamespace}/${name}`;
-  draft.write('problems', object, read.ok ? undefined : read.problems.map((problem) => ({ ...problem, object })));
+/**
+ * What is to be folded: the events of namespaces that are discovered. When the mesh's configuration changes, every object is looked at
+ * again: there is little that does not depend on it, and it is rare.
+ */
+function prepared(
+  base: MeshSnapshot,
+  reported: readonly SourceEvent[],
+  installed: MeshSnapshot['installed'],
+): { draft: Draft; events: readonly SourceEvent[] } {
+  const { configuration, problems } = reconfigured(base, reported, installed);
+  const { config } = configuration;
+  const changed = config !== base.config;
+  const folded = reported.filter((event) => foldedKinds.includes(kindOf(event)));
+  const { events, undiscovered } = discovered(base, config.discoverySelectors, changed, folded);
+  const same = problems === undefined && undiscovered === base.undiscovered;
+  const draft = new Draft(same ? base : { ...base, ...configuration, undiscovered });
+  if (problems !== undefined) draft.write('problems', meshConfigObject(base), problems.length > 0 ? problems : undefined);
   if (!changed) return { draft, events };
   draft.changed.config.add('mesh');
   const all = [...base.objects.values()].flatMap((table) => [...table.values()]);
   return { draft, events: [...all.map((each) => ({ type: 'set' as const, object: each })), ...events] };
 }
+
+const kindOf = (event: SourceEvent): string => (event.type === 'set' ? event.object.kind : event.kind);
 
 /** The raw objects, two maps deep: the inner maps are copied once per fold as well. */
 class ObjectTables {

@@ -4,11 +4,14 @@
 import { isPlainObject } from '#api/json';
 import type { TrafficPolicy } from '#api/kinds/destination-rule';
 import type { HttpRoute } from '#api/kinds/virtual-service';
+import type { LabelSelector } from '#api/kubernetes-kinds';
+import type { ProxyConfigFields } from '#api/proxy-config';
 import { parseYaml } from '#codec/yaml/documents';
 import { durationMs } from '#foundation/duration';
 import { messageOf } from '#foundation/mesh-error';
 import type { Problem, Result } from '#foundation/problem';
 import { type ExtensionProvider, readExtensionProviders } from './extension-provider.ts';
+import { readProxySettings } from './proxy-settings.ts';
 
 const normalizations = ['NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const;
 
@@ -37,7 +40,10 @@ export interface MeshConfig {
   /** Names of providers, where Telemetries say nothing else. */
   defaultTracingProviders: readonly string[];
   defaultAccessLogProviders: readonly string[];
-  traceSamplingPercent: number;
+  /** Of proxies: what each says of itself is laid over it (`proxy-settings.ts`). */
+  defaultConfig: ProxyConfigFields;
+  /** Traces go where `defaultConfig` says. */
+  enableTracing: boolean;
   outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
   connectTimeoutMs: number;
   /** Of connections to services whose rules say nothing of it; undefined: none is kept alive. */
@@ -52,6 +58,10 @@ export interface MeshConfig {
   protocolDetectionTimeoutMs: number;
   /** Of hosts whose rules say nothing of localities. */
   localityLbSetting: LocalityLbSetting;
+  /** Of the namespaces whose objects the mesh knows, any of them; none: all namespaces. */
+  discoverySelectors: readonly LabelSelector[];
+  /** Whether what clients of a cluster find at a host is in that cluster alone, by host; the most specific one counts. */
+  clusterLocal: ReadonlyMap<string, boolean>;
   /** Plain HTTP to services is sent as HTTP/2, where their rules do not say otherwise. */
   h2Upgrade: boolean;
 }
@@ -67,7 +77,8 @@ export const defaultMeshConfig: MeshConfig = {
   extensionProviders: [],
   defaultTracingProviders: [],
   defaultAccessLogProviders: [],
-  traceSamplingPercent: 1,
+  defaultConfig: {},
+  enableTracing: true,
   outboundTrafficPolicy: 'ALLOW_ANY',
   connectTimeoutMs: 10_000,
   tcpKeepalive: undefined,
@@ -78,6 +89,8 @@ export const defaultMeshConfig: MeshConfig = {
   pathNormalization: 'BASE',
   protocolDetectionTimeoutMs: 0,
   localityLbSetting: { enabled: true },
+  discoverySelectors: [],
+  clusterLocal: new Map(),
   h2Upgrade: false,
 };
 
@@ -126,11 +139,11 @@ const readers: Readonly<Record<string, Reader>> = {
     defaultAccessLogProviders: optionalTexts(member(value, 'accessLogging')),
   }),
   defaultConfig: (value) => {
-    const sampling = isPlainObject(member(value, 'tracing')) ? member(member(value, 'tracing'), 'sampling') : undefined;
-    if (sampling === undefined) return {};
-    if (typeof sampling !== 'number' || sampling < 0 || sampling > 100) throw new Error('tracing.sampling must be from 0 to 100');
-    return { traceSamplingPercent: sampling };
+    if (!isPlainObject(value)) throw new Error('must be an object');
+    readProxySettings(value);
+    return { defaultConfig: value };
   },
+  enableTracing: (value) => ({ enableTracing: flag(value) }),
   outboundTrafficPolicy: (value) => ({
     outboundTrafficPolicy: oneOf(member(value, 'mode') ?? 'ALLOW_ANY', ['ALLOW_ANY', 'REGISTRY_ONLY']),
   }),
@@ -146,6 +159,8 @@ const readers: Readonly<Record<string, Reader>> = {
   },
   protocolDetectionTimeout: (value) => ({ protocolDetectionTimeoutMs: duration(value) }),
   localityLbSetting: (value) => ({ localityLbSetting: localities(value) }),
+  discoverySelectors: (value) => ({ discoverySelectors: list(value).map(labelSelector) }),
+  serviceSettings: (value) => ({ clusterLocal: new Map(list(value).flatMap(clusterLocality)) }),
   h2UpgradePolicy: (value) => ({ h2Upgrade: oneOf(value, ['DO_NOT_UPGRADE', 'UPGRADE']) === 'UPGRADE' }),
 };
 
@@ -214,6 +229,33 @@ function localities(value: unknown): LocalityLbSetting {
     if (!Array.isArray(list) || !list.every(isPlainObject)) throw new Error(`${name} must be a list of objects`);
   }
   return { enabled, distribute, failover, failoverPriority } as LocalityLbSetting;
+}
+
+const selectorOperators = ['In', 'NotIn', 'Exists', 'DoesNotExist'];
+
+function labelSelector(value: unknown): LabelSelector {
+  if (!isPlainObject(value)) throw new Error('each must be an object');
+  const { matchLabels = {}, matchExpressions = [] } = value;
+  if (!isPlainObject(matchLabels)) throw new Error('matchLabels must be an object');
+  for (const label of Object.values(matchLabels)) text(label);
+  for (const expression of list(matchExpressions)) {
+    text(member(expression, 'key'));
+    oneOf(member(expression, 'operator'), selectorOperators);
+    optionalTexts(member(expression, 'values'));
+  }
+  return value as LabelSelector;
+}
+
+/** What says nothing of it is not cluster-local. */
+function clusterLocality(value: unknown): [host: string, isLocal: boolean][] {
+  const settings = member(value, 'settings') ?? {};
+  const isLocal = flag(member(settings, 'clusterLocal') ?? false);
+  return optionalTexts(member(value, 'hosts')).map((host) => [host.toLowerCase(), isLocal]);
+}
+
+function list(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  throw new Error('must be a list');
 }
 
 function text(value: unknown): string {

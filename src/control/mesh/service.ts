@@ -1,6 +1,7 @@
 // A service of the mesh, whichever registry it came from: a Kubernetes Service or a host of a ServiceEntry.
 import type { Service } from '#api/kinds/service';
 import type { ServiceEntry } from '#api/kinds/service-entry';
+import { isClusterLocal } from './cluster-local.ts';
 import { isWildcard } from './hostname.ts';
 import type { MeshConfig } from './mesh-config.ts';
 import { declaredProtocol, type Protocol, protocolOf } from './protocol.ts';
@@ -34,6 +35,8 @@ export interface MeshService {
   readonly selector: Readonly<Record<string, string>> | undefined;
   /** Of the certificates that its endpoints show to clients of the mesh; none: their service accounts'. */
   readonly subjectAltNames: readonly string[];
+  /** Its clients find the endpoints of their own cluster alone. */
+  readonly clusterLocal: boolean;
   /** Namespaces, `.` or `*`. */
   readonly exportTo: readonly string[];
   /** For precedence: the older wins. */
@@ -49,9 +52,10 @@ export function serviceFacts(service: Service, config: MeshConfig): ServiceFacts
   const { metadata, spec } = service;
   const namespace = metadata.namespace ?? 'default';
   const headless = spec.clusterIP === 'None';
+  const hostname = `${metadata.name}.${namespace}.svc.${config.domainSuffix}`;
   const addresses = headless ? [] : (spec.clusterIPs ?? [spec.clusterIP ?? '']).filter((address) => address !== '');
   return {
-    hostname: `${metadata.name}.${namespace}.svc.${config.domainSuffix}`,
+    hostname,
     name: metadata.name,
     namespace,
     kind: 'Service',
@@ -67,6 +71,7 @@ export function serviceFacts(service: Service, config: MeshConfig): ServiceFacts
     resolution: headless ? 'passthrough' : 'eds',
     selector: spec.selector && Object.keys(spec.selector).length > 0 ? spec.selector : undefined,
     subjectAltNames: [],
+    clusterLocal: isClusterLocal(config, hostname),
     exportTo: exportToOf(
       metadata.annotations?.[exportToAnnotation]?.split(',').map((name) => name.trim()),
       config,
@@ -105,6 +110,7 @@ export function serviceEntryFacts(
     resolution: resolutions[spec.resolution ?? 'NONE'] ?? 'passthrough',
     selector: spec.workloadSelector?.labels,
     subjectAltNames: spec.subjectAltNames ?? [],
+    clusterLocal: isClusterLocal(config, host.toLowerCase()),
     exportTo: exportToOf(spec.exportTo, config),
     createdAt: metadata.creationTimestamp ?? '',
   }));

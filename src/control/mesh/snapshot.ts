@@ -33,9 +33,13 @@ export interface MeshSnapshot {
   readonly serial: number;
   /** As it was before any ConfigMap `istio`. */
   readonly installed: MeshConfig;
+  /** Of that ConfigMap; empty without one. */
+  readonly configText: string;
   readonly config: MeshConfig;
   /** As the source gave them, by kind and `namespace/name`. */
   readonly objects: ByKey<ByKey<ApiObject>>;
+  /** Of namespaces that `discoverySelectors` leave out, by kind and key; in no other table. */
+  readonly undiscovered: ByKey<ApiObject>;
   /** By host name. */
   readonly services: ByKey<MeshService>;
   readonly endpoints: ByKey<MeshEndpoints>;
@@ -82,8 +86,10 @@ export function emptySnapshot(config: Partial<MeshConfig> = {}): MeshSnapshot {
     configRevision: 0,
     serial: 0,
     installed,
+    configText: '',
     config: installed,
     objects: new Map(),
+    undiscovered: new Map(),
     services: new Map(),
     endpoints: new Map(),
     virtualServices: new Map(),

@@ -49,6 +49,8 @@ export interface ClusterInput extends BalancingOptions {
   autoMtls: boolean;
   /** Of endpoints that the cluster carries. */
   plain: PlainWorkloads;
+  /** The same: those of this cluster alone; undefined: of all. */
+  cluster: string | undefined;
   /** The mesh upgrades plain HTTP to HTTP/2 where the rule does not say. */
   h2Upgrade: boolean;
 }
@@ -71,6 +73,7 @@ export const clusterRecipe: Recipe<ClusterInput> = {
       input.trustDomain,
       input.autoMtls,
       input.plain.key,
+      input.cluster,
     ].join(' '),
   build: (input) => bytesOf(Cluster, outboundCluster(input)),
 };
@@ -105,7 +108,7 @@ function outboundCluster(input: ClusterInput): ClusterPartial {
 }
 
 function discovery(input: ClusterInput, policy: PortPolicy): ClusterPartial {
-  const { service, port, subset, endpoints, balance, plain } = input;
+  const { service, port, subset, endpoints, balance, plain, cluster } = input;
   const simple = policy.loadBalancer?.simple;
   const type = (value: Cluster_DiscoveryType) => ({ $case: 'type', value }) as const;
   if (service.resolution === 'passthrough' || simple === 'PASSTHROUGH') {
@@ -122,7 +125,7 @@ function discovery(input: ClusterInput, policy: PortPolicy): ClusterPartial {
   return {
     clusterDiscoveryType: type(service.resolution === 'dns' ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.LOGICAL_DNS),
     ...balancing(policy, input),
-    loadAssignment: loadAssignment({ clusterName: name, port, labels: subset?.labels, endpoints, balance, plain }),
+    loadAssignment: loadAssignment({ clusterName: name, port, labels: subset?.labels, endpoints, balance, plain, cluster }),
     dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
     dnsRefreshRate: durationOf(60_000),
     respectDnsTtl: true,

@@ -8,7 +8,7 @@ import { type MeshPort, selects } from '#control/mesh/service';
 import type { PlainWorkloads } from '#control/view/mtls-mode';
 import { typeUrl } from '#xds/resource-type';
 import { type LocalityBalance, type LocalityGroup, localityGroups } from './locality-balance.ts';
-import { bytesOf, socketAddress } from './message.ts';
+import { bytesOf, servingAddress } from './message.ts';
 import type { Recipe } from './resource-cache.ts';
 
 export interface EndpointInput {
@@ -22,6 +22,8 @@ export interface EndpointInput {
   balance: LocalityBalance | undefined;
   /** Those that take no mutual TLS. */
   plain: PlainWorkloads;
+  /** Endpoints of this cluster alone; undefined: of all. */
+  cluster: string | undefined;
 }
 
 /** Istio's label of workloads that can speak mutual TLS, and the mark that endpoints bear for it. */
@@ -31,14 +33,15 @@ export const mutualTlsLabels = { tlsMode: 'istio' };
 export const endpointRecipe: Recipe<EndpointInput> = {
   type: typeUrl.endpoint,
   name: ({ clusterName }) => clusterName,
-  key: ({ clusterName, port, labels, endpoints, balance, plain }) =>
-    JSON.stringify([clusterName, port, labels ?? null, endpoints?.stamp ?? 0, balance, plain.key]),
+  key: ({ clusterName, port, labels, endpoints, balance, plain, cluster }) =>
+    JSON.stringify([clusterName, port, labels ?? null, endpoints?.stamp ?? 0, balance, plain.key, cluster]),
   build: (input) => bytesOf(ClusterLoadAssignment, loadAssignment(input)),
 };
 
-export function loadAssignment({ clusterName, port, labels, endpoints, balance, plain }: EndpointInput): ClusterLoadAssignment {
+export function loadAssignment({ clusterName, port, labels, endpoints, balance, plain, cluster }: EndpointInput): ClusterLoadAssignment {
   const serving: ServingEndpoint[] = [];
   for (const endpoint of endpoints?.items ?? []) {
+    if (cluster !== undefined && endpoint.cluster !== cluster) continue;
     if (labels && !selects(labels, endpoint.labels)) continue;
     const number = endpoint.ports[port.name] ?? (endpoint.otherPorts ? Number(port.targetPort) : Number.NaN);
     if (!Number.isInteger(number) || number <= 0) continue;
@@ -71,7 +74,7 @@ function localityEndpoints({ locality, priority, weight, members }: LocalityGrou
     lbEndpoints: members.map(({ endpoint, number, mutualTls }) => ({
       hostIdentifier: {
         $case: 'endpoint',
-        value: { address: socketAddress(endpoint.address, number), healthCheckConfig: undefined, hostname: '', additionalAddresses: [] },
+        value: { address: servingAddress(endpoint.address, number), healthCheckConfig: undefined, hostname: '', additionalAddresses: [] },
       },
       healthStatus: HealthStatus.HEALTHY,
       metadata: endpointMetadata(endpoint.workload, mutualTls),

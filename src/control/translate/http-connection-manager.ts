@@ -5,9 +5,11 @@ import {
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
   HttpConnectionManager,
+  HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
 import type { MeshConfig } from '#control/mesh/mesh-config';
+import type { ProxySettings } from '#control/mesh/proxy-settings';
 import { type AccessLogOptions, accessLogs } from './access-log.ts';
 import type { Guards } from './guards.ts';
 import { fault, httpFilters, type ListenerClass, router } from './http-filter.ts';
@@ -22,6 +24,7 @@ export interface ListenerOptions {
   accessLog: AccessLogOptions;
   tracing: TracingOptions | undefined;
   pathNormalization: MeshConfig['pathNormalization'];
+  settings: ProxySettings;
   /** How long a connection's first bytes are waited for where they decide; 0: for ever. */
   detectionTimeoutMs: number;
   guards: Guards;
@@ -39,7 +42,8 @@ export interface HttpConnectionManagerInput extends ListenerOptions {
 }
 
 export function httpConnectionManager(input: HttpConnectionManagerInput): Filter {
-  const { place, statPrefix, routes, istio, accessLog, pathNormalization, connect, guards } = input;
+  const { place, statPrefix, routes, istio, accessLog, pathNormalization, settings, connect, guards } = input;
+  const { serverName } = settings;
   const edge = place === 'gateway';
   const value = pack(typeName, HttpConnectionManager, {
     statPrefix,
@@ -47,14 +51,18 @@ export function httpConnectionManager(input: HttpConnectionManagerInput): Filter
       typeof routes === 'string'
         ? { $case: 'rds', value: { configSource: adsSource(), routeConfigName: routes } }
         : { $case: 'routeConfig', value: routes },
-    httpFilters: httpFilters(place, istio, guards.http()),
-    serverName: 'istio-envoy',
+    httpFilters: httpFilters(place, istio, guards.http(), settings),
+    ...(serverName === undefined ? { serverHeaderTransformation: ServerHeader.PASS_THROUGH } : { serverName }),
+    ...(!settings.makesRequestIds && { generateRequestId: false }),
     streamIdleTimeout: durationOf(0),
     accessLog: accessLogs(accessLog),
     ...tracing(input.tracing),
     useRemoteAddress: edge,
-    forwardClientCertDetails: forwardClientCert(place),
-    ...(place !== 'sidecar-outbound' && { setCurrentClientCertDetails: { subject: true, dns: true, uri: true, cert: edge } }),
+    ...(edge && { xffNumTrustedHops: settings.trustedHops }),
+    forwardClientCertDetails: forwardClientCert(place, settings),
+    ...(place !== 'sidecar-outbound' && {
+      setCurrentClientCertDetails: settings.clientCertParts ?? { subject: true, dns: true, uri: true, cert: edge },
+    }),
     upgradeConfigs: [{ upgradeType: 'websocket' }, ...(connect ? [{ upgradeType: 'CONNECT' }] : [])],
     ...normalization(pathNormalization),
   });
@@ -73,9 +81,10 @@ function normalization(word: MeshConfig['pathNormalization']): Partial<HttpConne
   };
 }
 
-function forwardClientCert(place: ListenerClass): ForwardClientCert {
-  if (place === 'gateway') return ForwardClientCert.SANITIZE_SET;
-  return place === 'sidecar-inbound' ? ForwardClientCert.APPEND_FORWARD : ForwardClientCert.SANITIZE;
+/** On its way out of a sidecar nobody's certificate is told. */
+function forwardClientCert(place: ListenerClass, { gatewayClientCert, clientCert }: ProxySettings): ForwardClientCert {
+  if (place === 'gateway') return ForwardClientCert[gatewayClientCert ?? clientCert ?? 'SANITIZE_SET'];
+  return place === 'sidecar-inbound' ? ForwardClientCert[clientCert ?? 'APPEND_FORWARD'] : ForwardClientCert.SANITIZE;
 }
 
 /** For a gRPC client: routes and their faults, nothing that a library would not know. */
@@ -83,6 +92,6 @@ export function grpcClientManager(statPrefix: string, routeConfigName: string): 
   return pack(typeName, HttpConnectionManager, {
     statPrefix,
     routeSpecifier: { $case: 'rds', value: { configSource: adsSource(), routeConfigName } },
-    httpFilters: [{ ...fault(), isOptional: true }, router()],
+    httpFilters: [{ ...fault(), isOptional: true }, router({ envoyHeaders: true })],
   });
 }

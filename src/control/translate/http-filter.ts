@@ -7,6 +7,7 @@ import type { HttpFilter } from '#codec/protobuf/generated/envoy/extensions/filt
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
 import { Config as PeerMetadata } from '#codec/protobuf/generated/istio/peer_metadata';
 import { PluginConfig as StatsConfig } from '#codec/protobuf/generated/istio/stats';
+import type { ProxySettings } from '#control/mesh/proxy-settings';
 import { pack } from './message.ts';
 
 /** Where a listener stands: Istio's filters differ by it. */
@@ -16,14 +17,19 @@ export const faultFilterName = 'envoy.filters.http.fault';
 export const corsFilterName = 'envoy.filters.http.cors';
 
 /** `istio`: the proxy has Istio's own filters; `guards`: who may pass. */
-export function httpFilters(place: ListenerClass, istio: boolean, guards: readonly HttpFilter[]): HttpFilter[] {
+export function httpFilters(
+  place: ListenerClass,
+  istio: boolean,
+  guards: readonly HttpFilter[],
+  settings: Pick<ProxySettings, 'envoyHeaders'>,
+): HttpFilter[] {
   return [
     ...(istio ? [peerMetadata(place)] : []), // first: what follows may ask who the peer is
     ...guards,
     fault(), // rejects cheaply
     httpFilter(corsFilterName, pack('envoy.extensions.filters.http.cors.v3.Cors', Cors, {})), // per route; answers preflights
     ...(istio ? [stats(place)] : []), // last before the router: sees what came of all others
-    router(),
+    router(settings),
   ];
 }
 
@@ -32,8 +38,9 @@ export function fault(): HttpFilter {
   return httpFilter(faultFilterName, pack('envoy.extensions.filters.http.fault.v3.HTTPFault', HTTPFault, {}));
 }
 
-export function router(): HttpFilter {
-  return httpFilter('envoy.filters.http.router', pack('envoy.extensions.filters.http.router.v3.Router', Router, {}));
+export function router({ envoyHeaders }: Pick<ProxySettings, 'envoyHeaders'>): HttpFilter {
+  const config = envoyHeaders ? {} : { suppressEnvoyHeaders: true };
+  return httpFilter('envoy.filters.http.router', pack('envoy.extensions.filters.http.router.v3.Router', Router, config));
 }
 
 /** Sidecars learn who calls and say who they are, by Istio's headers; nothing is said to services outside of the mesh by a gateway. */

@@ -8,7 +8,7 @@ import { typeUrl } from '#xds/resource-type';
 import { blackHoleCluster, inboundClusterName, inboundPassthroughCluster, type passthroughCluster } from './cluster-name.ts';
 import { circuitBreakers } from './connection-pool.ts';
 import { httpProtocolOptions } from './http-protocol-options.ts';
-import { bytesOf, durationOf, socketAddress } from './message.ts';
+import { bytesOf, durationOf, servingAddress } from './message.ts';
 import type { Recipe } from './resource-cache.ts';
 
 export interface InboundClusterInput {
@@ -78,7 +78,7 @@ function fixed(name: string, { address, port }: { address: string; port: number 
     clusterDiscoveryType: { $case: 'type', value: Cluster_DiscoveryType.STATIC },
     loadAssignment: ClusterLoadAssignment.fromPartial({
       clusterName: name,
-      endpoints: [{ lbEndpoints: [{ hostIdentifier: { $case: 'endpoint', value: { address: socketAddress(address, port) } } }] }],
+      endpoints: [{ lbEndpoints: [{ hostIdentifier: { $case: 'endpoint', value: { address: servingAddress(address, port) } } }] }],
     }),
   };
 }

@@ -2,6 +2,7 @@
 import { ListenerFilter, ListenerFilterChainMatchPredicate } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import { HttpInspector } from '#codec/protobuf/generated/envoy/extensions/filters/listener/http_inspector/v3/http_inspector';
 import { OriginalDst } from '#codec/protobuf/generated/envoy/extensions/filters/listener/original_dst/v3/original_dst';
+import { ProxyProtocol } from '#codec/protobuf/generated/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol';
 import { TlsInspector } from '#codec/protobuf/generated/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
 import { durationOf, pack } from './message.ts';
@@ -12,6 +13,8 @@ export const plainHttp: readonly string[] = ['http/1.1', 'h2c'];
 export interface InspectionOptions {
   /** Connections are redirected here: of where they were going. */
   redirected?: boolean;
+  /** Connections begin with who is behind them. */
+  proxyProtocol?: boolean;
   /** TLS is told from what is not, and its server name and ALPN are read. */
   tls: boolean;
   /** Where the protocol is not known beforehand; `any`: at every port. */
@@ -26,10 +29,11 @@ export interface InspectionOptions {
 const serverFirstMs = 1_000;
 
 /** Which fields of a listener the inspections take. */
-export function inspections({ redirected = false, tls, httpPorts, timeoutMs, serverFirst }: InspectionOptions) {
+export function inspections({ redirected = false, proxyProtocol = false, tls, httpPorts, timeoutMs, serverFirst }: InspectionOptions) {
   const http = httpPorts === 'any' || httpPorts.length > 0;
-  if (!redirected && !tls && !http) return {};
+  if (!redirected && !proxyProtocol && !tls && !http) return {};
   const filters = [
+    ...(proxyProtocol ? [filter('envoy.filters.listener.proxy_protocol', proxyHeader, undefined)] : []),
     ...(redirected ? [filter('envoy.filters.listener.original_dst', originalDst, undefined)] : []),
     ...(tls ? [filter('envoy.filters.listener.tls_inspector', tlsInspector, undefined)] : []),
     ...(http ? [filter('envoy.filters.listener.http_inspector', httpInspector, httpPorts === 'any' ? undefined : unless(httpPorts))] : []),
@@ -45,6 +49,7 @@ export function inspections({ redirected = false, tls, httpPorts, timeoutMs, ser
 }
 
 const originalDst = pack('envoy.extensions.filters.listener.original_dst.v3.OriginalDst', OriginalDst, {});
+const proxyHeader = pack('envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol', ProxyProtocol, {});
 const tlsInspector = pack('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', TlsInspector, {});
 const httpInspector = pack('envoy.extensions.filters.listener.http_inspector.v3.HttpInspector', HttpInspector, {});
 

@@ -3,6 +3,7 @@ import type { ProxyView } from '#control/view/proxy-view';
 import { type GatewayPort, type GatewayServer, gatewayPorts, serverHosts, serverKind } from './gateway-server.ts';
 import { guardsOf } from './guards.ts';
 import { httpConnectionManager, type ListenerOptions } from './http-connection-manager.ts';
+import { inspections } from './inspection.ts';
 import { direction, filterChain, type ListenerInput, listenerOptions } from './listener.ts';
 import { type ConnectionChain, connectionListener } from './listener-tcp.ts';
 import { socketAddress } from './message.ts';
@@ -56,6 +57,7 @@ function httpListener(port: number, options: ListenerOptions): ListenerInput {
     make: () => ({
       address: socketAddress('0.0.0.0', port),
       trafficDirection: direction.outbound,
+      ...inspections({ proxyProtocol: options.settings.proxyProtocol, tls: false, httpPorts: [], timeoutMs: 0, serverFirst: false }),
       filterChains: [
         filterChain(name, [
           httpConnectionManager({ ...options, place: 'gateway', statPrefix: `outbound_${name}`, routes: plainRouteName(port) }),
@@ -67,5 +69,8 @@ function httpListener(port: number, options: ListenerOptions): ListenerInput {
 
 function chainListener(port: number, chains: readonly ConnectionChain[], options: ListenerOptions): ListenerInput {
   const address = '0.0.0.0';
-  return connectionListener({ address, port, chains, chainName: `${address}_${port}`, bindToPort: true, otherwise: undefined }, options);
+  return connectionListener(
+    { address, port, chains, chainName: `${address}_${port}`, bindToPort: true, otherwise: undefined, edge: true },
+    options,
+  );
 }

@@ -40,6 +40,8 @@ export interface ConnectionListener {
   /** Of each chain. */
   chainName: string;
   bindToPort: boolean;
+  /** Of a gateway. */
+  edge?: boolean;
   /** For connections that no chain takes; undefined: they are closed. */
   otherwise: string | undefined;
 }
@@ -58,6 +60,7 @@ export function connectionListener(listener: ConnectionListener, options: Listen
       ...(!bindToPort && { bindToPort }),
       trafficDirection: direction.outbound,
       ...inspections({
+        proxyProtocol: listener.edge === true && options.settings.proxyProtocol,
         tls: bySni,
         serverFirst: false,
         httpPorts: chains.some((chain) => chain.plainHttp) ? 'any' : [],

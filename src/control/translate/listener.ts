@@ -4,6 +4,7 @@ import { TrafficDirection } from '#codec/protobuf/generated/envoy/config/core/v3
 import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
 import type { Filter, FilterChain } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import { FilterChain as FilterChainMessage } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
+import { settingsOver, type TracerSettings } from '#control/mesh/proxy-settings';
 import type { ProxyView } from '#control/view/proxy-view';
 import { type Side, workloadTelemetry } from '#control/view/workload-telemetry';
 import { typeUrl } from '#xds/resource-type';
@@ -33,15 +34,25 @@ export const direction = { inbound: TrafficDirection.INBOUND, outbound: TrafficD
 export function listenerOptions(view: ProxyView, side: Side, guards: Guards = noGuards): ListenerOptions {
   const { proxy, snapshot, policies } = view;
   const { accessLogFile, accessLogFormat, pathNormalization, protocolDetectionTimeoutMs } = snapshot.config;
-  const telemetry = workloadTelemetry(snapshot.config, policies.telemetries, proxy.namespace)[side];
+  const settings = settingsOver(snapshot.config.defaultConfig, proxy.config);
+  const tracer = { ...settings.tracing, zipkin: serviceOf(view, settings.tracing.zipkin) };
+  const telemetry = workloadTelemetry(snapshot.config, policies.telemetries, proxy.namespace, tracer)[side];
   const options = {
     istio: proxy.istioVersion !== undefined,
     accessLog: { file: accessLogFile, format: accessLogFormat, providers: telemetry.accessLogs },
     tracing: telemetry.tracing && { ...telemetry.tracing, ...tracedAs(view) },
     pathNormalization,
+    settings,
     detectionTimeoutMs: protocolDetectionTimeoutMs,
   };
   return { ...options, guards, key: `${JSON.stringify(options)}${guards.key}` };
+}
+
+/** A collector is told as programs would call it: `zipkin.istio-system`. */
+function serviceOf({ snapshot: { services, config } }: ProxyView, server: TracerSettings['zipkin']): TracerSettings['zipkin'] {
+  if (server === undefined || services.has(server.host)) return server;
+  const host = `${server.host.replace(/\.svc$/, '')}.svc.${config.domainSuffix}`;
+  return services.has(host) ? { ...server, host } : server;
 }
 
 /** What a filter chain asks of a connection; nothing: it takes any. */

@@ -10,6 +10,7 @@ import {
 } from '#codec/protobuf/generated/envoy/config/core/v3/config_source';
 import type { Any, MessageFns } from '#codec/protobuf/generated/google/protobuf/any';
 import type { Duration } from '#codec/protobuf/generated/google/protobuf/duration';
+import { unixSocketPath } from '#control/mesh/endpoint';
 
 /** `message` in an Any; `name` without the `type.googleapis.com/`. */
 export function pack<T>(name: string, type: MessageFns<T>, message: Parameters<MessageFns<T>['fromPartial']>[0]): Any {
@@ -30,6 +31,12 @@ export function socketAddress(address: string, port: number): Address {
   return AddressMessage.fromPartial({
     address: { $case: 'socketAddress', value: { address, portSpecifier: { $case: 'portValue', value: port } } },
   });
+}
+
+/** Where a workload serves: a Unix socket is told as Istio writes it, `unix:///path` or `unix://@name`, and has no port. */
+export function servingAddress(address: string, port: number): Address {
+  const path = unixSocketPath(address);
+  return path === undefined ? socketAddress(address, port) : AddressMessage.fromPartial({ address: { $case: 'pipe', value: { path } } });
 }
 
 /** `context`: an UpstreamTlsContext or a DownstreamTlsContext. */

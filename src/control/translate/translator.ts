@@ -202,6 +202,7 @@ function clusterOf(view: ProxyView, service: MeshService, port: MeshPort, subset
     trustDomain: proxy.certified ? snapshot.config.trustDomain : undefined,
     autoMtls: snapshot.config.autoMtls,
     plain: plainWorkloads(snapshot),
+    cluster: carriesEndpoints(service) ? onlyCluster(view, service) : undefined,
   };
 }
 
@@ -230,7 +231,13 @@ function endpointInput(view: ProxyView, clusterName: string): EndpointInput | un
     endpoints: view.snapshot.endpoints.get(service.hostname),
     balance: localityBalance(view, view.scope.destinationRules.for(service), subset, port.number),
     plain: plainWorkloads(view.snapshot),
+    cluster: onlyCluster(view, service),
   };
+}
+
+/** Undefined: endpoints of every cluster serve. */
+function onlyCluster({ proxy }: ProxyView, { clusterLocal }: MeshService): string | undefined {
+  return clusterLocal ? proxy.clusterId : undefined;
 }
 
 function present<T>(values: readonly (T | undefined)[]): T[] {

@@ -1,5 +1,6 @@
 // The ports that a sidecar takes connections at for its own workload: those of services and containers, or those that a Sidecar names.
 import type { Sidecar } from '#api/kinds/sidecar';
+import { unixSocketPath } from '#control/mesh/endpoint';
 import { declaredProtocol, type Protocol, protocolOf } from '#control/mesh/protocol';
 import type { MeshPort, MeshService } from '#control/mesh/service';
 import type { MeshSidecar } from '#control/mesh/traffic-resource';
@@ -24,7 +25,7 @@ export interface InboundListener {
   bind: string | undefined;
   /** Nothing is redirected to it: it listens for itself, in a captured pod too. */
   bound: boolean;
-  /** Where the program listens; undefined: where connections were going. */
+  /** Where the program listens, a Unix socket without a port of its own among them; undefined: where connections were going. */
   endpoint: { address: string; port: number } | undefined;
   tls: Ingress['tls'];
 }
@@ -76,8 +77,9 @@ function ingressPort(ingress: Ingress, own: ReadonlyMap<number, InboundPort>, of
   };
 }
 
-/** `127.0.0.1:8080`; of `0.0.0.0` it is the address to which the connection was made that counts. */
+/** `127.0.0.1:8080` or `unix:///path`; of `0.0.0.0` it is the address to which the connection was made that counts. */
 function endpointOf(text: string | undefined): InboundListener['endpoint'] {
+  if (text !== undefined && unixSocketPath(text) !== undefined) return { address: text, port: 0 };
   const [, address = '', port] = /^(.+):(\d+)$/.exec(text ?? '') ?? [];
   if (port === undefined || address === '0.0.0.0' || address === '[::]') return undefined;
   return { address: address.replace(/^\[|\]$/g, ''), port: Number(port) };

@@ -1,4 +1,6 @@
 // A proxy as it introduced itself: the Node of its first xDS request. Istio's node ids and metadata.
+import { isPlainObject } from '#api/json';
+import type { ProxyConfigFields } from '#api/proxy-config';
 import type { Node } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import { formatLocality } from '#control/mesh/locality';
 import type { MeshService } from '#control/mesh/service';
@@ -24,6 +26,8 @@ export interface MeshProxy {
   readonly istioVersion: string | undefined;
   /** Of the node, as it came. */
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** What is said of it beyond the mesh's `defaultConfig`, or over it. */
+  readonly config: ProxyConfigFields;
   /** Traffic is redirected to it; else it listens where the traffic goes. */
   readonly captured: boolean;
   /** It has certificates of the mesh, under the names that Istio's agent has for them. */
@@ -61,6 +65,7 @@ export function proxyOf(node: Node | undefined): MeshProxy | undefined {
     clusterId: word('CLUSTER_ID') ?? 'Kubernetes',
     istioVersion: word('ISTIO_VERSION'),
     metadata,
+    config: isPlainObject(metadata['PROXY_CONFIG']) ? metadata['PROXY_CONFIG'] : {},
     captured: word('INTERCEPTION_MODE') !== 'NONE',
     // Ours say so; what Istio's agent starts names the control plane that it trusts.
     certified: !grpc && (word('WORKLOAD_CERTIFICATES') === 'true' || metadata['PILOT_SAN'] !== undefined),

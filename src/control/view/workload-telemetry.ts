@@ -3,6 +3,7 @@
 import type { Telemetry } from '#api/kinds/telemetry';
 import type { ExtensionProvider } from '#control/mesh/extension-provider';
 import type { MeshConfig } from '#control/mesh/mesh-config';
+import type { TracerSettings } from '#control/mesh/proxy-settings';
 import type { MeshTelemetry } from '#control/mesh/traffic-resource';
 
 type Spec = NonNullable<Telemetry['spec']>;
@@ -27,10 +28,18 @@ export interface SideTelemetry {
 
 export type WorkloadTelemetry = Readonly<Record<Side, SideTelemetry>>;
 
-/** `telemetries`: that hold for the workload, the oldest first. */
-export function workloadTelemetry(config: MeshConfig, telemetries: readonly MeshTelemetry[], namespace: string): WorkloadTelemetry {
+/** `telemetries`: that hold for the workload, the oldest first; `tracer`: what its proxy is set to, where they say nothing. */
+export function workloadTelemetry(
+  config: MeshConfig,
+  telemetries: readonly MeshTelemetry[],
+  namespace: string,
+  tracer: TracerSettings,
+): WorkloadTelemetry {
   const specs = layers(telemetries, config.rootNamespace, namespace);
-  const of = (side: Side): SideTelemetry => ({ tracing: tracingOf(config, specs, side), accessLogs: accessLogsOf(config, specs, side) });
+  const of = (side: Side): SideTelemetry => ({
+    tracing: tracingOf(config, specs, side, tracer),
+    accessLogs: accessLogsOf(config, specs, side),
+  });
   return { client: of('client'), server: of('server') };
 }
 
@@ -54,13 +63,16 @@ function named(config: MeshConfig, providers: readonly { name: string }[]): Exte
   return providers.flatMap(({ name }) => config.extensionProviders.find((provider) => provider.name === name) ?? []);
 }
 
-function tracingOf(config: MeshConfig, specs: readonly Spec[], side: Side): TracingPlan | undefined {
-  let [provider] = named(
+/** Istio's. */
+const samplingPercentDefault = 1;
+
+function tracingOf(config: MeshConfig, specs: readonly Spec[], side: Side, tracer: TracerSettings): TracingPlan | undefined {
+  let [provider = collectorOf(config, tracer)] = named(
     config,
     config.defaultTracingProviders.map((name) => ({ name })),
   );
-  let samplingPercent = config.traceSamplingPercent;
-  let customTags: CustomTags = {};
+  let samplingPercent = tracer.samplingPercent ?? samplingPercentDefault;
+  let customTags = tracer.customTags as CustomTags;
   let istioTags = true;
   let reported = true;
   for (const { tracing = [] } of specs) {
@@ -75,6 +87,12 @@ function tracingOf(config: MeshConfig, specs: readonly Spec[], side: Side): Trac
   }
   if (provider === undefined || !reported) return undefined;
   return { provider, samplingPercent, customTags, istioTags };
+}
+
+/** Of the time before there were providers. */
+function collectorOf({ enableTracing }: MeshConfig, { zipkin, urlLengthMax }: TracerSettings): ExtensionProvider | undefined {
+  if (!enableTracing || zipkin === undefined) return undefined;
+  return { name: 'zipkin', kind: 'zipkin', ...zipkin, path: '/api/v2/spans', traceId128: true, urlLengthMax };
 }
 
 function accessLogsOf(config: MeshConfig, specs: readonly Spec[], side: Side): SideTelemetry['accessLogs'] {

@@ -7,7 +7,7 @@ import { MeshError, messageOf } from '#foundation/mesh-error';
 import { NamespaceNetwork } from '#net/namespace-network';
 import { loadSystemCalls, type SystemCalls } from '#net/system-calls';
 import { isGateway, isInjected } from '../injection.ts';
-import { proxyMetadataOf } from '../proxy-metadata.ts';
+import type { ProxySettings } from '../proxy-settings.ts';
 import type { MountPlan } from '../volumes/mount.ts';
 import { AddressPool } from './address-pool.ts';
 import type { WayOut } from './connection-relay.ts';
@@ -93,8 +93,8 @@ export class NamespaceNetworks implements PodNetworks {
     return this.services.change(changes);
   }
 
-  attach(pod: Pod): NamespacedPod {
-    return new NamespacedPod(pod, this.pool, { ...this.options, block: this.block, services: this.services });
+  attach(pod: Pod, metadata: ProxySettings['metadata'] = {}): NamespacedPod {
+    return new NamespacedPod(pod, this.pool, { ...this.options, block: this.block, services: this.services }, metadata);
   }
 
   async close(): Promise<void> {
@@ -168,6 +168,7 @@ class NamespacedPod implements PodNetwork {
     private readonly pod: Pod,
     private readonly pool: AddressPool,
     private readonly options: NamespaceOptions & { block: Block; services: ServiceRules },
+    private readonly metadata: ProxySettings['metadata'],
   ) {
     const { block } = options;
     this.tail = pool.take();
@@ -191,7 +192,7 @@ class NamespacedPod implements PodNetwork {
 
   /** Always, unless the pod asks that they are not. */
   private get answersNames(): boolean {
-    return this.captured && proxyMetadataOf(this.pod)['DNS_CAPTURE'] !== 'false';
+    return this.captured && this.metadata['DNS_CAPTURE'] !== 'false';
   }
 
   get problems(): readonly string[] {

@@ -2,6 +2,7 @@
 import type { Pod } from '#api/kinds/pod';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
 import type { Placement } from '#proxy/config/socket-address';
+import type { ProxySettings } from '../proxy-settings.ts';
 import type { MountPlan } from '../volumes/mount.ts';
 import type { CaptureMode } from './capture-mode.ts';
 import type { WayOut } from './connection-relay.ts';
@@ -53,8 +54,8 @@ export interface PodNetworks {
   readonly serviceNetwork: string;
   /** Where cluster IPs lead, for who has no proxy: Services that have changed. Rejects with a MeshError; may be told the next all the same. */
   setServices(changes: ServiceRoutes): Promise<void>;
-  /** A network for a pod, not open yet. Throws MeshError `PODS_MAX`. */
-  attach(pod: Pod): PodNetwork;
+  /** A network for a pod, not open yet; `metadata`: what its proxy is set to say of itself. Throws MeshError `PODS_MAX`. */
+  attach(pod: Pod, metadata?: ProxySettings['metadata']): PodNetwork;
   /** Resolves when nothing of any of them is left. */
   close(): Promise<void>;
 }

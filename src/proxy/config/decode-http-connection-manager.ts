@@ -45,6 +45,7 @@ export function decodeHttpConnectionManager(hcm: HttpConnectionManager, field: s
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
     useRemoteAddress: hcm.useRemoteAddress ?? false,
     skipXffAppend: hcm.skipXffAppend,
+    trustedHops: hcm.xffNumTrustedHops,
     generateRequestId: hcm.generateRequestId ?? true,
     preserveExternalRequestId: hcm.preserveExternalRequestId,
     serverName: hcm.serverName || 'envoy',

@@ -33,6 +33,8 @@ export interface HttpConnectionManagerConfig {
   /** True at an edge: the peer's address is the client, and x-forwarded-for is appended to. */
   useRemoteAddress: boolean;
   skipXffAppend: boolean;
+  /** So many proxies before this one are believed: of `x-forwarded-for`, the client is that many places before the end. */
+  trustedHops: number;
   generateRequestId: boolean;
   preserveExternalRequestId: boolean;
   serverName: string;

@@ -1,12 +1,18 @@
 // Addresses as the proxy's tables hold them, and how a pod without a network namespace of its own gets by.
 
 export interface SocketAddress {
-  /** An IP address, or for upstream endpoints of DNS clusters a host name. */
+  /** An IP address; of upstream endpoints also a host name (of DNS clusters), and the path of a Unix socket or its abstract `@name`. */
   address: string;
+  /** 0 for a Unix socket. */
   port: number;
 }
 
+export function isSocketPath(address: string): boolean {
+  return address.startsWith('/') || address.startsWith('@');
+}
+
 export function formatAddress({ address, port }: SocketAddress): string {
+  if (isSocketPath(address)) return address;
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 

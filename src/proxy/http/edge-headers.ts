@@ -1,5 +1,6 @@
 // What clients outside of the mesh may not say, and what is said of them instead: Envoy's rules for the headers that services behind
 // it believe. Pure; prepare.ts asks for each request of a connection manager with `use_remote_address`.
+import { isIP } from 'node:net';
 import type { RequestHead } from './head.ts';
 
 /** They steer retries, timeouts, traces and names of whoever is behind (Envoy's `cleanInternalHeaders`). */
@@ -31,6 +32,15 @@ const internalNames: readonly string[] = [
 ];
 
 const privateAddress = /^(?:10\.|127\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|::1$|f[cd])/i;
+
+/** What `x-forwarded-for` says of the one that stands `fromEnd` places before its last; undefined: no address. */
+export function forwardedAddress(header: string | undefined, fromEnd: number): string | undefined {
+  const address = header
+    ?.split(',')
+    .at(-1 - fromEnd)
+    ?.trim();
+  return address !== undefined && isIP(address) !== 0 ? address : undefined;
+}
 
 /** Of a request that comes over the edge: from outside, as far as its own connection tells. */
 export function isExternal(remoteAddress: string): boolean {

@@ -3,7 +3,7 @@ import { Field, fieldName } from '#codec/http2/field';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import { responseFlag } from '#telemetry/response-flags';
 import { dateField } from './date.ts';
-import { cleanEdgeHeaders, isExternal } from './edge-headers.ts';
+import { cleanEdgeHeaders, forwardedAddress, isExternal } from './edge-headers.ts';
 import { FieldCache } from './field-cache.ts';
 import type { ResponseHead } from './head.ts';
 import { normalizePath } from './path-normalization.ts';
@@ -28,16 +28,18 @@ export function prepareRequest(stream: HttpStream): LocalReply | undefined {
     return { status: 307, flags: responseFlag.none, details: 'path_normalization_redirect', headers };
   }
   if (config.stripMatchingHostPort) request.authority = withoutPort(request.authority, connection.localPort);
-  const external = config.useRemoteAddress && isExternal(connection.remoteAddress);
-  if (external) cleanEdgeHeaders(request, connection.remoteAddress);
+  const client = config.useRemoteAddress ? edgeClient(stream) : '';
+  const external = config.useRemoteAddress && isExternal(client);
+  if (external) cleanEdgeHeaders(request, client);
   if (config.useRemoteAddress) {
     if (!config.skipXffAppend) {
       const before = request.header('x-forwarded-for');
       if (before === undefined) request.appendField(forwardedFor.of(connection.remoteAddress));
       else request.set('x-forwarded-for', `${before},${connection.remoteAddress}`);
     }
-    // At an edge only the connection itself says how the client came.
-    request.setField(forwardedProto.of(connection.tls === undefined ? 'http' : 'https'));
+    // At an edge only the connection itself says how the client came, where no proxy before it is believed.
+    if (config.trustedHops === 0 || !request.has('x-forwarded-proto'))
+      request.setField(forwardedProto.of(connection.tls === undefined ? 'http' : 'https'));
   } else if (!request.has('x-forwarded-proto')) {
     request.appendField(forwardedProto.of(request.scheme));
   }
@@ -48,6 +50,13 @@ export function prepareRequest(stream: HttpStream): LocalReply | undefined {
   }
   stream.manager.tracer?.begin(stream);
   return undefined;
+}
+
+/** Who calls, as the first believed proxy says it; before this one is added to `x-forwarded-for`. */
+function edgeClient({ request, connection, manager }: HttpStream): string {
+  const { trustedHops } = manager.config;
+  const said = trustedHops > 0 ? forwardedAddress(request.header('x-forwarded-for'), trustedHops - 1) : undefined;
+  return said ?? connection.remoteAddress;
 }
 
 const clientCertificateHeader = 'x-forwarded-client-cert';

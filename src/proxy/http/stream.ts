@@ -1,6 +1,5 @@
 // One request and its response on their way through the proxy, whatever the protocols at either end: the middle of an exchange.
 // Runs the filters, keeps the body while it may be needed, answers in the upstream's place, and is what access logs read.
-import { isIP } from 'node:net';
 import type { LimitedRequest } from '#proxy/route/rate-limit';
 import { chooseCluster, type Route, type WeightedCluster } from '#proxy/route/route';
 import type { RouteFilter } from '#proxy/route/route-filter';
@@ -10,6 +9,7 @@ import type { ExchangeTrace } from '#telemetry/exchange';
 import { type ResponseFlag, responseFlag } from '#telemetry/response-flags';
 import { BodyChain, type BodyTransform } from './body-transform.ts';
 import type { ConnectionManager, DownstreamConnection } from './connection-manager.ts';
+import { forwardedAddress } from './edge-headers.ts';
 import { grpcReply, isGrpc } from './grpc.ts';
 import { FieldHead, type FieldList, fieldOf, type RequestHead, type ResponseHead } from './head.ts';
 import type { HttpFilter } from './http-filter.ts';
@@ -560,9 +560,11 @@ export class HttpStream implements RequestPort, LimitedRequest, ProxiedExchange 
   /** At an edge, and where nobody says otherwise, the connection's own; else who the last proxy says it was. */
   get clientAddress(): string {
     const { connection, manager } = this;
-    if (manager.config.useRemoteAddress) return connection.remoteAddress;
-    const last = this.request.header('x-forwarded-for')?.split(',').at(-1)?.trim();
-    return last !== undefined && isIP(last) !== 0 ? last : connection.remoteAddress;
+    const { useRemoteAddress, skipXffAppend, trustedHops } = manager.config;
+    if (useRemoteAddress && trustedHops === 0) return connection.remoteAddress;
+    // At an edge the connection's own address has been appended.
+    const fromEnd = useRemoteAddress && skipXffAppend ? trustedHops - 1 : trustedHops;
+    return forwardedAddress(this.request.header('x-forwarded-for'), fromEnd) ?? connection.remoteAddress;
   }
 
   get downstreamRemote(): string {

@@ -1,7 +1,7 @@
 // Opens a socket to an endpoint: from where, to where, read how. The only place of the data path that connects.
 import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { encodeProxyHeader, type ProxiedConnection } from '#codec/proxy-protocol/header';
-import { identityPlacement, place } from '#proxy/config/socket-address';
+import { identityPlacement, isSocketPath, place } from '#proxy/config/socket-address';
 import { deliverTo } from '#proxy/socket/accepted-socket';
 import type { Endpoint } from './endpoint.ts';
 
@@ -16,24 +16,16 @@ export function openSocket(
   onConnect: () => void,
   proxied?: ProxiedConnection,
 ): Socket {
-  const { placement, network, config, resolver } = endpoint.context;
-  const { address, port } = endpoint.target;
-  // Without a network namespace of its own, a pod is known to its peers by its source address.
-  const source = config.bindAddress ?? (placement.wildcard === identityPlacement.wildcard ? undefined : placement.wildcard);
+  const { network, config } = endpoint.context;
+  const { address } = endpoint.target;
+  const isPath = isSocketPath(address);
   const entered = <S extends Socket>(socket: S): S => {
-    network.enter(socket, address);
+    if (!isPath) network.enter(socket, address);
     return socket;
   };
-  const options = {
-    host: address,
-    port,
-    onread,
-    allowHalfOpen,
-    noDelay: true,
-    ...(config.keepaliveMs === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: config.keepaliveMs }),
-    ...(source === undefined ? {} : { localAddress: place(placement, source) }),
-    ...(isIP(address) > 0 ? {} : { lookup: resolver.lookup }),
-  };
+  // Node, as the kernel, marks an abstract name by a zero byte.
+  const where = isPath ? { path: address.replace(/^@/, '\0') } : networkOptions(endpoint);
+  const options = { ...where, onread, allowHalfOpen };
   const tls = endpoint.context.tlsFor(endpoint.config);
   if (config.proxyProtocol === undefined) return entered(tls === undefined ? connect(options, onConnect) : tls.connect(options, onConnect));
   const header = encodeProxyHeader(config.proxyProtocol, proxied);
@@ -47,4 +39,18 @@ export function openSocket(
   const socket = entered(connect(below));
   socket.write(header);
   return deliverTo(tls.connect({ ...below, socket }, onConnect), onread);
+}
+
+function networkOptions({ context, target: { address, port } }: Endpoint) {
+  const { placement, config, resolver } = context;
+  // Without a network namespace of its own, a pod is known to its peers by its source address.
+  const source = config.bindAddress ?? (placement.wildcard === identityPlacement.wildcard ? undefined : placement.wildcard);
+  return {
+    host: address,
+    port,
+    noDelay: true,
+    ...(config.keepaliveMs === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: config.keepaliveMs }),
+    ...(source === undefined ? {} : { localAddress: place(placement, source) }),
+    ...(isIP(address) > 0 ? {} : { lookup: resolver.lookup }),
+  };
 }

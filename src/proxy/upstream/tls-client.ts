@@ -50,7 +50,7 @@ export class TlsClient {
   connect(options: ConnectionOptions, onSecured: () => void): TLSSocket {
     const { config, stats } = this;
     const state = this.context.current();
-    const address = `${options.host}:${options.port}`;
+    const address = options.path ?? `${options.host}:${options.port}`;
     const known = this.sessions.get(address);
     const session = state.ok && known?.material === state.material ? known.ticket : undefined;
     const socket = connect({
