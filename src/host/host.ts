@@ -38,6 +38,8 @@ export interface HostOptions extends ControllerOptions {
   /** What programs without limits have. */
   machine: MachineCapacity;
   cgroups: Cgroups | undefined;
+  /** How many processes serve with the ports of a proxy whose pod does not say. */
+  concurrency: number;
   /** Of the pods that name such an account. */
   issueToken: PodSurroundings['issueToken'];
   /** One folder a pod: `<namespace>_<pod>/<container>.log`. */

@@ -22,6 +22,8 @@ export interface PodSurroundings extends Omit<ContainerPlace, 'pod' | 'network' 
   store: Store;
   fleet: ProxyFleet;
   xds: SocketAddress;
+  /** Of proxies whose pods do not say. */
+  concurrency: number;
   /** Volumes of all pods go below it. */
   volumeDirectory: string;
   /** Of the pod's service account. */
@@ -103,6 +105,8 @@ export class PodWorker {
         xds,
         published: this.surroundings.publishedPorts(this.pod),
         standardOutput: this.surroundings.logFile(this.pod, 'istio-proxy'),
+        concurrency: this.surroundings.concurrency,
+        processors: this.surroundings.machine.cpus,
       };
       fleet.add(this.pod.metadata.uid ?? '', proxyBootstrapOf(this.pod, this.network, options), (report) => {
         this.proxyServes = report.type === 'serving';

@@ -6,7 +6,7 @@ import { formatNodeId } from '#xds/node-id';
 import type { PodNetwork } from './capture/pod-network.ts';
 import { templateHashLabel } from './deployment-plan.ts';
 import { isGateway } from './injection.ts';
-import { proxyMetadataOf } from './proxy-metadata.ts';
+import { concurrencyOf, proxyMetadataOf } from './proxy-metadata.ts';
 
 /** Istio's. */
 export const proxyAdminPort = 15_000;
@@ -17,7 +17,14 @@ const istioVersion = '1.28.0';
 export function proxyBootstrapOf(
   pod: Pod,
   { addresses, proxy }: Pick<PodNetwork, 'addresses' | 'proxy'>,
-  options: { xds: SocketAddress; published: readonly { port: number; at: SocketAddress }[]; standardOutput: string },
+  options: {
+    xds: SocketAddress;
+    published: readonly { port: number; at: SocketAddress }[];
+    standardOutput: string;
+    /** Where the pod does not say. */
+    concurrency?: number;
+    processors?: number;
+  },
 ): ProxyBootstrap {
   const { name, namespace = 'default', labels = {} } = pod.metadata;
   const workload = workloadNameOf(pod);
@@ -55,6 +62,7 @@ export function proxyBootstrapOf(
     placement: { ...proxy.placement, published: options.published },
     ...(proxy.namespace && { namespace: proxy.namespace }),
     ...(proxy.names && { names: proxy.names }),
+    concurrency: concurrencyOf(pod, options.concurrency ?? 1, options.processors ?? 1),
     standardOutput: options.standardOutput,
   };
 }

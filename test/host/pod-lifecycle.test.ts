@@ -54,6 +54,7 @@ beforeAll(async () => {
     node: process.execPath,
     cgroups: cgroups instanceof Cgroups ? cgroups : undefined,
     machine: { cpus: 2, memoryBytes: 2 ** 30 },
+    concurrency: 1,
     issueToken: ({ namespace, serviceAccount }) => `token of ${namespace}/${serviceAccount}`,
     inherited: { PATH: process.env['PATH'] ?? '' },
     logDirectory: path.join(directory, 'logs'),
