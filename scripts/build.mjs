@@ -21,6 +21,7 @@ async function buildAll() {
     'src/main/lateen',
     'src/main/control-plane',
     'src/main/proxies',
+    'src/main/proxy-worker',
     'src/main/http-call',
     'src/main/test',
     ...modulesBelow('samples'),

@@ -40,6 +40,8 @@ export interface HostOptions extends ControllerOptions {
   /** What programs without limits have. */
   machine: MachineCapacity;
   cgroups: Cgroups | undefined;
+  /** How many processes serve with the ports of a proxy whose pod does not say. */
+  concurrency: number;
   /** Of the pods that name such an account. */
   issueToken: PodSurroundings['issueToken'];
   /** One folder a pod: `<namespace>_<pod>/<container>.log`. */
@@ -202,6 +204,8 @@ export class Host {
       meshConfigs: [this.options.installedMeshConfig(), configMap?.data?.['mesh'] ?? ''],
       proxyConfigs: this.proxyConfigs.objects.values() as Iterable<ProxyConfig>,
       rootNamespace,
+      concurrency: this.options.concurrency,
+      processors: this.options.machine.cpus,
     });
   }
 

@@ -92,9 +92,9 @@ export class SupervisedProcess {
     );
   }
 
-  /** Over its channel; lost when it does not run. `socket`: goes with it, and is not this process's any more. */
-  send(message: object, socket?: SentSocket): void {
-    const sent = () => socket?.close();
+  /** Over its channel; lost when it does not run. `socket`: goes with it, and is not this process's any more unless it is `shared`. */
+  send(message: object, socket?: SentSocket, { shared = false } = {}): void {
+    const sent = () => (shared ? undefined : socket?.close());
     if (this.child?.connected) this.child.send(message, socket as SendHandle | undefined, sent);
     else sent();
   }

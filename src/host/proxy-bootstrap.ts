@@ -21,7 +21,7 @@ export function proxyBootstrapOf(
     xds: SocketAddress;
     published: readonly { port: number; at: SocketAddress }[];
     standardOutput: string;
-    settings?: Pick<ProxySettings, 'metadata' | 'drainMs'>;
+    settings?: Pick<ProxySettings, 'metadata' | 'drainMs' | 'concurrency'>;
   },
 ): ProxyBootstrap {
   const { settings } = options;
@@ -61,6 +61,7 @@ export function proxyBootstrapOf(
     placement: { ...proxy.placement, published: options.published },
     ...(proxy.namespace && { namespace: proxy.namespace }),
     ...(proxy.names && { names: proxy.names }),
+    concurrency: settings?.concurrency ?? 1,
     standardOutput: options.standardOutput,
     ...(settings?.drainMs !== undefined && { drainMs: settings.drainMs }),
   };

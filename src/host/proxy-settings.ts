@@ -14,6 +14,8 @@ export interface ProxySettings {
   readonly drainMs: number | undefined;
   /** How long connections may go on when the pod ends. */
   readonly terminationDrainMs: number;
+  /** How many processes serve with its ports. */
+  readonly concurrency: number;
   /** The pod's programs wait for it. */
   readonly holdsApplication: boolean;
 }
@@ -23,13 +25,18 @@ export interface ProxySettingsSources {
   readonly meshConfigs: readonly string[];
   readonly proxyConfigs: Iterable<ProxyConfig>;
   readonly rootNamespace: string;
+  /** Where nobody says; as in Istio, 0 stands for all `processors`. */
+  readonly concurrency: number;
+  readonly processors: number;
 }
 
 const metadataPrefix = 'ISTIO_META_';
 /** Shorter than Istio's five seconds: whoever waits for a pod's end on one machine is a person. */
 const terminationDrainMsDefault = 2_000;
+const concurrencyMax = 64;
 
-export function proxySettings(pod: Pod, { meshConfigs, proxyConfigs, rootNamespace }: ProxySettingsSources): ProxySettings {
+export function proxySettings(pod: Pod, sources: ProxySettingsSources): ProxySettings {
+  const { meshConfigs, proxyConfigs, rootNamespace } = sources;
   const own = proxyConfigOf(pod.metadata, proxyConfigs, rootNamespace);
   const all = mergeProxyConfigs(...meshConfigs.map(defaultConfigOf), own);
   const { proxyMetadata, meshId, drainDuration, terminationDrainDuration, holdApplicationUntilProxyStarts } = all;
@@ -42,8 +49,14 @@ export function proxySettings(pod: Pod, { meshConfigs, proxyConfigs, rootNamespa
     },
     drainMs: millisecondsOf(drainDuration),
     terminationDrainMs: millisecondsOf(terminationDrainDuration) ?? terminationDrainMsDefault,
+    concurrency: concurrencyOf(all['concurrency'], sources),
     holdsApplication: holdApplicationUntilProxyStarts === true,
   };
+}
+
+function concurrencyOf(said: unknown, { concurrency, processors }: ProxySettingsSources): number {
+  const wanted = typeof said === 'number' && Number.isInteger(said) && said >= 0 ? said : concurrency;
+  return Math.min(wanted === 0 ? processors : wanted, concurrencyMax);
 }
 
 function defaultConfigOf(meshConfig: string): ProxyConfigFields {

@@ -57,6 +57,12 @@ function port(text: string): number {
   throw new MeshError('USAGE', `"${text}" is not a port`, { hint: '0 to 65535; 0 takes a free one' });
 }
 
+function concurrency(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value <= 64) return value;
+  throw new MeshError('USAGE', `"${text}" is not a number of processes`, { hint: '1 to 64; 0 for one per processor' });
+}
+
 const collect = (value: string, all: string[]) => [...all, value];
 const dataDefault = path.join(env['XDG_DATA_HOME'] ?? path.join(os.homedir(), '.local', 'share'), 'lateen');
 const { command, session, run } = createProgram(context);
@@ -78,6 +84,7 @@ command
   .option('--state-directory <folder>', 'logs and kubeconfigs go below it', stateDefault)
   .option('--data <folder>', `what is applied is kept there (default: ${dataDefault}/mesh-PORT; nothing with --sample)`)
   .option('--proxy-per-pod', 'give each pod’s proxy a process of its own: some 40 MB each')
+  .option('--concurrency <n>', 'processes that share the ports of each proxy, 0 for one per processor (Istio’s: 2)', concurrency, 1)
   .option('--ephemeral', 'keep nothing of what is applied')
   .addOption(
     new Option('--capture <mode>', 'how the traffic of pods comes to their proxies; auto takes the best that works here')

@@ -75,6 +75,8 @@ export interface LocalMeshOptions {
   images: readonly ImageMapping[];
   /** A process for each proxy, instead of one for all. */
   proxyPerPod?: boolean | undefined;
+  /** How many processes serve with the ports of a proxy whose pod does not say; one when left out, 0: one for each processor. */
+  concurrency?: number | undefined;
   /** Ports of this machine that are services of the mesh. */
   machinePorts?: readonly MachinePort[];
   /** How pods are on the network: loopback addresses when left out. Closed with the mesh. */
@@ -189,6 +191,7 @@ export class LocalMesh {
       node: process.execPath,
       machine: { cpus: os.availableParallelism(), memoryBytes: os.totalmem() },
       cgroups: this.cgroups instanceof Cgroups ? this.cgroups : undefined,
+      concurrency: this.options.concurrency ?? 1,
       issueToken: (account) => this.tokens.issue(account),
       volumeDirectory: this.volumes,
       inherited: this.options.inherited,

@@ -14,14 +14,14 @@ import { messageOf } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
 import type { FleetCommand, FleetReport } from '#host/proxy-fleet';
 import { HandedSockets, type ListeningHandle } from '#net/handed-sockets';
-import { NamespaceNetwork } from '#net/namespace-network';
 import { type Network, ownNetwork } from '#net/network';
-import { loadSystemCalls, type SystemCalls } from '#net/system-calls';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
 import { DecodeCache } from '#proxy/config/decode-cache';
 import { ProxyInstance } from '#proxy/proxy-instance';
 import { parseNodeId } from '#xds/node-id';
 import { canonicalJson, version } from './package.ts';
+import { proxyNetworks } from './proxy-network.ts';
+import { workerProcesses } from './worker-processes.ts';
 
 const logger = createLogger({ level: (process.env['LATEEN_LOG_LEVEL'] as LogLevel | undefined) ?? 'info' });
 /** Istio's `terminationDrainDuration`. */
@@ -33,7 +33,9 @@ const wanted = new Map<string, ProxyBootstrap>();
 const proxies = new Map<string, { proxy: ProxyInstance; closeNames(): void; close(): void }>();
 const forwarder = systemForwarder({ clock: systemClock, random: systemRandom });
 const cache = new ReplyCache(systemClock);
-let systemCalls: Promise<SystemCalls> | undefined;
+const networkOf = proxyNetworks();
+const inherited = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+const workers = workerProcesses(inherited, logger);
 const decodings = new DecodeCache();
 /** Listening sockets of the process that this one replaces, by proxy. */
 const handed = new Map<string, HandedSockets>();
@@ -58,13 +60,6 @@ function takeToken(id: string, token: string): void {
   const waiting = tokensWanted.get(id) ?? [];
   tokensWanted.delete(id);
   for (const resolve of waiting) resolve(token);
-}
-
-/** Its sockets are made in the pod's namespace, where it has one. */
-async function networkOf({ namespace }: ProxyBootstrap): Promise<NamespaceNetwork | undefined> {
-  if (namespace === undefined) return undefined;
-  systemCalls ??= loadSystemCalls();
-  return new NamespaceNetwork(await systemCalls, namespace.file, namespace.range);
 }
 
 /** The names of the mesh are answered in the pod where it asks for that; what they are comes with the proxy's configuration. */
@@ -105,6 +100,7 @@ async function isStarted(id: string, bootstrap: ProxyBootstrap): Promise<boolean
       decodings,
       ...(sockets && { handed: sockets }),
       canonicalJson,
+      workers,
       quit: () => void restart(id, bootstrap),
       identityToken: () => identityToken(id),
     });
@@ -188,6 +184,7 @@ async function restart(id: string, bootstrap: ProxyBootstrap): Promise<void> {
 async function end(drainMs: number): Promise<void> {
   await within(drainMs, () => Promise.all([...proxies.values()].map(({ proxy }) => proxy.drain({ idleMs: 0 }))));
   await within(closeMsMax, () => Promise.all([...proxies.values()].map(({ proxy }) => proxy.close())));
+  workers.stop();
   process.exit(0);
 }
 

@@ -38,6 +38,7 @@ export interface UpOptions {
   gatewayHttpsPort: number;
   insecureApi?: boolean;
   proxyPerPod?: boolean;
+  concurrency?: number;
   stateDirectory: string;
   /** Of the durable store; a folder below `dataDirectory` when left out. */
   data?: string;

@@ -13,6 +13,8 @@ export interface ProxyBootstrap {
   namespace?: { file: string; range: string };
   /** Where its pod's names are answered; without it, they are not. */
   names?: SocketAddress;
+  /** How many processes serve with its ports; one when left out. */
+  concurrency?: number;
   /** The file that stands for the proxy's stdout: access logs to /dev/stdout go there. */
   standardOutput: string;
   /** How long connections are asked to leave before a graceful drain closes what listens; without it, Istio's 45 seconds. */

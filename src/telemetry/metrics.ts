@@ -88,20 +88,75 @@ export class MetricsRegistry {
     return family;
   }
 
+  /** What has been counted until now. */
+  snapshot(): FamilySnapshot[] {
+    return this.families.flatMap((family) => {
+      if (family.series.size === 0) return [];
+      const { name, kind, help, labelNames } = family;
+      return [{ name, kind, help, labelNames, series: [...family.series.values()].map(snapshotOf) }];
+    });
+  }
+
   /** The exposition format of Prometheus, version 0.0.4. */
   format(): string {
-    let text = '';
-    for (const family of this.families) {
-      if (family.series.size === 0) continue;
-      text += `# HELP ${family.name} ${family.help}\n# TYPE ${family.name} ${family.kind}\n`;
-      for (const { labels, metric } of family.series.values()) {
-        const pairs = family.labelNames.map((name, i) => `${name}="${escapeLabel(labels[i] ?? '')}"`).join(',');
-        text +=
-          metric instanceof Histogram ? formatHistogram(family.name, pairs, metric) : `${formatSample(family.name, pairs, metric.value)}`;
-      }
-    }
-    return text;
+    return formatFamilies(this.snapshot());
   }
+}
+
+/** A family as plain data. */
+export interface FamilySnapshot {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+  readonly series: readonly SeriesSnapshot[];
+}
+
+interface SeriesSnapshot {
+  readonly labels: readonly string[];
+  readonly value: number | HistogramSnapshot;
+}
+
+/** Each count is of its own bucket; one more than there are bounds. */
+type HistogramSnapshot = Pick<Histogram, 'bounds' | 'sum' | 'count'> & { readonly counts: readonly number[] };
+
+function snapshotOf({ labels, metric }: { labels: readonly string[]; metric: Counter | Histogram }): SeriesSnapshot {
+  if (!(metric instanceof Histogram)) return { labels, value: metric.value };
+  const { bounds, counts, sum, count } = metric;
+  return { labels, value: { bounds, counts: [...counts], sum, count } };
+}
+
+/** Series of the same labels in one. */
+export function addFamilies(a: readonly FamilySnapshot[], b: readonly FamilySnapshot[]): FamilySnapshot[] {
+  const families = new Map(a.map((family) => [family.name, family]));
+  for (const family of b) {
+    const known = families.get(family.name);
+    const series = new Map(known?.series.map((each) => [each.labels.join('\u0000'), each]));
+    for (const each of family.series) {
+      const key = each.labels.join('\u0000');
+      const same = series.get(key);
+      series.set(key, same === undefined ? each : { labels: each.labels, value: addValues(same.value, each.value) });
+    }
+    families.set(family.name, { ...family, series: [...series.values()] });
+  }
+  return [...families.values()];
+}
+
+function addValues(a: SeriesSnapshot['value'], b: SeriesSnapshot['value']): SeriesSnapshot['value'] {
+  if (typeof a === 'number' || typeof b === 'number') return Number(a) + Number(b);
+  return { bounds: a.bounds, counts: a.counts.map((count, i) => count + b.counts[i]!), sum: a.sum + b.sum, count: a.count + b.count };
+}
+
+export function formatFamilies(families: readonly FamilySnapshot[]): string {
+  let text = '';
+  for (const { name, kind, help, labelNames, series } of families) {
+    text += `# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n`;
+    for (const { labels, value } of series) {
+      const pairs = labelNames.map((label, i) => `${label}="${escapeLabel(labels[i] ?? '')}"`).join(',');
+      text += typeof value === 'number' ? formatSample(name, pairs, value) : formatHistogram(name, pairs, value);
+    }
+  }
+  return text;
 }
 
 /** One line: `name{pairs} value`. `pairs` are ready label pairs, comma-separated, or empty. */
@@ -109,7 +164,7 @@ export function formatSample(name: string, pairs: string, value: number): string
   return pairs === '' ? `${name} ${value}\n` : `${name}{${pairs}} ${value}\n`;
 }
 
-function formatHistogram(name: string, pairs: string, histogram: Histogram): string {
+function formatHistogram(name: string, pairs: string, histogram: HistogramSnapshot): string {
   const comma = pairs === '' ? '' : ',';
   let text = '';
   let below = 0;

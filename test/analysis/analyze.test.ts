@@ -147,10 +147,10 @@ const cases: readonly (readonly [string, readonly string[], readonly string[]])[
   [
     'fields of ProxyConfig that have no meaning here',
     [
-      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: "defaultConfig: {concurrency: 2, drainDuration: 5s, proxyHeaders: {attemptCount: {disabled: true}}}"}\n',
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: "defaultConfig: {binaryPath: /e, drainDuration: 5s, proxyHeaders: {attemptCount: {disabled: true}}}"}\n',
     ],
     [
-      'LTN0003 ConfigMap istio.istio-system data.mesh: defaultConfig.concurrency is not in effect: a proxy has one thread',
+      'LTN0003 ConfigMap istio.istio-system data.mesh: defaultConfig.binaryPath is not in effect: proxies are not started from an Envoy bootstrap',
       'LTN0003 ConfigMap istio.istio-system data.mesh: defaultConfig.proxyHeaders.attemptCount is not in effect: it goes with envoyDebugHeaders',
     ],
   ],

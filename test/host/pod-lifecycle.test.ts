@@ -59,6 +59,7 @@ beforeAll(async () => {
     node: process.execPath,
     cgroups: cgroups instanceof Cgroups ? cgroups : undefined,
     machine: { cpus: 2, memoryBytes: 2 ** 30 },
+    concurrency: 1,
     issueToken: ({ namespace, serviceAccount }) => `token of ${namespace}/${serviceAccount}`,
     inherited: { PATH: process.env['PATH'] ?? '' },
     logDirectory: path.join(directory, 'logs'),
@@ -249,7 +250,12 @@ test('a pod whose programs wait for its proxy, which has the time to end that Pr
   fleet.receive({ type: 'serving', id }, proxies);
   await untilSeen('started');
   await store.delete(podKind, 'default', 'p');
+  await until('callers are to leave', () => commands.at(-1)?.type === 'dismiss');
+  expect(commands.at(-1)).toMatchObject({ id, withinMs: 7000 });
+  expect(seen()).toEqual(['started']);
+  fleet.receive({ type: 'dismissed', id }, proxies);
   await until('the proxy is to end', () => commands.at(-1)?.type === 'remove');
+  expect(seen()).toEqual(['started', 'term']);
   expect(commands.at(-1)).toEqual({ type: 'remove', id, drainMs: 7000 });
   fleet.receive({ type: 'removed', id }, proxies);
   await untilGone();

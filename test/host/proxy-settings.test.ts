@@ -20,7 +20,11 @@ interface Row {
 }
 
 const rows: Row[] = [
-  { name: 'nothing is said', metadata: {}, settings: { terminationDrainMs: 2000, holdsApplication: false, drainMs: undefined } },
+  {
+    name: 'nothing is said',
+    metadata: {},
+    settings: { terminationDrainMs: 2000, holdsApplication: false, drainMs: undefined, concurrency: 1 },
+  },
   {
     name: 'the mesh: the ConfigMap over the file',
     meshConfigs: [
@@ -52,6 +56,8 @@ const rows: Row[] = [
     resources: [resource('a', variables('young'), 'default', '2026-02-02'), resource('b', variables('old'), 'default', '2026-01-01')],
     metadata: { FROM: 'old', OLD: '1', YOUNG: '1' },
   },
+  { name: 'so many processes', annotation: 'concurrency: 3', metadata: {}, settings: { concurrency: 3 } },
+  { name: 'one process for each processor', meshConfigs: ['defaultConfig: {concurrency: 0}'], metadata: {}, settings: { concurrency: 6 } },
   { name: 'an annotation that is none', annotation: '[', metadata: {} },
 ];
 
@@ -59,7 +65,7 @@ test.each(rows)('$name', ({ meshConfigs = [], resources = [], annotation, metada
   const annotations = annotation === undefined ? {} : { annotations: { 'proxy.istio.io/config': annotation } };
   const pod = { metadata: { name: 'p', namespace: 'default', labels: { app: 'a' }, ...annotations }, spec: {} } as unknown as Pod;
   const proxyConfigs = objectsOf(resources.join('\n---\n')) as ProxyConfig[];
-  const made = proxySettings(pod, { meshConfigs, proxyConfigs, rootNamespace: 'istio-system' });
+  const made = proxySettings(pod, { meshConfigs, proxyConfigs, rootNamespace: 'istio-system', concurrency: 1, processors: 6 });
   const { PROXY_CONFIG: own, ...rest } = made.metadata as { PROXY_CONFIG?: { proxyMetadata: object } };
   expect(rest).toEqual(metadata);
   expect(made).toMatchObject(settings);

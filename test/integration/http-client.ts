@@ -13,14 +13,19 @@ export interface Ask {
   body?: string;
   /** A connection of its own, closed afterwards, unless given. */
   agent?: http.Agent;
+  /** How long it may take. */
+  msMax?: number;
 }
 
-const requestMsMax = 10_000;
+const requestMsMaxDefault = 10_000;
 
 /** Rejects where no whole answer comes. */
-export function request(url: string, { method = 'GET', headers = {}, body, agent }: Ask = {}): Promise<Answer> {
+export function request(
+  url: string,
+  { method = 'GET', headers = {}, body, agent, msMax = requestMsMaxDefault }: Ask = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const call = http.request(url, { method, headers, agent: agent ?? false, timeout: requestMsMax }, (response) => {
+    const call = http.request(url, { method, headers, agent: agent ?? false, timeout: msMax }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.once('error', reject);
@@ -28,7 +33,7 @@ export function request(url: string, { method = 'GET', headers = {}, body, agent
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString('utf8') }),
       );
     });
-    call.once('timeout', () => call.destroy(new Error(`${url}: no answer in ${requestMsMax} ms`)));
+    call.once('timeout', () => call.destroy(new Error(`${url}: no answer in ${msMax} ms`)));
     call.once('error', reject);
     call.end(body);
   });

@@ -46,8 +46,8 @@ export interface SyncRow {
 }
 
 /** Makes the file's tests share one mesh, and skips them with a reason where nothing is built. */
-export function useMesh(): MeshFixture {
-  const mesh = new MeshFixture();
+export function useMesh(options: { concurrency?: number } = {}): MeshFixture {
+  const mesh = new MeshFixture(options);
   beforeAll(() => (whyNotBuilt === undefined ? mesh.start() : undefined));
   beforeEach((context) => {
     if (whyNotBuilt !== undefined) context.skip(whyNotBuilt);
@@ -63,9 +63,10 @@ export class MeshFixture {
   private traffic: SteadyTraffic[] = [];
   private started: LocalMeshAddresses | undefined;
 
-  constructor() {
+  constructor(options: { concurrency?: number } = {}) {
     this.mesh = new LocalMesh({
       ...anyPorts,
+      ...options,
       runDirectory: this.directory,
       images: bookinfoImages(),
       inherited,

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { OutlierDetection } from '#codec/protobuf/generated/envoy/config/cluster/v3/outlier_detection';
 import { ManualClock } from '#foundation/clock';
 import { SeededRandom } from '#foundation/random';
-import { formatClusters } from '#proxy/admin/cluster-status';
+import { clusterStatuses, formatClusters } from '#proxy/admin/cluster-status';
 import { formatStats } from '#proxy/admin/stats';
 import { decoding } from '#proxy/config/findings';
 import { decodeOutlierDetection, type OutlierDetectionConfig } from '#proxy/config/outlier-detection';
@@ -27,6 +27,7 @@ import {
   tcpListener,
   withoutPanic,
 } from './fixture.ts';
+import { statsOf } from './stats-of.ts';
 
 const open = closer();
 afterEach(() => open.closeAll());
@@ -191,8 +192,8 @@ describe('over sockets', () => {
     expect(statuses.filter((status) => status !== 200)).toHaveLength(6);
     expect(statuses.slice(-15)).toEqual(Array.from({ length: 15 }, () => 200));
     const clusters = [...proxy.runtime.clusters.all()];
-    expect(formatClusters(clusters).match(/health_flags::\/failed_outlier_check/g)).toHaveLength(2);
-    expect(formatStats(clusters, {}, /ejections_active|membership_healthy/)).toBe(
+    expect(formatClusters(clusterStatuses(clusters)).match(/health_flags::\/failed_outlier_check/g)).toHaveLength(2);
+    expect(formatStats(statsOf({}, clusters), /ejections_active|membership_healthy/)).toBe(
       'cluster.a.membership_healthy: 1\ncluster.a.outlier_detection.ejections_active: 2\n',
     );
   });

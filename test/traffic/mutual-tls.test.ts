@@ -2,6 +2,7 @@
 // identities that it brings, in headers and to AuthorizationPolicies.
 import tls from 'node:tls';
 import { describe, expect, test } from 'vitest';
+import { formatFamilies } from '#telemetry/metrics';
 import { until } from '../integration/until.ts';
 import { type Outcome, runExpectation } from './case.ts';
 import type { Call } from './traffic-mesh.ts';
@@ -133,7 +134,7 @@ describe('mutual TLS', () => {
 
 test('metrics say who called, and that it was secured', async () => {
   await town.mesh.call({ url });
-  const metrics = town.mesh.proxyOf('sidecar-v1').registry.format();
+  const metrics = formatFamilies((await town.mesh.proxyOf('sidecar-v1').stats()).families);
   const line = metrics.split('\n').find((each) => each.startsWith('istio_requests_total') && each.includes('mutual_tls')) ?? '';
   expect(line).toContain('source_principal="spiffe://cluster.local/ns/default/sa/client"');
   expect(line).toContain('destination_principal="spiffe://cluster.local/ns/default/sa/sidecar-v1"');

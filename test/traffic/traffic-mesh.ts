@@ -104,6 +104,8 @@ export interface Call {
   at?: string;
   /** Of an `https` URL. */
   tls?: https.RequestOptions;
+  /** In a tunnel that the proxy makes (CONNECT) to this host and port. */
+  tunnel?: string;
   url: string;
   method?: string;
   headers?: Record<string, string>;
@@ -306,7 +308,8 @@ export class TrafficMesh {
   }
 
   /** Rejects where no whole answer comes. */
-  async call({ from = 'client', via, at, tls, url, method = 'GET', headers = {}, body }: Call): Promise<Reply> {
+  async call({ from = 'client', via, at, tls, tunnel, url, method = 'GET', headers = {}, body }: Call): Promise<Reply> {
+    if (tunnel !== undefined) return this.callInTunnel(tunnel, { from, url, method, headers });
     const target = new URL(url);
     const { addresses } = this.find(via ?? from).network;
     const path = target.pathname + target.search;
@@ -321,12 +324,23 @@ export class TrafficMesh {
     const request = target.protocol === 'https:' ? https.request({ ...all, ...tls }) : http.request(all);
     request.once('timeout', () => request.destroy(new Error('no answer in 10 s')));
     request.end(body);
-    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
-    const chunks: Buffer[] = [];
-    for await (const chunk of response) chunks.push(chunk as Buffer);
-    const text = Buffer.concat(chunks).toString('utf8');
-    const seen = response.headers['x-echo'] === '1' ? (JSON.parse(text) as Seen) : undefined;
-    return { status: response.statusCode ?? 0, headers: response.headers, body: text, seen };
+    return replyOf(request);
+  }
+
+  /** Whoever refuses the tunnel has answered. */
+  private async callInTunnel(tunnel: string, { from = 'client', url, method, headers }: Call): Promise<Reply> {
+    const proxy = { host: this.find(from).network.addresses.loopback, port: httpProxyPort, agent: false, timeout: 10_000 } as const;
+    const connect = http.request({ ...proxy, method: 'CONNECT', path: tunnel });
+    connect.end();
+    const [response, socket] = (await once(connect, 'connect')) as [http.IncomingMessage, net.Socket];
+    try {
+      if (response.statusCode !== 200) return { status: response.statusCode ?? 0, headers: response.headers, body: '', seen: undefined };
+      const request = http.request(url, { method, headers, createConnection: () => socket });
+      request.end();
+      return await replyOf(request);
+    } finally {
+      socket.destroy();
+    }
   }
 
   /** A bare connection to a port that a client's proxy, or a gateway, listens at. */
@@ -412,4 +426,13 @@ function localityOf(labels: Readonly<Record<string, string>>) {
     zone: part('topology.kubernetes.io/zone'),
     subZone: part('topology.istio.io/subzone'),
   };
+}
+
+async function replyOf(request: http.ClientRequest): Promise<Reply> {
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  const text = Buffer.concat(chunks).toString('utf8');
+  const seen = response.headers['x-echo'] === '1' ? (JSON.parse(text) as Seen) : undefined;
+  return { status: response.statusCode ?? 0, headers: response.headers, body: text, seen };
 }

@@ -11,7 +11,6 @@ const allStats = 'a proxy prints every statistic that it has';
 
 /** Installers set many others, such as `discoveryAddress`, which nobody would look for. */
 const reasons: Readonly<Record<string, string>> = {
-  concurrency: 'a proxy has one thread',
   proxyStatsMatcher: allStats,
   statsCompression: allStats,
   extraStatTags: 'the standard metrics are counted as they are',

@@ -45,7 +45,6 @@ const table: readonly Inert[] = [
       ...['ROUTE_CONFIGURATION', 'VIRTUAL_HOST', 'HTTP_ROUTE', 'CLUSTER'],
     ],
   },
-  { kind: 'ProxyConfig', field: 'spec.concurrency', effect: 'a proxy has one thread' },
   { kind: 'ProxyConfig', field: 'spec.image', effect: 'proxies are not installed from images' },
   { kind: 'Telemetry', field: 'spec.metrics', effect: 'the standard metrics are counted as they are' },
   { kind: 'Telemetry', field: 'spec.accessLogging.*.filter', effect: 'every exchange is logged' },

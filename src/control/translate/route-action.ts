@@ -17,6 +17,7 @@ import { retryPolicy, workloadRetryPolicy } from './retry-policy.ts';
 import { regexMatcher } from './route-match.ts';
 import { mirrorPolicies } from './route-mirror.ts';
 import { ruleOf, type SelectedRule } from './selected-rule.ts';
+import type { ClusterWeight } from './tcp-proxy.ts';
 
 type Action = NonNullable<Route['action']>;
 type ActionPartial = Parameters<typeof RouteAction.fromPartial>[0];
@@ -56,12 +57,16 @@ export function workloadAction(cluster: string): Action {
   return { $case: 'route', value: { ...value, retryPolicy: workloadRetryPolicy() } };
 }
 
-/** A CONNECT ends here: the tunnel's bytes go to the cluster. */
-export function tunnelAction(cluster: string): Action {
+/** A CONNECT ends here: the tunnel's bytes go to one of the clusters. At least one. */
+export function tunnelAction(clusters: readonly ClusterWeight[]): Action {
+  const [only] = clusters;
   return {
     $case: 'route',
     value: RouteAction.fromPartial({
-      clusterSpecifier: { $case: 'cluster', value: cluster },
+      clusterSpecifier:
+        clusters.length === 1 && only
+          ? { $case: 'cluster', value: only.name }
+          : { $case: 'weightedClusters', value: { clusters: clusters.map(({ name, weight }) => ({ name, weight })) } },
       ...limits(undefined),
       upgradeConfigs: [{ upgradeType: 'CONNECT', connectConfig: {} }],
     }),

@@ -9,6 +9,9 @@ import { type PortForms, portForms, serviceDomains } from './domain.ts';
 import { unknownHostsCluster } from './egress-proxy.ts';
 import { consistentHashes } from './hash-policy.ts';
 import { type RuleContext, selectRules } from './selected-rule.ts';
+import type { ClusterWeight } from './tcp-proxy.ts';
+import { serviceCluster, tcpDestinations } from './tcp-route.ts';
+import { tlsChains } from './tls-route.ts';
 import type { VirtualHostInput } from './virtual-host.ts';
 
 export const httpProxyRoutes = 'http_proxy';
@@ -20,9 +23,13 @@ export function outboundHosts(view: ProxyView, port: number): VirtualHostInput[]
   return [...hosts, fallbackHost(view, false)];
 }
 
-/** Every port, told apart by the port in the authority; plain names mean port 80. TCP services are reached by CONNECT. */
+/** Every port, told apart by the port in the authority; plain names mean port 80. By CONNECT every TCP port is reached, HTTP's among them. */
 export function httpProxyHosts(view: ProxyView): VirtualHostInput[] {
-  return [...hostsOn(view, 80), ...hostsOnOthers(view), ...serviceLessHosts(view), ...tunnelHosts(view), fallbackHost(view, true)];
+  return [...explicitHosts(view, view.scope.services), ...serviceLessHosts(view), fallbackHost(view, true)];
+}
+
+function explicitHosts(view: ProxyView, services: readonly MeshService[]): VirtualHostInput[] {
+  return [...hostsOn(view, 80, services, true), ...hostsOnOthers(view, services), ...tunnelHosts(view, services)];
 }
 
 /** The route configuration of one service's port whose connections are found by address, and to be HTTP by their first bytes. */
@@ -43,7 +50,7 @@ const isPlain = ({ protocol }: MeshPort) => isHttp(protocol) || protocol === 'au
 
 /** Of a route configuration, those of its hosts that are of these services. */
 export function hostsOfServices(view: ProxyView, name: string, services: readonly MeshService[]): VirtualHostInput[] {
-  if (name === httpProxyRoutes) return [...hostsOn(view, 80, services), ...hostsOnOthers(view, services)];
+  if (name === httpProxyRoutes) return explicitHosts(view, services);
   if (isPort(name)) return hostsOn(view, Number(name), services);
   return services.some(({ hostname }) => name.startsWith(`${hostname}:`)) ? (singleServiceHosts(view, name) ?? []) : [];
 }
@@ -53,12 +60,25 @@ export function isPort(name: string): boolean {
   return /^\d{1,5}$/.test(name);
 }
 
-function hostsOn(view: ProxyView, number: number, services = view.scope.services): VirtualHostInput[] {
-  return serviceHosts(view, services, (port) => port.number === number && isPlain(port), 'with and without port');
+function hostsOn(view: ProxyView, number: number, services = view.scope.services, tunnels = false): VirtualHostInput[] {
+  const hosts = serviceHosts(view, services, (port) => port.number === number && isPlain(port), 'with and without port');
+  return tunnels ? hosts.map(({ service, port, host }) => withTunnel(view, service, port, host)) : hosts.map(({ host }) => host);
 }
 
-function hostsOnOthers(view: ProxyView, services = view.scope.services): VirtualHostInput[] {
-  return serviceHosts(view, services, (port) => port.number !== 80 && isPlain(port), 'with port');
+function hostsOnOthers(view: ProxyView, services: readonly MeshService[]): VirtualHostInput[] {
+  const hosts = serviceHosts(view, services, (port) => port.number !== 80 && isPlain(port), 'with port');
+  return hosts.map(({ service, port, host }) => withTunnel(view, service, port, host));
+}
+
+/** What comes by CONNECT is TCP: its rules decide, not those of HTTP. */
+function withTunnel(view: ProxyView, service: MeshService, port: MeshPort, host: VirtualHostInput): VirtualHostInput {
+  return { ...host, tunnel: tcpDestinations(view, service, port) };
+}
+
+interface ServiceHost {
+  readonly service: MeshService;
+  readonly port: MeshPort;
+  readonly host: VirtualHostInput;
 }
 
 function serviceHosts(
@@ -66,10 +86,10 @@ function serviceHosts(
   services: readonly MeshService[],
   wanted: (port: MeshPort) => boolean,
   forms: PortForms,
-): VirtualHostInput[] {
-  const hosts: VirtualHostInput[] = [];
+): ServiceHost[] {
+  const hosts: ServiceHost[] = [];
   for (const service of services) {
-    for (const port of service.ports) if (wanted(port)) hosts.push(serviceHost(view, service, port, forms));
+    for (const port of service.ports) if (wanted(port)) hosts.push({ service, port, host: serviceHost(view, service, port, forms) });
   }
   return hosts;
 }
@@ -105,28 +125,60 @@ function serviceLessHosts(view: ProxyView): VirtualHostInput[] {
   );
 }
 
-function tunnelHosts(view: ProxyView): VirtualHostInput[] {
-  const { config } = view.snapshot;
-  const tunnelled = (port: MeshPort) => port.protocol === 'tcp' || port.protocol === 'tls' || port.protocol === 'https';
-  return view.scope.services.flatMap((service) =>
-    service.ports.filter(tunnelled).map((port): VirtualHostInput => {
-      const cluster = outboundClusterName(port.number, '', service.hostname);
-      const domains = serviceDomains(service, port.number, view.proxy, config.domainSuffix, 'with port');
-      return { name: `${service.hostname}:${port.number}`, domains, rules: [], fallback: { kind: 'tunnel', cluster } };
+/** Of services that do not speak HTTP in the clear. */
+function tunnelHosts(view: ProxyView, services: readonly MeshService[]): VirtualHostInput[] {
+  return services.flatMap((service) =>
+    service.ports.flatMap((port): VirtualHostInput[] => {
+      const { protocol } = port;
+      if (protocol === 'tcp') return [tunnelHost(view, service, port, tcpDestinations(view, service, port))];
+      return protocol === 'tls' || protocol === 'https' ? secureHosts(view, service, port) : [];
     }),
   );
 }
 
+/**
+ * Rules that go by the server name of TLS go here by the name that the client wants a tunnel to: it is the one that it asks for in the
+ * tunnel. Where no rule has the service's own name, the service has it.
+ */
+function secureHosts(view: ProxyView, service: MeshService, port: MeshPort): VirtualHostInput[] {
+  const chains = tlsChains(view, service, port, false).filter(({ prefixRanges }) => prefixRanges.length === 0);
+  const clustersOf = (name: string) => {
+    const chain = chains.find(({ serverNames }) => serverNames.length === 0 || serverNames.some((wide) => hostCovers(wide, name)));
+    return chain?.target.kind === 'clusters' ? chain.target.clusters : undefined;
+  };
+  const names = new Set(chains.flatMap(({ serverNames }) => serverNames.filter((name) => !view.scope.serviceByHost.has(name))));
+  return [
+    tunnelHost(view, service, port, clustersOf(service.hostname) ?? [serviceCluster(view, service, port)]),
+    ...[...names].map(
+      (name): VirtualHostInput => ({
+        name: `${name}:${port.number}`,
+        domains: portForms(name, port.number, 'with port'),
+        rules: [],
+        fallback: { kind: 'none' },
+        tunnel: clustersOf(name) ?? [],
+      }),
+    ),
+  ];
+}
+
+function tunnelHost(view: ProxyView, service: MeshService, port: MeshPort, tunnel: readonly ClusterWeight[]): VirtualHostInput {
+  const domains = serviceDomains(service, port.number, view.proxy, view.snapshot.config.domainSuffix, 'with port');
+  return { name: `${service.hostname}:${port.number}`, domains, rules: [], fallback: { kind: 'none' }, tunnel };
+}
+
 /** `tunnel`: clients ask by CONNECT as well. */
 function fallbackHost(view: ProxyView, tunnel: boolean): VirtualHostInput {
-  return view.scope.allowAny
-    ? {
-        name: 'allow_any',
-        domains: ['*'],
-        rules: [],
-        fallback: { kind: 'untouched', name: 'allow_any', cluster: unknownHostsCluster(view), tunnel },
-      }
-    : { name: 'block_all', domains: ['*'], rules: [], fallback: { kind: 'status', name: 'block_all', status: 502 } };
+  if (!view.scope.allowAny) {
+    return { name: 'block_all', domains: ['*'], rules: [], fallback: { kind: 'status', name: 'block_all', status: 502 } };
+  }
+  const cluster = unknownHostsCluster(view);
+  const host: VirtualHostInput = {
+    name: 'allow_any',
+    domains: ['*'],
+    rules: [],
+    fallback: { kind: 'untouched', name: 'allow_any', cluster },
+  };
+  return tunnel ? { ...host, tunnel: [{ name: cluster, weight: 1 }] } : host;
 }
 
 function meshContext(view: ProxyView, port: number): RuleContext {

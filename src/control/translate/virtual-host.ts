@@ -13,16 +13,15 @@ import { routeFault } from './route-fault.ts';
 import { routeMatch } from './route-match.ts';
 import { ruleMetadata } from './rule-metadata.ts';
 import { ruleKey, ruleOf, type SelectedRule } from './selected-rule.ts';
+import type { ClusterWeight } from './tcp-proxy.ts';
 
 /** Where requests go that no rule takes. */
 type Fallback =
   | { kind: 'service'; cluster: string; hashes: readonly ConsistentHash[] }
-  /** To where the application was going, past the mesh; with `tunnel`, by CONNECT as well. */
-  | { kind: 'untouched'; name: string; cluster: string; tunnel: boolean }
+  /** To where the application was going, past the mesh. */
+  | { kind: 'untouched'; name: string; cluster: string }
   /** To the proxy's own workload. */
   | { kind: 'workload'; cluster: string }
-  /** CONNECT alone. */
-  | { kind: 'tunnel'; cluster: string }
   | { kind: 'status'; name: string; status: number }
   | { kind: 'none' };
 
@@ -35,6 +34,8 @@ export interface VirtualHostInput {
   /** Where a rule says nothing of retries; undefined: Istio's. */
   retries?: HttpRoute['retries'];
   fallback: Fallback;
+  /** Where a CONNECT leads; without, nowhere. */
+  tunnel?: readonly ClusterWeight[];
   /** For a gRPC client: the cluster of the service that it dials. */
   grpcCluster?: string;
 }
@@ -43,20 +44,21 @@ export interface VirtualHostInput {
 export const virtualHostRecipe: Recipe<VirtualHostInput> = {
   type: typeUrl.route,
   name: ({ name }) => name,
-  key: ({ name, domains, rules, redirectsToHttps, retries, fallback, grpcCluster }) =>
-    JSON.stringify([name, domains, rules.map(ruleKey), redirectsToHttps, retries, fallback, grpcCluster]),
+  key: ({ name, domains, rules, redirectsToHttps, retries, fallback, tunnel, grpcCluster }) =>
+    JSON.stringify([name, domains, rules.map(ruleKey), redirectsToHttps, retries, fallback, tunnel, grpcCluster]),
   build: (input) => {
     const host = virtualHost(input);
     return bytesOf(VirtualHost, input.grpcCluster === undefined ? host : grpcHost(host, input.grpcCluster));
   },
 };
 
-export function virtualHost({ name, domains, rules, redirectsToHttps, retries, fallback }: VirtualHostInput): Partial<VirtualHost> {
+export function virtualHost({ name, domains, rules, redirectsToHttps, retries, fallback, tunnel }: VirtualHostInput): Partial<VirtualHost> {
   const routes = rules.flatMap((rule) => ruleRoutes(rule, retries));
   return {
     name,
     domains: [...domains],
-    routes: [...routes, ...fallbackRoutes(fallback, retries)],
+    // No other route takes a CONNECT, and this one takes nothing else.
+    routes: [...routes, ...fallbackRoutes(fallback, retries), ...(tunnel?.length ? [tunnelRoute(tunnel)] : [])],
     ...(redirectsToHttps && { requireTls: VirtualHost_TlsRequirementType.ALL }),
     includeRequestAttemptCount: true,
   };
@@ -68,14 +70,9 @@ function fallbackRoutes(fallback: Fallback, retries: HttpRoute['retries']): Rout
     case 'service':
       return [Route.fromPartial({ ...always, name: 'default', action: plainAction(fallback.cluster, fallback.hashes, retries) })];
     case 'untouched':
-      return [
-        ...(fallback.tunnel ? [tunnelRoute(fallback.cluster)] : []),
-        Route.fromPartial({ ...always, name: fallback.name, action: untouchedAction(fallback.cluster) }),
-      ];
+      return [Route.fromPartial({ ...always, name: fallback.name, action: untouchedAction(fallback.cluster) })];
     case 'workload':
       return [Route.fromPartial({ ...always, name: 'default', action: workloadAction(fallback.cluster) })];
-    case 'tunnel':
-      return [tunnelRoute(fallback.cluster)];
     case 'status':
       return [Route.fromPartial({ ...always, name: fallback.name, action: statusAction(fallback.status) })];
     case 'none':
@@ -83,11 +80,11 @@ function fallbackRoutes(fallback: Fallback, retries: HttpRoute['retries']): Rout
   }
 }
 
-function tunnelRoute(cluster: string): Route {
+function tunnelRoute(clusters: readonly ClusterWeight[]): Route {
   return Route.fromPartial({
     name: 'connect',
     match: { pathSpecifier: { $case: 'connectMatcher', value: {} } },
-    action: tunnelAction(cluster),
+    action: tunnelAction(clusters),
   });
 }
 

@@ -2,8 +2,6 @@
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { Logger } from '#foundation/logger';
 import type { BoundAddress, WhichListeners } from '#proxy/listen/listener-manager';
-import type { Cluster } from '#proxy/upstream/cluster';
-import type { MetricsRegistry } from '#telemetry/metrics';
 import { dumpSections } from '#xds/config-dump';
 import type { AdminRoute } from './admin-server.ts';
 import { jsonPage, textPage } from './admin-server.ts';
@@ -11,7 +9,8 @@ import { describeCertificates, type HeldCertificates } from './certificates.ts';
 import { describeClusters, formatClusters } from './cluster-status.ts';
 import { type DumpInput, dumpConfig } from './config-dump.ts';
 import { selectDump } from './dump-query.ts';
-import { formatPrometheus, formatStats, type ServerStats, statsJson } from './stats.ts';
+import type { ProxyStats } from './proxy-stats.ts';
+import { formatPrometheus, formatStats, statsJson } from './stats.ts';
 
 const loggerName = 'proxy';
 const logLevels = ['trace', 'debug', 'info', 'warning', 'error', 'critical', 'off'];
@@ -20,12 +19,10 @@ const levelNames: Readonly<Record<string, string>> = { warning: 'warn', critical
 
 /** What the admin interface may see and do of its proxy. */
 export interface AdminSubject {
-  readonly clusters: Iterable<Cluster>;
   readonly listeners: { boundAddresses(): readonly BoundAddress[] };
   readonly heldCertificates: HeldCertificates;
   readonly wallMs: number;
-  readonly logger: Logger;
-  readonly registry: MetricsRegistry;
+  readonly logger: Pick<Logger, 'level'>;
   readonly state: 'LIVE' | 'DRAINING' | 'INITIALIZING';
   healthFailed: boolean;
   /** `graceful`: connections are asked to leave first, while new ones are still accepted. */
@@ -35,7 +32,8 @@ export interface AdminSubject {
   canonicalJson(): Promise<CanonicalJson>;
   dumpInput(): DumpInput;
   serverInfo(): object;
-  serverStats(): ServerStats;
+  /** Of all processes that serve it. */
+  stats(): Promise<ProxyStats>;
 }
 
 export function adminRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
@@ -46,8 +44,10 @@ function clusterRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
   return {
     '/clusters': {
       help: 'upstream cluster status (format=json)',
-      serve: (query) =>
-        query.get('format') === 'json' ? jsonPage(describeClusters(proxy.clusters)) : textPage(formatClusters(proxy.clusters)),
+      serve: async (query) => {
+        const { clusters } = await proxy.stats();
+        return query.get('format') === 'json' ? jsonPage(describeClusters(clusters)) : textPage(formatClusters(clusters));
+      },
     },
   };
 }
@@ -128,9 +128,8 @@ function lifecycleRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
   };
 }
 
-/** Envoy's fields; of the whole process, which may hold many proxies. */
-function memory(): object {
-  const { heapUsed, heapTotal, rss, external } = process.memoryUsage();
+/** Envoy's fields. */
+function describeMemory({ memory: { heapUsed, heapTotal, rss, external } }: ProxyStats): object {
   const fields = {
     allocated: heapUsed + external,
     heap_size: heapTotal,
@@ -146,16 +145,19 @@ function statsRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
     const filter = query.get('filter');
     return filter === null ? undefined : new RegExp(filter);
   };
-  const prometheus = () => textPage(formatPrometheus([...proxy.clusters], proxy.serverStats(), proxy.registry.format()));
+  const prometheus = async () => textPage(formatPrometheus(await proxy.stats()));
   return {
-    '/memory': { help: 'memory of the process that holds this proxy', serve: () => jsonPage(memory()) },
+    '/memory': {
+      help: 'memory of the processes that hold this proxy',
+      serve: async () => jsonPage(describeMemory(await proxy.stats())),
+    },
     '/stats': {
       help: 'counters (filter=REGEX, format=json|prometheus)',
-      serve: (query) => {
+      serve: async (query) => {
         const format = query.get('format');
         if (format === 'prometheus') return prometheus();
-        if (format === 'json') return jsonPage(statsJson(proxy.clusters, proxy.serverStats(), filterOf(query)));
-        return textPage(formatStats(proxy.clusters, proxy.serverStats(), filterOf(query)));
+        const stats = await proxy.stats();
+        return format === 'json' ? jsonPage(statsJson(stats, filterOf(query))) : textPage(formatStats(stats, filterOf(query)));
       },
     },
     '/stats/prometheus': { help: "counters and Istio's metrics for Prometheus", serve: prometheus },

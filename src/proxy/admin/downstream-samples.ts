@@ -2,7 +2,7 @@
 import type { DownstreamStatsTable } from '#proxy/http/downstream-stats';
 import type { BoundAddress } from '#proxy/listen/listener-manager';
 import { type TlsStats, tlsSamples } from '#proxy/tls/tls-stats';
-import type { ServerStats } from './stats.ts';
+import type { Samples } from './samples.ts';
 
 export interface DownstreamSources {
   readonly httpStats: DownstreamStatsTable;
@@ -12,7 +12,7 @@ export interface DownstreamSources {
   all(): Iterable<{ readonly config: { readonly name: string }; readonly connectionCount: number; readonly tlsStats: TlsStats }>;
 }
 
-export function downstreamSamples(sources: DownstreamSources): ServerStats {
+export function downstreamSamples(sources: DownstreamSources): Samples {
   const samples: Record<string, number> = { 'listener_manager.downstream_cx_overflow': sources.overflows };
   for (const [kind, table] of [['http', sources.httpStats] as const, ['tcp', sources.tcpStats] as const]) {
     for (const [prefix, stats] of table.entries()) {

@@ -2,7 +2,7 @@
 // problem of its own; the others apply.
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Problem } from '#foundation/problem';
-import { HandedSockets, handleOf, type ListeningHandle } from '#net/handed-sockets';
+import { handleOf, type ListeningHandle } from '#net/handed-sockets';
 import { type Network, ownNetwork } from '#net/network';
 import type { ListenerConfig } from '#proxy/config/listener';
 import { formatAddress, place, type SocketAddress } from '#proxy/config/socket-address';
@@ -14,6 +14,12 @@ import { Listener } from './listener.ts';
 export interface BoundAddress extends SocketAddress {
   /** Of the listener. */
   name: string;
+}
+
+/** Sockets that listen already, of another process. */
+export interface ListeningSockets {
+  /** By the address that was asked for; undefined: open one. Rejects where that is not this process's to do. */
+  take(address: string): ListeningHandle | undefined | Promise<ListeningHandle>;
 }
 
 export type WhichListeners = 'all' | 'inbound';
@@ -46,8 +52,7 @@ export class ListenerManager {
   constructor(
     private readonly runtime: ProxyRuntime,
     private readonly connectionsMax = connectionsMaxDefault,
-    /** Of the process that this one replaces. */
-    private readonly handed = new HandedSockets(),
+    private readonly sockets?: ListeningSockets,
   ) {}
 
   /**
@@ -77,6 +82,13 @@ export class ListenerManager {
   /** Where listeners are open on this machine: listener name, address. */
   boundAddresses(): readonly BoundAddress[] {
     return [...this.bound.values()];
+  }
+
+  /** The one that was asked for at `address`, once all has been opened that is to be open now. */
+  async listeningAt(address: string): Promise<ListeningHandle | undefined> {
+    await this.applying;
+    for (const [key, handle] of this.listening()) if (key === address) return handle;
+    return undefined;
   }
 
   /** What listens, by the address that it was asked for: for a process that is to take over. */
@@ -188,12 +200,11 @@ export class ListenerManager {
     return placed;
   }
 
-  private open(listener: Listener, key: string, { address, port, network }: Place): Promise<{ server: Server; port: number }> {
+  private async open(listener: Listener, key: string, { address, port, network }: Place): Promise<{ server: Server; port: number }> {
+    const place = (await this.sockets?.take(key)) ?? { ...network.listening({ address, port }), backlog };
     return new Promise((resolve, reject) => {
       const server = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => this.accept(listener, socket));
       server.once('error', reject);
-      const handle = this.handed.take(key);
-      const place = handle ?? { ...network.listening({ address, port }), backlog };
       server.listen(place, backlog, () => {
         server.off('error', reject);
         server.on('error', (error) => this.runtime.logger.warn({ listener: listener.config.name, error: error.message }, 'accept failed'));

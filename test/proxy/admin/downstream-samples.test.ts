@@ -19,6 +19,7 @@ import {
   routeTable,
   TestProxy,
 } from '../fixture.ts';
+import { statsOf } from '../stats-of.ts';
 import { certificateOf, clientTls, serverTls, trusting } from '../tls-fixture.ts';
 
 const open = closer();
@@ -51,8 +52,8 @@ test('requests, connections and handshakes', async () => {
     [`listener.127.0.0.1_${port}.ssl.no_certificate`]: 1,
     [`listener.127.0.0.1_${port}.downstream_cx_active`]: 1,
   });
-  expect(formatStats([], samples, /handshake/)).toBe(`listener.127.0.0.1_${port}.ssl.handshake: 1\n`);
-  const prometheus = formatPrometheus([], samples, '');
+  expect(formatStats(statsOf(samples), /handshake/)).toBe(`listener.127.0.0.1_${port}.ssl.handshake: 1\n`);
+  const prometheus = formatPrometheus(statsOf(samples));
   expect(prometheus).toContain(`envoy_listener_ssl_handshake{envoy_listener_address="127.0.0.1_${port}"} 1\n`);
   expect(prometheus).toContain(
     '# TYPE envoy_http_downstream_cx_active gauge\nenvoy_http_downstream_cx_active{envoy_http_conn_manager_prefix="test"} 1\n',
@@ -70,7 +71,7 @@ test("a cluster's handshakes, and the bytes that it was sent", async () => {
   const client = open.add(await Client.connect(port));
   await client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n').until('200 OK');
   await client.write('GET /s HTTP/1.1\r\nhost: a\r\n\r\n').until('503');
-  const stats = formatStats(proxy.runtime.clusters.all(), {}, /ssl|tx_bytes/);
+  const stats = formatStats(statsOf({}, proxy.runtime.clusters.all()), /ssl|tx_bytes/);
   expect(stats).toContain(`cluster.plain.upstream_cx_tx_bytes_total: ${upstream.requests[0]!.length}\n`);
   expect(stats).not.toContain('cluster.plain.ssl');
   expect(stats).toContain('cluster.secured.ssl.handshake: 0\n');

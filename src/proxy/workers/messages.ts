@@ -1,0 +1,27 @@
+// What the first process of a proxy and its worker processes say to each other. Plain JSON, but for the sockets that go beside it.
+import type { ProxyBootstrap } from '#proxy/bootstrap';
+import type { Drain } from '#proxy/data-plane';
+
+/** First process to worker. One with a serial is answered, by `answer` with the same. */
+export type WorkerCommand =
+  | { type: 'add'; id: string; bootstrap: ProxyBootstrap }
+  /** `response`: a DeltaDiscoveryResponse, base64. The answer: findings. */
+  | { type: 'apply'; id: string; serial: number; response: string }
+  /** The answer: ProxyStats. */
+  | { type: 'stats'; id: string; serial: number }
+  /** Answered when no connection is left. */
+  | { type: 'drain'; id: string; serial: number; drain: Drain }
+  /** Answered when no caller is left. */
+  | { type: 'dismiss'; id: string; serial: number; graceMs: number }
+  | { type: 'remove'; id: string; serial: number }
+  | { type: 'log level'; id: string; level: string }
+  /** To `socket wanted`, with the socket where there is one. */
+  | { type: 'socket'; serial: number };
+
+/** Worker to first process. */
+export type WorkerReport =
+  /** It has just started, and knows nothing. */
+  | { type: 'up' }
+  | { type: 'answer'; serial: number; value: unknown }
+  /** `address`: as the listener's configuration asks for it. */
+  | { type: 'socket wanted'; serial: number; id: string; address: string };
