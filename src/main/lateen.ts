@@ -17,6 +17,7 @@ import { type CaptureWish, captureWishes } from '#host/capture/capture-mode';
 import { addBackup } from './backup-commands.ts';
 import { addKubeconfig } from './kubeconfig-command.ts';
 import { canonicalJson, dist, version } from './package.ts';
+import { addProxy } from './proxy-command.ts';
 import { addDiff, addExplain, addTest } from './route-commands.ts';
 import { addShell } from './shell-command.ts';
 import type { UpOptions } from './up.ts';
@@ -127,6 +128,7 @@ Examples:
 addRun(command, session, process.cwd());
 addKubeconfig(command, { stdout: context.stdout, stateDirectory: stateDefault });
 addBackup(command, { stdout: context.stdout, dataDirectory: dataDefault });
+addProxy(command, { stdout: context.stdout, stderr: context.stderr, ended: endAsked }, port);
 addShell(command, session, { env, stateDirectory: stateDefault });
 addExplain(command, session, context);
 addTest(command, session, context);
@@ -151,7 +153,7 @@ function endAsked(): Promise<void> {
   });
 }
 
-const staying = new Set(['up', 'run']);
+const staying = new Set(['up', 'run', 'proxy']);
 let stays = false;
 command.hook('preAction', (_, action) => {
   stays = staying.has(action.name());

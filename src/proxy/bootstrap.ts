@@ -4,8 +4,8 @@ import type { Placement, SocketAddress } from './config/socket-address.ts';
 
 export interface ProxyBootstrap {
   node: AdsNode;
-  /** The control plane's ADS. */
-  xds: SocketAddress;
+  /** The control plane's ADS; without one, a proxy serves with what it is given at its start. */
+  xds?: SocketAddress;
   /** The admin interface; port 0: any free one. */
   admin: SocketAddress;
   placement: Placement;
@@ -15,8 +15,8 @@ export interface ProxyBootstrap {
   names?: SocketAddress;
   /** How many processes serve with its ports; one when left out. */
   concurrency?: number;
-  /** The file that stands for the proxy's stdout: access logs to /dev/stdout go there. */
-  standardOutput: string;
+  /** The file that stands for the proxy's stdout: access logs to /dev/stdout go there; the process's own when left out. */
+  standardOutput?: string;
   /** How long connections are asked to leave before a graceful drain closes what listens; without it, Istio's 45 seconds. */
   drainMs?: number;
 }

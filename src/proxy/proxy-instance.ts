@@ -5,6 +5,7 @@ import { DeltaDiscoveryResponse } from '#codec/protobuf/generated/envoy/service/
 import type { NameTable } from '#codec/protobuf/generated/istio/nds';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
+import { MeshError } from '#foundation/mesh-error';
 import type { Random } from '#foundation/random';
 import type { HandedSockets } from '#net/handed-sockets';
 import { type Network, ownNetwork } from '#net/network';
@@ -34,6 +35,8 @@ export interface ProxyInstanceOptions {
   network?: Network;
   /** Hears of the names that its pod is answered; without it, they are not asked for. */
   setNames?: (table: NameTable) => void;
+  /** In force from the start, whatever the control plane says; in an order that takes effect. */
+  initial?: readonly DeltaDiscoveryResponse[];
   /** Shared by the proxies of one process. */
   decodings: DecodeCache;
   /** A token that says which service account this proxy runs as; without it there are no certificates of the mesh. */
@@ -58,7 +61,7 @@ export class ProxyInstance implements AdminSubject {
   private readonly plane: DataPlane;
   private readonly log: Logger;
   private readonly certificates: WorkloadCertificates | undefined;
-  private readonly ads: AdsClient;
+  private readonly ads: AdsClient | undefined;
   private readonly admin: AdminServer;
   private readonly startedWallMs: number;
   private readonly startedAt: number;
@@ -84,9 +87,9 @@ export class ProxyInstance implements AdminSubject {
     this.certificates = this.workloadCertificates();
     const handler = {
       apply: (response: DeltaDiscoveryResponse) => this.apply(response),
-      versions: (type: TypeUrl) => this.plane.applier.versions(type),
+      versions: (type: TypeUrl) => this.discovered(type),
     };
-    this.ads = new AdsClient({ target: formatAddress(xds), node, clock, random, logger, handler });
+    this.ads = xds && new AdsClient({ target: formatAddress(xds), node, clock, random, logger, handler });
     this.admin = new AdminServer(adminRoutes(this), network);
   }
 
@@ -119,6 +122,14 @@ export class ProxyInstance implements AdminSubject {
     return findings.length > 0 ? findings : (theirs ?? []);
   }
 
+  /** A control plane would take back what it is told of and has not given. */
+  private discovered(type: TypeUrl): Record<string, string> {
+    const versions = this.plane.applier.versions(type);
+    for (const { typeUrl: of, resources } of this.options.initial ?? [])
+      if (of === type) for (const { name } of resources) delete versions[name];
+    return versions;
+  }
+
   private joinWorkers(): ProxyWorkers | undefined {
     const { workers } = this.options;
     const { concurrency = 1, node } = this.bootstrap;
@@ -143,6 +154,7 @@ export class ProxyInstance implements AdminSubject {
     const { node, xds } = this.bootstrap;
     return (
       token &&
+      xds &&
       new WorkloadCertificates({
         target: formatAddress(xds),
         identity: identityOf(node.metadata),
@@ -158,15 +170,22 @@ export class ProxyInstance implements AdminSubject {
   /** Secrets that the workload's own agent brings are not the control plane's to give. */
   private subscribe(type: TypeUrl, names: ReadonlySet<string>): void {
     const own = type === typeUrl.secret ? this.certificates?.want(names) : undefined;
-    this.ads.subscribe(type, own === undefined ? names : new Set([...names].filter((name) => !own.has(name))));
+    this.ads?.subscribe(type, own === undefined ? names : new Set([...names].filter((name) => !own.has(name))));
   }
 
-  /** Opens the admin interface and the xDS stream; resolves to the admin address when the first listeners serve. */
+  /**
+   * Opens the admin interface and the xDS stream; resolves to the admin address when the first listeners serve. Throws MeshError
+   * CONFIG_REFUSED where something is wrong with `initial`.
+   */
   async start(): Promise<SocketAddress> {
     const admin = await this.admin.listen(this.bootstrap.admin);
     this.plane.applier.start();
     this.workers = this.joinWorkers();
-    this.ads.start();
+    for (const response of this.options.initial ?? []) {
+      const findings = await this.apply(response);
+      if (findings.length > 0) throw new MeshError('CONFIG_REFUSED', findings.join('\n'));
+    }
+    this.ads?.start();
     await this.plane.applier.serving;
     this.live = true;
     this.options.handed?.close();
@@ -197,7 +216,7 @@ export class ProxyInstance implements AdminSubject {
   /** Ends everything at once. */
   async close(): Promise<void> {
     this.plane.draining = true;
-    this.ads.close();
+    this.ads?.close();
     this.certificates?.close();
     await Promise.all([this.plane.close(), this.workers?.close()]);
     await this.admin.close();
@@ -246,7 +265,7 @@ export class ProxyInstance implements AdminSubject {
       uptime_current_epoch: `${Math.floor((this.options.clock.now() - this.startedAt) / 1000)}s`,
       node: { id: node.id, cluster: node.cluster, metadata: node.metadata, user_agent_name: 'lateen' },
       command_line_options: { concurrency },
-      xds: { connected: this.ads.connected, disconnects: this.ads.disconnects },
+      xds: { connected: this.ads?.connected ?? false, disconnects: this.ads?.disconnects ?? 0 },
     };
   }
 
@@ -259,7 +278,7 @@ export class ProxyInstance implements AdminSubject {
         'server.live': this.state === 'LIVE' ? 1 : 0,
         'server.concurrency': this.bootstrap.concurrency ?? 1,
         'server.memory_allocated': sum.memory.rss,
-        'control_plane.connected_state': this.ads.connected ? 1 : 0,
+        'control_plane.connected_state': this.ads?.connected ? 1 : 0,
         'listener_manager.total_listeners_active': this.listeners.boundAddresses().length,
         ...sum.server,
       },

@@ -86,11 +86,23 @@ export class CanonicalJson {
     }
   }
 
+  /** Of what `value` carries in `Any`s: the types that are not known here. */
+  unknownTypes(value: JsonValue): string[] {
+    if (typeof value !== 'object' || value === null) return [];
+    const inside = Object.values(value).flatMap((field) => this.unknownTypes(field));
+    const type = Array.isArray(value) ? undefined : value['@type'];
+    return typeof type === 'string' && !this.isKnown(type) ? [type, ...inside] : inside;
+  }
+
+  private isKnown(typeUrl: string): boolean {
+    return this.registry.getMessage(typeUrl.slice(typeUrl.lastIndexOf('/') + 1)) !== undefined;
+  }
+
   private withoutUnknownTypes(value: JsonValue): JsonValue {
     if (Array.isArray(value)) return value.map((each) => this.withoutUnknownTypes(each));
     if (typeof value !== 'object' || value === null) return value;
     const { '@type': type } = value;
-    if (typeof type === 'string' && !this.registry.getMessage(type.slice(type.lastIndexOf('/') + 1))) return emptyAny;
+    if (typeof type === 'string' && !this.isKnown(type)) return emptyAny;
     return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, this.withoutUnknownTypes(field)]));
   }
 }

@@ -29,7 +29,6 @@ import { workloadFacts } from './workload.ts';
 /** Kinds that a snapshot is made of; events of others are ignored. */
 const foldedKinds: readonly string[] = [
   'Namespace',
-  'Namespace',
   'Service',
   'Endpoints',
   'EndpointSlice',

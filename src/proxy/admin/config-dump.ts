@@ -36,9 +36,11 @@ function dumpBootstrap({ bootstrap, startedWallMs }: DumpInput): Entry {
     '@type': bootstrapDumpType,
     bootstrap: {
       node: { id: node.id, cluster: node.cluster, metadata: node.metadata as JsonValue, locality: { ...node.locality } },
-      dynamic_resources: {
-        ads_config: { api_type: 'DELTA_GRPC', grpc_services: [{ google_grpc: { target_uri: `${xds.address}:${xds.port}` } }] },
-      },
+      ...(xds && {
+        dynamic_resources: {
+          ads_config: { api_type: 'DELTA_GRPC', grpc_services: [{ google_grpc: { target_uri: `${xds.address}:${xds.port}` } }] },
+        },
+      }),
       admin: { address: { socket_address: { address: admin.address, port_value: admin.port } } },
     },
     last_updated: time(startedWallMs),

@@ -16,15 +16,15 @@ export interface AccessLoggerOptions {
   clock: Clock;
   random: Random;
   logger: Logger;
-  /** The file that stands for the proxy's own stdout and stderr (a pod's proxies share one process). */
-  standardOutput: string;
+  /** The file that stands for the proxy's own stdout and stderr (a pod's proxies share one process); undefined: the process's. */
+  standardOutput: string | undefined;
   /** Asked when the first collector is: it is made after the loggers. */
   runtime: () => ProxyRuntime;
 }
 
 /** Access loggers of one proxy; files are shared between loggers of the same path. */
 export class AccessLoggers {
-  private readonly files = new Map<string, LogFile>();
+  private readonly files = new Map<string | undefined, LogFile>();
 
   constructor(private readonly options: AccessLoggerOptions) {}
 
@@ -101,7 +101,7 @@ export class AccessLoggers {
     });
   }
 
-  private file(path: string): LogFile {
+  private file(path: string | undefined): LogFile {
     let file = this.files.get(path);
     if (file === undefined) {
       file = new LogFile(path, this.options.clock, this.options.logger);

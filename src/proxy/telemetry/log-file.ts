@@ -6,6 +6,7 @@ import type { Logger } from '#foundation/logger';
 const batchBytesMax = 64 * 1024;
 const backlogBytesMax = 4 * 1024 * 1024;
 const flushMs = 250;
+const standardOutput = 1;
 
 export class LogFile {
   private lines = '';
@@ -13,12 +14,14 @@ export class LogFile {
   private readonly stream: WriteStream;
   dropped = 0;
 
+  /** Without `path`: the standard output of this process, which stays open. */
   constructor(
-    path: string,
+    path: string | undefined,
     private readonly clock: Clock,
     logger: Logger,
   ) {
-    this.stream = createWriteStream(path, { flags: 'a' });
+    const target = path === undefined ? { fd: standardOutput, autoClose: false } : { flags: 'a' };
+    this.stream = createWriteStream(path ?? '', target);
     this.stream.on('error', (error) => logger.error({ path, error: error.message }, 'access log cannot be written'));
   }
 

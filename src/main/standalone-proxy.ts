@@ -1,0 +1,93 @@
+// One proxy in this process, with no supervisor and no pod. Loaded when `lateen proxy` asks for it.
+import type { Socket } from 'node:net';
+import type { JsonValue } from '@bufbuild/protobuf';
+import { systemClock } from '#foundation/clock';
+import { createLogger } from '#foundation/logger';
+import { MeshError } from '#foundation/mesh-error';
+import { systemRandom } from '#foundation/random';
+import { type Network, ownNetwork } from '#net/network';
+import { loadSystemCalls } from '#net/system-calls';
+import { DecodeCache } from '#proxy/config/decode-cache';
+import { readEnvoyConfig } from '#proxy/config/envoy-config';
+import { formatAddress, identityPlacement } from '#proxy/config/socket-address';
+import { ProxyInstance } from '#proxy/proxy-instance';
+import { typeUrl } from '#xds/resource-type';
+import { canonicalJson, version } from './package.ts';
+
+export interface StandaloneOptions {
+  /** Of the file: a bootstrap or a config dump. */
+  document: JsonValue | undefined;
+  adminPort?: number;
+  serviceNode?: string;
+  serviceCluster?: string;
+  token?: () => Promise<string>;
+}
+
+export interface StandaloneProxy {
+  /** Its node's id. */
+  proxy: string;
+  admin: string;
+  listening: readonly { name: string; at: string }[];
+  /** What of the file has no effect. */
+  notes: readonly string[];
+  end(): Promise<void>;
+}
+
+/** Istio's `terminationDrainDuration`. */
+const drainMs = 5_000;
+const adminDefault = { address: '127.0.0.1', port: 15_000 };
+const nobody = { id: 'lateen', cluster: 'lateen', metadata: {}, locality: { region: '', zone: '', subZone: '' } };
+
+/** Resolves when the first listeners serve. Throws MeshError where the file cannot be used. */
+export async function startStandalone(options: StandaloneOptions): Promise<StandaloneProxy> {
+  const { node = nobody, admin = adminDefault, xds, resources, notes } = readEnvoyConfig(options.document ?? null, await canonicalJson());
+  if (xds === undefined && !resources.some(({ typeUrl: type }) => type === typeUrl.listener)) {
+    throw new MeshError(
+      'ENVOY_CONFIG',
+      'the configuration cannot be used: there is no listener in it, and no control plane that would send one',
+    );
+  }
+  const { serviceNode: id = node.id, serviceCluster: cluster = node.cluster, adminPort = admin.port, token } = options;
+  const bootstrap = {
+    node: { ...node, id, cluster },
+    ...(xds && { xds }),
+    admin: { ...admin, port: adminPort },
+    placement: identityPlacement,
+  };
+  const proxy = new ProxyInstance(bootstrap, {
+    clock: systemClock,
+    random: systemRandom,
+    logger: createLogger({ level: 'info' }),
+    version,
+    network: await redirectedNetwork(),
+    decodings: new DecodeCache(),
+    initial: resources,
+    canonicalJson,
+    ...(token && { identityToken: token }),
+    quit: () => process.kill(process.pid, 'SIGTERM'),
+  });
+  try {
+    const bound = await proxy.start();
+    const listening = proxy.listeners.boundAddresses().map(({ name, ...at }) => ({ name, at: formatAddress(at) }));
+    return { proxy: id, admin: formatAddress(bound), listening, notes, end: () => end(proxy) };
+  } catch (thrown) {
+    await proxy.close();
+    throw thrown;
+  }
+}
+
+async function end(proxy: ProxyInstance): Promise<void> {
+  await Promise.race([proxy.drain({ idleMs: 0 }), new Promise<void>((resolve) => systemClock.after(drainMs, resolve, { unref: true }))]);
+  await proxy.close();
+}
+
+/** This process's own, in which others may redirect connections to it, as Istio's init container does. */
+async function redirectedNetwork(): Promise<Network> {
+  const calls = await loadSystemCalls().catch(() => undefined);
+  if (calls === undefined) return ownNetwork;
+  const originalDestination = (accepted: Socket) => {
+    const { fd = -1 } = (accepted as unknown as { _handle: { fd: number } | null })._handle ?? {};
+    return calls.originalDestination(fd) ?? ownNetwork.originalDestination(accepted);
+  };
+  return { ...ownNetwork, originalDestination };
+}
