@@ -1,9 +1,10 @@
-// "May I?" and "Who am I?": the reviews by which kubectl's `auth can-i` and `auth whoami` ask. They are answered, and kept nowhere. Pure.
+// "May I?" and "Who am I?": the reviews by which kubectl's `auth can-i` and `auth whoami` ask. They are answered, and kept nowhere.
 import { Type } from '@sinclair/typebox';
 import { isPlainObject } from '#api/json';
 import type { Kind } from '#api/kind';
 import { StoreError } from '#store/store-error';
-import { mayAccess, type User } from './user.ts';
+import type { Authorizer } from './authorizer.ts';
+import type { User } from './user.ts';
 
 const review = (kind: string, group: string, namespaced = false): Kind => ({
   kind,
@@ -23,7 +24,7 @@ export const reviewKinds: readonly Kind[] = [
 ];
 
 /** The review with its answer in `status`. */
-export function answerReview(kind: Kind, body: unknown, user: User): object {
+export async function answerReview(kind: Kind, body: unknown, user: User, authorizer: Authorizer): Promise<object> {
   const asked = isPlainObject(body) ? body : {};
   const spec = isPlainObject(asked['spec']) ? asked['spec'] : {};
   const apiVersion = `${kind.group}/v1`;
@@ -34,31 +35,41 @@ export function answerReview(kind: Kind, body: unknown, user: User): object {
     case 'SelfSubjectRulesReview':
       return {
         ...answer,
-        status: { resourceRules: rulesOf(user), nonResourceRules: [{ verbs: ['get'], nonResourceURLs: ['*'] }], incomplete: false },
+        status: {
+          resourceRules: rulesOf(user),
+          nonResourceRules: [{ verbs: ['get'], nonResourceURLs: ['*'] }],
+          incomplete: user.role === undefined,
+        },
       };
     default:
-      return { ...answer, status: accessStatus(spec, user) };
+      return { ...answer, status: await accessStatus(spec, user, authorizer) };
   }
 }
 
-function accessStatus(spec: Record<string, unknown>, user: User): object {
+async function accessStatus(spec: Record<string, unknown>, user: User, authorizer: Authorizer): Promise<object> {
   const { resourceAttributes: wanted, nonResourceAttributes: path } = spec;
   if (!isPlainObject(wanted)) {
     if (!isPlainObject(path)) throw new StoreError('INVALID', 'spec: one of resourceAttributes and nonResourceAttributes is required');
     return { allowed: user.role === 'admin' || path['verb'] === 'get' };
   }
   const text = (field: string) => (typeof wanted[field] === 'string' && wanted[field] !== '' ? (wanted[field] as string) : undefined);
-  const allowed = mayAccess(user, {
+  const allowed = await authorizer.allows(user, {
     verb: text('verb') ?? '*',
     group: text('group') ?? '',
     resource: text('resource') ?? '*',
     subresource: text('subresource'),
     namespace: text('namespace'),
+    name: text('name'),
   });
-  return { allowed, ...(!allowed && { reason: `the role ${user.role} does not cover it` }) };
+  return {
+    allowed,
+    ...(!allowed && { reason: `the role${user.role ? ` ${user.role}` : 's of this account'} ${user.role ? 'does' : 'do'} not cover it` }),
+  };
 }
 
+/** Of the roles of a service account nothing is told: each is asked for. */
 function rulesOf({ role }: User): object[] {
+  if (role === undefined) return [];
   const verbs = role === 'view' ? ['get', 'list', 'watch'] : ['*'];
   return [{ verbs, apiGroups: ['*'], resources: ['*'] }];
 }

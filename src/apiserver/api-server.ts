@@ -9,6 +9,7 @@ import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { formatProblem, type Problem } from '#foundation/problem';
 import { type Random, systemRandom } from '#foundation/random';
+import type { ServiceAccountName } from '#identity/service-account-token';
 import { listenFailure } from '#net/port-owner';
 import { ensureNamespaces } from '#store/namespaces';
 import { failure, statusOf } from '#store/status';
@@ -16,6 +17,7 @@ import type { Store } from '#store/store';
 import { StoreError } from '#store/store-error';
 import { reviewKinds } from './access-review.ts';
 import { WebhookAdmission } from './admission/admission.ts';
+import { Authorizer } from './authorizer.ts';
 import type { Credentials } from './credentials.ts';
 import { CustomKinds } from './custom-kinds.ts';
 import { Discovery } from './discovery.ts';
@@ -25,11 +27,12 @@ import { openApiIndex, openApiV2, openApiV3 } from './openapi.ts';
 import { openApiV2Protobuf, openApiV2ProtobufType, wantsProtobuf } from './openapi-v2-protobuf.ts';
 import type { PodAccess } from './pod-access.ts';
 import { decodeProtobuf, protobufType } from './protobuf-body.ts';
+import { serviceAccountUser } from './rbac.ts';
 import { type Query, verbOf } from './request.ts';
 import { parseResourcePath, type ResourcePath } from './resource-path.ts';
 import { patchTypes, ResourceRoutes } from './resource-routes.ts';
 import { UpgradeRoutes } from './upgrade-routes.ts';
-import { type Access, forbiddenMessage, localUser, mayAccess, TokenUsers, type User } from './user.ts';
+import { bearerToken, localUser, TokenUsers, type User } from './user.ts';
 
 export interface ApiServerOptions {
   store: Store;
@@ -50,6 +53,8 @@ export interface ApiServerOptions {
   plainHttp?: boolean;
   /** To the logs of pods, and into them. */
   pods?: PodAccess;
+  /** Whose token it is; undefined: nobody's. */
+  serviceAccountOf?: (token: string) => ServiceAccountName | undefined;
 }
 
 const bodyBytesMax = 3 * 1024 * 1024;
@@ -72,12 +77,14 @@ export class ApiServer {
   private readonly catalog: KindCatalog;
   private readonly customKinds: CustomKinds;
   private readonly users: TokenUsers | undefined;
+  private readonly authorizer: Authorizer;
   private readonly servesPlain: boolean;
 
   constructor(private readonly options: ApiServerOptions) {
     const { store, clock, credentials, pods, random = systemRandom, advise = () => [], examine = () => undefined } = options;
     this.catalog = options.catalog ?? new KindCatalog();
     this.customKinds = new CustomKinds({ store, catalog: this.catalog, clock });
+    this.authorizer = new Authorizer(store);
     this.users = credentials && new TokenUsers(credentials.tokens);
     this.servesPlain = credentials === undefined || options.plainHttp === true;
     const namespacedKinds = () => this.catalog.kinds.filter(({ namespaced }) => namespaced);
@@ -85,7 +92,7 @@ export class ApiServer {
       ...{ store, clock, random, advise, examine, namespacedKinds },
       admission: new WebhookAdmission({ store, random }),
     });
-    this.routes = new ResourceRoutes({ store, clock, handlers, pods });
+    this.routes = new ResourceRoutes({ store, clock, handlers, pods, authorizer: this.authorizer });
     const handler = (request: IncomingMessage, response: ServerResponse) => {
       // kubectl up to 1.20 leaves it out, and Kubernetes takes it for this.
       request.headers['content-type'] ??= 'application/json';
@@ -95,7 +102,10 @@ export class ApiServer {
     // Clients of other languages write /version/ and /apis/.
     const routerOptions = { ignoreTrailingSlash: true };
     this.app = fastify({ bodyLimit: bodyBytesMax, logger: false, routerOptions, serverFactory: () => this.listener.plain });
-    const upgrades = new UpgradeRoutes({ pods, authorize: (request, access) => authorize(this.userOf(request), access) });
+    const upgrades = new UpgradeRoutes({
+      pods,
+      authorize: async (request, access) => this.authorizer.authorize(this.userOf(request), access),
+    });
     this.listener.onUpgrade((request, socket, head) => upgrades.handle(request, socket, head));
     this.acceptBodies();
     this.answerErrors();
@@ -204,7 +214,14 @@ export class ApiServer {
     const query = request.query as Query;
     const user = this.userOf(request.raw);
     const { group, plural, subresource, namespace, name } = path;
-    authorize(user, { verb: verbOf(request.method, path, query), group, resource: plural, subresource, namespace, name });
+    await this.authorizer.authorize(user, {
+      verb: verbOf(request.method, path, query),
+      group,
+      resource: plural,
+      subresource,
+      namespace,
+      name,
+    });
     const { headers, method, body } = request;
     const [contentType = ''] = (headers['content-type'] ?? '').split(';');
     const answer = await this.routes.answer(
@@ -222,10 +239,17 @@ export class ApiServer {
     return reply.code(answer.code).send(answer.body);
   }
 
+  /** A service account. */
+  private accountOf(token: string): User | undefined {
+    const account = this.options.serviceAccountOf?.(token);
+    return account && serviceAccountUser(account.namespace, account.serviceAccount);
+  }
+
   /** Throws StoreError UNAUTHORIZED; over plain HTTP BAD_REQUEST where there is none, and FORBIDDEN to a page of the web that was led here by its own name (DNS rebinding). */
   private userOf(request: IncomingMessage): User {
     if (isSecure(request)) {
-      const user = this.users?.find(request.headers.authorization);
+      const token = bearerToken(request.headers.authorization);
+      const user = token === undefined ? undefined : (this.users?.find(token) ?? this.accountOf(token));
       if (user) return user;
       throw new StoreError('UNAUTHORIZED', 'Unauthorized', {
         hint: 'the token is missing or wrong: use the kubeconfig of "lateen kubeconfig"',
@@ -239,10 +263,6 @@ export class ApiServer {
     if (localHosts.test(request.headers.host ?? '')) return localUser;
     throw new StoreError('FORBIDDEN', `plain HTTP is for this machine alone, not for "${request.headers.host ?? ''}"`);
   }
-}
-
-function authorize(user: User, access: Access): void {
-  if (!mayAccess(user, access)) throw new StoreError('FORBIDDEN', forbiddenMessage(user, access));
 }
 
 function isAt({ group, plural, versions }: { group: string; plural: string; versions: readonly string[] }, path: ResourcePath): boolean {

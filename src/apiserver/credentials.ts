@@ -17,6 +17,9 @@ export interface Credentials {
   tokens: Readonly<Record<Role, string>>;
 }
 
+/** This machine, and the cluster IPs of the API: the first of each range that a Lateen may have. */
+const apiAddresses: readonly string[] = ['127.0.0.1', ...Array.from({ length: 10 }, (_, block) => `10.${96 + block}.0.1`)];
+
 const dayMs = 86_400_000;
 /** A certificate that ends so soon is made anew. */
 const renewDays = 30;
@@ -26,12 +29,17 @@ export async function ensureCredentials(directory: string, clock: Clock): Promis
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const file = path.join(directory, 'credentials.json');
   const kept = existsSync(file) ? readCredentials(file) : undefined;
-  if (kept && Date.parse(new X509Certificate(kept.certificate).validTo) > clock.wallMs() + renewDays * dayMs) return kept;
+  if (kept && isGood(new X509Certificate(kept.certificate), clock)) return kept;
   // Rarely needed, and slow to load.
   const { makeCredentials } = await import('./new-credentials.ts');
-  const made = await makeCredentials(clock);
+  const made = await makeCredentials(clock, apiAddresses);
   writePrivate(file, JSON.stringify(made));
   return made;
+}
+
+function isGood(certificate: X509Certificate, clock: Clock): boolean {
+  const lasts = Date.parse(certificate.validTo) > clock.wallMs() + renewDays * dayMs;
+  return lasts && apiAddresses.every((address) => certificate.checkIP(address) !== undefined);
 }
 
 /** Writes one for each role; gives the administrator's path. */

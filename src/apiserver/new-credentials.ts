@@ -8,8 +8,8 @@ import { type Role, roles } from './user.ts';
 const dayMs = 86_400_000;
 const validDays = 3650;
 
-/** Good for ten years. */
-export async function makeCredentials(clock: Clock): Promise<Credentials> {
+/** Good for ten years. `addresses`: of the API server. */
+export async function makeCredentials(clock: Clock, addresses: readonly string[] = ['127.0.0.1']): Promise<Credentials> {
   const x509 = await loadX509();
   const validity = { notBefore: new Date(clock.wallMs() - dayMs), notAfter: new Date(clock.wallMs() + validDays * dayMs) };
   const authorityKeys = await newKeyPair();
@@ -34,7 +34,7 @@ export async function makeCredentials(clock: Clock): Promise<Credentials> {
     extensions: [
       new x509.SubjectAlternativeNameExtension([
         ...names.map((value) => ({ type: 'dns' as const, value })),
-        { type: 'ip' as const, value: '127.0.0.1' },
+        ...addresses.map((value) => ({ type: 'ip' as const, value })),
       ]),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
     ],

@@ -8,6 +8,7 @@ import type { Problem } from '#foundation/problem';
 import type { ListOptions, Store } from '#store/store';
 import { StoreError } from '#store/store-error';
 import { answerReview, reviewKinds } from './access-review.ts';
+import type { Authorizer } from './authorizer.ts';
 import { scalable } from './discovery.ts';
 import type { ObjectHandlers, PatchType, Written } from './object-handlers.ts';
 import { pageOf } from './pages.ts';
@@ -34,12 +35,21 @@ export const patchTypes: Readonly<Record<string, PatchType>> = {
 };
 
 export class ResourceRoutes {
-  constructor(private readonly options: { store: Store; clock: Clock; handlers: ObjectHandlers; pods: PodAccess | undefined }) {}
+  constructor(
+    private readonly options: {
+      store: Store;
+      clock: Clock;
+      handlers: ObjectHandlers;
+      pods: PodAccess | undefined;
+      authorizer: Authorizer;
+    },
+  ) {}
 
   /** Undefined: the method makes no sense there. `response` is for watches, which end it themselves. */
   async answer(request: ApiRequest, response: () => ServerResponse): Promise<Answer | 'streaming' | undefined> {
     const { kind, path, method, user, body } = request;
-    if (reviewKinds.includes(kind)) return method === 'POST' ? { code: 201, body: answerReview(kind, body, user) } : undefined;
+    if (reviewKinds.includes(kind))
+      return method === 'POST' ? { code: 201, body: await answerReview(kind, body, user, this.options.authorizer) } : undefined;
     if (kind.namespaced && path.namespace === undefined && (method !== 'GET' || path.name !== undefined)) return undefined;
     if (path.name === undefined) return this.answerCollection(request, response);
     if (path.subresource === undefined) return this.answerObject(request, path.name);

@@ -15,8 +15,8 @@ import type { Access } from './user.ts';
 import { channelProtocols, webSocketChannels } from './websocket-channels.ts';
 
 export interface UpgradeOptions {
-  /** Throws StoreError where the user may not. */
-  authorize(request: IncomingMessage, access: Access): void;
+  /** Rejects with a StoreError where the user may not. */
+  authorize(request: IncomingMessage, access: Access): Promise<void>;
   pods: PodAccess | undefined;
 }
 
@@ -35,21 +35,17 @@ export class UpgradeRoutes {
 
   handle(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on('error', () => socket.destroy());
-    try {
-      this.upgrade(request, socket, head);
-    } catch (error) {
-      refuse(socket, error);
-    }
+    void this.upgrade(request, socket, head).catch((error) => refuse(socket, error));
   }
 
-  private upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+  private async upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
     const path = parseResourcePath(pathname);
     const { name, namespace = '', subresource = '' } = path ?? {};
     if (path?.group !== '' || path.plural !== 'pods' || name === undefined || !['exec', 'attach', 'portforward'].includes(subresource)) {
       throw new StoreError('NOT_FOUND', `the server upgrades nothing at ${pathname}`);
     }
-    this.options.authorize(request, { verb: 'create', group: '', resource: 'pods', subresource, namespace, name });
+    await this.options.authorize(request, { verb: 'create', group: '', resource: 'pods', subresource, namespace, name });
     const { pods } = this.options;
     if (!pods) throw new StoreError('UNAVAILABLE', 'this server runs no pods');
     const target = { namespace, pod: name, container: searchParams.get('container') ?? '' };

@@ -7,7 +7,8 @@ export const roles: readonly Role[] = ['admin', 'edit', 'view'];
 export interface User {
   name: string;
   groups: readonly string[];
-  role: Role;
+  /** Undefined: what Kubernetes' roles allow (rbac.ts). */
+  role: Role | undefined;
 }
 
 /** Whoever comes over plain HTTP, which is served on this machine's loopback alone. */
@@ -31,14 +32,17 @@ const adminGroups = [rbacGroup, 'apiextensions.k8s.io', 'admissionregistration.k
 /** To run something in a pod is more than to read it. */
 const entering = ['exec', 'portforward', 'attach', 'proxy'];
 
-/** Whether the user may; a refusal is said in Kubernetes' words. */
-export function mayAccess({ role }: User, { verb, group, resource, subresource, namespace }: Access): boolean {
-  if (role === 'admin' || resource === undefined) return true;
-  // Anybody may ask what they may.
-  if (group === 'authorization.k8s.io' || group === 'authentication.k8s.io') return true;
+/** Discovery, and what one may and who one is: anybody may ask. */
+export const isForAll = ({ group, resource }: Access): boolean =>
+  resource === undefined || group === 'authorization.k8s.io' || group === 'authentication.k8s.io';
+
+/** Whether a user of that role may. */
+export function mayAccess({ role }: User, access: Access): boolean {
+  const { verb, group, resource, subresource, namespace } = access;
+  if (role === 'admin' || isForAll(access)) return true;
   const reads = reading.includes(verb) && !(subresource !== undefined && entering.includes(subresource));
   if (role === 'view') return reads && !(group === '' && resource === 'secrets') && group !== rbacGroup;
-  return reads || (namespace !== undefined && !adminGroups.includes(group));
+  return role === 'edit' && (reads || (namespace !== undefined && !adminGroups.includes(group)));
 }
 
 export function forbiddenMessage({ name }: User, { verb, group, resource, subresource, namespace, name: of }: Access): string {
@@ -63,13 +67,13 @@ export class TokenUsers {
     }));
   }
 
-  /** Of `Bearer …`. */
-  find(authorization: string | undefined): User | undefined {
-    const [, token] = /^Bearer (\S+)$/i.exec(authorization ?? '') ?? [];
-    if (token === undefined) return undefined;
+  find(token: string): User | undefined {
     const digest = digestOf(token);
     return this.users.filter(({ digest: known }) => timingSafeEqual(known, digest)).at(0)?.user;
   }
 }
+
+/** Of `Bearer …`. */
+export const bearerToken = (authorization: string | undefined): string | undefined => /^Bearer (\S+)$/i.exec(authorization ?? '')?.[1];
 
 const digestOf = (token: string) => createHash('sha256').update(token).digest();

@@ -4,6 +4,7 @@ import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
 import type { Random } from '#foundation/random';
+import type { NetworkAddress } from '#net/network';
 import type { PodNetwork } from './capture/pod-network.ts';
 import type { Cgroup, Cgroups } from './cgroup/cgroups.ts';
 import { limitsOf } from './cgroup/limits.ts';
@@ -34,6 +35,8 @@ export interface ContainerPlace {
   node: string;
   inherited: Readonly<Record<string, string>>;
   machine: MachineCapacity;
+  /** Where programs find the API. */
+  apiAddress: NetworkAddress;
   /** Undefined: limits are not kept here. */
   cgroups: Cgroups | undefined;
   /** Of the container; in whole milliseconds, how long its program has to end. */
@@ -110,6 +113,7 @@ export class ContainerWorker {
     const never = (pod.spec.restartPolicy ?? 'Always') === 'Never' && this.container.restartPolicy !== 'Always';
     this.env = plan.env;
     this.mounts = plan.mounts;
+    for (const path of plan.leftOut) this.leftOut(path);
     this.cgroup = this.makeCgroup();
     if (!this.once) this.probes = this.makeProbes();
     const spec = {
@@ -230,6 +234,11 @@ export class ContainerWorker {
 
   private now(): string {
     return new Date(this.place.clock.wallMs()).toISOString();
+  }
+
+  private leftOut(path: string): void {
+    const message = `the volume at ${path} is not mounted in container ${this.container.name}: it would hide its program, which is this machine's; the variable LATEEN_VOLUME_NAME says where it is`;
+    this.place.events.record(this.place.pod, 'Warning', 'VolumeNotMounted', message);
   }
 
   private hookFailed(which: 'PostStart' | 'PreStop'): void {

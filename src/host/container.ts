@@ -1,6 +1,8 @@
 // From a container of a Pod to the local process that stands for it. Pure but for path resolution.
 import path from 'node:path';
 import type { Pod } from '#api/kinds/pod';
+import type { NetworkAddress } from '#net/network';
+import { apiVariables } from './api-access.ts';
 import type { PodNetwork } from './capture/pod-network.ts';
 import { fieldValue, type MachineCapacity, resourceValue } from './downward-api.ts';
 import { expandVariables, type ImageMap } from './image-map.ts';
@@ -13,7 +15,14 @@ type ValueFrom = NonNullable<NonNullable<Container['env']>[number]['valueFrom']>
 export const commandAnnotation = 'lateen.dev/command';
 
 export type ContainerPlan =
-  | { kind: 'run'; command: readonly string[]; env: Readonly<Record<string, string>>; mounts: readonly Mount[] }
+  | {
+      kind: 'run';
+      command: readonly string[];
+      env: Readonly<Record<string, string>>;
+      mounts: readonly Mount[];
+      /** Volumes that it does not see at these paths, for they would hide the program itself. */
+      leftOut: readonly string[];
+    }
   /** There is nothing to run for it: the words of Kubernetes' container state. */
   | { kind: 'wait'; reason: string; message: string };
 
@@ -21,6 +30,7 @@ export interface ContainerSurroundings {
   pod: Pod;
   network: Pick<PodNetwork, 'addresses' | 'environment' | 'mounts'>;
   machine: MachineCapacity;
+  apiAddress: NetworkAddress;
   /** What it is to see of the pod's volumes, and variables that say where they are. */
   mountsOf(env: Readonly<Record<string, string>>): { mounts: readonly Mount[]; variables: Readonly<Record<string, string>> };
   images: ImageMap;
@@ -59,7 +69,7 @@ export function planContainer(container: Container, surroundings: ContainerSurro
       kind: 'run',
       command: [...started, ...given],
       env: { ...env, ...variables },
-      mounts: besides(mounts, words === own ? [node] : [...started, node]),
+      ...besides(mounts, words === own ? [node] : [...started, node]),
     };
   }
   // Where a pod has no mount namespace, its own words and variables are told where its volumes are; those of the machine are as they are.
@@ -70,17 +80,19 @@ export function planContainer(container: Container, surroundings: ContainerSurro
     command: [...(words === own ? started.map(told) : started), ...given.map(told)],
     env: { ...toldEnv, ...variables },
     mounts,
+    leftOut: [],
   };
 }
 
 /** Without those that would hide the program itself, which is the machine's: a checkout below /tmp, and a volume there. */
-function besides(mounts: readonly Mount[], words: readonly string[]): readonly Mount[] {
-  return mounts.filter((mount) => !words.some((word) => word.startsWith(`${mount.path.replace(/\/+$/, '')}/`)));
+function besides(mounts: readonly Mount[], words: readonly string[]): { mounts: readonly Mount[]; leftOut: readonly string[] } {
+  const hides = (mount: Mount) => words.some((word) => word.startsWith(`${mount.path.replace(/\/+$/, '')}/`));
+  return { mounts: mounts.filter((mount) => !hides(mount)), leftOut: mounts.filter(hides).map(({ path }) => path) };
 }
 
 function machineEnvironment(
   container: Container,
-  { pod, network, node, inherited }: ContainerSurroundings,
+  { pod, network, node, inherited, apiAddress }: ContainerSurroundings,
   mapped: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
   return {
@@ -89,6 +101,7 @@ function machineEnvironment(
     POD_NAME: pod.metadata.name,
     POD_NAMESPACE: pod.metadata.namespace ?? 'default',
     POD_IP: network.addresses.pod,
+    ...apiVariables(apiAddress),
     ...network.environment,
     ...(container.ports?.[0] ? { PORT: String(container.ports[0].containerPort) } : {}),
     ...mapped,

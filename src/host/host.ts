@@ -22,6 +22,7 @@ import { selects, targetPortOf } from './endpoint-plan.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import type { ImageMap } from './image-map.ts';
 import { parsePublish, publishAnnotation } from './ingress-gateway.ts';
+import { NamespaceObjects } from './namespace-objects.ts';
 import { type PodSurroundings, PodWorker } from './pod-worker.ts';
 import type { ProxyFleet } from './proxy-fleet.ts';
 import { type ProxySettings, proxySettings } from './proxy-settings.ts';
@@ -44,6 +45,9 @@ export interface HostOptions extends ControllerOptions {
   concurrency: number;
   /** Of the pods that name such an account. */
   issueToken: PodSurroundings['issueToken'];
+  /** Where programs in pods find the API; of its certificate, in PEM. */
+  apiAddress: SocketAddress;
+  apiAuthority: string;
   /** One folder a pod: `<namespace>_<pod>/<container>.log`. */
   logDirectory: string;
   /** One folder a pod, for the time of its life. */
@@ -75,7 +79,7 @@ export class Host {
   private readonly proxyConfigs: Informer;
 
   constructor(private readonly options: HostOptions) {
-    this.controllers = [new WorkloadControllers(options), new GarbageCollector(options)];
+    this.controllers = [new WorkloadControllers(options), new GarbageCollector(options), new NamespaceObjects(options)];
     const backoff = () => new Backoff({ random: options.random, delayMsMin: 50, delayMsMax: 2_000 });
     const nothing = () => {};
     const informer = (kind: Kind, set: (object: ApiObject) => void, synced: () => void) =>

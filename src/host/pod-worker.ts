@@ -27,8 +27,8 @@ export interface PodSurroundings extends Omit<ContainerPlace, 'pod' | 'network' 
   proxySettings: ProxySettings;
   /** Volumes of all pods go below it. */
   volumeDirectory: string;
-  /** Of the pod's service account. */
-  issueToken(account: { namespace: string; serviceAccount: string }): string;
+  /** Of the pod's service account, for who is to believe it. */
+  issueToken(account: { namespace: string; serviceAccount: string }, audience: string): string;
   /** The file of a pod's container, or of its proxy. */
   logFile(pod: Pod, container: string): string;
   /** Ports of the pod that are published on this machine. */
@@ -80,7 +80,7 @@ export class PodWorker {
     this.startTime = new Date(clock.wallMs()).toISOString();
     this.volumes = new PodVolumes({
       ...{ pod, podIP: network.addresses.pod, store, clock, machine },
-      token: () => issueToken(account),
+      token: (audience) => issueToken(account, audience),
       directory: path.join(volumeDirectory, uid),
     });
   }

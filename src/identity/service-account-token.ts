@@ -1,5 +1,5 @@
-// Tokens that say which service account a proxy runs as: JWTs of the host that started it, good for minutes, for the mesh's
-// authority alone. Signed and verified by ES256 (RFC 7518); claims as Kubernetes' projected tokens have them.
+// Tokens that say which service account a proxy or a program runs as: JWTs of the host that started it, good for minutes, each for whom it
+// is to be shown to. Signed and verified by ES256 (RFC 7518); claims as Kubernetes' projected tokens have them.
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import { isPlainObject } from '#api/json';
 import type { Clock } from '#foundation/clock';
@@ -11,8 +11,9 @@ export interface ServiceAccountName {
   readonly serviceAccount: string;
 }
 
-/** Istio's, for its authority. */
-const audience = 'istio-ca';
+/** Istio's, of the mesh's authority; Kubernetes', of its API. */
+export const authorityAudience = 'istio-ca';
+export const apiAudience = 'https://kubernetes.default.svc.cluster.local';
 const subjectPrefix = 'system:serviceaccount:';
 const validMs = 10 * 60_000;
 const header = encode({ alg: 'ES256', typ: 'JWT' });
@@ -28,7 +29,7 @@ export class TokenIssuer {
     this.publicKey = publicKey.export({ type: 'spki', format: 'der' }).toString('base64url');
   }
 
-  issue({ namespace, serviceAccount }: ServiceAccountName): string {
+  issue({ namespace, serviceAccount }: ServiceAccountName, audience: string): string {
     const now = Math.floor(this.clock.wallMs() / 1000);
     const claims = {
       iss: 'lateen',
@@ -41,6 +42,15 @@ export class TokenIssuer {
     const signature = sign('sha256', Buffer.from(signed), { key: this.key, dsaEncoding: 'ieee-p1363' });
     return `${signed}.${signature.toString('base64url')}`;
   }
+
+  /** Of a token that was issued here for that audience, and is still good. */
+  accountOf(token: string, audience: string): ServiceAccountName | undefined {
+    try {
+      return new TokenVerifier(this.publicKey, this.clock, audience).verify(token);
+    } catch {
+      return undefined;
+    }
+  }
 }
 
 export class TokenVerifier {
@@ -49,6 +59,7 @@ export class TokenVerifier {
   constructor(
     publicKey: string,
     private readonly clock: Clock,
+    private readonly audience: string,
   ) {
     this.key = createPublicKey({ key: Buffer.from(publicKey, 'base64url'), type: 'spki', format: 'der' });
   }
@@ -61,8 +72,8 @@ export class TokenVerifier {
     const good = verify('sha256', Buffer.from(`${head}.${payload}`), key, Buffer.from(signature, 'base64url'));
     if (!good) throw refusal('is signed by somebody else');
     const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
-    if (!isPlainObject(claims) || !Array.isArray(claims['aud']) || !claims['aud'].includes(audience))
-      throw refusal('is not for the authority');
+    if (!isPlainObject(claims) || !Array.isArray(claims['aud']) || !claims['aud'].includes(this.audience))
+      throw refusal(`is not for ${this.audience}`);
     if (typeof claims['exp'] !== 'number' || claims['exp'] * 1000 <= this.clock.wallMs()) throw refusal('has expired');
     const [namespace, serviceAccount, ...rest] = String(claims['sub']).slice(subjectPrefix.length).split(':');
     if (!String(claims['sub']).startsWith(subjectPrefix) || !namespace || !serviceAccount || rest.length > 0) {

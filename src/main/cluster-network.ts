@@ -1,5 +1,9 @@
-// What pods without a proxy, and the machine itself, need to reach Services: cluster IPs that lead somewhere, and a server of names on the
-// machine's side of the pods' network.
+// The machine's side of the pods' network: what of the machine is a Service of the cluster, its API among it; and what pods without a proxy
+// need to reach Services, cluster IPs that lead somewhere and a server of names.
+import type { Server } from 'node:net';
+import { endpointSliceKind } from '#api/kinds/endpoint-slice';
+import { serviceKind } from '#api/kinds/service';
+import { kindOf } from '#api/registry';
 import { DnsServer } from '#dns/dns-server';
 import type { Forwarder } from '#dns/forwarder';
 import { ReplyCache } from '#dns/reply-cache';
@@ -9,12 +13,17 @@ import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
 import type { Random } from '#foundation/random';
+import { apiService, apiServicePort } from '#host/api-access';
+import { relayMachinePort } from '#host/capture/machine-relay';
 import type { PodNetworks } from '#host/capture/pod-network';
 import { ClusterServices } from '#host/cluster-services';
-import { ownNetwork } from '#net/network';
+import { type MachinePort, machinePortLabel, machineService } from '#host/machine-service';
+import { type NetworkAddress, ownNetwork } from '#net/network';
+import { applyObject } from '#store/apply';
 import type { Store } from '#store/store';
 
 const dnsPort = 53;
+const loopback = '127.0.0.1';
 
 export interface ClusterNetworkOptions {
   store: Store;
@@ -29,6 +38,7 @@ export interface ClusterNetworkOptions {
 export class ClusterNetwork {
   private readonly services: ClusterServices;
   private names: DnsServer | undefined;
+  private readonly relays: Server[] = [];
 
   constructor(private readonly options: ClusterNetworkOptions) {
     const { networks, logger } = options;
@@ -36,10 +46,63 @@ export class ClusterNetwork {
     this.services = new ClusterServices({ ...options, changed: (routes) => void networks.setServices(routes).catch(failed) });
   }
 
+  /** Resolves to where programs in pods find the API. Throws MeshError `MACHINE_PORT`. */
+  async start({ apiPort, machinePorts }: { apiPort: number; machinePorts: readonly MachinePort[] }): Promise<NetworkAddress> {
+    const { mode } = this.options.networks;
+    await this.publishMachinePorts(machinePorts);
+    const api = await this.publishApi(apiPort);
+    // In loopback mode nobody has a network that it could be on without being in the mesh.
+    if (mode !== 'loopback') {
+      this.services.start();
+      await this.answerNames();
+    }
+    return api;
+  }
+
+  close(): void {
+    this.services.stop();
+    this.names?.close();
+    for (const relay of this.relays) relay.close();
+  }
+
+  /** Those of a former run go, where they are not asked for again. */
+  private async publishMachinePorts(machinePorts: readonly MachinePort[]): Promise<void> {
+    const { store, networks } = this.options;
+    for (const kind of [serviceKind, endpointSliceKind]) {
+      for (const { metadata } of (await store.list(kind, { labelSelector: machinePortLabel })).items) {
+        await store.delete(kind, metadata.namespace ?? '', metadata.name);
+      }
+    }
+    for (const machinePort of machinePorts) {
+      const relay = await relayMachinePort(networks.machineAddress, machinePort.port, networks.way);
+      if (relay) this.relays.push(relay);
+      for (const object of machineService(machinePort, networks.machineAddress)) {
+        await applyObject(store, kindOf(object.apiVersion, object.kind)!, object);
+      }
+    }
+  }
+
+  private async publishApi(port: number): Promise<NetworkAddress> {
+    const { store, networks } = this.options;
+    const { mode, machineAddress, serviceNetwork } = networks;
+    const isHere = mode === 'loopback';
+    const relay = isHere ? undefined : await relayMachinePort(machineAddress, port);
+    if (relay) this.relays.push(relay);
+    const at = { address: isHere ? loopback : machineAddress, port };
+    const clusterIP = `${serviceNetwork}.0.1`;
+    for (const object of apiService(at, clusterIP)) {
+      const { name, namespace = '' } = object.metadata;
+      const kind = kindOf(object.apiVersion, object.kind)!;
+      // Of a former run, when the cluster's addresses may have been others.
+      if (await store.get(kind, namespace, name)) await store.delete(kind, namespace, name);
+      await store.create(object);
+    }
+    return isHere ? at : { address: clusterIP, port: apiServicePort };
+  }
+
   /** Where port 53 is taken pods without a proxy know no names; the rest works. */
-  async start(): Promise<void> {
+  private async answerNames(): Promise<void> {
     const { clock, random, networks, logger, forwarder = systemForwarder({ clock, random }) } = this.options;
-    this.services.start();
     const resolver = new Resolver({ clock, random, forwarder, cache: new ReplyCache(clock) });
     resolver.setNames(this.services);
     const names = new DnsServer({ resolver, network: ownNetwork });
@@ -49,10 +112,5 @@ export class ClusterNetwork {
     } catch (thrown) {
       logger.warn({ error: messageOf(thrown) }, 'pods without a proxy know no names: port 53 of the bridge cannot be had');
     }
-  }
-
-  close(): void {
-    this.services.stop();
-    this.names?.close();
   }
 }

@@ -11,7 +11,7 @@ import { createLogger, type LogLevel } from '#foundation/logger';
 import { MeshError, messageOf } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
 import { MeshSigner } from '#identity/certificate-signer';
-import { TokenVerifier } from '#identity/service-account-token';
+import { authorityAudience, TokenVerifier } from '#identity/service-account-token';
 import { RemoteStore } from '#store/remote-store';
 import { readMeshConfigFile, watchMeshConfigFile } from './mesh-config-file.ts';
 import { canonicalJson } from './package.ts';
@@ -68,7 +68,7 @@ const controlPlane = new ControlPlane({
     signer: new MeshSigner({
       store,
       namespace: defaultMeshConfig.rootNamespace,
-      tokens: new TokenVerifier(tokenKey, systemClock),
+      tokens: new TokenVerifier(tokenKey, systemClock, authorityAudience),
       clock: systemClock,
     }),
   }),

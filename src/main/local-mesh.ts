@@ -1,7 +1,7 @@
 // The whole mesh of one machine: API server and store here, control plane and proxies as two child processes that are
 // restarted when they end, and the host that runs the pods. `lateen up` starts it and shows it; tests start it too.
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,9 +12,7 @@ import { withDefaults } from '#api/defaults';
 import type { Examine } from '#api/examine';
 import type { ApiObject } from '#api/kind';
 import { KindCatalog } from '#api/kind-catalog';
-import { endpointSliceKind } from '#api/kinds/endpoint-slice';
 import { type Pod, podKind } from '#api/kinds/pod';
-import { serviceKind } from '#api/kinds/service';
 import { kindOf } from '#api/registry';
 import { apiRecordPath, writeApiRecord } from '#apiserver/api-record';
 import { ApiServer } from '#apiserver/api-server';
@@ -27,22 +25,23 @@ import { systemClock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
+import { withApiAccess } from '#host/api-access';
 import { LoopbackNetworks } from '#host/capture/loopback-networks';
-import { relayMachinePort } from '#host/capture/machine-relay';
 import type { PodNetworks } from '#host/capture/pod-network';
 import { Cgroups } from '#host/cgroup/cgroups';
 import { EventRecorder } from '#host/event-recorder';
-import { Host } from '#host/host';
+import { Host, type HostOptions } from '#host/host';
 import { ImageMap, type ImageMapping } from '#host/image-map';
 import { ingressGateway } from '#host/ingress-gateway';
-import { type MachinePort, machinePortLabel, machineService } from '#host/machine-service';
+import type { MachinePort } from '#host/machine-service';
+import { endOrphans, supervisorVariable } from '#host/orphans';
 import { gracePeriodOf as podGracePeriod } from '#host/pod-worker';
 import { type SentSocket, SupervisedProcess } from '#host/process';
 import { type FleetReport, ProxyFleet } from '#host/proxy-fleet';
 import { ProxyPerPod } from '#host/proxy-per-pod';
 import { forgetRuns } from '#host/recovery';
 import { withSidecarLabels } from '#host/sidecar-injection';
-import { TokenIssuer } from '#identity/service-account-token';
+import { apiAudience, authorityAudience, TokenIssuer } from '#identity/service-account-token';
 import type { HttpAccess } from '#net/http-access';
 import { listenFailure } from '#net/port-owner';
 import type { SocketAddress } from '#proxy/config/socket-address';
@@ -51,6 +50,7 @@ import { withClusterIp } from '#store/cluster-ip';
 import type { LmdbJournal } from '#store/lmdb-journal';
 import { MemoryStore, type StoreView } from '#store/memory-store';
 import { admitNamespace } from '#store/namespaces';
+import type { Store } from '#store/store';
 import { StoreError } from '#store/store-error';
 import { ClusterNetwork } from './cluster-network.ts';
 import type { ControlPlaneReport } from './control-plane.ts';
@@ -109,6 +109,9 @@ const childStopMsMax = 3_000;
 /** Istio's `drainDuration`: for what is under way in proxies that move to another process. */
 const moveDrainMs = 45_000;
 
+/** Of all pods' volumes. */
+export const volumeDirectoryOf = (runDirectory: string): string => path.join(runDirectory, 'volumes');
+
 export class LocalMesh {
   /** What every object is asked for before it is taken. */
   readonly examine: Examine = (object) => envoyValueProblems(object, canonicalJson);
@@ -127,14 +130,13 @@ export class LocalMesh {
   private host: Host | undefined;
   private networks: PodNetworks | undefined;
   private clusterNetwork: ClusterNetwork | undefined;
-  private readonly relays: Server[] = [];
 
   constructor(private readonly options: LocalMeshOptions) {
     this.networks = options.networks;
     this.logs = path.join(options.runDirectory, 'logs');
-    this.volumes = path.join(options.runDirectory, 'volumes');
+    this.volumes = volumeDirectoryOf(options.runDirectory);
     this.proxies = options.proxyPerPod ? this.processPerProxy() : this.proxiesProcess();
-    this.fleet = new ProxyFleet(this.proxies, (account) => this.tokens.issue(account));
+    this.fleet = new ProxyFleet(this.proxies, (account) => this.tokens.issue(account, authorityAudience));
   }
 
   get dataDirectory(): string | undefined {
@@ -157,8 +159,10 @@ export class LocalMesh {
     const own = { clock: systemClock, random: systemRandom };
     const credentials = await ensureCredentials(runDirectory, systemClock);
     const access = { credentials, plainHttp: this.options.insecureApi === true };
-    const { examine } = this;
-    this.api = new ApiServer({ ...own, ...access, store, logger, version, advise: advise(store), examine, catalog, pods: this.pods });
+    const { examine, pods, tokens } = this;
+    const serviceAccountOf = (token: string) => tokens.accountOf(token, apiAudience);
+    const served = { store, logger, version, advise: advise(store), examine, catalog, pods, serviceAccountOf };
+    this.api = new ApiServer({ ...own, ...access, ...served });
     this.findings = new FindingKeeper({ ...own, store, logger, canonicalJson });
     const { url, port } = await this.api.listen({ host: loopback, port: this.options.apiPort });
     const api = { url: `https://${loopback}:${port}`, authority: credentials.authority, token: credentials.tokens.admin };
@@ -171,34 +175,15 @@ export class LocalMesh {
     const { xdsPort, debugPort } = await this.startControlPlane();
     const xds = { address: loopback, port: xdsPort };
     await forgetRuns(store);
+    endOrphans();
     const networks = (this.networks ??= await LoopbackNetworks.claim());
-    await this.publishMachinePorts(store, networks);
-    await this.openClusterNetwork(store, networks);
+    const { machinePorts = [], forwarder } = this.options;
+    this.clusterNetwork = new ClusterNetwork({ ...own, store, networks, logger, forwarder });
+    const apiAddress = await this.clusterNetwork.start({ apiPort: port, machinePorts });
     for (const object of ingressGateway({ http: gatewayHttp, https: gatewayHttps })) {
       await applyObject(store, kindOf(object.apiVersion, object.kind)!, object);
     }
-    this.cgroups = openCgroups();
-    this.host = new Host({
-      store: this.store,
-      clock: systemClock,
-      random: systemRandom,
-      logger: this.options.logger,
-      events: new EventRecorder({ store, clock: systemClock, logger }),
-      fleet: this.fleet,
-      images: new ImageMap(this.options.images),
-      networks,
-      xds,
-      node: process.execPath,
-      machine: { cpus: os.availableParallelism(), memoryBytes: os.totalmem() },
-      cgroups: this.cgroups instanceof Cgroups ? this.cgroups : undefined,
-      concurrency: this.options.concurrency ?? 1,
-      issueToken: (account) => this.tokens.issue(account),
-      volumeDirectory: this.volumes,
-      inherited: this.options.inherited,
-      logDirectory: this.logs,
-      installedMeshConfig: () => meshConfigText(this.options.meshConfigFile),
-    });
-    this.host.start();
+    this.startHost(store, { networks, xds, apiAddress, apiAuthority: credentials.authority });
     this.findings.start();
     return {
       api,
@@ -210,6 +195,29 @@ export class LocalMesh {
       gatewayHttps,
       logs: this.logs,
     };
+  }
+
+  private startHost(store: Store, where: Pick<HostOptions, 'networks' | 'xds' | 'apiAddress' | 'apiAuthority'>): void {
+    const { logger, images, inherited, concurrency = 1, meshConfigFile } = this.options;
+    const own = { store, clock: systemClock, random: systemRandom, logger };
+    this.cgroups = openCgroups();
+    this.host = new Host({
+      ...own,
+      ...where,
+      events: new EventRecorder(own),
+      fleet: this.fleet,
+      images: new ImageMap(images),
+      node: process.execPath,
+      machine: { cpus: os.availableParallelism(), memoryBytes: os.totalmem() },
+      cgroups: this.cgroups instanceof Cgroups ? this.cgroups : undefined,
+      concurrency,
+      installedMeshConfig: () => meshConfigText(meshConfigFile),
+      issueToken: (account, audience) => this.tokens.issue(account, audience),
+      volumeDirectory: this.volumes,
+      inherited: { ...inherited, [supervisorVariable]: String(process.pid) },
+      logDirectory: this.logs,
+    });
+    this.host.start();
   }
 
   /** Of the data that are kept, and of what their definitions bring. */
@@ -236,32 +244,11 @@ export class LocalMesh {
 
   /** As Kubernetes' API server would. */
   private complete(object: ApiObject, view: StoreView): ApiObject {
-    return withClusterIp(withSidecarLabels(withDefaults(object)), view, this.networks?.serviceNetwork ?? serviceNetworkDefault);
-  }
-
-  /** Those of a former run go, where they are not asked for again. */
-  private async publishMachinePorts(store: MemoryStore, { machineAddress, way }: PodNetworks): Promise<void> {
-    const { machinePorts = [] } = this.options;
-    for (const kind of [serviceKind, endpointSliceKind]) {
-      for (const { metadata } of (await store.list(kind, { labelSelector: machinePortLabel })).items) {
-        await store.delete(kind, metadata.namespace ?? '', metadata.name);
-      }
-    }
-    for (const machinePort of machinePorts) {
-      const relay = await relayMachinePort(machineAddress, machinePort.port, way);
-      if (relay) this.relays.push(relay);
-      for (const object of machineService(machinePort, machineAddress)) {
-        await applyObject(store, kindOf(object.apiVersion, object.kind)!, object);
-      }
-    }
-  }
-
-  /** For who is not in the mesh. In loopback mode nobody has a network that it could be on. */
-  private async openClusterNetwork(store: MemoryStore, networks: PodNetworks): Promise<void> {
-    if (networks.mode === 'loopback') return;
-    const { logger, forwarder } = this.options;
-    this.clusterNetwork = new ClusterNetwork({ clock: systemClock, random: systemRandom, store, networks, logger, forwarder });
-    await this.clusterNetwork.start();
+    return withClusterIp(
+      withApiAccess(withSidecarLabels(withDefaults(object)), view),
+      view,
+      this.networks?.serviceNetwork ?? serviceNetworkDefault,
+    );
   }
 
   /** How limits of containers are kept, or why they are not. */
@@ -277,7 +264,6 @@ export class LocalMesh {
     this.clusterNetwork?.close();
     // Only now: whoever claims these addresses next finds nobody at them.
     await this.networks?.close();
-    for (const relay of this.relays) relay.close();
     await this.api?.close();
     await this.opened?.journal?.close();
   }

@@ -1,4 +1,5 @@
 // `lateen up`: starts the mesh of this machine, shows it, and ends it on Ctrl-C. Loaded only when asked for.
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { keyOf } from '#api/kind';
@@ -17,7 +18,7 @@ import type { PodNetworks } from '#host/capture/pod-network';
 import { parseMachinePort } from '#host/machine-service';
 import { proxyAdminPort } from '#host/proxy-bootstrap';
 import { readImageMap } from './image-map-file.ts';
-import { LocalMesh, type LocalMeshAddresses } from './local-mesh.ts';
+import { LocalMesh, type LocalMeshAddresses, volumeDirectoryOf } from './local-mesh.ts';
 import { readMeshConfigFile } from './mesh-config-file.ts';
 import { findSample, sampleImageMaps } from './samples.ts';
 import { recordCapture } from './shell-command.ts';
@@ -63,6 +64,8 @@ export interface UpSurroundings {
   onRestartAsked(act: () => void): void;
 }
 
+/** Of a run directory's name. */
+const anyPort = 'any-';
 const podsReadyMsMax = 60_000;
 const pollMs = 20;
 const firstAnswerMsMax = 10_000;
@@ -77,6 +80,7 @@ export async function up(
   const started = systemClock.now();
   const sample = options.sample === undefined ? undefined : findSample(options.sample);
   const runDirectory = runDirectoryOf(options);
+  sweepVolumes(options.stateDirectory);
   const meshConfigFile = options.meshConfigFile === undefined ? undefined : path.resolve(options.meshConfigFile);
   if (meshConfigFile !== undefined) readMeshConfigFile(meshConfigFile); // what is wrong with it is said before anything starts
   const mesh = new LocalMesh({
@@ -128,7 +132,17 @@ async function restartProxies(mesh: LocalMesh, show: UpScreen, errors: Screen): 
 
 /** Of the mesh that has this API port. */
 export function runDirectoryOf({ stateDirectory, apiPort }: Pick<UpOptions, 'stateDirectory' | 'apiPort'>): string {
-  return path.join(stateDirectory, `run-${apiPort || `any-${process.pid}`}`);
+  return path.join(stateDirectory, `run-${apiPort || `${anyPort}${process.pid}`}`);
+}
+
+/** Volumes of meshes on any port that were killed: nobody finds their folders again, and there are secrets in them. Logs stay. */
+function sweepVolumes(stateDirectory: string): void {
+  const runs = existsSync(stateDirectory) ? readdirSync(stateDirectory) : [];
+  for (const run of runs) {
+    const pid = run.startsWith(`run-${anyPort}`) ? run.slice(`run-${anyPort}`.length) : undefined;
+    if (pid !== undefined && !existsSync(`/proc/${pid}`))
+      rmSync(volumeDirectoryOf(path.join(stateDirectory, run)), { recursive: true, force: true });
+  }
 }
 
 /** Undefined: nothing is kept. A sample begins anew each time, and a mesh on any free port could not be found again. */

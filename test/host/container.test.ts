@@ -18,6 +18,7 @@ function planned(own: Partial<Container>, hasMounts: boolean) {
   const surroundings = {
     pod: { metadata: { name: 'app-1' }, spec: { containers: [] } },
     network: { addresses: { pod: '127.64.0.2', loopback: '127.65.0.2' }, environment: {}, mounts: hasMounts },
+    apiAddress: { address: '127.0.0.1', port: 6443 },
     machine: { cpus: 2, memoryBytes: 2 ** 30 },
     mountsOf: () => ({ mounts, variables: { LATEEN_VOLUME_CONFIG: '/state/volumes/config' } }),
     images: new ImageMap([{ image: 'shop', command: ['$(NODE)', '/tmp/checkout/shop.js', '$(LATEEN_VOLUME_CONFIG)'], env: {} }]),
@@ -27,7 +28,13 @@ function planned(own: Partial<Container>, hasMounts: boolean) {
   } as unknown as ContainerSurroundings;
   const plan = planContainer({ ...container, ...own }, surroundings);
   if (plan.kind !== 'run') throw new Error(plan.message);
-  return { command: plan.command, path: plan.env['PATH'], cache: plan.env['CACHE'], mounts: plan.mounts.map(({ path }) => path) };
+  return {
+    command: plan.command,
+    path: plan.env['PATH'],
+    cache: plan.env['CACHE'],
+    mounts: plan.mounts.map(({ path }) => path),
+    leftOut: plan.leftOut,
+  };
 }
 
 test('without mounts, what is of the machine stays, and what the pod says is told where its volumes are', () => {
@@ -36,6 +43,7 @@ test('without mounts, what is of the machine stays, and what the pod says is tol
     path: '/tmp/bin:/usr/bin',
     cache: '/state/volumes/tmp/cache',
     mounts: ['/tmp', '/etc/app'],
+    leftOut: [],
   });
   expect(planned({ image: 'none', command: ['/tmp/run', '/etc/app/b'] }, false).command).toEqual([
     '/state/volumes/tmp/run',
@@ -45,7 +53,7 @@ test('without mounts, what is of the machine stays, and what the pod says is tol
 });
 
 test('with mounts, none hides the program that stands for the image', () => {
-  expect(planned({}, true)).toMatchObject({ cache: '/tmp/cache', mounts: ['/etc/app'] });
+  expect(planned({}, true)).toMatchObject({ cache: '/tmp/cache', mounts: ['/etc/app'], leftOut: ['/tmp'] });
   expect(planned({ image: 'none', command: ['/tmp/run'] }, true)).toMatchObject({
     command: ['/tmp/run', '--config=/etc/app/a.yaml'],
     mounts: ['/tmp', '/etc/app'],

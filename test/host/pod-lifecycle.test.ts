@@ -60,6 +60,8 @@ beforeAll(async () => {
     cgroups: cgroups instanceof Cgroups ? cgroups : undefined,
     machine: { cpus: 2, memoryBytes: 2 ** 30 },
     concurrency: 1,
+    apiAddress: { address: '127.0.0.1', port: 6443 },
+    apiAuthority: 'the authority',
     issueToken: ({ namespace, serviceAccount }) => `token of ${namespace}/${serviceAccount}`,
     inherited: { PATH: process.env['PATH'] ?? '' },
     logDirectory: path.join(directory, 'logs'),

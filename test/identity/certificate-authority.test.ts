@@ -9,7 +9,7 @@ import { authorityOf, secretOf } from '#identity/authority-secret';
 import { type AuthorityMaterial, CertificateAuthority, newAuthority } from '#identity/certificate-authority';
 import { requestCertificate } from '#identity/certificate-request';
 import { MeshSigner } from '#identity/certificate-signer';
-import { TokenIssuer, TokenVerifier } from '#identity/service-account-token';
+import { authorityAudience, TokenIssuer, TokenVerifier } from '#identity/service-account-token';
 import { MemoryStore } from '#store/memory-store';
 import { operatorAuthority } from '../certificates.ts';
 
@@ -93,7 +93,7 @@ describe('who may have what', () => {
   const accounts = { namespace: 'default', serviceAccount: 'reviews' };
   const store = () => new MemoryStore({ clock, random: new SeededRandom(1) });
   const signer = (tokens: TokenIssuer, at = store()) =>
-    new MeshSigner({ store: at, namespace: 'istio-system', tokens: new TokenVerifier(tokens.publicKey, clock), clock });
+    new MeshSigner({ store: at, namespace: 'istio-system', tokens: new TokenVerifier(tokens.publicKey, clock, authorityAudience), clock });
   const asked = async (token: string) => ({
     token,
     trustDomain: 'cluster.local',
@@ -103,14 +103,16 @@ describe('who may have what', () => {
 
   test('whom the token names is whom the certificate names', async () => {
     const tokens = new TokenIssuer(clock);
-    const [leaf = ''] = await signer(tokens).sign(await asked(tokens.issue({ namespace: 'other', serviceAccount: 'x' })));
+    const [leaf = ''] = await signer(tokens).sign(
+      await asked(tokens.issue({ namespace: 'other', serviceAccount: 'x' }, authorityAudience)),
+    );
     expect(new X509Certificate(leaf).subjectAltName).toBe('URI:spiffe://cluster.local/ns/other/sa/x');
   });
 
   test('the authority that was made is kept, and the next one uses it; of those that begin at once one is made', async () => {
     const tokens = new TokenIssuer(clock);
     const at = store();
-    const request = await asked(tokens.issue(accounts));
+    const request = await asked(tokens.issue(accounts, authorityAudience));
     const chains = await Promise.all([signer(tokens, at).sign(request), signer(tokens, at).sign(request)]);
     const secret = (await at.get(secretKind, 'istio-system', 'istio-ca-secret')) as ApiObject;
     const root = authorityOf(secret as never)?.roots;
@@ -123,7 +125,7 @@ describe('who may have what', () => {
     const at = store();
     const plugged = { ...(await newAuthority(clock, 'example.org')), chain: material.certificate, roots: material.roots };
     await at.create({ ...secretOf(plugged, 'istio-system'), metadata: { name: 'cacerts', namespace: 'istio-system' } });
-    const chain = await signer(tokens, at).sign(await asked(tokens.issue(accounts)));
+    const chain = await signer(tokens, at).sign(await asked(tokens.issue(accounts, authorityAudience)));
     expect(chain.slice(1)).toEqual([plugged.chain, plugged.roots]);
     expect(new X509Certificate(chain[0] ?? '').verify(new X509Certificate(plugged.certificate).publicKey)).toBe(true);
   });
@@ -131,9 +133,9 @@ describe('who may have what', () => {
   test.each([
     { name: 'none', token: () => '' },
     { name: 'nonsense', token: () => 'a.b.c' },
-    { name: 'of another mesh', token: () => new TokenIssuer(clock).issue(accounts) },
-    { name: 'with another name written in', token: (tokens: TokenIssuer) => swapped(tokens.issue(accounts)) },
-    { name: 'an old one', token: (tokens: TokenIssuer) => tokens.issue(accounts), laterMs: 600_000 },
+    { name: 'of another mesh', token: () => new TokenIssuer(clock).issue(accounts, authorityAudience) },
+    { name: 'with another name written in', token: (tokens: TokenIssuer) => swapped(tokens.issue(accounts, authorityAudience)) },
+    { name: 'an old one', token: (tokens: TokenIssuer) => tokens.issue(accounts, authorityAudience), laterMs: 600_000 },
   ])('refused, a token: $name', async ({ token, laterMs = 0 }) => {
     const tokens = new TokenIssuer(clock);
     const text = token(tokens);

@@ -7,7 +7,7 @@ import { ManualClock, systemClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
 import { MeshSigner } from '#identity/certificate-signer';
-import { TokenIssuer, TokenVerifier } from '#identity/service-account-token';
+import { authorityAudience, TokenIssuer, TokenVerifier } from '#identity/service-account-token';
 import { WorkloadCertificates } from '#proxy/identity/workload-certificates';
 import { MemoryStore } from '#store/memory-store';
 import { until } from '../integration/until.ts';
@@ -32,7 +32,12 @@ beforeEach(async () => {
     logger: silentLogger,
     xdsAddress: address,
     debugAddress: address,
-    signer: new MeshSigner({ store, namespace: 'istio-system', tokens: new TokenVerifier(tokens.publicKey, clock), clock }),
+    signer: new MeshSigner({
+      store,
+      namespace: 'istio-system',
+      tokens: new TokenVerifier(tokens.publicKey, clock, authorityAudience),
+      clock,
+    }),
   });
   const { xds } = await controlPlane.start();
   target = `127.0.0.1:${xds.port}`;
@@ -59,7 +64,7 @@ function begin(token: (time: number) => string): { secrets: Secret[][]; asked: (
   return { secrets, asked: () => times };
 }
 
-const good = () => tokens.issue({ namespace: 'default', serviceAccount: 'reviews' });
+const good = () => tokens.issue({ namespace: 'default', serviceAccount: 'reviews' }, authorityAudience);
 
 function leafOf(secrets: readonly Secret[] | undefined): X509Certificate {
   const own = secrets?.find(({ name }) => name === 'default');

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { ApiObject } from '#api/kind';
+import { KindCatalog } from '#api/kind-catalog';
 import { type Pod, podKind } from '#api/kinds/pod';
 import { kindOf } from '#api/registry';
 import { createLogger } from '#foundation/logger';
@@ -80,10 +81,6 @@ export class CaptureMesh {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  get isStarted(): boolean {
-    return this.started !== undefined;
-  }
-
   get addresses(): LocalMeshAddresses {
     return this.running.addresses;
   }
@@ -100,7 +97,7 @@ export class CaptureMesh {
   async apply(yaml: string): Promise<void> {
     for (const document of parseAllDocuments(yaml)) {
       const object = document.toJS() as ApiObject | null;
-      const kind = object && kindOf(object.apiVersion, object.kind);
+      const kind = object && new KindCatalog().kindOf(object.apiVersion, object.kind);
       if (!object || !kind) throw new Error(`no kind: ${String(document)}`);
       const { namespace = 'default' } = object.metadata;
       await applyObject(this.mesh.store, kind, kind.namespaced ? { ...object, metadata: { ...object.metadata, namespace } } : object);

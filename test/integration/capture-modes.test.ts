@@ -1,7 +1,7 @@
 // The capture modes of `lateen up`: what each shows, and that nothing of it is left, however it ends.
 
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
@@ -12,6 +12,7 @@ import { request } from './http-client.ts';
 import { LateenUp } from './lateen-up.ts';
 import { inherited, program, whyNotBuilt } from './mesh-fixture.ts';
 import { untilGone } from './process-tree.ts';
+import { until } from './until.ts';
 
 const running: LateenUp[] = [];
 afterEach(async () => {
@@ -115,6 +116,63 @@ describe('netns', () => {
     // Unless another one has claimed these addresses by now.
     if (!(await networksHere()).includes(prefix)) expect((await rulesHere()).filter((table) => rules.includes(table))).toEqual([]);
     expect((await networksHere()).filter((name) => own.includes(name))).toEqual([]);
+  });
+});
+
+describe('limits and volumes', () => {
+  let why: string | undefined;
+  beforeAll(async () => {
+    why = whyNotBuilt ?? (await whyNoNamespaces());
+  });
+  beforeEach((context) => {
+    if (why !== undefined) context.skip(why);
+  });
+
+  const manifest = `
+apiVersion: v1
+kind: Secret
+metadata: {name: word}
+stringData: {word: swordfish}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: limited}
+spec:
+  volumes: [{name: word, secret: {secretName: word}}, {name: scratch, emptyDir: {}}]
+  containers:
+    - name: app
+      command: [sh, -c, 'cat /etc/nowhere/word > /scratch/copy; echo ready; sleep 1000']
+      resources: {limits: {memory: 100Mi, cpu: 500m}}
+      volumeMounts: [{name: word, mountPath: /etc/nowhere}, {name: scratch, mountPath: /scratch}]
+`;
+
+  test('killed, it leaves no cgroup, no volume and no mount beyond the next start', async () => {
+    const directory = mkdtempSync(path.join(os.tmpdir(), 'lateen-killed-'));
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    writeFileSync(path.join(directory, 'pod.yaml'), manifest);
+    const state = path.join(directory, 'state');
+    const args = ['--capture', 'netns', '-f', path.join(directory, 'pod.yaml'), '--state-directory', state];
+    const begin = (): LateenUp => {
+      const up = new LateenUp(args);
+      running.push(up);
+      return up;
+    };
+    const first = begin();
+    await first.untilUp();
+    const volumes = path.join(state, `run-any-${first.pid}`, 'volumes');
+    const scratch = () => (readdirSync(volumes, { recursive: true }) as string[]).some((name) => name.endsWith('scratch/copy'));
+    await until('the pod has its volumes', scratch);
+    const cgroups = () => runHere('find', '/sys/fs/cgroup', '-maxdepth', '5', '-name', `lateen-${first.pid}`);
+    const hasLimits = first.stdout.includes('by cgroups');
+    expect((await cgroups()) !== '').toBe(hasLimits);
+    const processes = first.look();
+    first.kill('SIGKILL');
+    await first.ended;
+    await begin().untilUp();
+    await untilGone(processes);
+    expect(existsSync(volumes)).toBe(false);
+    expect(await cgroups()).toBe('');
+    expect(readFileSync('/proc/self/mounts', 'utf8')).not.toContain(directory);
   });
 });
 

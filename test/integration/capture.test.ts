@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { machineAddress, runHere, useCaptureMesh } from './capture-mesh.ts';
 import { until } from './until.ts';
 
@@ -36,8 +36,26 @@ spec:
           ports: [{containerPort: 8080}, {containerPort: 9000}]
 `;
 
+/** Without a proxy; and Services that are not like others. */
+const plain = `
+apiVersion: v1
+kind: Pod
+metadata: {name: plain, labels: {app: plain, sidecar.istio.io/inject: "false"}}
+spec: {containers: [{name: app, command: [sleep, infinity]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: nobody-there}
+spec: {selector: {app: nobody-there}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: headless}
+spec: {selector: {app: server}, clusterIP: None, ports: [{port: 8080}]}
+`;
+
 const mesh = useCaptureMesh(
-  [app('server'), app('client'), app('apart', { 'traffic.sidecar.istio.io/excludeOutboundPorts': '8080,9000' })].join('---'),
+  [app('server'), app('client'), app('apart', { 'traffic.sidecar.istio.io/excludeOutboundPorts': '8080,9000' }), plain].join('---'),
 );
 
 /** A request out of a pod by a program that knows no proxy. */
@@ -127,6 +145,21 @@ spec:
   });
 });
 
+describe('IPv6, which pods do not have', () => {
+  test('a connection fails at once, and names have no such addresses', async () => {
+    const script = `
+const { connect } = require('node:net'), { resolve4, resolve6 } = require('node:dns').promises;
+const code = (error) => error.code;
+(async () => {
+  const connected = await new Promise((resolve) => connect(80, '2001:db8::1').on('connect', () => resolve('connected')).on('error', (error) => resolve(code(error))));
+  const name = 'server.default.svc.cluster.local';
+  console.log(connected, await resolve6(name).catch(code), (await resolve4(name)).length);
+})();`;
+    for (const app of ['client', 'plain'])
+      expect((await mesh.run(app, [process.execPath, '-e', script], 3_000)).stdout).toBe('ENETUNREACH ENODATA 1\n');
+  });
+});
+
 describe('what is not captured', () => {
   test('ports that an annotation excludes go straight', async () => {
     const [apart, server] = [await mesh.pod('apart'), await mesh.pod('server')];
@@ -143,26 +176,6 @@ describe('what is not captured', () => {
 });
 
 describe('who is not in the mesh', () => {
-  const plain = `
-apiVersion: v1
-kind: Pod
-metadata: {name: plain, labels: {app: plain, sidecar.istio.io/inject: "false"}}
-spec: {containers: [{name: app, command: [sleep, infinity]}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: nobody-there}
-spec: {selector: {app: nobody-there}, ports: [{port: 80}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: headless}
-spec: {selector: {app: server}, clusterIP: None, ports: [{port: 8080}]}
-`;
-  beforeAll(async () => {
-    if (mesh.isStarted) await mesh.apply(plain);
-  });
-
   test('calls Services by name, and comes in by the front door of their pods', async () => {
     await until('it is answered', async () => (await ask('plain', 'http://server/plain')).status === 200);
     const { podIP } = (await mesh.pod('plain')).status!;
@@ -198,6 +211,33 @@ spec: {selector: {app: server}, clusterIP: None, ports: [{port: 8080}]}
     const url = `http://${world}:${(server.address() as AddressInfo).port}/`;
     for (const app of ['plain', 'server', 'apart']) expect(await ask(app, url)).toEqual({ status: 200, body: 'the world' });
   });
+});
+
+test('a client in a pod finds the API by itself, and may what roles bind its service account to', async () => {
+  const script = `
+import(process.argv[1]).then(async ({ KubeConfig, CoreV1Api }) => {
+  const config = new KubeConfig();
+  config.loadFromCluster();
+  const core = config.makeApiClient(CoreV1Api);
+  const said = await core.listNamespacedPod({ namespace: 'default' }).then(
+    ({ items }) => items.length > 2 && 'pods',
+    (error) => error.code + ' ' + JSON.parse(error.body).message,
+  );
+  console.log(said);
+});`;
+  const client = import.meta.resolve('@kubernetes/client-node');
+  const listing = async (app: string) => (await mesh.run(app, [process.execPath, '-e', script, client])).stdout;
+  const refusal =
+    'pods is forbidden: User "system:serviceaccount:default:default" cannot list resource "pods" in API group "" in the namespace "default"';
+  for (const app of ['server', 'plain']) expect(await listing(app)).toBe(`403 ${refusal}\n`);
+  await mesh.apply(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: readers}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{kind: ServiceAccount, name: default, namespace: default}]
+`);
+  for (const app of ['server', 'plain']) expect(await listing(app)).toBe('pods\n');
 });
 
 test('the machine reaches a pod through its proxy, and the proxy’s admin interface', async () => {

@@ -133,7 +133,7 @@ test('an informer knows what is there, and follows it', async () => {
     body: { ...created, metadata: { ...created.metadata, labels: { a: 'b' } } },
   });
   await core().deleteNamespacedService({ namespace, name: 'shop' });
-  await until('it has seen them', () => `${happened}` === 'add shop,update shop,delete shop' || happened);
+  await until('it has seen them', () => `${happened}` === 'add kubernetes,add shop,update shop,delete shop' || happened);
   await informer.stop();
 });
 

@@ -30,7 +30,7 @@ import { planEndpointSlice } from '#host/endpoint-plan';
 import { proxyBootstrapOf } from '#host/proxy-bootstrap';
 import { withSidecarLabels } from '#host/sidecar-injection';
 import { MeshSigner } from '#identity/certificate-signer';
-import { TokenIssuer, TokenVerifier } from '#identity/service-account-token';
+import { authorityAudience, TokenIssuer, TokenVerifier } from '#identity/service-account-token';
 import { DecodeCache } from '#proxy/config/decode-cache';
 import { ProxyInstance } from '#proxy/proxy-instance';
 import { MemoryStore } from '#store/memory-store';
@@ -160,7 +160,7 @@ export class TrafficMesh {
       signer: new MeshSigner({
         store: new MemoryStore({ clock: systemClock, random: new SeededRandom(1) }),
         namespace: 'istio-system',
-        tokens: new TokenVerifier(tokens.publicKey, systemClock),
+        tokens: new TokenVerifier(tokens.publicKey, systemClock, authorityAudience),
         clock: systemClock,
       }),
     });
@@ -382,7 +382,7 @@ export class TrafficMesh {
         version: 'test',
         decodings: new DecodeCache(),
         identityToken: async () =>
-          this.tokens.issue({ namespace: pod.metadata.namespace ?? 'default', serviceAccount: serviceAccountOf(pod) }),
+          this.tokens.issue({ namespace: pod.metadata.namespace ?? 'default', serviceAccount: serviceAccountOf(pod) }, authorityAudience),
         canonicalJson: () => Promise.reject(new Error('no dumps in this test')),
       },
     );

@@ -125,6 +125,7 @@ export const podSpecSchema = openMessage(
     volumes: Type.Array(volumeSchema),
     serviceAccountName: text,
     serviceAccount: text,
+    automountServiceAccountToken: bool,
     nodeName: text,
     nodeSelector: stringMap,
     hostname: text,

@@ -6,6 +6,7 @@ import type { Pod } from '#api/kinds/pod';
 import { MeshError, messageOf } from '#foundation/mesh-error';
 import { NamespaceNetwork } from '#net/namespace-network';
 import { loadSystemCalls, type SystemCalls } from '#net/system-calls';
+import { accountDirectory } from '../api-access.ts';
 import { isGateway, isInjected } from '../injection.ts';
 import type { ProxySettings } from '../proxy-settings.ts';
 import type { MountPlan } from '../volumes/mount.ts';
@@ -64,6 +65,7 @@ export class NamespaceNetworks implements PodNetworks {
       await makeBridge(tools, block);
       await networks.openGateway();
       await networks.openServices();
+      await networks.openMountPoints();
       await networks.tryOut(calls);
       return networks;
     } catch (thrown) {
@@ -138,6 +140,16 @@ export class NamespaceNetworks implements PodNetworks {
     if (mode === 'user') return;
     const range = `${serviceNetwork}.0.0/16`;
     await tools.run(tools.command('ip', 'route', 'add', range, 'dev', prefix, 'src', this.machineAddress));
+  }
+
+  /**
+   * What every pod is shown a volume at is there before: a layer over /run for each container would part it from the sockets of its
+   * neighbours. In a user namespace /run is made anew, once, with all that is in it.
+   */
+  private async openMountPoints(): Promise<void> {
+    const { tools, mode, directory } = this.options;
+    if (mode === 'netns') mkdirSync(accountDirectory, { recursive: true });
+    else await tools.run(['/bin/sh', '-c', ownRunFolder, 'sh', path.join(directory, 'run'), accountDirectory]);
   }
 
   private async tryOut(calls: SystemCalls): Promise<void> {
@@ -268,6 +280,23 @@ class NamespacedPod implements PodNetwork {
     }
   }
 }
+
+/** $1: an empty folder of ours; $2: to be made below /run, or below what leads there. */
+const ownRunFolder = `
+set -e
+[ -d "$2" ] && exit
+mkdir -p "$1"
+mount -t tmpfs -o mode=755 tmpfs "$1"
+for entry in /run/* /run/.[!.]*; do
+  own=$1/\${entry#/run/}
+  if [ -L "$entry" ]; then cp -P "$entry" "$own"
+  elif [ -d "$entry" ]; then mkdir "$own" && mount --rbind "$entry" "$own"
+  elif [ -e "$entry" ]; then : > "$own" && mount --bind "$entry" "$own"
+  fi
+done
+mount --rbind "$1" /run
+mkdir -p "$2"
+`;
 
 /** As Kubernetes writes it. In a pod whose proxy answers names, whatever is asked, it hears it; in others it is the machine's side. */
 function resolvConfOf({ metadata: { namespace = 'default' } }: Pod, server: string): string {

@@ -1,5 +1,6 @@
 // The files of a volume, from what it is made of: ConfigMaps, Secrets, what a pod knows of itself, a token. Pure.
 import type { Pod } from '#api/kinds/pod';
+import { apiAudience } from '#identity/service-account-token';
 import { fieldValue, type MachineCapacity, resourceValue } from '../downward-api.ts';
 
 export type Volume = NonNullable<Pod['spec']['volumes']>[number];
@@ -28,8 +29,8 @@ export interface VolumeSurroundings {
   machine: MachineCapacity;
   /** The data of an object, decoded; undefined: there is none. */
   data(object: SourceObject): Readonly<Record<string, Buffer>> | undefined;
-  /** Of the pod's service account. */
-  token(): string;
+  /** Of the pod's service account, for who is to believe it. */
+  token(audience: string): string;
 }
 
 /** `missing`: in the words of Kubernetes, why the volume cannot be made yet. */
@@ -84,7 +85,10 @@ function filesOfSource(
 ): FilesOrMissing {
   if (configMap) return filesOfObject({ kind: 'ConfigMap', name: configMap.name ?? '' }, configMap, mode, surroundings);
   if (secret) return filesOfObject({ kind: 'Secret', name: secret.name ?? '' }, secret, mode, surroundings);
-  if (serviceAccountToken) return { files: new Map([[serviceAccountToken.path, { content: Buffer.from(surroundings.token()), mode }]]) };
+  if (serviceAccountToken) {
+    const content = Buffer.from(surroundings.token(serviceAccountToken.audience ?? apiAudience));
+    return { files: new Map([[serviceAccountToken.path, { content, mode }]]) };
+  }
   return { files: new Map((downwardAPI?.items ?? []).map((item) => [item.path, downwardFile(item, mode, surroundings)])) };
 }
 
