@@ -22,7 +22,7 @@ const touchedBy: { readonly [S in keyof MeshChanges]: readonly TypeUrl[] } = {
   // With clusters for keys that are fetched.
   requestAuthentications: [typeUrl.cluster, typeUrl.listener],
   authorizationPolicies: [typeUrl.listener],
-  envoyFilters: all,
+  envoyFilters: [...all, typeUrl.extension],
   telemetries: [typeUrl.listener],
   // The ports of a proxy's own pod; the endpoints of others are counted by themselves.
   workloads: [typeUrl.cluster, typeUrl.listener, ...routes],
