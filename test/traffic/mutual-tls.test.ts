@@ -155,11 +155,11 @@ spec: {host: sidecar, subsets: [{name: v1, labels: {app: sidecar}}]}
 `;
 
   /** Whose certificate is shown to a client that asks for this name; undefined: nobody's. */
-  async function identityAt(servername: string): Promise<string | undefined> {
+  async function identityAt(servername: string, protocol = 'istio'): Promise<string | undefined> {
     const socket = tls.connect({
       socket: await town.mesh.connect('gateway', 15_443),
       servername,
-      ALPNProtocols: ['istio'],
+      ALPNProtocols: [protocol],
       rejectUnauthorized: false,
     });
     try {
@@ -185,5 +185,6 @@ spec: {host: sidecar, subsets: [{name: v1, labels: {app: sidecar}}]}
     expect(await identityAt('outbound_.9080_.v1_.sidecar.default.svc.cluster.local')).toBe(identity);
     expect(await identityAt('outbound_.9080_.v2_.sidecar.default.svc.cluster.local')).toBeUndefined();
     expect(await identityAt('sidecar.default.svc.cluster.local')).toBeUndefined();
+    expect(await identityAt('outbound_.9080_._.sidecar.default.svc.cluster.local', 'http/1.1')).toBeUndefined();
   });
 });
