@@ -45,6 +45,20 @@ const closed: Outcome = { fails: /hang up|ECONNRESET/ };
 const unreached: Outcome = { status: 503 };
 const own = 'selector: {matchLabels: {app: sidecar}}';
 
+/** The server behind it is `sidecar-v1`, and shows its own account. */
+const machine = (serviceAccount: string) => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: machine, namespace: default}
+spec:
+  hosts: [machine.example.com]
+  ports: [{number: 80, name: http, protocol: HTTP, targetPort: 9080}]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  endpoints: [{address: POD(sidecar-v1), serviceAccount: ${serviceAccount}, labels: {security.istio.io/tlsMode: istio}}]
+---`;
+const atMachine = { url: 'http://machine.example.com/' };
+
 const cases: { name: string; yaml: string; calls: (Partial<Call> & { expect: Outcome })[] }[] = [
   {
     name: 'on by itself; plain calls are taken as well',
@@ -105,6 +119,16 @@ const cases: { name: string; yaml: string; calls: (Partial<Call> & { expect: Out
     name: 'ISTIO_MUTUAL with the name of somebody else',
     yaml: rule('mode: ISTIO_MUTUAL, subjectAltNames: ["spiffe://cluster.local/ns/default/sa/ratings"]'),
     calls: [{ expect: unreached }],
+  },
+  {
+    name: 'a server shows an account of its service’s endpoints',
+    yaml: machine('sidecar-v1'),
+    calls: [{ ...atMachine, expect: secured() }],
+  },
+  {
+    name: 'a server that shows another account of the same namespace is not spoken to',
+    yaml: machine('ratings'),
+    calls: [{ ...atMachine, expect: unreached }],
   },
   {
     name: 'ISTIO_MUTUAL to who has no certificate',

@@ -10,6 +10,8 @@ const touchedBy: { readonly [S in keyof MeshChanges]: readonly TypeUrl[] } = {
   services: allAndNames,
   // Clusters that DNS resolves carry their endpoints; names of headless services stand for them.
   endpoints: [typeUrl.cluster, typeUrl.endpoint, typeUrl.nameTable],
+  // Clients ask for them.
+  serviceAccounts: [typeUrl.cluster],
   // Listeners hold the TCP routes.
   virtualServices: [typeUrl.listener, ...routes],
   // Routes are looked at as well: they say what to hash requests by (listeners: connections), and clusters of a subset that goes away go

@@ -29,7 +29,7 @@ const package_ = 'envoy.extensions.transport_sockets.tls.v3';
 export interface MeshClient {
   inner: InnerProtocol;
   serverName: string;
-  /** Exact names that the server's certificate may carry; none: any workload's of `prefix`. */
+  /** Exact names that the server's certificate may carry: of the service's accounts; none: any workload's of `prefix`. */
   subjectAltNames: readonly string[];
   /** SPIFFE ids begin with it. */
   prefix: string;

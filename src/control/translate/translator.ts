@@ -204,6 +204,7 @@ function clusterOf(view: ProxyView, service: MeshService, port: MeshPort, subset
     trustDomain: proxy.certified ? snapshot.config.trustDomain : undefined,
     autoMtls: snapshot.config.autoMtls,
     plain: plainWorkloads(snapshot),
+    accounts: snapshot.serviceAccounts.get(service.hostname),
     cluster: carriesEndpoints(service) ? onlyCluster(view, service) : undefined,
   };
 }
