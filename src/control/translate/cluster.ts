@@ -107,7 +107,7 @@ function outboundCluster(input: ClusterInput): ClusterPartial {
     ...(outliers && { outlierDetection: outliers }),
     ...connectionOptions(policy.connectionPool ?? {}, tcpKeepalive),
     typedExtensionProtocolOptions: protocolOptions(upstreamProtocol(input, policy.connectionPool), policy.connectionPool ?? {}),
-    metadata: Metadata.fromPartial({ filterMetadata: { istio: istioMetadata(input) } }),
+    metadata: Metadata.fromPartial({ filterMetadata: { istio: istioMetadata(input, policy) } }),
   };
 }
 
@@ -154,9 +154,9 @@ function namesOf({ hostname, external, subjectAltNames }: MeshService) {
   return { hostname, subjectAltNames: external && subjectAltNames.length > 0 ? subjectAltNames : undefined };
 }
 
-/** Workloads of the mesh alone do; what a port speaks must be known, since the server's side of TLS is told it beforehand. */
-function takesMutualTls({ autoMtls, trustDomain, service, port }: ClusterInput): boolean {
-  return autoMtls && trustDomain !== undefined && !service.external && service.resolution === 'eds' && port.protocol !== 'auto';
+/** Workloads of the mesh alone do. */
+function takesMutualTls({ autoMtls, trustDomain, service }: ClusterInput): boolean {
+  return autoMtls && trustDomain !== undefined && !service.external && service.resolution === 'eds';
 }
 
 function automaticMatches(socket: TransportSocket) {
@@ -172,7 +172,7 @@ function meshClient({ service, port, subset, trustDomain, accounts }: ClusterInp
     return formatSpiffeId({ trustDomain: trustDomain ?? '', namespace, serviceAccount });
   });
   return {
-    inner: isHttp(port.protocol) || protocol === 'downstream' ? protocol : 'tcp',
+    inner: isHttp(port.protocol) && protocol !== 'downstream' ? protocol : 'tcp',
     serverName: meshServerName(port.number, subset?.name ?? '', service.hostname),
     subjectAltNames: [...new Set([...service.subjectAltNames, ...identities])],
     prefix: `spiffe://${trustDomain}/ns/${service.namespace}/sa/`,
@@ -187,8 +187,10 @@ function upstreamProtocol({ port: { protocol }, h2Upgrade }: ClusterInput, pool:
   return upgraded || isHttp2(protocol) ? 'http2' : 'http1';
 }
 
-function istioMetadata({ service, subset, rule }: ClusterInput): Record<string, unknown> {
+function istioMetadata({ service, subset, rule }: ClusterInput, { tls }: PortPolicy): Record<string, unknown> {
   return {
+    // The mesh's names are for the mesh: a server outside of it would not know them.
+    ...((tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL') && { alpn_override: 'false' }),
     services: [{ host: service.hostname, name: service.name, namespace: service.namespace }],
     ...(rule && { config: `/apis/networking.istio.io/v1/namespaces/${rule.namespace}/destination-rule/${rule.name}` }),
     ...(subset && { subset: subset.name }),
