@@ -104,6 +104,8 @@ export interface Call {
   at?: string;
   /** Of an `https` URL. */
   tls?: https.RequestOptions;
+  /** Keeps connections; without one, each call has its own. */
+  agent?: http.Agent;
   url: string;
   method?: string;
   headers?: Record<string, string>;
@@ -306,7 +308,7 @@ export class TrafficMesh {
   }
 
   /** Rejects where no whole answer comes. */
-  async call({ from = 'client', via, at, tls, url, method = 'GET', headers = {}, body }: Call): Promise<Reply> {
+  async call({ from = 'client', via, at, tls, agent, url, method = 'GET', headers = {}, body }: Call): Promise<Reply> {
     const target = new URL(url);
     const { addresses } = this.find(via ?? from).network;
     const path = target.pathname + target.search;
@@ -317,7 +319,7 @@ export class TrafficMesh {
         : via === undefined
           ? { host: addresses.loopback, port: httpProxyPort, path: url }
           : { host: addresses.pod, port: target.port || 80, path };
-    const all = { ...options, method, headers: { host: target.host, ...headers }, agent: false, timeout: 10_000 } as const;
+    const all = { ...options, method, headers: { host: target.host, ...headers }, agent: agent ?? false, timeout: 10_000 } as const;
     const request = target.protocol === 'https:' ? https.request({ ...all, ...tls }) : http.request(all);
     request.once('timeout', () => request.destroy(new Error('no answer in 10 s')));
     request.end(body);
