@@ -74,6 +74,8 @@ export interface TownOptions {
   serve?: Serve;
   /** Nobody has a proxy: clients of the control plane come from elsewhere. */
   proxyless?: boolean;
+  /** Something that stands between the proxies and the control plane, which listens there: resolves to where proxies are to go. */
+  relay?: (controlPlane: { address: string; port: number }) => Promise<{ address: string; port: number }>;
 }
 
 /** What an echo saw. */
@@ -143,7 +145,7 @@ export class TrafficMesh {
   static async start(
     workloads: readonly Workload[],
     yaml: string,
-    { serve = startHttpEcho, proxyless }: TownOptions = {},
+    { serve = startHttpEcho, proxyless, relay = async (target) => target }: TownOptions = {},
   ): Promise<TrafficMesh> {
     const networks = await LoopbackNetworks.claim();
     const address = '127.0.0.1';
@@ -166,7 +168,7 @@ export class TrafficMesh {
     });
     const { xds } = await controlPlane.start();
     const directory = await mkdtemp(join(tmpdir(), 'lateen-traffic-'));
-    const mesh = new TrafficMesh(networks, controlPlane, { address, port: xds.port }, tokens, serve, directory);
+    const mesh = new TrafficMesh(networks, controlPlane, await relay({ address, port: xds.port }), tokens, serve, directory);
     mesh.handlers = source.handlers;
     try {
       for (const workload of workloads) await mesh.addPod(proxyless ? { ...workload, proxy: undefined } : workload);
