@@ -44,6 +44,7 @@ const roots = [
     'rbac',
   ].map((filter) => `envoy/extensions/filters/http/${filter}/v3`),
   'envoy/extensions/filters/network/rbac/v3',
+  'envoy/extensions/filters/network/ext_authz/v3',
   'envoy/extensions/compression/gzip',
   'envoy/extensions/compression/brotli',
   'envoy/service/auth/v3',

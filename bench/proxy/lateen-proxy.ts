@@ -88,6 +88,7 @@ function cluster(subset: string): ClusterConfig {
     connectTimeoutMs: 10_000,
     protocol: out.endsWith('h2') ? 'http2' : 'http1',
     http2: http2Defaults,
+    keepsAlpn: false,
     circuitBreaker: { connectionsMax: 4096, pendingRequestsMax: 4096, requestsMax: 4096, retriesMax: 3 },
     preconnectRatio: 1,
     idleTimeoutMs: 3_600_000,

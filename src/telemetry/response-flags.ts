@@ -24,6 +24,7 @@ export const responseFlag = {
   overloadManager: 1 << 19,
   unauthorizedExternalService: 1 << 20,
   rateLimitServiceError: 1 << 21,
+  noFilterConfigFound: 1 << 22,
 } as const;
 
 /** A set of flags: any of `responseFlag`'s values or-ed together. */
@@ -53,6 +54,7 @@ const names: readonly (readonly [ResponseFlag, short: string, long: string])[] =
   [responseFlag.overloadManager, 'OM', 'OverloadManagerTerminated'],
   [responseFlag.unauthorizedExternalService, 'UAEX', 'UnauthorizedExternalService'],
   [responseFlag.rateLimitServiceError, 'RLSE', 'RateLimitServiceError'],
+  [responseFlag.noFilterConfigFound, 'NFCF', 'NoFilterConfigFound'],
 ];
 
 const formatted = new Map<ResponseFlag, string>([[0, '-']]);

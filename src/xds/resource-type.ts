@@ -1,5 +1,5 @@
 // The resource types of xDS v3 that Lateen speaks, in the order in which a server must send them so that nothing
-// refers to what is not there yet (make before break): clusters, endpoints, listeners, routes, the virtual hosts of routes; names last,
+// refers to what is not there yet (make before break): clusters, endpoints, listeners, routes, the virtual hosts of routes, secrets, filters; names last,
 // for who finds a name calls it.
 
 const prefix = 'type.googleapis.com/';
@@ -11,6 +11,8 @@ export const typeUrl = {
   route: `${prefix}envoy.config.route.v3.RouteConfiguration`,
   virtualHost: `${prefix}envoy.config.route.v3.VirtualHost`,
   secret: `${prefix}envoy.extensions.transport_sockets.tls.v3.Secret`,
+  /** The configuration of one filter, by its name: Envoy's ECDS. */
+  extension: `${prefix}envoy.config.core.v3.TypedExtensionConfig`,
   /** Istio's: what names are answered with. */
   nameTable: `${prefix}istio.networking.nds.v1.NameTable`,
 } as const;
@@ -24,6 +26,7 @@ export const pushOrder: readonly TypeUrl[] = [
   typeUrl.route,
   typeUrl.virtualHost,
   typeUrl.secret,
+  typeUrl.extension,
   typeUrl.nameTable,
 ];
 

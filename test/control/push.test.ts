@@ -64,6 +64,7 @@ describe('scheduler', () => {
 const none: MeshChanges = {
   services: new Set(),
   endpoints: new Set(),
+  serviceAccounts: new Set(),
   virtualServices: new Set(),
   destinationRules: new Set(),
   gateways: new Set(),

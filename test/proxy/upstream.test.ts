@@ -217,11 +217,11 @@ describe('discovery', () => {
     ];
     manager.set(cluster('a', [], { discovery: { kind: 'dns', logical, refreshMs: 5000 }, endpoints }));
     await settle();
-    expect(addressesOf(manager.get('a')!)).toEqual(expected);
+    expect(addressesOf(manager.get('a')!).sort()).toEqual(expected);
     answer = () => Promise.reject(new Error('SERVFAIL'));
     clock.advance(5000);
     await settle();
-    expect(addressesOf(manager.get('a')!)).toEqual(expected);
+    expect(addressesOf(manager.get('a')!).sort()).toEqual(expected);
     expect(manager.get('a')!.stats.update_failure).toBe(1);
     answer = () => Promise.resolve(['10.0.0.7']);
     clock.advance(5000);
@@ -249,6 +249,34 @@ describe('discovery', () => {
       expect(addressesOf(manager.get('a')!).sort(), `seed ${seed}, turn ${turn}`).toEqual(last.map((address) => `${address}:80`).sort());
     }
     expect(manager.get('a')!.stats.membership_total).toBe(last.length);
+  });
+
+  test('a resolver that never answers: the other names serve, it is asked once, and its answer counts when it comes', async () => {
+    const clock = new ManualClock();
+    const asked: string[] = [];
+    let answer: (addresses: string[]) => void = () => {};
+    const resolve = (host: string) => {
+      asked.push(host);
+      return host === 'good.example' ? Promise.resolve(['10.0.0.1']) : new Promise<string[]>((done) => (answer = done));
+    };
+    const manager = new ClusterManager(options({ ...noNames, resolve }, clock));
+    open.add({ close: () => manager.close() });
+    const endpoints = ['mute.example', 'good.example'].map((address) => ({ ...endpoint(80), address: { address, port: 80 } }));
+    manager.set(cluster('a', [], { discovery: { kind: 'dns', logical: false, refreshMs: 1000 }, endpoints }));
+    const { stats } = manager.get('a')!;
+    await settle();
+    expect(addressesOf(manager.get('a')!)).toEqual(['10.0.0.1:80']);
+    expect(stats.update_failure).toBe(0);
+    for (let i = 0; i < 10; i++) {
+      clock.advance(5000);
+      await settle();
+    }
+    expect(stats.update_failure).toBe(1);
+    expect(asked.filter((host) => host === 'mute.example')).toHaveLength(1);
+    expect(asked.filter((host) => host === 'good.example').length).toBeGreaterThan(5);
+    answer(['10.0.0.9']);
+    await settle();
+    expect(addressesOf(manager.get('a')!).sort()).toEqual(['10.0.0.1:80', '10.0.0.9:80']);
   });
 
   test('a cluster of original destinations goes where the client wanted to, and remembers so many', async () => {

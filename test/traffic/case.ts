@@ -1,6 +1,6 @@
 // What a case of the traffic tables is: resources, calls, and what must come of each. A case names the fields that it shows.
 import { existsSync, readFileSync } from 'node:fs';
-import type http from 'node:http';
+import http from 'node:http';
 import { expect } from 'vitest';
 import { until } from '../integration/until.ts';
 import type { Call, Reply, TrafficMesh } from './traffic-mesh.ts';
@@ -17,7 +17,7 @@ export interface Case {
 }
 
 export interface Expectation extends Call {
-  /** Of the same call, one after the other. */
+  /** Of the same call: one after the other, or, of very many, some at once over connections that are kept. */
   times?: number;
   /** Standard deviations that a split may be off; 3 unless whoever chooses has no seed. */
   deviations?: number;
@@ -59,6 +59,9 @@ export interface Outcome {
   keptAlive?: boolean;
 }
 
+const oneByOneMax = 2_000;
+const callersAtOnce = 20;
+
 /** At 10,000 calls a split must be this close; with fewer, as many standard deviations as are said. */
 const splitTolerance = 0.01;
 
@@ -72,14 +75,29 @@ export async function runExpectation(
     return;
   }
   if (outcome.fails) return expect(mesh.call(call)).rejects.toThrow(outcome.fails);
-  const replies: Reply[] = [];
-  for (let i = 0; i < times; i++) replies.push(await mesh.call(call));
+  const replies = times > oneByOneMax ? await manyReplies(mesh, call, times) : await repliesOneByOne(mesh, call, times);
   for (const reply of replies) checkReply(reply, outcome);
   if (typeof outcome.reaches === 'object') checkSplit(replies, outcome.reaches, deviations);
   if (outcome.counted) expectCounted(mesh, call.from, outcome.counted);
   if (outcome.copies) await expectCopies(mesh, call.url, outcome.copies);
   if (outcome.connects) expect(new Set(replies.map(({ seen }) => seen?.clientPort)).size, 'connections').toBe(times);
   if (outcome.sticks) expect(new Set(replies.map(({ seen }) => seen?.workload)).size, 'workloads reached').toBe(1);
+}
+
+async function repliesOneByOne(mesh: CallingMesh, call: Call, times: number): Promise<Reply[]> {
+  const replies: Reply[] = [];
+  for (let i = 0; i < times; i++) replies.push(await mesh.call(call));
+  return replies;
+}
+
+async function manyReplies(mesh: CallingMesh, call: Call, times: number): Promise<Reply[]> {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: callersAtOnce });
+  try {
+    const callers = Array.from({ length: callersAtOnce }, () => repliesOneByOne(mesh, { ...call, agent }, times / callersAtOnce));
+    return (await Promise.all(callers)).flat();
+  } finally {
+    agent.destroy();
+  }
 }
 
 /** Copies come when they come; those that are not wanted would have come with the others. */

@@ -59,3 +59,37 @@ test('a filter that no proxy knows is refused by name, and what served goes on',
   await mesh.restore();
   expect(mesh.refusals).toEqual([]);
 });
+
+test('a filter whose configuration is discovered: it comes, changes, is refused, and goes, apart from its listener', async () => {
+  const { mesh } = town;
+  const source =
+    'config_source: {ads: {}, resource_api_version: V3}, type_urls: [type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua]';
+  const filter = inserted('apart', '').replace('typed_config: ', `config_discovery: {${source}}`);
+  const extension = (text: string) => `---
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: extension, namespace: default}
+spec:
+  workloadSelector: {labels: {app: sidecar}}
+  configPatches:
+  - applyTo: EXTENSION_CONFIG
+    match: {context: SIDECAR_INBOUND}
+    patch:
+      operation: ADD
+      value: {name: apart, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua, default_source_code: {inline_string: ${JSON.stringify(text)}}}}
+`;
+  const answering = (status: number) => extension(`function envoy_on_request(handle) handle:respond({[':status'] = '${status}'}, '') end`);
+  await mesh.apply(filter + answering(418));
+  await mesh.call({ url });
+  expect((await mesh.call({ url })).status).toBe(418);
+  await mesh.apply(answering(410));
+  await mesh.call({ url });
+  expect((await mesh.call({ url })).status).toBe(410);
+  expect(await mesh.applyRefused(extension('function ('))).toContain('script:1:');
+  expect((await mesh.call({ url })).status).toBe(410);
+  // Without a configuration nothing may pass.
+  mesh.withdraw([{ kind: 'EnvoyFilter', name: 'extension' }]);
+  await mesh.untilSynced();
+  await mesh.call({ url });
+  expect((await mesh.call({ url })).status).toBe(500);
+});

@@ -1,5 +1,6 @@
 // Mutual TLS between workloads: on by itself, made strict or switched off by PeerAuthentications, asked for by DestinationRules; and the
 // identities that it brings, in headers and to AuthorizationPolicies.
+import { once } from 'node:events';
 import tls from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { formatFamilies } from '#telemetry/metrics';
@@ -45,6 +46,26 @@ const plain: Outcome = { reaches: 'sidecar-v1', headers: { 'x-forwarded-client-c
 const closed: Outcome = { fails: /hang up|ECONNRESET/ };
 const unreached: Outcome = { status: 503 };
 const own = 'selector: {matchLabels: {app: sidecar}}';
+
+/** The server behind it is `sidecar-v1`, and shows its own account. */
+const machine = (serviceAccount: string) => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: machine, namespace: default}
+spec:
+  hosts: [machine.example.com]
+  ports: [{number: 80, name: http, protocol: HTTP, targetPort: 9080}]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  endpoints: [{address: POD(sidecar-v1), serviceAccount: ${serviceAccount}, labels: {security.istio.io/tlsMode: istio}}]
+---`;
+const atMachine = { url: 'http://machine.example.com/' };
+
+const noCertificate = { 'x-forwarded-client-cert': undefined };
+const sniffed = {
+  url: 'http://sniffed.default:9080/',
+  expect: { reaches: 'sniffed-v1', peer: 'spiffe://cluster.local/ns/default/sa/client' },
+};
 
 const cases: { name: string; yaml: string; calls: (Partial<Call> & { expect: Outcome })[] }[] = [
   {
@@ -108,6 +129,26 @@ const cases: { name: string; yaml: string; calls: (Partial<Call> & { expect: Out
     calls: [{ expect: unreached }],
   },
   {
+    name: 'at a port whose protocol is not declared',
+    yaml: '',
+    calls: [sniffed, { ...sniffed, at: 'POD(sniffed-v1):9080', expect: { reaches: 'sniffed-v1', headers: noCertificate } }],
+  },
+  {
+    name: 'the same, strict',
+    yaml: peers('mtls: {mode: STRICT}'),
+    calls: [sniffed, { ...sniffed, at: 'POD(sniffed-v1):9080', expect: closed }],
+  },
+  {
+    name: 'a server shows an account of its service’s endpoints',
+    yaml: machine('sidecar-v1'),
+    calls: [{ ...atMachine, expect: secured() }],
+  },
+  {
+    name: 'a server that shows another account of the same namespace is not spoken to',
+    yaml: machine('ratings'),
+    calls: [{ ...atMachine, expect: unreached }],
+  },
+  {
     name: 'ISTIO_MUTUAL to who has no certificate',
     yaml: rule('mode: ISTIO_MUTUAL', 'ratings'),
     calls: [{ url: 'http://ratings:9080/', expect: unreached }],
@@ -130,6 +171,37 @@ describe('mutual TLS', () => {
     for (const from of ['client', 'stranger']) await town.mesh.call({ from, url });
     for (const call of calls) await runExpectation(town.mesh, { url, ...call });
   });
+});
+
+/** A port is opened when the clusters behind it are ready. */
+const untilListening = (name: string, port: number) =>
+  until(`${name} listens`, async () => (await town.mesh.connect(name, port).catch(() => undefined))?.destroy() !== undefined);
+
+test('bytes that are no HTTP, through a port whose protocol is not declared', async () => {
+  const { mesh } = town;
+  const port = 9080;
+  await mesh.apply(`
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: bound, namespace: default}
+spec:
+  workloadSelector: {labels: {app: client}}
+  egress: [{port: {number: ${port}, protocol: TCP, name: tcp}, bind: 0.0.0.0, captureMode: NONE, hosts: ["./sniffed.default.svc.cluster.local"]}]
+---
+${peers('mtls: {mode: STRICT}')}`);
+  await untilListening('client', port);
+  const socket = await mesh.connect('client', port);
+  try {
+    socket.write('\u0001 no HTTP\r\n\r\n');
+    const [answer] = await once(socket, 'data');
+    // The program's own word: its proxy let the bytes through.
+    expect(String(answer)).toMatch(/^HTTP\/1.1 400 Bad Request\r\nConnection: close\r\n\r\n$/);
+  } finally {
+    socket.destroy();
+  }
+  expect(mesh.proxyOf('sniffed-v1').registry.format()).toMatch(
+    /istio_tcp_connections_opened_total\{[^}]*connection_security_policy="mutual_tls"[^}]*\} [1-9]/,
+  );
 });
 
 test('metrics say who called, and that it was secured', async () => {
@@ -156,11 +228,11 @@ spec: {host: sidecar, subsets: [{name: v1, labels: {app: sidecar}}]}
 `;
 
   /** Whose certificate is shown to a client that asks for this name; undefined: nobody's. */
-  async function identityAt(servername: string): Promise<string | undefined> {
+  async function identityAt(servername: string, protocol = 'istio'): Promise<string | undefined> {
     const socket = tls.connect({
       socket: await town.mesh.connect('gateway', 15_443),
       servername,
-      ALPNProtocols: ['istio'],
+      ALPNProtocols: [protocol],
       rejectUnauthorized: false,
     });
     try {
@@ -177,14 +249,11 @@ spec: {host: sidecar, subsets: [{name: v1, labels: {app: sidecar}}]}
 
   test('leads to who is named in the SNI, and to nobody else', async () => {
     await town.mesh.apply(gateway);
-    // A port is opened when the clusters behind it are ready.
-    await until(
-      'the gateway listens',
-      async () => (await town.mesh.connect('gateway', 15_443).catch(() => undefined))?.destroy() !== undefined,
-    );
+    await untilListening('gateway', 15_443);
     expect(await identityAt('outbound_.9080_._.sidecar.default.svc.cluster.local')).toBe(identity);
     expect(await identityAt('outbound_.9080_.v1_.sidecar.default.svc.cluster.local')).toBe(identity);
     expect(await identityAt('outbound_.9080_.v2_.sidecar.default.svc.cluster.local')).toBeUndefined();
     expect(await identityAt('sidecar.default.svc.cluster.local')).toBeUndefined();
+    expect(await identityAt('outbound_.9080_._.sidecar.default.svc.cluster.local', 'http/1.1')).toBeUndefined();
   });
 });

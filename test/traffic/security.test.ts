@@ -1,6 +1,8 @@
 // RequestAuthentication and AuthorizationPolicy on traffic: the policies of a workload decide at its own proxy.
 import { generateKeyPairSync, sign } from 'node:crypto';
-import { describe, test } from 'vitest';
+import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import { describe, expect, test } from 'vitest';
+import { AuthorizationService, type CheckRequest, CheckResponse } from '#codec/protobuf/generated/envoy/service/auth/v3/external_auth';
 import { type Outcome, runExpectation } from './case.ts';
 import { useTrafficMesh } from './use-traffic-mesh.ts';
 
@@ -196,5 +198,62 @@ describe('policies', () => {
     // A connection that is kept from before serves one more request as it was made, and ends: that one is spent here.
     await mesh.call({ url });
     for (const each of calls) await runExpectation(mesh, each);
+  });
+});
+
+describe('CUSTOM of bare connections', () => {
+  const bare = (spec: string) => authorization(`selector: {matchLabels: {app: bare}}, action: CUSTOM, provider: {name: asked}, ${spec}`);
+  // A proxy takes 127.0.0.1 for its own pod's.
+  const provided = (kind: string, port: number) => `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data: {mesh: '{extensionProviders: [{name: asked, ${kind}: {service: asked.example.com, port: ${port}, timeout: 5s}}]}'}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: asked, namespace: default}
+spec: {hosts: [asked.example.com], ports: [{number: ${port}, name: grpc, protocol: GRPC}], resolution: STATIC, endpoints: [{address: 127.0.0.2}]}
+---`;
+  const call = { at: 'POD(bare-v1):9080', url: 'http://any/' };
+  const passes: Outcome = { reaches: 'bare-v1' };
+  const closed: Outcome = { fails: /hang up|ECONNRESET/ };
+
+  test('a service is asked by gRPC, of what the rules are about', async () => {
+    const asked: CheckRequest[] = [];
+    let code = 0;
+    const server = new Server();
+    server.addService(AuthorizationService, {
+      check: (question: ServerUnaryCall<CheckRequest, CheckResponse>, done: sendUnaryData<CheckResponse>) => {
+        asked.push(question.request);
+        done(null, CheckResponse.fromPartial({ status: { code } }));
+      },
+    });
+    const port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync('127.0.0.2:0', ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound))),
+    );
+    try {
+      await town.mesh.apply(provided('envoyExtAuthzGrpc', port) + bare('rules: [{to: [{operation: {ports: ["9080"]}}]}]'));
+      await runExpectation(town.mesh, { ...call, expect: passes });
+      expect(asked[0]?.attributes?.destination?.address?.address).toMatchObject({
+        $case: 'socketAddress',
+        value: { portSpecifier: { $case: 'portValue', value: 9080 } },
+      });
+      code = 7;
+      await runExpectation(town.mesh, { ...call, expect: closed });
+      expect(asked).toHaveLength(2);
+      await town.mesh.apply(bare('rules: [{to: [{operation: {ports: ["9999"]}}]}]'));
+      await runExpectation(town.mesh, { ...call, expect: passes });
+      expect(asked).toHaveLength(2);
+    } finally {
+      server.forceShutdown();
+    }
+  });
+
+  test('a service that cannot be asked so: what the rules are about is denied', async () => {
+    await town.mesh.apply(provided('envoyExtAuthzHttp', 9080) + bare('rules: [{to: [{operation: {ports: ["9080"]}}]}]'));
+    await runExpectation(town.mesh, { ...call, expect: closed });
+    await town.mesh.apply(bare('rules: [{to: [{operation: {ports: ["9999"]}}]}]'));
+    await runExpectation(town.mesh, { ...call, expect: passes });
   });
 });

@@ -15,6 +15,8 @@ export const workloads: readonly Workload[] = [
   { name: 'ratings-v1', labels: service('ratings', 'v1', 'a'), port },
   { name: 'sidecar-v1', labels: { app: 'sidecar' }, port, proxy: 'server' },
   { name: 'socket-v1', labels: { app: 'socket' }, port, proxy: 'server', unixSocket: true },
+  { name: 'sniffed-v1', labels: { app: 'sniffed' }, port, proxy: 'server' },
+  { name: 'bare-v1', labels: { app: 'bare' }, port, proxy: 'server' },
   { name: 'far-v1', namespace: 'other', labels: { app: 'far' }, port },
   { name: 'outside-1', labels: {}, port },
   { name: 'outside-2', labels: {}, port },
@@ -38,6 +40,8 @@ export const services = [
   serviceOf('far', 'other'),
   serviceOf('hanging'),
   serviceOf('socket'),
+  serviceOf('bare').replace('name: http', 'name: tcp'),
+  serviceOf('sniffed').replace('name: http', 'name: any'),
   serviceOf('sidecar').replace(']}', ', {name: http-2, port: 9081}]}'),
   serviceOf('two-ports').replace(']}', ', {name: http-2, port: 9081, targetPort: 9080}, {name: tcp, port: 7070, targetPort: 9080}]}'),
   `
@@ -55,5 +59,5 @@ export const impatient = (host: string) => `
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: ${host}, namespace: default}
-spec: {hosts: [${host}], http: [{timeout: 300ms, retries: {attempts: 0}, route: [{destination: {host: ${host}}}]}]}
+spec: {hosts: [${host}], http: [{timeout: 1s, retries: {attempts: 0}, route: [{destination: {host: ${host}}}]}]}
 `;

@@ -74,6 +74,8 @@ export interface TownOptions {
   serve?: Serve;
   /** Nobody has a proxy: clients of the control plane come from elsewhere. */
   proxyless?: boolean;
+  /** Something that stands between the proxies and the control plane, which listens there: resolves to where proxies are to go. */
+  relay?: (controlPlane: { address: string; port: number }) => Promise<{ address: string; port: number }>;
 }
 
 /** What an echo saw. */
@@ -106,6 +108,8 @@ export interface Call {
   tls?: https.RequestOptions;
   /** In a tunnel that the proxy makes (CONNECT) to this host and port. */
   tunnel?: string;
+  /** Keeps connections; without one, each call has its own. */
+  agent?: http.Agent;
   url: string;
   method?: string;
   headers?: Record<string, string>;
@@ -143,7 +147,7 @@ export class TrafficMesh {
   static async start(
     workloads: readonly Workload[],
     yaml: string,
-    { serve = startHttpEcho, proxyless }: TownOptions = {},
+    { serve = startHttpEcho, proxyless, relay = async (target) => target }: TownOptions = {},
   ): Promise<TrafficMesh> {
     const networks = await LoopbackNetworks.claim();
     const address = '127.0.0.1';
@@ -166,7 +170,7 @@ export class TrafficMesh {
     });
     const { xds } = await controlPlane.start();
     const directory = await mkdtemp(join(tmpdir(), 'lateen-traffic-'));
-    const mesh = new TrafficMesh(networks, controlPlane, { address, port: xds.port }, tokens, serve, directory);
+    const mesh = new TrafficMesh(networks, controlPlane, await relay({ address, port: xds.port }), tokens, serve, directory);
     mesh.handlers = source.handlers;
     try {
       for (const workload of workloads) await mesh.addPod(proxyless ? { ...workload, proxy: undefined } : workload);
@@ -308,7 +312,7 @@ export class TrafficMesh {
   }
 
   /** Rejects where no whole answer comes. */
-  async call({ from = 'client', via, at, tls, tunnel, url, method = 'GET', headers = {}, body }: Call): Promise<Reply> {
+  async call({ from = 'client', via, at, tls, tunnel, agent, url, method = 'GET', headers = {}, body }: Call): Promise<Reply> {
     if (tunnel !== undefined) return this.callInTunnel(tunnel, { from, url, method, headers });
     const target = new URL(url);
     const { addresses } = this.find(via ?? from).network;
@@ -320,7 +324,7 @@ export class TrafficMesh {
         : via === undefined
           ? { host: addresses.loopback, port: httpProxyPort, path: url }
           : { host: addresses.pod, port: target.port || 80, path };
-    const all = { ...options, method, headers: { host: target.host, ...headers }, agent: false, timeout: 10_000 } as const;
+    const all = { ...options, method, headers: { host: target.host, ...headers }, agent: agent ?? false, timeout: 10_000 } as const;
     const request = target.protocol === 'https:' ? https.request({ ...all, ...tls }) : http.request(all);
     request.once('timeout', () => request.destroy(new Error('no answer in 10 s')));
     request.end(body);

@@ -209,7 +209,7 @@ const actions: Case[] = [
     yaml: reviews(
       `route: [{destination: {host: reviews, subset: v1}, weight: 75}, {destination: {host: reviews, subset: v2}, weight: 25}, {destination: {host: reviews, subset: v3}, weight: 0}]`,
     ),
-    calls: [get('/', { reaches: { 'reviews-v1': 0.75, 'reviews-v2': 0.25 } }, { times: 2000 })],
+    calls: [get('/', { reaches: { 'reviews-v1': 0.75, 'reviews-v2': 0.25 } }, { times: 10_000, deviations: 0 })],
   },
   {
     name: 'route: another service, its port',

@@ -39,9 +39,9 @@ const table: readonly Inert[] = [
   {
     kind: 'EnvoyFilter',
     field: 'spec.configPatches.*.applyTo',
-    effect: 'only resources that are sent by xDS are patched, and extension configurations are none of them',
+    effect: "proxies of this mesh are not started from an Envoy bootstrap; start an Envoy's own with it",
     unless: [
-      ...['LISTENER', 'LISTENER_FILTER', 'FILTER_CHAIN', 'NETWORK_FILTER', 'HTTP_FILTER'],
+      ...['EXTENSION_CONFIG', 'LISTENER', 'LISTENER_FILTER', 'FILTER_CHAIN', 'NETWORK_FILTER', 'HTTP_FILTER'],
       ...['ROUTE_CONFIGURATION', 'VIRTUAL_HOST', 'HTTP_ROUTE', 'CLUSTER'],
     ],
   },

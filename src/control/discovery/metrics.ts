@@ -2,13 +2,14 @@
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
 
 /** Istio's short names of the types. */
-export const shortTypeName: Readonly<Record<TypeUrl, 'cds' | 'eds' | 'lds' | 'rds' | 'vhds' | 'sds' | 'nds'>> = {
+export const shortTypeName: Readonly<Record<TypeUrl, 'cds' | 'eds' | 'lds' | 'rds' | 'vhds' | 'sds' | 'ecds' | 'nds'>> = {
   [typeUrl.cluster]: 'cds',
   [typeUrl.endpoint]: 'eds',
   [typeUrl.listener]: 'lds',
   [typeUrl.route]: 'rds',
   [typeUrl.virtualHost]: 'vhds',
   [typeUrl.secret]: 'sds',
+  [typeUrl.extension]: 'ecds',
   [typeUrl.nameTable]: 'nds',
 };
 

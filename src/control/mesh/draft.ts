@@ -14,6 +14,7 @@ export class Draft {
   readonly changed: { readonly [S in keyof MeshChanges]: Set<string> } = {
     services: new Set(),
     endpoints: new Set(),
+    serviceAccounts: new Set(),
     virtualServices: new Set(),
     destinationRules: new Set(),
     gateways: new Set(),
@@ -79,7 +80,7 @@ export class Draft {
     const { base, changed } = this;
     const sections = Object.entries(changed).filter(([, keys]) => keys.size > 0);
     if (sections.length === 0 && this.copies.size === 0) return base;
-    const beyondEndpoints = sections.some(([section]) => section !== 'endpoints');
+    const beyondEndpoints = sections.some(([section]) => section !== 'endpoints' && section !== 'serviceAccounts');
     return {
       ...base,
       ...(Object.fromEntries(this.copies) as Partial<MeshSnapshot>),

@@ -22,8 +22,17 @@ export interface MeshEndpoint {
   weight: number;
   /** The cluster that it is in. */
   cluster: string;
+  /** `namespace/service account`, which its certificate is to carry; empty when it is not known. */
+  account: string;
   /** `name;namespace;canonical name;canonical revision;cluster`, or empty when no workload is known. */
   workload: string;
+}
+
+/** Of the endpoints of one host; of one that has none at the moment, of the last ones. */
+export interface MeshServiceAccounts {
+  readonly stamp: number;
+  /** `namespace/name`, in order. */
+  readonly names: readonly string[];
 }
 
 export interface MeshEndpoints {
@@ -78,10 +87,14 @@ export function endpointsEndpoints(endpoints: Endpoints, find: FindWorkload, clu
   });
 }
 
-function podPart(workload: MeshWorkload | undefined, cluster: string): Pick<MeshEndpoint, 'labels' | 'locality' | 'workload' | 'cluster'> {
-  if (!workload) return { labels: {}, locality: '', workload: '', cluster };
+function podPart(
+  workload: MeshWorkload | undefined,
+  cluster: string,
+): Pick<MeshEndpoint, 'labels' | 'locality' | 'workload' | 'cluster' | 'account'> {
+  if (!workload) return { labels: {}, locality: '', workload: '', cluster, account: '' };
   return {
     cluster,
+    account: `${workload.namespace}/${workload.serviceAccount}`,
     labels: workload.labels,
     locality: workload.locality,
     workload: workloadMetadata({ ...workload, name: workload.workloadName }, cluster),
@@ -112,7 +125,9 @@ export function serviceEntryEndpoints(
   }
   const given = (spec.endpoints ?? []).map((workload) => entryEndpoint(workload, '', namespace, cluster));
   if (given.length > 0 || (spec.resolution !== 'DNS' && spec.resolution !== 'DNS_ROUND_ROBIN')) return given;
-  return [{ address: host, hostname: '', ports: {}, otherPorts: true, labels: {}, locality: '', weight: 1, cluster, workload: '' }];
+  return [
+    { address: host, hostname: '', ports: {}, otherPorts: true, labels: {}, locality: '', weight: 1, cluster, account: '', workload: '' },
+  ];
 }
 
 /** Istio's label of machines that are in another cluster than ours. */
@@ -130,6 +145,7 @@ function entryEndpoint(workload: Workload, name: string, namespace: string, ownC
     locality: workload.locality || localityOfLabels(labels),
     weight: workload.weight || 1,
     cluster,
+    account: workload.serviceAccount ? `${namespace}/${workload.serviceAccount}` : '',
     workload: name === '' ? '' : workloadMetadata({ name, namespace, labels }, cluster),
   };
 }

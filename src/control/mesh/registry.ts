@@ -130,6 +130,10 @@ export function refreshService(draft: Draft, registry: Registry, hostname: strin
 export function refreshEndpoints(draft: Draft, registry: Registry, hostname: string): void {
   const items = endpointsOf(draft, registry, hostname);
   draft.put('endpoints', hostname, items && ((stamp) => ({ stamp, hostname, items })));
+  const names = [...new Set((items ?? []).map(({ account }) => account))].filter((name) => name !== '').sort();
+  // Whoever comes back after the last one went is expected to be one of them.
+  if (names.length > 0 || items === undefined)
+    draft.put('serviceAccounts', hostname, names.length > 0 ? (stamp) => ({ stamp, names }) : undefined);
 }
 
 function endpointsOf(draft: Draft, registry: Registry, hostname: string): MeshEndpoint[] | undefined {

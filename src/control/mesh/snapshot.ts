@@ -2,7 +2,7 @@
 // it what did not change, so that "the same object" means "nothing to do" everywhere below.
 import type { ApiObject } from '#api/kind';
 import type { Problem } from '#foundation/problem';
-import type { MeshEndpoints } from './endpoint.ts';
+import type { MeshEndpoints, MeshServiceAccounts } from './endpoint.ts';
 import { defaultMeshConfig, type MeshConfig } from './mesh-config.ts';
 import type { MeshSecret } from './secret.ts';
 import type { MeshService } from './service.ts';
@@ -27,7 +27,7 @@ export type ByKey<T> = ReadonlyMap<string, T>;
 export interface MeshSnapshot {
   /** Goes up with every fold that changed something. */
   readonly revision: number;
-  /** Goes up only when something other than endpoints changed. */
+  /** Goes up only when something other than endpoints, and whose they are, changed. */
   readonly configRevision: number;
   /** The last stamp given out. */
   readonly serial: number;
@@ -43,6 +43,7 @@ export interface MeshSnapshot {
   /** By host name. */
   readonly services: ByKey<MeshService>;
   readonly endpoints: ByKey<MeshEndpoints>;
+  readonly serviceAccounts: ByKey<MeshServiceAccounts>;
   /** The others by `namespace/name`. */
   readonly virtualServices: ByKey<MeshVirtualService>;
   readonly destinationRules: ByKey<MeshDestinationRule>;
@@ -64,6 +65,7 @@ export interface MeshSnapshot {
 export interface MeshChanges {
   services: ReadonlySet<string>;
   endpoints: ReadonlySet<string>;
+  serviceAccounts: ReadonlySet<string>;
   virtualServices: ReadonlySet<string>;
   destinationRules: ReadonlySet<string>;
   gateways: ReadonlySet<string>;
@@ -92,6 +94,7 @@ export function emptySnapshot(config: Partial<MeshConfig> = {}): MeshSnapshot {
     undiscovered: new Map(),
     services: new Map(),
     endpoints: new Map(),
+    serviceAccounts: new Map(),
     virtualServices: new Map(),
     destinationRules: new Map(),
     gateways: new Map(),

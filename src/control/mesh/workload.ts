@@ -15,6 +15,7 @@ export interface MeshWorkload {
   readonly namespace: string;
   readonly address: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly serviceAccount: string;
   /** Of what made the pod: the Deployment's name. */
   readonly workloadName: string;
   /** `region/zone/subzone`; empty when the pod's labels do not say. */
@@ -31,6 +32,7 @@ export function workloadFacts(pod: Pod): WorkloadFacts {
     namespace: metadata.namespace ?? 'default',
     address: status?.podIP ?? '',
     labels: metadata.labels ?? {},
+    serviceAccount: spec.serviceAccountName || 'default',
     workloadName: workloadNameOf(metadata),
     locality: localityOfLabels(metadata.labels ?? {}),
     containerPorts: spec.containers.flatMap((container) =>

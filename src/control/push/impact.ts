@@ -10,6 +10,8 @@ const touchedBy: { readonly [S in keyof MeshChanges]: readonly TypeUrl[] } = {
   services: allAndNames,
   // Clusters that DNS resolves carry their endpoints; names of headless services stand for them.
   endpoints: [typeUrl.cluster, typeUrl.endpoint, typeUrl.nameTable],
+  // Clients ask for them.
+  serviceAccounts: [typeUrl.cluster],
   // Listeners hold the TCP routes.
   virtualServices: [typeUrl.listener, ...routes],
   // Routes are looked at as well: they say what to hash requests by (listeners: connections), and clusters of a subset that goes away go
@@ -22,7 +24,7 @@ const touchedBy: { readonly [S in keyof MeshChanges]: readonly TypeUrl[] } = {
   // With clusters for keys that are fetched.
   requestAuthentications: [typeUrl.cluster, typeUrl.listener],
   authorizationPolicies: [typeUrl.listener],
-  envoyFilters: all,
+  envoyFilters: [...all, typeUrl.extension],
   telemetries: [typeUrl.listener],
   // The ports of a proxy's own pod; the endpoints of others are counted by themselves.
   workloads: [typeUrl.cluster, typeUrl.listener, ...routes],

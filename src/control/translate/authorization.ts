@@ -9,6 +9,8 @@ import { nothing, rulePolicy } from './authorization-rule.ts';
 import { httpFilter } from './http-filter.ts';
 import { pack } from './message.ts';
 
+export const networkRbacName = 'envoy.filters.network.rbac';
+
 interface RuleSet {
   action: Action;
   policies: Readonly<Record<string, Policy>>;
@@ -28,20 +30,24 @@ function rbacFilter(rules: RuleSet): HttpFilter {
 }
 
 export function networkAuthorization(policies: readonly MeshAuthorizationPolicy[]): Filter[] {
-  return ruleSets(policies, true).map((rules) => {
-    const value = pack('envoy.extensions.filters.network.rbac.v3.RBAC', NetworkRbac, { rules, statPrefix: 'tcp.' });
-    return { name: 'envoy.filters.network.rbac', configType: { $case: 'typedConfig', value } };
-  });
+  return ruleSets(policies, true).map((rules) => networkRbac({ rules }));
+}
+
+/** The same of connections. */
+export function connectionDenialOf(rules: Readonly<Record<string, Policy>>): Filter {
+  return networkRbac({ rules: { action: Action.DENY, policies: rules } });
+}
+
+export function networkRbac(rbac: Parameters<typeof NetworkRbac.fromPartial>[0]): Filter {
+  const value = pack('envoy.extensions.filters.network.rbac.v3.RBAC', NetworkRbac, { ...rbac, statPrefix: 'tcp.' });
+  return { name: networkRbacName, configType: { $case: 'typedConfig', value } };
 }
 
 function ruleSets(policies: readonly MeshAuthorizationPolicy[], tcp: boolean): RuleSet[] {
   const of = (action: string) => policies.filter(({ object }) => (object.spec?.action ?? 'ALLOW') === action);
   const sets: RuleSet[] = [];
-  // Requests are asked about (external-authorization.ts); of connections nobody is asked, and what CUSTOM is about is denied.
-  for (const action of tcp ? ['CUSTOM', 'DENY'] : ['DENY']) {
-    const denied = rulesOf(of(action), tcp ? 'denies' : 'no');
-    if (Object.keys(denied).length > 0) sets.push({ action: Action.DENY, policies: denied });
-  }
+  const denied = rulesOf(of('DENY'), tcp ? 'denies' : 'no');
+  if (Object.keys(denied).length > 0) sets.push({ action: Action.DENY, policies: denied });
   const audited = rulesOf(of('AUDIT'), tcp ? 'denies' : 'no');
   if (!tcp && Object.keys(audited).length > 0) sets.push({ action: Action.LOG, policies: audited });
   const allowing = of('ALLOW');

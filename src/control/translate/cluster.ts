@@ -8,13 +8,14 @@ import {
   Cluster_LbPolicy,
 } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
 import { Metadata, type TransportSocket } from '#codec/protobuf/generated/envoy/config/core/v3/base';
-import type { MeshEndpoints } from '#control/mesh/endpoint';
+import type { MeshEndpoints, MeshServiceAccounts } from '#control/mesh/endpoint';
 import type { TcpKeepalive } from '#control/mesh/mesh-config';
 import { isHttp, isHttp2 } from '#control/mesh/protocol';
 import type { MeshPort, MeshService } from '#control/mesh/service';
 import type { MergedDestinationRule } from '#control/view/destination-rule';
 import type { PlainWorkloads } from '#control/view/mtls-mode';
 import { durationMs } from '#foundation/duration';
+import { formatSpiffeId } from '#identity/spiffe';
 import { typeUrl } from '#xds/resource-type';
 import { outboundClusterName } from './cluster-name.ts';
 import { circuitBreakers, connectionOptions, protocolOptions } from './connection-pool.ts';
@@ -49,6 +50,8 @@ export interface ClusterInput extends BalancingOptions {
   autoMtls: boolean;
   /** Of endpoints that the cluster carries. */
   plain: PlainWorkloads;
+  /** Of its endpoints; undefined: they are not known. */
+  accounts: MeshServiceAccounts | undefined;
   /** The same: those of this cluster alone; undefined: of all. */
   cluster: string | undefined;
   /** The mesh upgrades plain HTTP to HTTP/2 where the rule does not say. */
@@ -74,6 +77,7 @@ export const clusterRecipe: Recipe<ClusterInput> = {
       input.autoMtls,
       input.plain.key,
       input.cluster,
+      input.accounts?.stamp,
     ].join(' '),
   build: (input) => bytesOf(Cluster, outboundCluster(input)),
 };
@@ -103,7 +107,7 @@ function outboundCluster(input: ClusterInput): ClusterPartial {
     ...(outliers && { outlierDetection: outliers }),
     ...connectionOptions(policy.connectionPool ?? {}, tcpKeepalive),
     typedExtensionProtocolOptions: protocolOptions(upstreamProtocol(input, policy.connectionPool), policy.connectionPool ?? {}),
-    metadata: Metadata.fromPartial({ filterMetadata: { istio: istioMetadata(input) } }),
+    metadata: Metadata.fromPartial({ filterMetadata: { istio: istioMetadata(input, policy) } }),
   };
 }
 
@@ -140,14 +144,19 @@ function transport(input: ClusterInput, policy: PortPolicy): Partial<Cluster> {
   if (policy.tls === undefined && policy.proxyProtocol === undefined && takesMutualTls(input)) {
     return { transportSocketMatches: automaticMatches(meshClientSocket(mesh)) };
   }
-  const tls = clientTransportSocket(policy.tls, { hostname: input.service.hostname, applicationProtocols, mesh });
+  const tls = clientTransportSocket(policy.tls, { ...namesOf(input.service), applicationProtocols, mesh });
   const transportSocket = policy.proxyProtocol ? proxyProtocolSocket(policy.proxyProtocol, tls) : tls;
   return transportSocket ? { transportSocket } : {};
 }
 
-/** Workloads of the mesh alone do; what a port speaks must be known, since the server's side of TLS is told it beforehand. */
-function takesMutualTls({ autoMtls, trustDomain, service, port }: ClusterInput): boolean {
-  return autoMtls && trustDomain !== undefined && !service.external && service.resolution === 'eds' && port.protocol !== 'auto';
+/** A service outside of the mesh may say which names its certificates have. */
+function namesOf({ hostname, external, subjectAltNames }: MeshService) {
+  return { hostname, subjectAltNames: external && subjectAltNames.length > 0 ? subjectAltNames : undefined };
+}
+
+/** Workloads of the mesh alone do. */
+function takesMutualTls({ autoMtls, trustDomain, service }: ClusterInput): boolean {
+  return autoMtls && trustDomain !== undefined && !service.external && service.resolution === 'eds';
 }
 
 function automaticMatches(socket: TransportSocket) {
@@ -157,11 +166,15 @@ function automaticMatches(socket: TransportSocket) {
   ];
 }
 
-function meshClient({ service, port, subset, trustDomain }: ClusterInput, protocol: UpstreamProtocol): MeshClient {
+function meshClient({ service, port, subset, trustDomain, accounts }: ClusterInput, protocol: UpstreamProtocol): MeshClient {
+  const identities = (accounts?.names ?? []).map((name) => {
+    const [namespace = '', serviceAccount = ''] = name.split('/');
+    return formatSpiffeId({ trustDomain: trustDomain ?? '', namespace, serviceAccount });
+  });
   return {
-    inner: isHttp(port.protocol) || protocol === 'downstream' ? protocol : 'tcp',
+    inner: isHttp(port.protocol) && protocol !== 'downstream' ? protocol : 'tcp',
     serverName: meshServerName(port.number, subset?.name ?? '', service.hostname),
-    subjectAltNames: service.subjectAltNames,
+    subjectAltNames: [...new Set([...service.subjectAltNames, ...identities])],
     prefix: `spiffe://${trustDomain}/ns/${service.namespace}/sa/`,
   };
 }
@@ -174,8 +187,10 @@ function upstreamProtocol({ port: { protocol }, h2Upgrade }: ClusterInput, pool:
   return upgraded || isHttp2(protocol) ? 'http2' : 'http1';
 }
 
-function istioMetadata({ service, subset, rule }: ClusterInput): Record<string, unknown> {
+function istioMetadata({ service, subset, rule }: ClusterInput, { tls }: PortPolicy): Record<string, unknown> {
   return {
+    // The mesh's names are for the mesh: a server outside of it would not know them.
+    ...((tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL') && { alpn_override: 'false' }),
     services: [{ host: service.hostname, name: service.name, namespace: service.namespace }],
     ...(rule && { config: `/apis/networking.istio.io/v1/namespaces/${rule.namespace}/destination-rule/${rule.name}` }),
     ...(subset && { subset: subset.name }),

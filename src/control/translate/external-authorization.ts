@@ -1,13 +1,17 @@
 // AuthorizationPolicies with the action CUSTOM: a service of MeshConfig's `extensionProviders` is asked. As Istio does it, by two filters: the
 // rules are rehearsed by an RBAC filter, and what they are about is what the `ext_authz` filter asks of.
-import { RBAC_Action as Action } from '#codec/protobuf/generated/envoy/config/rbac/v3/rbac';
+import { ApiVersion } from '#codec/protobuf/generated/envoy/config/core/v3/config_source';
+import type { Filter } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
+import { RBAC_Action as Action, type Policy } from '#codec/protobuf/generated/envoy/config/rbac/v3/rbac';
 import { ExtAuthz } from '#codec/protobuf/generated/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
 import { RBAC as HttpRbac } from '#codec/protobuf/generated/envoy/extensions/filters/http/rbac/v3/rbac';
+import { ExtAuthz as NetworkExtAuthz } from '#codec/protobuf/generated/envoy/extensions/filters/network/ext_authz/v3/ext_authz';
 import type { HttpFilter } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import type { MetadataMatcher } from '#codec/protobuf/generated/envoy/type/matcher/v3/metadata';
 import type { ListStringMatcher, StringMatcher } from '#codec/protobuf/generated/envoy/type/matcher/v3/string';
 import type { AuthorizationProvider, ExtensionProvider } from '#control/mesh/extension-provider';
 import type { MeshAuthorizationPolicy } from '#control/mesh/traffic-resource';
-import { denialOf, rulesOf } from './authorization.ts';
+import { connectionDenialOf, denialOf, networkRbac, networkRbacName, rulesOf } from './authorization.ts';
 import { outboundClusterName } from './cluster-name.ts';
 import { httpFilter } from './http-filter.ts';
 import { durationOf, pack } from './message.ts';
@@ -22,18 +26,67 @@ const rulePrefix = 'istio-ext-authz';
  * denied.
  */
 export function externalAuthorization(policies: readonly MeshAuthorizationPolicy[], providers: readonly ExtensionProvider[]): HttpFilter[] {
-  const custom = policies.filter(({ object }) => object.spec?.action === 'CUSTOM');
+  const custom = policies.filter(isCustom);
   const rules = rulesOf(custom, 'no');
   if (Object.keys(rules).length === 0) return [];
-  const names = new Set(custom.map(({ object }) => object.spec?.provider?.name));
-  const provider = names.size === 1 ? providers.find(({ name }) => names.has(name)) : undefined;
-  if (provider?.kind !== 'envoyExtAuthzHttp' && provider?.kind !== 'envoyExtAuthzGrpc') return [denialOf(rules)];
-  const marked = Object.fromEntries(Object.entries(rules).map(([name, policy]) => [`${rulePrefix}-${name}`, policy]));
-  const rehearsal = { shadowRules: { action: Action.DENY, policies: marked }, shadowRulesStatPrefix: statPrefix };
+  const provider = providerOf(custom, providers);
+  if (provider === undefined) return [denialOf(rules)];
   return [
-    httpFilter(rbacName, pack('envoy.extensions.filters.http.rbac.v3.RBAC', HttpRbac, rehearsal)),
+    httpFilter(rbacName, pack('envoy.extensions.filters.http.rbac.v3.RBAC', HttpRbac, rehearsal(rules))),
     httpFilter('envoy.filters.http.ext_authz', pack('envoy.extensions.filters.http.ext_authz.v3.ExtAuthz', ExtAuthz, inquiry(provider))),
   ];
+}
+
+/** The same of connections, which can be asked about by gRPC alone. */
+export function externalConnectionAuthorization(
+  policies: readonly MeshAuthorizationPolicy[],
+  providers: readonly ExtensionProvider[],
+): Filter[] {
+  const custom = policies.filter(isCustom);
+  const rules = rulesOf(custom, 'denies');
+  if (Object.keys(rules).length === 0) return [];
+  const provider = providerOf(custom, providers);
+  if (provider?.kind !== 'envoyExtAuthzGrpc') return [connectionDenialOf(rules)];
+  const value = pack('envoy.extensions.filters.network.ext_authz.v3.ExtAuthz', NetworkExtAuthz, {
+    statPrefix: 'tcp.',
+    grpcService: grpcServiceFor(provider),
+    transportApiVersion: apiVersion,
+    failureModeAllow: provider.failOpen,
+    filterEnabledMetadata: rehearsed(networkRbacName),
+  });
+  return [networkRbac(rehearsal(rules)), { name: 'envoy.filters.network.ext_authz', configType: { $case: 'typedConfig', value } }];
+}
+
+const isCustom = ({ object }: MeshAuthorizationPolicy): boolean => object.spec?.action === 'CUSTOM';
+
+/** Undefined: nobody can be asked. */
+function providerOf(
+  custom: readonly MeshAuthorizationPolicy[],
+  providers: readonly ExtensionProvider[],
+): AuthorizationProvider | undefined {
+  const names = new Set(custom.map(({ object }) => object.spec?.provider?.name));
+  const provider = names.size === 1 ? providers.find(({ name }) => names.has(name)) : undefined;
+  return provider?.kind === 'envoyExtAuthzHttp' || provider?.kind === 'envoyExtAuthzGrpc' ? provider : undefined;
+}
+
+function rehearsal(rules: Readonly<Record<string, Policy>>) {
+  const marked = Object.fromEntries(Object.entries(rules).map(([name, policy]) => [`${rulePrefix}-${name}`, policy]));
+  return { shadowRules: { action: Action.DENY, policies: marked }, shadowRulesStatPrefix: statPrefix };
+}
+
+/** The rules that were rehearsed by the filter `name` are about it. */
+function rehearsed(name: string): Parameters<typeof MetadataMatcher.fromPartial>[0] {
+  return {
+    filter: name,
+    path: [{ segment: { $case: 'key', value: `${statPrefix}shadow_effective_policy_id` } }],
+    value: { matchPattern: { $case: 'stringMatch', value: { matchPattern: { $case: 'prefix', value: rulePrefix } } } },
+  };
+}
+
+const apiVersion = ApiVersion.V3;
+
+function grpcServiceFor({ host, port, timeoutMs }: AuthorizationProvider) {
+  return { ...grpcServiceOf(outboundClusterName(port, '', host), host), timeout: durationOf(timeoutMs) };
 }
 
 type ExtAuthzPartial = Parameters<typeof ExtAuthz.fromPartial>[0];
@@ -41,12 +94,8 @@ type ExtAuthzPartial = Parameters<typeof ExtAuthz.fromPartial>[0];
 function inquiry(provider: AuthorizationProvider): ExtAuthzPartial {
   const { failOpen, statusOnError, clearRouteCache, body } = provider;
   return {
-    transportApiVersion: 2, // v3
-    filterEnabledMetadata: {
-      filter: rbacName,
-      path: [{ segment: { $case: 'key', value: `${statPrefix}shadow_effective_policy_id` } }],
-      value: { matchPattern: { $case: 'stringMatch', value: { matchPattern: { $case: 'prefix', value: rulePrefix } } } },
-    },
+    transportApiVersion: apiVersion,
+    filterEnabledMetadata: rehearsed(rbacName),
     failureModeAllow: failOpen,
     statusOnError: { code: statusOnError },
     clearRouteCache,
@@ -57,11 +106,9 @@ function inquiry(provider: AuthorizationProvider): ExtAuthzPartial {
 
 function service(provider: AuthorizationProvider): ExtAuthzPartial {
   const { host, port, timeoutMs } = provider;
+  if (provider.kind === 'envoyExtAuthzGrpc') return { services: { $case: 'grpcService', value: grpcServiceFor(provider) } };
   const cluster = outboundClusterName(port, '', host);
   const timeout = durationOf(timeoutMs);
-  if (provider.kind === 'envoyExtAuthzGrpc') {
-    return { services: { $case: 'grpcService', value: { ...grpcServiceOf(cluster, host), timeout } } };
-  }
   const { pathPrefix, toldHeaders, addedHeaders, onAllow, onDeny, downstreamOnAllow } = provider;
   return {
     ...(toldHeaders.length > 0 && { allowedHeaders: matchers(toldHeaders) }),

@@ -3,7 +3,7 @@ import type { Filter } from '#codec/protobuf/generated/envoy/config/listener/v3/
 import type { HttpFilter } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import type { ProxyView } from '#control/view/proxy-view';
 import { httpAuthorization, networkAuthorization } from './authorization.ts';
-import { externalAuthorization } from './external-authorization.ts';
+import { externalAuthorization, externalConnectionAuthorization } from './external-authorization.ts';
 import { jwksClusterName } from './jwks-cluster.ts';
 import { jwksUriOf, jwtAuthentication } from './request-authentication.ts';
 
@@ -39,6 +39,6 @@ export function guardsOf(view: ProxyView): Guards {
       ...jwtAuthentication(requestAuthentications, clusterOf),
       ...httpAuthorization(authorizationPolicies),
     ],
-    network: () => networkAuthorization(authorizationPolicies),
+    network: () => [...externalConnectionAuthorization(authorizationPolicies, providers), ...networkAuthorization(authorizationPolicies)],
   };
 }

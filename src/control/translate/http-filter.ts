@@ -5,10 +5,12 @@ import { HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/ht
 import { Router } from '#codec/protobuf/generated/envoy/extensions/filters/http/router/v3/router';
 import type { HttpFilter } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
+import { FilterConfig as AlpnFilter, FilterConfig_Protocol as AlpnProtocol } from '#codec/protobuf/generated/istio/alpn';
 import { Config as PeerMetadata } from '#codec/protobuf/generated/istio/peer_metadata';
 import { PluginConfig as StatsConfig } from '#codec/protobuf/generated/istio/stats';
 import type { ProxySettings } from '#control/mesh/proxy-settings';
 import { pack } from './message.ts';
+import { offered } from './mutual-tls.ts';
 
 /** Where a listener stands: Istio's filters differ by it. */
 export type ListenerClass = 'sidecar-inbound' | 'sidecar-outbound' | 'gateway';
@@ -26,6 +28,7 @@ export function httpFilters(
   return [
     ...(istio ? [peerMetadata(place)] : []), // first: what follows may ask who the peer is
     ...guards,
+    ...(istio && place !== 'sidecar-inbound' ? [alpn] : []),
     fault(), // rejects cheaply
     httpFilter(corsFilterName, pack('envoy.extensions.filters.http.cors.v3.Cors', Cors, {})), // per route; answers preflights
     ...(istio ? [stats(place)] : []), // last before the router: sees what came of all others
@@ -52,6 +55,18 @@ function peerMetadata(place: ListenerClass): HttpFilter {
       : { upstreamDiscovery: [headers], upstreamPropagation: [headers] };
   return httpFilter('istio.metadata_exchange', pack('io.istio.http.peer_metadata.Config', PeerMetadata, config));
 }
+
+/** A server whose port may speak anything tells by it that there is HTTP inside of the mesh's TLS. */
+const alpn = httpFilter(
+  'istio.alpn',
+  pack('istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig', AlpnFilter, {
+    alpnOverride: [
+      { upstreamProtocol: AlpnProtocol.HTTP10, alpnOverride: ['istio-http/1.0', 'istio', 'http/1.0'] },
+      { upstreamProtocol: AlpnProtocol.HTTP11, alpnOverride: [...offered.http1] },
+      { upstreamProtocol: AlpnProtocol.HTTP2, alpnOverride: [...offered.http2] },
+    ],
+  }),
+);
 
 function stats(place: ListenerClass): HttpFilter {
   return httpFilter('istio.stats', pack('stats.PluginConfig', StatsConfig, { disableHostHeaderFallback: place !== 'sidecar-outbound' }));

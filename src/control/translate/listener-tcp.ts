@@ -11,6 +11,7 @@ import type { ListenerClass } from './http-filter.ts';
 import { inspections, plainHttp } from './inspection.ts';
 import { direction, filterChain, type ListenerInput } from './listener.ts';
 import { socketAddress } from './message.ts';
+import { meshProtocols } from './mutual-tls.ts';
 import { type ClusterWeight, tcpProxy } from './tcp-proxy.ts';
 import { type ServerTls, serverTransportSocket } from './transport-socket.ts';
 
@@ -22,6 +23,8 @@ export interface ConnectionChain {
   prefixRanges: readonly string[];
   /** It is plain HTTP, by its first bytes. */
   plainHttp?: boolean;
+  /** It is TLS of the mesh, by its ALPN. */
+  meshTls?: boolean;
   target: ChainTarget;
   /** TLS that ends here; otherwise what comes is passed on as it is. */
   tls?: { server: ServerTls; applicationProtocols: readonly string[] };
@@ -77,7 +80,7 @@ export function connectionListener(listener: ConnectionListener, options: Listen
 
 function chainMessage(chain: ConnectionChain, { address, port, chainName }: ConnectionListener, options: ListenerOptions): FilterChain {
   const { serverNames, prefixRanges, target, tls, metadata } = chain;
-  const applicationProtocols = chain.plainHttp ? [...plainHttp] : [];
+  const applicationProtocols = [...(chain.plainHttp ? plainHttp : chain.meshTls ? meshProtocols : [])];
   const match = { serverNames: [...serverNames], prefixRanges: prefixRanges.map(range), applicationProtocols };
   return FilterChainMessage.fromPartial({
     name: chainName,
@@ -105,8 +108,9 @@ function range(text: string): { addressPrefix: string; prefixLen: number } {
 
 const anything = '|';
 
-function conditionsKey({ serverNames, prefixRanges, plainHttp }: ConnectionChain): string {
-  return `${[...serverNames].sort().join(',')}|${[...prefixRanges].sort().join(',')}${plainHttp ? '|http' : ''}`;
+function conditionsKey({ serverNames, prefixRanges, plainHttp, meshTls }: ConnectionChain): string {
+  const protocol = plainHttp ? '|http' : meshTls ? '|mesh' : '';
+  return `${[...serverNames].sort().join(',')}|${[...prefixRanges].sort().join(',')}${protocol}`;
 }
 
 /** Envoy refuses a listener in which a server name stands twice under the same addresses: the first chain keeps it. */

@@ -7,14 +7,13 @@ import type { OutboundClusterName } from './cluster-name.ts';
 import { pack, tlsSocket } from './message.ts';
 import { secretConfig } from './secret-config.ts';
 
-/** What the client speaks inside: `downstream` is as its own client does. */
-export type InnerProtocol = 'http1' | 'http2' | 'downstream' | 'tcp';
+/** What the client speaks inside. Where that is what its own client speaks, it is `tcp`, and HTTP says so by the filter `istio.alpn`. */
+export type InnerProtocol = 'http1' | 'http2' | 'tcp';
 
 /** What Istio's proxies offer by ALPN, so that servers tell the mesh's TLS from a program's own. */
-const offered: Readonly<Record<InnerProtocol, readonly string[]>> = {
+export const offered: Readonly<Record<InnerProtocol, readonly string[]>> = {
   http1: ['istio-http/1.1', 'istio', 'http/1.1'],
   http2: ['istio-h2', 'istio', 'h2'],
-  downstream: ['istio'],
   tcp: ['istio-peer-exchange', 'istio'],
 };
 
@@ -29,7 +28,7 @@ const package_ = 'envoy.extensions.transport_sockets.tls.v3';
 export interface MeshClient {
   inner: InnerProtocol;
   serverName: string;
-  /** Exact names that the server's certificate may carry; none: any workload's of `prefix`. */
+  /** Exact names that the server's certificate may carry: of the service's accounts; none: any workload's of `prefix`. */
   subjectAltNames: readonly string[];
   /** SPIFFE ids begin with it. */
   prefix: string;

@@ -1,5 +1,5 @@
 // Gateways that pass TLS of the mesh on by itself (AUTO_PASSTHROUGH): a client's sidecar names service, port and subset in its SNI, and the gateway
-// leads the connection to a cluster of the same name, without looking into it. As Istio makes it: a filter chain and a cluster for each.
+// leads the connection to a cluster of the same name, without looking into it; TLS that does not offer the mesh's ALPN is not led. As Istio makes it: a filter chain and a cluster for each.
 import type { Subset } from '#api/kinds/destination-rule';
 import { hostCovers } from '#control/mesh/hostname';
 import type { MeshPort, MeshService } from '#control/mesh/service';
@@ -23,7 +23,13 @@ export function sniChains(view: ProxyView, bound: GatewayServer): ConnectionChai
   return passedOn(view, bound).map(({ service, port, subset }): ConnectionChain => {
     const name = meshServerName(port.number, subset?.name ?? '', service.hostname);
     const clusters = [{ name, weight: 1 }];
-    return { serverNames: [name.toLowerCase()], prefixRanges: [], target: { kind: 'clusters', clusters }, metadata: undefined };
+    return {
+      serverNames: [name.toLowerCase()],
+      prefixRanges: [],
+      meshTls: true,
+      target: { kind: 'clusters', clusters },
+      metadata: undefined,
+    };
   });
 }
 

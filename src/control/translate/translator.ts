@@ -74,6 +74,8 @@ export class Translator {
         return []; // not one by one: see `discoveredHosts`
       case typeUrl.secret:
         return present([...interest.names].map((name) => secretInput(view, name))).map((input) => this.cache.make(secretRecipe, input));
+      case typeUrl.extension:
+        return this.patched?.extensions(patchesFor(view), interest.names, view.proxy.type === 'router') ?? [];
       case typeUrl.nameTable:
         return view.proxy.answersNames ? [this.names(view)] : [];
     }
@@ -202,6 +204,7 @@ function clusterOf(view: ProxyView, service: MeshService, port: MeshPort, subset
     trustDomain: proxy.certified ? snapshot.config.trustDomain : undefined,
     autoMtls: snapshot.config.autoMtls,
     plain: plainWorkloads(snapshot),
+    accounts: snapshot.serviceAccounts.get(service.hostname),
     cluster: carriesEndpoints(service) ? onlyCluster(view, service) : undefined,
   };
 }

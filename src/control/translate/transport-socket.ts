@@ -90,6 +90,8 @@ const versions: Readonly<Record<string, TlsProtocol>> = {
 export interface ClientTlsOptions {
   /** The service's: sent, and asked of its certificate, where the rule names none. */
   hostname: string;
+  /** Of a service that says which names its certificates have; undefined: it does not. */
+  subjectAltNames: readonly string[] | undefined;
   /** Empty: none is offered. */
   applicationProtocols: readonly string[];
   /** Where the rule asks for mutual TLS of the mesh. */
@@ -99,7 +101,7 @@ export interface ClientTlsOptions {
 /** Undefined where connections are plain. */
 export function clientTransportSocket(tls: ClientTls | undefined, options: ClientTlsOptions): TransportSocket | undefined {
   if (tls === undefined || (tls.mode ?? 'DISABLE') === 'DISABLE') return undefined;
-  const { hostname, applicationProtocols, mesh } = options;
+  const { hostname, subjectAltNames, applicationProtocols, mesh } = options;
   if (tls.mode === 'ISTIO_MUTUAL') {
     return meshClientSocket({
       ...mesh,
@@ -112,7 +114,7 @@ export function clientTransportSocket(tls: ClientTls | undefined, options: Clien
     pack(`${package_}.UpstreamTlsContext`, UpstreamTlsContext, {
       commonTlsContext: {
         ...clientCertificate(tls),
-        ...serverValidation(tls, ownName),
+        ...serverValidation({ ...tls, subjectAltNames: tls.subjectAltNames ?? (subjectAltNames && [...subjectAltNames]) }, ownName),
         alpnProtocols: [...applicationProtocols],
       },
       sni: tls.sni || ownName,

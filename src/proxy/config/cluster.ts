@@ -27,6 +27,8 @@ export interface ClusterConfig {
   /** What is spoken to the endpoints; `downstream`: what the request came by. */
   protocol: 'http1' | 'http2' | 'downstream';
   http2: Http2Options;
+  /** Filters do not say what is offered by ALPN. */
+  keepsAlpn: boolean;
   circuitBreaker: CircuitBreakerConfig;
   /** HTTP/1 connections to an endpoint for each request that is on one, from 1 to 3: more than one, and the next finds one made. */
   preconnectRatio: number;

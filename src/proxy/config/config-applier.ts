@@ -3,6 +3,7 @@
 // for its routes. Swap before ACK: an acknowledged revision already serves. The good part of a response is applied even
 // when another part is refused; the last good version of what was refused stays.
 import { Cluster } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
+import { TypedExtensionConfig } from '#codec/protobuf/generated/envoy/config/core/v3/extension';
 import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
 import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
 import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
@@ -19,10 +20,12 @@ import { type AdsHandler, wildcard } from './ads-client.ts';
 import type { ClusterConfig, EndpointConfig } from './cluster.ts';
 import type { DecodeCache } from './decode-cache.ts';
 import { decodeCluster, decodeEndpoints } from './decode-cluster.ts';
+import { decodeExtension } from './decode-http-filter.ts';
 import { decodeListener } from './decode-listener.ts';
 import { decodeNameTable } from './decode-name-table.ts';
 import { decodeDiscoveredHost, decodeRoutes } from './decode-route.ts';
 import { decodeSecret } from './decode-tls.ts';
+import { DiscoveredFilters, discoveredNames } from './discovered-filters.ts';
 import { DiscoveredRoutes, routesOf } from './discovered-routes.ts';
 import { type Decoded, decoding } from './findings.ts';
 import { HeldResources } from './held-resources.ts';
@@ -70,6 +73,8 @@ export class ConfigApplier implements AdsHandler {
   /** Without them no request gets through: as in Envoy, listeners wait for what the clusters name. */
   private clusterSecrets: readonly string[] = [];
   private secretWait: Timer | undefined;
+  private readonly filters: DiscoveredFilters;
+  private filterWait: Timer | undefined;
   private deferred: (() => void)[] = [];
   private deferral: Timer | undefined;
   private listenersSeen = false;
@@ -84,6 +89,7 @@ export class ConfigApplier implements AdsHandler {
     private readonly decodings: DecodeCache,
   ) {
     this.discovered = new DiscoveredRoutes(decodings);
+    this.filters = new DiscoveredFilters(decodings);
     this.held = new Map(pushOrder.map((type) => [type, new HeldResources(type)]));
     this.serving = new Promise((resolve) => {
       this.onReady = resolve;
@@ -100,6 +106,7 @@ export class ConfigApplier implements AdsHandler {
   close(): void {
     this.deferral?.cancel();
     this.secretWait?.cancel();
+    this.filterWait?.cancel();
   }
 
   versions(type: TypeUrl): Record<string, string> {
@@ -126,6 +133,9 @@ export class ConfigApplier implements AdsHandler {
         return this.applyVirtualHosts(response);
       case typeUrl.secret:
         return this.applySecrets(response);
+      case typeUrl.extension:
+        await readyToDecode(response);
+        return this.applyFilters(response);
       case typeUrl.nameTable:
         return this.applyNames(response);
       default:
@@ -226,6 +236,7 @@ export class ConfigApplier implements AdsHandler {
     for (const name of response.removedResources) this.wanted.delete(name);
     this.target.subscribe(typeUrl.route, new Set([...this.wanted.values()].flatMap(routeNames)));
     this.subscribeSecrets();
+    this.subscribeFilters();
     const problems = await this.swapListeners();
     return [...findings, ...problems.map(formatProblem)];
   }
@@ -307,6 +318,37 @@ export class ConfigApplier implements AdsHandler {
     return [...findings, ...problems.map(formatProblem)];
   }
 
+  private async applyFilters(response: DeltaDiscoveryResponse): Promise<readonly string[]> {
+    const findings = this.accept(
+      typeUrl.extension,
+      response,
+      (bytes) => {
+        const message = TypedExtensionConfig.decode(bytes);
+        return decoding((f) => decodeExtension(message, f));
+      },
+      (filter) => this.filters.set(filter),
+    );
+    for (const { name } of response.resources) this.filters.settle(name);
+    for (const name of response.removedResources) this.filters.delete(name);
+    const problems = await this.swapListeners();
+    return [...findings, ...problems.map(formatProblem)];
+  }
+
+  private subscribeFilters(): void {
+    const names = new Set([...this.wanted.values()].flatMap(discoveredNames));
+    this.filters.keep(names);
+    this.target.subscribe(typeUrl.extension, names);
+    this.filterWait?.cancel();
+    const missing = this.filters.missing(names);
+    this.filterWait =
+      missing.length === 0
+        ? undefined
+        : this.clock.after(warmingMsMax, () => {
+            for (const name of missing) this.filters.settle(name);
+            void this.swapListeners();
+          });
+  }
+
   private applyNames(response: DeltaDiscoveryResponse): readonly string[] {
     return this.accept(
       typeUrl.nameTable,
@@ -340,8 +382,10 @@ export class ConfigApplier implements AdsHandler {
   private swapListeners(): Promise<readonly Problem[]> {
     let changed = false;
     for (const [name, config] of this.wanted) {
-      if (this.ready.get(name) === config || !this.hasAllOf(config)) continue;
-      this.ready.set(name, config);
+      if (!this.hasAllOf(config)) continue;
+      const whole = this.filters.resolve(config);
+      if (this.ready.get(name) === whole) continue;
+      this.ready.set(name, whole);
       changed = true;
     }
     for (const name of this.ready.keys()) {
@@ -362,7 +406,8 @@ export class ConfigApplier implements AdsHandler {
   private hasAllOf(config: ListenerConfig): boolean {
     return (
       routeNames(config).every((name) => this.routeTables.has(name)) &&
-      [...listenerSecrets(config), ...this.clusterSecrets].every((name) => this.settledSecrets.has(name))
+      [...listenerSecrets(config), ...this.clusterSecrets].every((name) => this.settledSecrets.has(name)) &&
+      this.filters.hasAllOf(config)
     );
   }
 

@@ -40,6 +40,7 @@ export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConf
     healthCheck: decodeHealthCheck(cluster.healthChecks, findings),
     preconnectRatio: decodePreconnect(cluster, findings),
     ...protocol,
+    keepsAlpn: String(cluster.metadata?.filterMetadata['istio']?.['alpn_override']) === 'false',
     maxRequestsPerConnection: cluster.maxRequestsPerConnection ?? protocol.maxRequestsPerConnection,
     keepaliveMs: decodeKeepalive(cluster),
     bindAddress: cluster.upstreamBindConfig?.sourceAddress?.address,

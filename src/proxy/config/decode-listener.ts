@@ -8,6 +8,7 @@ import type {
 } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { TcpProxy } from '#codec/protobuf/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import { decodeNetworkExtAuthz } from '#proxy/filters/network/ext-authz';
 import { decodeNetworkRbac } from '#proxy/filters/network/rbac';
 import { decodeAccessLogs } from './decode-access-log.ts';
 import { decodeAddress } from './decode-address.ts';
@@ -117,6 +118,10 @@ function decodeNetworkFilter(filter: Filter, field: string, findings: Findings):
       return { kind: 'tcp_proxy', tcp: decodeTcpProxy(TcpProxy.decode(any.value), field, findings) };
     case 'envoy.extensions.filters.network.rbac.v3.RBAC':
       return { kind: 'gate', gate: decodeNetworkRbac(filter.name, any.value, field, findings) };
+    case 'envoy.extensions.filters.network.ext_authz.v3.ExtAuthz': {
+      const gate = decodeNetworkExtAuthz(filter.name, any.value, field, findings);
+      return gate && { kind: 'gate', gate };
+    }
     // Sessions are always counted; where the peer's proxy says who it is, its ALPN tells.
     case 'stats.PluginConfig':
     case 'envoy.tcp.metadataexchange.config.MetadataExchange':

@@ -87,8 +87,15 @@ export interface ConnectionGateConfig {
   make(runtime: ProxyRuntime): ConnectionGate;
 }
 
-/** False: the connection is closed. */
-export type ConnectionGate = (connection: DownstreamConnection) => boolean;
+/** `decided` is called once: at once, or when what is returned is not cancelled before. False: the connection is closed. */
+export type ConnectionGate = (passage: Passage, decided: (passes: boolean) => void) => { cancel(): void } | undefined;
+
+/** A connection on its way through the gates. */
+export interface Passage {
+  readonly connection: DownstreamConnection;
+  /** What gates have found out, by filter: Envoy's dynamic metadata. */
+  readonly metadata: Map<string, Readonly<Record<string, unknown>>>;
+}
 
 /** Through an HTTP proxy to `target`, by CONNECT or by POST. */
 export interface TunnelConfig {

@@ -48,6 +48,17 @@ export interface HttpFilterConfig {
   readonly config: unknown;
   /** Off, but for routes that configure it. */
   readonly disabled: boolean;
+  /** Its configuration comes by its name, and not with the listener; undefined: it is here. */
+  readonly discovered?: DiscoveredFilter;
+}
+
+export interface DiscoveredFilter {
+  /** Of which messages it may be, as `HttpFilterType.message` says them. */
+  readonly messages: readonly string[];
+  /** Until it comes, and where it does not. */
+  readonly fallback: HttpFilterConfig | undefined;
+  /** The listener waits for it. */
+  readonly waits: boolean;
 }
 
 export function configured<Config, RouteConfig>(

@@ -5,6 +5,7 @@ import { chooseCluster, type Route, type WeightedCluster } from '#proxy/route/ro
 import type { RouteFilter } from '#proxy/route/route-filter';
 import type { RouteTable } from '#proxy/route/route-table';
 import type { PeerMetadata, ProxiedExchange } from '#proxy/runtime';
+import type { AlpnOffers } from '#proxy/upstream/alpn-offer';
 import type { ExchangeTrace } from '#telemetry/exchange';
 import { type ResponseFlag, responseFlag } from '#telemetry/response-flags';
 import { BodyChain, type BodyTransform } from './body-transform.ts';
@@ -66,6 +67,8 @@ export class HttpStream implements RequestPort, LimitedRequest, ProxiedExchange 
   localReplyBody = '';
   trace: ExchangeTrace | undefined;
   attempts = 0;
+  /** A filter's word on what TLS to the upstream offers. */
+  alpnOffers: AlpnOffers | undefined;
   /** The choice among the route's clusters. */
   weightedCluster: WeightedCluster | undefined;
   service: ProxiedExchange['service'];

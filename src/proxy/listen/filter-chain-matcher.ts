@@ -104,11 +104,12 @@ function applicationProtocolsOf({ tls, plainProtocol }: ConnectionTraits): reado
   return tls?.applicationProtocols ?? (plainProtocol === undefined ? undefined : [plainProtocol]);
 }
 
-/** `asked`: undefined for a plain connection that nobody has looked at. It may turn out to be HTTP/1. */
+/** What the client offers first counts most. `asked`: undefined for a plain connection that nobody has looked at. It may turn out to be HTTP/1. */
 function applicationRank(protocols: readonly string[], asked: readonly string[] | undefined): number {
   if (protocols.length === 0) return 0;
   if (asked === undefined) return protocols.every((protocol) => protocol.startsWith('http/')) ? 0 : -1;
-  return protocols.some((protocol) => asked.includes(protocol)) ? 1 : -1;
+  const first = asked.findIndex((protocol) => protocols.includes(protocol));
+  return first < 0 ? -1 : asked.length - first;
 }
 
 /** Length of the longest range with the address, plus one; 0 when there are no ranges; -1 when none has it. */

@@ -16,6 +16,7 @@ import { Timeout } from '#proxy/timer-wheel';
 import { describeTls } from '#proxy/tls/peer-certificate';
 import { TlsContext } from '#proxy/tls/tls-context';
 import { TlsStats } from '#proxy/tls/tls-stats';
+import { passesAtOnce, passGates } from './connection-gates.ts';
 import { type ConnectionTraits, matchFilterChain } from './filter-chain-matcher.ts';
 import { type Inspection, inspect } from './inspector.ts';
 import { readProxyHeader } from './proxy-header.ts';
@@ -96,7 +97,7 @@ export class Listener {
     const service = chain && this.services.get(chain);
     if (chain === undefined || service === undefined || !isDeepStrictEqual(served.chain.tls, chain.tls)) return false;
     const connection = { ...served.connection, filterChain: chain.name };
-    if (!service.gates.every((passes) => passes(connection)) || !service.filter.adopt(kept, connection)) return false;
+    if (!passesAtOnce(service.gates, connection) || !service.filter.adopt(kept, connection)) return false;
     served.chain = chain;
     return true;
   }
@@ -211,15 +212,37 @@ export class Listener {
     counted();
   }
 
-  private serve({ socket, connection, counted }: Arrival, { chain, inspection, service }: Choice): void {
-    const { gates, filter } = service;
-    if (!gates.every((passes) => passes(connection))) {
-      socket.destroy();
-      counted();
-      return;
-    }
+  private serve(arrival: Arrival, choice: Choice): void {
+    const { gates } = choice.service;
+    if (gates.length === 0) this.handOn(arrival, choice);
+    else this.holdAtGates(arrival, choice);
+  }
+
+  private holdAtGates(arrival: Arrival, choice: Choice): void {
+    const { socket, connection } = arrival;
+    let decided = false;
+    const onClose = () => {
+      giveUp();
+      this.waiting.delete(socket);
+      arrival.counted();
+    };
+    const giveUp = passGates(choice.service.gates, connection, (passes) => {
+      decided = true;
+      socket.off('close', onClose);
+      socket.off('error', ignore);
+      this.waiting.delete(socket);
+      if (passes) this.handOn(arrival, choice);
+      else this.refuse(arrival);
+    });
+    if (decided) return;
+    this.waiting.add(socket);
+    socket.on('close', onClose);
+    socket.on('error', ignore);
+  }
+
+  private handOn({ socket, connection, counted }: Arrival, { chain, inspection, service }: Choice): void {
     let open = true;
-    const served = filter.accept(socket, connection, (ended) => {
+    const served = service.filter.accept(socket, connection, (ended) => {
       open = false;
       this.connections.delete(ended);
       counted();
@@ -227,6 +250,8 @@ export class Listener {
     if (!open) return;
     this.connections.set(served, { connection, inspection, chain });
     if (this.discouragedUntilMs !== undefined) served.drain(Math.max(0, this.discouragedUntilMs - this.runtime.clock.now()));
+    // While it was held the listener may have changed.
+    else if (!this.services.has(chain)) served.drain(drainTimeoutMs(chain));
   }
 
   /** Connections are asked to leave within `graceMs`; new ones are served, and asked to leave with their first request. */

@@ -53,7 +53,7 @@ export class ClientConnection implements RequestPort {
   ) {
     const { sockets, stats, timers, config } = endpoint.context;
     this.reader = new SocketReader(sockets.buffers, (buffer, length) => this.onData(buffer, length));
-    this.socket = openSocket(endpoint, this.reader.options(), true, () => this.onConnect());
+    this.socket = openSocket(endpoint, this.reader.options(), true, () => this.onConnect(), pool);
     this.writer = new SocketWriter(this.socket, sockets);
     this.bodyWriter = new BodyWriter(this.writer);
     this.socket.on('error', (error) => {

@@ -1,6 +1,7 @@
 // The HTTP/1 connections to one endpoint. Last in, first out: the connection used last is the warmest, and those not needed any more
 // fall idle and end. Bounded by the cluster's circuit breaker; who finds no connection waits in line, and that is bounded too.
 import { overflow } from '#proxy/http/port';
+import type { AlpnOffer } from './alpn-offer.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { HttpPool, PoolWaiter } from './http-pool.ts';
@@ -14,7 +15,11 @@ export class ConnectionPool implements HttpPool {
   /** Of `open`: made ahead, and not connected yet. */
   private ahead = 0;
 
-  constructor(private readonly endpoint: Endpoint) {}
+  /** `offer`: what its connections offer by ALPN, where that is not as the cluster says. */
+  constructor(
+    private readonly endpoint: Endpoint,
+    readonly offer?: AlpnOffer,
+  ) {}
 
   acquire(waiter: PoolWaiter): void {
     const connection = this.idle.pop();

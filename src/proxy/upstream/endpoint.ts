@@ -1,6 +1,7 @@
 // One address of a cluster, with its connections and counters, which outlive the updates that leave the address in place.
 import type { EndpointConfig, EndpointHealth } from '#proxy/config/cluster';
 import { formatAddress, place, type SocketAddress } from '#proxy/config/socket-address';
+import type { AlpnOffer, AlpnOffers } from './alpn-offer.ts';
 import { EndpointStats } from './cluster-stats.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import type { CheckedHost } from './health/health-checker.ts';
@@ -9,10 +10,15 @@ import { Http2Pool } from './http2-pool.ts';
 import type { HostMonitor } from './outlier/host-monitor.ts';
 import type { UpstreamContext } from './upstream-context.ts';
 
+/** Of one endpoint: listeners ask for few. */
+const offersMax = 8;
+
 export class Endpoint {
   readonly stats = new EndpointStats();
   private http1: ConnectionPool | undefined;
   private http2: Http2Pool | undefined;
+  /** Connections that offer something else than the cluster says, by what. */
+  private readonly offering = new Map<string, ConnectionPool | Http2Pool>();
   /** As xDS names it. */
   readonly name: string;
   /** Where it is on this machine. */
@@ -50,17 +56,37 @@ export class Endpoint {
     this.wasSick = sick;
   }
 
-  /** The connections that speak what the cluster wants, or what the request itself came by. */
-  pool(downstreamHttp2: boolean): HttpPool {
-    const { protocol } = this.context.config;
-    if (protocol === 'http2' || (protocol === 'downstream' && downstreamHttp2)) return (this.http2 ??= new Http2Pool(this));
+  /** The connections that speak what the cluster wants, or what the request itself came by; `offers`: what they are to offer, in TLS. */
+  pool(downstreamHttp2: boolean, offers?: AlpnOffers): HttpPool {
+    const { protocol, keepsAlpn } = this.context.config;
+    const isHttp2 = protocol === 'http2' || (protocol === 'downstream' && downstreamHttp2);
+    const offer = keepsAlpn ? undefined : isHttp2 ? offers?.http2 : offers?.http1;
+    if (offer !== undefined) return this.offeringPool(isHttp2, offer);
+    if (isHttp2) return (this.http2 ??= new Http2Pool(this));
     return (this.http1 ??= new ConnectionPool(this));
+  }
+
+  private offeringPool(isHttp2: boolean, offer: AlpnOffer): HttpPool {
+    let pool = this.offering.get(offer.key);
+    if (pool === undefined) {
+      pool = isHttp2 ? new Http2Pool(this, offer) : new ConnectionPool(this, offer);
+      if (this.offering.size >= offersMax) this.dropOffering();
+      this.offering.set(offer.key, pool);
+    }
+    return pool;
+  }
+
+  /** Those that wait in one that is drained are served there still. */
+  private dropOffering(): void {
+    for (const pool of this.offering.values()) pool.drain();
+    this.offering.clear();
   }
 
   /** Connections made from now on are as the cluster says now; those that there are finish what they have. */
   renew(): void {
     this.http1?.drain();
     this.http2?.drain();
+    for (const pool of this.offering.values()) pool.drain();
   }
 
   /** Takes no new requests; connections end as they fall idle. */
@@ -73,5 +99,6 @@ export class Endpoint {
   close(): void {
     this.http1?.close();
     this.http2?.close();
+    for (const pool of this.offering.values()) pool.close();
   }
 }

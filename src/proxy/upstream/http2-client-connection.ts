@@ -48,7 +48,7 @@ export class Http2ClientConnection implements ConnectionEvents {
     const { sockets, stats, timers, config, clock } = endpoint.context;
     this.idleSinceMs = clock.now();
     this.reader = new SocketReader(sockets.buffers, (buffer, length) => this.onData(buffer, length));
-    this.socket = openSocket(endpoint, this.reader.options(), false, () => this.onConnect());
+    this.socket = openSocket(endpoint, this.reader.options(), false, () => this.onConnect(), pool);
     const limits = { ...config.http2, ...headLimits };
     this.codec = new Http2Connection({ role: 'client', limits, events: this, buffers: sockets.outputs, nowMs: () => clock.now() });
     this.writer = new FrameWriter(this.socket, this.codec, sockets);

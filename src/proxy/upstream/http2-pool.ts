@@ -1,6 +1,7 @@
 // The HTTP/2 connections to one endpoint: few, each for many requests. A connection takes as many as its peer allows; only when all are
 // full is another made. Bounded by the cluster's circuit breaker; who finds no room waits in line, and that is bounded too.
 import { overflow } from '#proxy/http/port';
+import type { AlpnOffer } from './alpn-offer.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { HttpPool, PoolWaiter } from './http-pool.ts';
 import { Http2ClientConnection } from './http2-client-connection.ts';
@@ -9,7 +10,11 @@ export class Http2Pool implements HttpPool {
   private readonly connections: Http2ClientConnection[] = [];
   private readonly waiters: PoolWaiter[] = [];
 
-  constructor(private readonly endpoint: Endpoint) {}
+  /** `offer`: what its connections offer by ALPN, where that is not as the cluster says. */
+  constructor(
+    private readonly endpoint: Endpoint,
+    readonly offer?: AlpnOffer,
+  ) {}
 
   acquire(waiter: PoolWaiter): void {
     const connection = this.connections.find(({ available }) => available);

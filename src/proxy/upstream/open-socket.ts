@@ -3,18 +3,26 @@ import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { encodeProxyHeader, type ProxiedConnection } from '#codec/proxy-protocol/header';
 import { identityPlacement, isSocketPath, place } from '#proxy/config/socket-address';
 import { deliverTo } from '#proxy/socket/accepted-socket';
+import type { AlpnOffer } from './alpn-offer.ts';
 import type { Endpoint } from './endpoint.ts';
+
+export interface OpenOptions {
+  /** The one connection that this one is for, where it is for one alone. */
+  proxied?: ProxiedConnection | undefined;
+  /** Offered by ALPN, in the place of what the cluster says. */
+  offer?: AlpnOffer | undefined;
+}
 
 /**
  * `onConnect` is called once it is connected, and where the cluster asks for TLS, secured. The caller listens for `error` and `close`;
- * connecting is bounded by the caller's timeout. `proxied`: the one connection that this one is for, where it is for one alone.
+ * connecting is bounded by the caller's timeout.
  */
 export function openSocket(
   endpoint: Endpoint,
   onread: OnReadOpts,
   allowHalfOpen: boolean,
   onConnect: () => void,
-  proxied?: ProxiedConnection,
+  { proxied, offer }: OpenOptions = {},
 ): Socket {
   const { network, config } = endpoint.context;
   const { address } = endpoint.target;
@@ -27,7 +35,8 @@ export function openSocket(
   const where = isPath ? { path: address.replace(/^@/, '\0') } : networkOptions(endpoint);
   const options = { ...where, onread, allowHalfOpen };
   const tls = endpoint.context.tlsFor(endpoint.config);
-  if (config.proxyProtocol === undefined) return entered(tls === undefined ? connect(options, onConnect) : tls.connect(options, onConnect));
+  if (config.proxyProtocol === undefined)
+    return entered(tls === undefined ? connect(options, onConnect) : tls.connect(options, onConnect, offer));
   const header = encodeProxyHeader(config.proxyProtocol, proxied);
   if (tls === undefined) {
     const socket = entered(connect(options, onConnect));
@@ -38,7 +47,7 @@ export function openSocket(
   const { onread: _, ...below } = options;
   const socket = entered(connect(below));
   socket.write(header);
-  return deliverTo(tls.connect({ ...below, socket }, onConnect), onread);
+  return deliverTo(tls.connect({ ...below, socket }, onConnect, offer), onread);
 }
 
 function networkOptions({ context, target: { address, port } }: Endpoint) {

@@ -6,6 +6,7 @@ import type { UpstreamTlsConfig } from '#proxy/config/tls';
 import { peerFault } from '#proxy/tls/peer-certificate';
 import { TlsContext, type TlsMaterial } from '#proxy/tls/tls-context';
 import type { TlsStats } from '#proxy/tls/tls-stats';
+import type { AlpnOffer } from './alpn-offer.ts';
 import type { UpstreamOptions } from './upstream-context.ts';
 
 /** Sessions kept for resumption, one per address. */
@@ -47,9 +48,10 @@ export class TlsClient {
    * Connects as `options` say. `onSecured` is called once the server has shown who it is; until then nothing that is written goes out.
    * A handshake that fails destroys the socket with the reason as its error.
    */
-  connect(options: ConnectionOptions, onSecured: () => void): TLSSocket {
+  connect(options: ConnectionOptions, onSecured: () => void, offer?: AlpnOffer): TLSSocket {
     const { config, stats } = this;
     const state = this.context.current();
+    const { protocols } = offer ?? { protocols: config.applicationProtocols };
     const address = options.path ?? `${options.host}:${options.port}`;
     const known = this.sessions.get(address);
     const session = state.ok && known?.material === state.material ? known.ticket : undefined;
@@ -57,7 +59,7 @@ export class TlsClient {
       ...options,
       ...(state.ok && { secureContext: state.material.context }),
       ...(config.serverName !== '' && { servername: config.serverName }),
-      ...(config.applicationProtocols.length > 0 && { ALPNProtocols: [...config.applicationProtocols] }),
+      ...(protocols.length > 0 && { ALPNProtocols: [...protocols] }),
       ...(session && { session }),
       // Judged below: Envoy's rules are not those of a browser.
       rejectUnauthorized: false,

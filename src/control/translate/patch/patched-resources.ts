@@ -3,6 +3,7 @@
 
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import { Cluster } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
+import { TypedExtensionConfig } from '#codec/protobuf/generated/envoy/config/core/v3/extension';
 import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
 import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
 import { createResource, type Resource } from '#xds/resource';
@@ -27,6 +28,16 @@ export class PatchedResources {
     const patched = [...resources].flatMap((resource) => this.one(type, resource, set, gateway) ?? []);
     const names = new Set(patched.map(({ name }) => name));
     return [...patched, ...this.added(type, set.patches, gateway).filter(({ name }) => !names.has(name))];
+  }
+
+  /** Filters' configurations that patches bring: those that listeners name, which are patched to ask for them. Of one name, the last. */
+  extensions({ patches }: PatchSet, names: ReadonlySet<string>, gateway: boolean): Resource[] {
+    const kind = new Patchable(this.json, 'envoy.config.core.v3.TypedExtensionConfig', TypedExtensionConfig);
+    const brought = patches.filter(({ applyTo, operation }) => applyTo === 'EXTENSION_CONFIG' && operation !== 'REMOVE');
+    const made = brought.filter((patch) => isFor(patch, gateway)).flatMap((patch) => kind.make(patch) ?? []);
+    return made
+      .filter(({ name }, i) => names.has(name) && !made.slice(i + 1).some((later) => later.name === name))
+      .map((config) => createResource(typeUrl.extension, config.name, TypedExtensionConfig.encode(config).finish()));
   }
 
   private one(type: TypeUrl, resource: Resource, { key, patches }: PatchSet, gateway: boolean): Resource | undefined {
@@ -62,9 +73,8 @@ export class PatchedResources {
   /** Clusters and listeners that a patch adds. */
   private added(type: TypeUrl, patches: readonly Patch[], gateway: boolean): Resource[] {
     const of = (applyTo: Patch['applyTo']) => {
-      const contexts: readonly Context[] = gateway ? ['GATEWAY'] : ['SIDECAR_OUTBOUND', 'SIDECAR_INBOUND'];
       const added = patches.filter((patch) => patch.applyTo === applyTo && patch.operation === 'ADD');
-      return added.filter((patch) => contexts.some((context) => inContext(patch, context)));
+      return added.filter((patch) => isFor(patch, gateway));
     };
     if (type === typeUrl.cluster) {
       const kind = new Patchable(this.json, 'envoy.config.cluster.v3.Cluster', Cluster);
@@ -76,4 +86,10 @@ export class PatchedResources {
     const listeners = of('LISTENER').flatMap((patch) => kind.make(patch) ?? []);
     return listeners.map((listener) => createResource(type, listener.name, Listener.encode(listener).finish()));
   }
+}
+
+/** Of what stands in no listener. */
+function isFor(patch: Patch, gateway: boolean): boolean {
+  const contexts: readonly Context[] = gateway ? ['GATEWAY'] : ['SIDECAR_OUTBOUND', 'SIDECAR_INBOUND'];
+  return contexts.some((context) => inContext(patch, context));
 }

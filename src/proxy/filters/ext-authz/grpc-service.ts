@@ -4,6 +4,7 @@ import { CheckRequest, CheckResponse } from '#codec/protobuf/generated/envoy/ser
 import { decodeHeaderMutations } from '#proxy/config/decode-header-mutations';
 import type { Findings } from '#proxy/config/findings';
 import { decodeGrpcTarget } from '#proxy/config/grpc-target';
+import type { DownstreamConnection } from '#proxy/http/connection-manager';
 import type { RequestHead } from '#proxy/http/head';
 import type { CallContext } from '#proxy/upstream/cluster-call';
 import { callGrpc } from '#proxy/upstream/grpc-call';
@@ -36,6 +37,40 @@ export function decodeGrpcAsker(
   };
 }
 
+/** Of bare connections. The answer is about the connection alone: what it says of headers is for nobody. */
+export function decodeGrpcConnectionAsker(
+  service: GrpcService,
+  field: string,
+  findings: Findings,
+): (
+  context: CallContext,
+) => (connection: DownstreamConnection, startWallMs: number, onDecision: (decision: Decision) => void) => { cancel(): void } {
+  const target = decodeGrpcTarget(service, timeoutMsDefault, field, findings);
+  return (context) => (connection, startWallMs, onDecision) => {
+    const attributes = { ...peersOf(connection), request: { time: timeOf(startWallMs) }, tlsSession: { sni: connection.serverName } };
+    const message = CheckRequest.encode(CheckRequest.fromPartial({ attributes })).finish();
+    return callGrpc(context, target, checkPath, message, (result) => {
+      onDecision(result.kind === 'failure' ? { kind: 'error', reason: result.reason } : decisionOf(result.message));
+    });
+  };
+}
+
+function peersOf(connection: DownstreamConnection) {
+  const peer = (address: string, portValue: number, principal: string) => ({
+    address: { address: { $case: 'socketAddress', value: { address, portSpecifier: { $case: 'portValue', value: portValue } } } } as const,
+    principal,
+  });
+  return {
+    source: peer(connection.remoteAddress, connection.remotePort, connection.tls?.peer?.uriNames[0] ?? ''),
+    destination: peer(connection.localAddress, connection.localPort, ''),
+  };
+}
+
+function timeOf(wallMs: number): { seconds: number; nanos: number } {
+  const seconds = Math.floor(wallMs / 1000);
+  return { seconds, nanos: Math.round((wallMs - seconds * 1000) * 1e6) };
+}
+
 function checkRequest(
   subject: AuthorizationSubject,
   body: Buffer,
@@ -44,21 +79,15 @@ function checkRequest(
   { tells, metadataNamespaces, packAsBytes }: GrpcServiceOptions,
 ): CheckRequest {
   const { connection, request } = subject;
-  const peer = (address: string, portValue: number, principal: string) => ({
-    address: { address: { $case: 'socketAddress', value: { address, portSpecifier: { $case: 'portValue', value: portValue } } } } as const,
-    principal,
-  });
   const metadata = metadataNamespaces.flatMap((name) => {
     const values = subject.metadataOf(name);
     return values === undefined ? [] : [[name, values] as const];
   });
-  const seconds = Math.floor(subject.startWallMs / 1000);
   return CheckRequest.fromPartial({
     attributes: {
-      source: peer(connection.remoteAddress, connection.remotePort, connection.tls?.peer?.uriNames[0] ?? ''),
-      destination: peer(connection.localAddress, connection.localPort, ''),
+      ...peersOf(connection),
       request: {
-        time: { seconds, nanos: Math.round((subject.startWallMs - seconds * 1000) * 1e6) },
+        time: timeOf(subject.startWallMs),
         http: {
           id: request.header('x-request-id') ?? '',
           method: subject.method,

@@ -1,8 +1,23 @@
-// Istio's `alpn` filter, which overrides the ALPN of upstream TLS by the downstream's protocol. Accepted: clusters here say it themselves.
+// Istio's `alpn` filter: what is offered by ALPN to the upstream, by the protocol that it is spoken to, in the place of what its cluster
+// says. By it a server whose port may speak anything knows HTTP inside of the mesh's TLS. Clusters may say that theirs stands.
+import { FilterConfig, FilterConfig_Protocol as Protocol } from '#codec/protobuf/generated/istio/alpn';
 import type { HttpFilterType } from '#proxy/http/http-filter';
+import { type AlpnOffers, alpnOffer } from '#proxy/upstream/alpn-offer';
 
-export const istioAlpnType: HttpFilterType<undefined> = {
+export const istioAlpnType: HttpFilterType<AlpnOffers> = {
   message: 'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig',
-  decode: () => undefined,
-  make: () => undefined,
+  decode(bytes) {
+    const { alpnOverride } = FilterConfig.decode(bytes);
+    const of = (protocol: Protocol) => {
+      const found = alpnOverride.find(({ upstreamProtocol }) => upstreamProtocol === protocol);
+      return found && alpnOffer(found.alpnOverride);
+    };
+    return { http1: of(Protocol.HTTP11), http2: of(Protocol.HTTP2) };
+  },
+  make: (offers) => ({
+    request(stream) {
+      stream.alpnOffers = offers;
+      return 'continue';
+    },
+  }),
 };

@@ -1,7 +1,7 @@
 // Refuses requests that no policy allows, or that one denies: Envoy's HTTP `rbac` filter, with shadow rules that only count.
 import { RBAC, RBACPerRoute } from '#codec/protobuf/generated/envoy/extensions/filters/http/rbac/v3/rbac';
 import type { Findings } from '#proxy/config/findings';
-import { decodeRbac, type RbacEngine } from '#proxy/filters/rbac/engine';
+import { decodeRbac, type RbacEngine, rehearsal } from '#proxy/filters/rbac/engine';
 import { type Subject, subjectOfStream } from '#proxy/filters/rbac/subject';
 import { type HttpFilterType, routeConfig } from '#proxy/http/http-filter';
 import type { HttpStream } from '#proxy/http/stream';
@@ -62,14 +62,10 @@ function decode(rbac: RBAC, field: string, findings: Findings): RbacConfig {
   };
 }
 
-/** What the shadow rules would do; said in metadata, for access logs. */
 function rehearse(stream: HttpStream, shadow: RbacEngine, prefix: string, subject: Subject): boolean {
-  const { allowed, policy } = shadow.decide(subject);
-  stream.setMetadata(metadataName, {
-    [`${prefix}shadow_engine_result`]: allowed ? 'allowed' : 'denied',
-    ...(policy !== undefined && { [`${prefix}shadow_effective_policy_id`]: policy }),
-  });
-  return allowed;
+  const verdict = shadow.decide(subject);
+  stream.setMetadata(metadataName, rehearsal(verdict, prefix));
+  return verdict.allowed;
 }
 
 function deny(stream: HttpStream, policy: string | undefined): void {

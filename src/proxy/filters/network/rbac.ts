@@ -2,8 +2,10 @@
 import { RBAC } from '#codec/protobuf/generated/envoy/extensions/filters/network/rbac/v3/rbac';
 import type { Findings } from '#proxy/config/findings';
 import type { ConnectionGateConfig } from '#proxy/config/listener';
-import { decodeRbac } from '#proxy/filters/rbac/engine';
+import { decodeRbac, rehearsal } from '#proxy/filters/rbac/engine';
 import { subjectOfConnection } from '#proxy/filters/rbac/subject';
+
+const metadataName = 'envoy.filters.network.rbac';
 
 export function decodeNetworkRbac(name: string, bytes: Uint8Array, field: string, findings: Findings): ConnectionGateConfig {
   const config = RBAC.decode(bytes);
@@ -19,12 +21,17 @@ export function decodeNetworkRbac(name: string, bytes: Uint8Array, field: string
       const denied = counter('denied');
       const shadowAllowed = counter(`${config.shadowRulesStatPrefix}shadow_allowed`);
       const shadowDenied = counter(`${config.shadowRulesStatPrefix}shadow_denied`);
-      return (connection) => {
+      return ({ connection, metadata }, decided) => {
         const subject = subjectOfConnection(connection);
-        if (shadow !== undefined) (shadow.decide(subject).allowed ? shadowAllowed : shadowDenied).value++;
+        if (shadow !== undefined) {
+          const verdict = shadow.decide(subject);
+          (verdict.allowed ? shadowAllowed : shadowDenied).value++;
+          metadata.set(metadataName, rehearsal(verdict, config.shadowRulesStatPrefix));
+        }
         const passes = rules === undefined || rules.decide(subject).allowed;
         (passes ? allowed : denied).value++;
-        return passes;
+        decided(passes);
+        return undefined;
       };
     },
   };

@@ -10,6 +10,14 @@ export interface Verdict {
   readonly policy: string | undefined;
 }
 
+/** What shadow rules would do, as metadata tells it: to access logs, and to filters that ask for it. */
+export function rehearsal({ allowed, policy }: Verdict, prefix: string): Readonly<Record<string, unknown>> {
+  return {
+    [`${prefix}shadow_engine_result`]: allowed ? 'allowed' : 'denied',
+    ...(policy !== undefined && { [`${prefix}shadow_effective_policy_id`]: policy }),
+  };
+}
+
 export interface RbacEngine {
   readonly logs: boolean;
   decide(subject: Subject): Verdict;
