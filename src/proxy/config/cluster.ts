@@ -24,8 +24,8 @@ export interface ClusterConfig {
   connectTimeoutMs: number;
   /** Undefined: nobody is asked. */
   healthCheck: HealthCheckConfig | undefined;
-  /** What is spoken to the endpoints; `downstream`: what the request came by. */
-  protocol: 'http1' | 'http2' | 'downstream';
+  /** What is spoken to the endpoints; `downstream`: what the request came by; `auto`: what TLS agrees on, HTTP/1 without it. */
+  protocol: 'http1' | 'http2' | 'downstream' | 'auto';
   http2: Http2Options;
   circuitBreaker: CircuitBreakerConfig;
   /** HTTP/1 connections to an endpoint for each request that is on one, from 1 to 3: more than one, and the next finds one made. */
@@ -43,6 +43,8 @@ export interface ClusterConfig {
   bufferBytesMax: number;
   /** The first whose labels the endpoint has says how connections to it are secured; without one, `tls` does. */
   tlsMatches: readonly { labels: Readonly<Record<string, string>>; tls: UpstreamTlsConfig | undefined }[];
+  /** No request has a say in what is offered by ALPN: Istio's `alpn_override: "false"`. */
+  keepsAlpn?: boolean;
   /** Undefined: plain. */
   tls: UpstreamTlsConfig | undefined;
   /** Every connection begins with who is behind it, in this version of the PROXY protocol; undefined: it does not. */

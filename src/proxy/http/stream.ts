@@ -6,6 +6,7 @@ import { chooseCluster, type Route, type WeightedCluster } from '#proxy/route/ro
 import type { RouteFilter } from '#proxy/route/route-filter';
 import type { RouteTable } from '#proxy/route/route-table';
 import type { PeerMetadata, ProxiedExchange } from '#proxy/runtime';
+import type { AlpnOverride } from '#proxy/upstream/endpoint';
 import type { ExchangeTrace } from '#telemetry/exchange';
 import { type ResponseFlag, responseFlag } from '#telemetry/response-flags';
 import { BodyChain, type BodyTransform } from './body-transform.ts';
@@ -72,6 +73,7 @@ export class HttpStream implements RequestPort, LimitedRequest, ProxiedExchange 
   workload = '';
   downstreamPeer: PeerMetadata | undefined;
   upstreamPeer: PeerMetadata | undefined;
+  upstreamAlpn: AlpnOverride | undefined;
   connectionTerminationDetails = '';
   /** Set by the filter that something is under way for. */
   pending: Pending | undefined;

@@ -1,6 +1,7 @@
 // One address of a cluster, with its connections and counters, which outlive the updates that leave the address in place.
 import type { EndpointConfig, EndpointHealth } from '#proxy/config/cluster';
 import { formatAddress, place, type SocketAddress } from '#proxy/config/socket-address';
+import { AlpnPool } from './alpn-pool.ts';
 import { EndpointStats } from './cluster-stats.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import type { CheckedHost } from './health/health-checker.ts';
@@ -9,10 +10,19 @@ import { Http2Pool } from './http2-pool.ts';
 import type { HostMonitor } from './outlier/host-monitor.ts';
 import type { UpstreamContext } from './upstream-context.ts';
 
+/** What is offered by ALPN instead of the cluster's own words, by the protocol of the connection. */
+export interface AlpnOverride {
+  readonly http1?: readonly string[];
+  readonly http2?: readonly string[];
+}
+
 export class Endpoint {
   readonly stats = new EndpointStats();
   private http1: ConnectionPool | undefined;
   private http2: Http2Pool | undefined;
+  private auto: AlpnPool | undefined;
+  /** Where requests say what is to be offered by ALPN. */
+  private readonly offering = new Map<string, HttpPool>();
   /** As xDS names it. */
   readonly name: string;
   /** Where it is on this machine. */
@@ -50,17 +60,32 @@ export class Endpoint {
     this.wasSick = sick;
   }
 
-  /** The connections that speak what the cluster wants, or what the request itself came by. */
-  pool(downstreamHttp2: boolean): HttpPool {
-    const { protocol } = this.context.config;
-    if (protocol === 'http2' || (protocol === 'downstream' && downstreamHttp2)) return (this.http2 ??= new Http2Pool(this));
-    return (this.http1 ??= new ConnectionPool(this));
+  /** The connections that speak what the cluster wants, or what the request itself came by; `alpn`: what the request wants offered there. */
+  pool(downstreamHttp2: boolean, alpn?: AlpnOverride): HttpPool {
+    const { protocol, tls, keepsAlpn } = this.context.config;
+    if (protocol === 'auto' && this.context.tlsFor(this.config) !== undefined) return (this.auto ??= new AlpnPool(this));
+    const http2 = protocol === 'http2' || (protocol === 'downstream' && downstreamHttp2);
+    const offers = alpn && tls && !keepsAlpn ? alpn[http2 ? 'http2' : 'http1'] : undefined;
+    if (offers !== undefined) return this.overridden(http2, offers);
+    return http2 ? (this.http2 ??= new Http2Pool(this)) : (this.http1 ??= new ConnectionPool(this));
+  }
+
+  /** There are few: as many as connection managers with different words for it. */
+  private overridden(http2: boolean, offers: readonly string[]): HttpPool {
+    const key = `${http2} ${offers.join()}`;
+    let pool = this.offering.get(key);
+    if (pool === undefined) this.offering.set(key, (pool = http2 ? new Http2Pool(this, { offers }) : new ConnectionPool(this, { offers })));
+    return pool;
+  }
+
+  private *pools(): Iterable<HttpPool> {
+    for (const pool of [this.http1, this.http2, this.auto]) if (pool !== undefined) yield pool;
+    yield* this.offering.values();
   }
 
   /** Connections made from now on are as the cluster says now; those that there are finish what they have. */
   renew(): void {
-    this.http1?.drain();
-    this.http2?.drain();
+    for (const pool of this.pools()) pool.drain();
   }
 
   /** Takes no new requests; connections end as they fall idle. */
@@ -71,7 +96,6 @@ export class Endpoint {
 
   /** Ends every connection, at once. */
   close(): void {
-    this.http1?.close();
-    this.http2?.close();
+    for (const pool of this.pools()) pool.close();
   }
 }

@@ -5,17 +5,21 @@ import { identityPlacement, place } from '#proxy/config/socket-address';
 import { deliverTo } from '#proxy/socket/accepted-socket';
 import type { Endpoint } from './endpoint.ts';
 
+export interface OpeningOptions {
+  /** Undefined: its bytes come as `data`. */
+  onread?: OnReadOpts;
+  allowHalfOpen: boolean;
+  /** What is offered by ALPN, where TLS is spoken; undefined: what the cluster says. */
+  offers?: readonly string[] | undefined;
+  /** The one connection that this one is for, where it is for one alone. */
+  proxied?: ProxiedConnection | undefined;
+}
+
 /**
  * `onConnect` is called once it is connected, and where the cluster asks for TLS, secured. The caller listens for `error` and `close`;
- * connecting is bounded by the caller's timeout. `proxied`: the one connection that this one is for, where it is for one alone.
+ * connecting is bounded by the caller's timeout.
  */
-export function openSocket(
-  endpoint: Endpoint,
-  onread: OnReadOpts,
-  allowHalfOpen: boolean,
-  onConnect: () => void,
-  proxied?: ProxiedConnection,
-): Socket {
+export function openSocket(endpoint: Endpoint, { onread, allowHalfOpen, offers, proxied }: OpeningOptions, onConnect: () => void): Socket {
   const { placement, network, config, resolver } = endpoint.context;
   const { address, port } = endpoint.target;
   // Without a network namespace of its own, a pod is known to its peers by its source address.
@@ -27,7 +31,7 @@ export function openSocket(
   const options = {
     host: address,
     port,
-    onread,
+    ...(onread && { onread }),
     allowHalfOpen,
     noDelay: true,
     ...(config.keepaliveMs === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: config.keepaliveMs }),
@@ -35,7 +39,8 @@ export function openSocket(
     ...(isIP(address) > 0 ? {} : { lookup: resolver.lookup }),
   };
   const tls = endpoint.context.tlsFor(endpoint.config);
-  if (config.proxyProtocol === undefined) return entered(tls === undefined ? connect(options, onConnect) : tls.connect(options, onConnect));
+  if (config.proxyProtocol === undefined)
+    return entered(tls === undefined ? connect(options, onConnect) : tls.connect(options, offers, onConnect));
   const header = encodeProxyHeader(config.proxyProtocol, proxied);
   if (tls === undefined) {
     const socket = entered(connect(options, onConnect));
@@ -46,5 +51,6 @@ export function openSocket(
   const { onread: _, ...below } = options;
   const socket = entered(connect(below));
   socket.write(header);
-  return deliverTo(tls.connect({ ...below, socket }, onConnect), onread);
+  const secured = tls.connect({ ...below, socket }, offers, onConnect);
+  return onread ? deliverTo(secured, onread) : secured;
 }

@@ -33,7 +33,7 @@ export class ClusterTls {
 }
 
 export class TlsClient {
-  /** By address; each with what the server was judged by when it began. */
+  /** By address and what was offered there; each with what the server was judged by when it began. */
   private readonly sessions = new Map<string, { ticket: Buffer; material: TlsMaterial }>();
 
   constructor(
@@ -44,20 +44,21 @@ export class TlsClient {
   ) {}
 
   /**
-   * Connects as `options` say. `onSecured` is called once the server has shown who it is; until then nothing that is written goes out.
+   * Connects as `options` say, and offers those protocols by ALPN, or the cluster's own. `onSecured` is called once the server has shown who it is; until then nothing that is written goes out.
    * A handshake that fails destroys the socket with the reason as its error.
    */
-  connect(options: ConnectionOptions, onSecured: () => void): TLSSocket {
+  connect(options: ConnectionOptions, offers: readonly string[] | undefined, onSecured: () => void): TLSSocket {
     const { config, stats } = this;
     const state = this.context.current();
-    const address = `${options.host}:${options.port}`;
+    const protocols = offers ?? config.applicationProtocols;
+    const address = `${options.host}:${options.port} ${protocols.join()}`;
     const known = this.sessions.get(address);
     const session = state.ok && known?.material === state.material ? known.ticket : undefined;
     const socket = connect({
       ...options,
       ...(state.ok && { secureContext: state.material.context }),
       ...(config.serverName !== '' && { servername: config.serverName }),
-      ...(config.applicationProtocols.length > 0 && { ALPNProtocols: [...config.applicationProtocols] }),
+      ...(protocols.length > 0 && { ALPNProtocols: [...protocols] }),
       ...(session && { session }),
       // Judged below: Envoy's rules are not those of a browser.
       rejectUnauthorized: false,
