@@ -1,12 +1,13 @@
 // The program of a workload, for clients that speak gRPC to it: every method of every service answers with what was called.
 import http2 from 'node:http2';
+import type { ListenOptions } from 'node:net';
 import type { Seen, Server, Workload } from './traffic-mesh.ts';
 
 const unavailable = '14';
 const messagePrefixBytes = 5;
 
 /** Resolves when it listens. `note`: hears of each call. */
-export async function startGrpcEcho(workload: Workload, address: string, note: (seen: Seen) => void): Promise<Server> {
+export async function startGrpcEcho(workload: Workload, at: ListenOptions, note: (seen: Seen) => void): Promise<Server> {
   const sessions = new Set<http2.ServerHttp2Session>();
   const server = http2.createServer();
   server.on('session', (session) => {
@@ -20,7 +21,7 @@ export async function startGrpcEcho(workload: Workload, address: string, note: (
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(workload.port, address, resolve);
+    server.listen(at, resolve);
   });
   return {
     close: () => {

@@ -50,12 +50,18 @@ function excuseOfResources(mesh: TrafficMesh, { from = 'client', url }: Expectat
   const wanted = new Set(routes.flatMap(clustersOf));
   const clusters = sent(typeUrl.cluster, [...wanted]).map(({ body }) => Cluster.decode(body.value));
   if (clusters.length < wanted.size) return 'what is not there is waited for, for longer than a call lasts';
+  const endpointsOf = (some: readonly Cluster[]) =>
+    sent(
+      typeUrl.endpoint,
+      some.flatMap(({ edsClusterConfig }) => edsClusterConfig?.serviceName ?? []),
+    ).map(({ body }) => ClusterLoadAssignment.decode(body.value));
   const weighted = clusters.filter(({ lbPolicy }) => lbPolicy === Cluster_LbPolicy.ROUND_ROBIN);
-  const endpoints = sent(
-    typeUrl.endpoint,
-    weighted.flatMap(({ edsClusterConfig }) => edsClusterConfig?.serviceName ?? []),
-  ).map(({ body }) => ClusterLoadAssignment.decode(body.value));
-  return first(routes, excuseOfRoute) ?? first(clusters, excuseOfCluster) ?? first(endpoints, excuseOfEndpoints);
+  return (
+    first(routes, excuseOfRoute) ??
+    first(clusters, excuseOfCluster) ??
+    first(endpointsOf(clusters), excuseOfAddresses) ??
+    first(endpointsOf(weighted), excuseOfWeights)
+  );
 }
 
 function first<T>(all: readonly T[], excuse: (each: T) => string | undefined): string | undefined {
@@ -114,7 +120,13 @@ function excuseOfCluster({ clusterDiscoveryType: type, circuitBreakers, typedExt
   return options?.commonHttpProtocolOptions?.maxRequestsPerConnection ? 'connections are kept' : undefined;
 }
 
-function excuseOfEndpoints({ endpoints }: ClusterLoadAssignment): string | undefined {
+function excuseOfAddresses({ endpoints }: ClusterLoadAssignment): string | undefined {
+  const addresses = endpoints.flatMap(({ lbEndpoints }) => lbEndpoints.map(({ hostIdentifier }) => hostIdentifier));
+  const isPipe = addresses.some((each) => each?.$case === 'endpoint' && each.value.address?.address?.$case === 'pipe');
+  return isPipe ? 'A27: an address is an IP address and a port' : undefined;
+}
+
+function excuseOfWeights({ endpoints }: ClusterLoadAssignment): string | undefined {
   const uneven = endpoints.some(({ lbEndpoints }) => new Set(lbEndpoints.map(({ loadBalancingWeight }) => loadBalancingWeight)).size > 1);
   return uneven ? 'endpoints are taken in turn, whatever they weigh' : undefined;
 }

@@ -1,14 +1,14 @@
 // The program of a workload in the traffic tables: a small HTTP server that answers with what it was asked, or badly.
 import http from 'node:http';
+import type { ListenOptions } from 'node:net';
 import type { Seen, Server, Workload } from './traffic-mesh.ts';
 
 /** Resolves when it listens. `note`: hears of each request. */
-export async function startHttpEcho(workload: Workload, address: string, note: (seen: Seen) => void): Promise<Server> {
+export async function startHttpEcho(workload: Workload, at: ListenOptions, note: (seen: Seen) => void): Promise<Server> {
   const server = http.createServer(listenerOf(workload, note));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    if (workload.unixSocket) server.listen(address, resolve);
-    else server.listen(workload.port, address, resolve);
+    server.listen(at, resolve);
   });
   return {
     close: () => {

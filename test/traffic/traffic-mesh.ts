@@ -67,7 +67,7 @@ export interface Server {
 }
 
 /** Starts the program of a workload. Resolves when it listens. */
-type Serve = (workload: Workload, address: string, note: (seen: Seen) => void) => Promise<Server>;
+type Serve = (workload: Workload, at: net.ListenOptions, note: (seen: Seen) => void) => Promise<Server>;
 
 export interface TownOptions {
   /** HTTP where nothing is said. */
@@ -368,8 +368,8 @@ export class TrafficMesh {
     this.running.set(name, running);
     if (port === undefined) return;
     const { loopback, pod } = network.addresses;
-    const address = workload.unixSocket ? this.socketOf(name) : proxy === 'server' ? loopback : pod;
-    running.server = await this.serve(workload, address, (seen) => this.seen.push(seen));
+    const at = workload.unixSocket ? { path: this.socketOf(name) } : { host: proxy === 'server' ? loopback : pod, port };
+    running.server = await this.serve(workload, at, (seen) => this.seen.push(seen));
   }
 
   private async startProxy(running: Running): Promise<void> {

@@ -24,10 +24,10 @@ export interface ClusterConfig {
   connectTimeoutMs: number;
   /** Undefined: nobody is asked. */
   healthCheck: HealthCheckConfig | undefined;
-  /** What is spoken to the endpoints; `downstream`: what the request came by. */
-  protocol: 'http1' | 'http2' | 'downstream';
+  /** What is spoken to the endpoints; `downstream`: what the request came by; `auto`: what TLS agrees on, HTTP/1 without it. */
+  protocol: 'http1' | 'http2' | 'downstream' | 'auto';
   http2: Http2Options;
-  /** Filters do not say what is offered by ALPN. */
+  /** No filter has a say in what is offered by ALPN: Istio's `alpn_override: "false"`. */
   keepsAlpn: boolean;
   circuitBreaker: CircuitBreakerConfig;
   /** HTTP/1 connections to an endpoint for each request that is on one, from 1 to 3: more than one, and the next finds one made. */

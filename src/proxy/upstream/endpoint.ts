@@ -1,7 +1,7 @@
 // One address of a cluster, with its connections and counters, which outlive the updates that leave the address in place.
 import type { EndpointConfig, EndpointHealth } from '#proxy/config/cluster';
 import { formatAddress, place, type SocketAddress } from '#proxy/config/socket-address';
-import type { AlpnOffer, AlpnOffers } from './alpn-offer.ts';
+import { AlpnPool } from './alpn-pool.ts';
 import { EndpointStats } from './cluster-stats.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import type { CheckedHost } from './health/health-checker.ts';
@@ -10,15 +10,28 @@ import { Http2Pool } from './http2-pool.ts';
 import type { HostMonitor } from './outlier/host-monitor.ts';
 import type { UpstreamContext } from './upstream-context.ts';
 
-/** Of one endpoint: listeners ask for few. */
+/** What is offered by ALPN instead of the cluster's own words, by the protocol of the connection. */
+export interface AlpnOverride {
+  readonly http1?: AlpnOffer;
+  readonly http2?: AlpnOffer;
+}
+
+export interface AlpnOffer {
+  readonly protocols: readonly string[];
+  /** Equal for equal offers of one protocol's connections: they are kept by it. */
+  readonly key: string;
+}
+
+/** Of one endpoint. */
 const offersMax = 8;
 
 export class Endpoint {
   readonly stats = new EndpointStats();
   private http1: ConnectionPool | undefined;
   private http2: Http2Pool | undefined;
-  /** Connections that offer something else than the cluster says, by what. */
-  private readonly offering = new Map<string, ConnectionPool | Http2Pool>();
+  private auto: AlpnPool | undefined;
+  /** Where requests say what is to be offered by ALPN. */
+  private readonly offering = new Map<string, HttpPool>();
   /** As xDS names it. */
   readonly name: string;
   /** Where it is on this machine. */
@@ -56,24 +69,30 @@ export class Endpoint {
     this.wasSick = sick;
   }
 
-  /** The connections that speak what the cluster wants, or what the request itself came by; `offers`: what they are to offer, in TLS. */
-  pool(downstreamHttp2: boolean, offers?: AlpnOffers): HttpPool {
+  /** The connections that speak what the cluster wants, or what the request itself came by; `alpn`: what the request wants offered there. */
+  pool(downstreamHttp2: boolean, alpn?: AlpnOverride): HttpPool {
     const { protocol, keepsAlpn } = this.context.config;
-    const isHttp2 = protocol === 'http2' || (protocol === 'downstream' && downstreamHttp2);
-    const offer = keepsAlpn ? undefined : isHttp2 ? offers?.http2 : offers?.http1;
-    if (offer !== undefined) return this.offeringPool(isHttp2, offer);
-    if (isHttp2) return (this.http2 ??= new Http2Pool(this));
-    return (this.http1 ??= new ConnectionPool(this));
+    if (protocol === 'auto' && this.context.tlsFor(this.config) !== undefined) return (this.auto ??= new AlpnPool(this));
+    const http2 = protocol === 'http2' || (protocol === 'downstream' && downstreamHttp2);
+    const offer = keepsAlpn ? undefined : alpn?.[http2 ? 'http2' : 'http1'];
+    if (offer !== undefined && this.context.tlsFor(this.config) !== undefined) return this.overridden(http2, offer);
+    return http2 ? (this.http2 ??= new Http2Pool(this)) : (this.http1 ??= new ConnectionPool(this));
   }
 
-  private offeringPool(isHttp2: boolean, offer: AlpnOffer): HttpPool {
-    let pool = this.offering.get(offer.key);
+  /** There are few: as many as connection managers with different words for it, which may change. */
+  private overridden(http2: boolean, { key, protocols: offers }: AlpnOffer): HttpPool {
+    let pool = this.offering.get(key);
     if (pool === undefined) {
-      pool = isHttp2 ? new Http2Pool(this, offer) : new ConnectionPool(this, offer);
+      pool = http2 ? new Http2Pool(this, { offers }) : new ConnectionPool(this, { offers });
       if (this.offering.size >= offersMax) this.dropOffering();
-      this.offering.set(offer.key, pool);
+      this.offering.set(key, pool);
     }
     return pool;
+  }
+
+  private *pools(): Iterable<HttpPool> {
+    for (const pool of [this.http1, this.http2, this.auto]) if (pool !== undefined) yield pool;
+    yield* this.offering.values();
   }
 
   /** Those that wait in one that is drained are served there still. */
@@ -84,9 +103,7 @@ export class Endpoint {
 
   /** Connections made from now on are as the cluster says now; those that there are finish what they have. */
   renew(): void {
-    this.http1?.drain();
-    this.http2?.drain();
-    for (const pool of this.offering.values()) pool.drain();
+    for (const pool of this.pools()) pool.drain();
   }
 
   /** Takes no new requests; connections end as they fall idle. */
@@ -97,8 +114,6 @@ export class Endpoint {
 
   /** Ends every connection, at once. */
   close(): void {
-    this.http1?.close();
-    this.http2?.close();
-    for (const pool of this.offering.values()) pool.close();
+    for (const pool of this.pools()) pool.close();
   }
 }

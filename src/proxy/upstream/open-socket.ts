@@ -3,27 +3,23 @@ import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { encodeProxyHeader, type ProxiedConnection } from '#codec/proxy-protocol/header';
 import { identityPlacement, isSocketPath, place } from '#proxy/config/socket-address';
 import { deliverTo } from '#proxy/socket/accepted-socket';
-import type { AlpnOffer } from './alpn-offer.ts';
 import type { Endpoint } from './endpoint.ts';
 
-export interface OpenOptions {
+export interface OpeningOptions {
+  /** Undefined: its bytes come as `data`. */
+  onread?: OnReadOpts;
+  allowHalfOpen: boolean;
+  /** What is offered by ALPN, where TLS is spoken; undefined: what the cluster says. */
+  offers?: readonly string[] | undefined;
   /** The one connection that this one is for, where it is for one alone. */
   proxied?: ProxiedConnection | undefined;
-  /** Offered by ALPN, in the place of what the cluster says. */
-  offer?: AlpnOffer | undefined;
 }
 
 /**
  * `onConnect` is called once it is connected, and where the cluster asks for TLS, secured. The caller listens for `error` and `close`;
  * connecting is bounded by the caller's timeout.
  */
-export function openSocket(
-  endpoint: Endpoint,
-  onread: OnReadOpts,
-  allowHalfOpen: boolean,
-  onConnect: () => void,
-  { proxied, offer }: OpenOptions = {},
-): Socket {
+export function openSocket(endpoint: Endpoint, { onread, allowHalfOpen, offers, proxied }: OpeningOptions, onConnect: () => void): Socket {
   const { network, config } = endpoint.context;
   const { address } = endpoint.target;
   const isPath = isSocketPath(address);
@@ -33,10 +29,10 @@ export function openSocket(
   };
   // Node, as the kernel, marks an abstract name by a zero byte.
   const where = isPath ? { path: address.replace(/^@/, '\0') } : networkOptions(endpoint);
-  const options = { ...where, onread, allowHalfOpen };
+  const options = { ...where, ...(onread && { onread }), allowHalfOpen };
   const tls = endpoint.context.tlsFor(endpoint.config);
   if (config.proxyProtocol === undefined)
-    return entered(tls === undefined ? connect(options, onConnect) : tls.connect(options, onConnect, offer));
+    return entered(tls === undefined ? connect(options, onConnect) : tls.connect(options, offers, onConnect));
   const header = encodeProxyHeader(config.proxyProtocol, proxied);
   if (tls === undefined) {
     const socket = entered(connect(options, onConnect));
@@ -47,7 +43,8 @@ export function openSocket(
   const { onread: _, ...below } = options;
   const socket = entered(connect(below));
   socket.write(header);
-  return deliverTo(tls.connect({ ...below, socket }, onConnect, offer), onread);
+  const secured = tls.connect({ ...below, socket }, offers, onConnect);
+  return onread ? deliverTo(secured, onread) : secured;
 }
 
 function networkOptions({ context, target: { address, port } }: Endpoint) {

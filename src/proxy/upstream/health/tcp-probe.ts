@@ -30,7 +30,7 @@ export function tcpProbe(
       return true;
     },
   };
-  const socket = openSocket(endpoint, onread, false, () => {
+  const socket = openSocket(endpoint, { onread, allowHalfOpen: false }, () => {
     if (receive.length === 0) finish('healthy');
     else if (send.length > 0) socket.write(send);
   });
