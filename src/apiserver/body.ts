@@ -3,11 +3,13 @@ import { decodeObject } from '#api/decode';
 import { parseFieldPath } from '#api/field-path';
 import { isPlainObject, pruned } from '#api/json';
 import { type ApiObject, apiVersionOf, keyOf } from '#api/kind';
+import { parseApiVersion } from '#api/registry';
 import { nameSuffix } from '#foundation/name-suffix';
 import type { Problem } from '#foundation/problem';
 import type { Random } from '#foundation/random';
 import { StoreError } from '#store/store-error';
 import type { Query, Target } from './request.ts';
+import { withGroup } from './user.ts';
 
 /** Of metadata: the server's own to write. */
 const serverOwned = ['deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink'];
@@ -19,21 +21,26 @@ export interface Decoded {
 
 /** Throws StoreError INVALID or BAD_REQUEST. */
 export function decodeBody(target: Omit<Target, 'name'> & { name?: string }, body: unknown, query: Query): Decoded {
-  const { kind, version, namespace, name } = target;
+  const { kind, version } = target;
   const apiVersion = apiVersionOf(kind, version);
   const given = isPlainObject(body) ? { apiVersion, kind: kind.kind, ...body, metadata: metadataOf(body) } : body;
+  if (isPlainObject(given)) checkPath(given, target);
   const { object, warnings } = decoded(target, given, query);
-  const { metadata } = object;
-  if (object.kind !== kind.kind || object.apiVersion !== apiVersionOf(kind)) {
-    throw new StoreError('INVALID', `the body is a ${object.kind} in ${object.apiVersion}, the path is for ${kind.kind} in ${apiVersion}`);
-  }
-  if ((kind.namespaced && metadata.namespace !== namespace) || (name !== undefined && metadata.name !== name)) {
-    throw new StoreError(
-      'INVALID',
-      `the body is about ${keyOf(metadata)}, the path about ${keyOf({ namespace, name: name ?? metadata.name })}`,
-    );
-  }
   return { object, warnings };
+}
+
+/** In Kubernetes' words. Throws StoreError BAD_REQUEST. */
+function checkPath(given: Record<string, unknown>, { kind, namespace, name }: Omit<Target, 'name'> & { name?: string }): void {
+  const bad = (message: string) => new StoreError('BAD_REQUEST', message);
+  const { group, version } = parseApiVersion(String(given['apiVersion']));
+  if (given['kind'] !== kind.kind || group !== kind.group) {
+    throw bad(`${given['kind']} in version "${version}" cannot be handled as a ${kind.kind}: the path is for ${kind.plural}`);
+  }
+  const metadata = isPlainObject(given['metadata']) ? given['metadata'] : {};
+  if (kind.namespaced && (metadata['namespace'] ?? namespace) !== namespace)
+    throw bad('the namespace of the provided object does not match the namespace sent on the request');
+  if (name !== undefined && metadata['name'] !== undefined && metadata['name'] !== name)
+    throw bad(`the name of the object (${metadata['name']}) does not match the name on the URL (${name})`);
 }
 
 /** What server-side apply declares: of the object that the path names, and as much of it as the manager cares for. */
@@ -98,8 +105,10 @@ function removeField(value: unknown, field: string): void {
 
 /** As Kubernetes words it: all of the problems, each with its field. */
 export function invalid(value: unknown, problems: readonly Problem[]): StoreError {
-  const [first] = problems;
-  const subject = first?.object ?? 'the object';
+  const { kind = '', apiVersion = '', metadata } = isPlainObject(value) ? (value as Partial<ApiObject>) : {};
+  const { group } = parseApiVersion(String(apiVersion));
+  const subject = { kind: String(kind), group, name: String(metadata?.name ?? '') };
   const lines = problems.map(({ field, message, hint }) => `${field ? `${field}: ` : ''}${message}${hint ? ` (${hint})` : ''}`);
-  return new StoreError('INVALID', `${subject} is invalid: ${lines.join('; ')}`, { problems, cause: typeof value });
+  const what = lines.length === 1 ? lines[0] : `[${lines.join(', ')}]`;
+  return new StoreError('INVALID', `${withGroup(subject.kind, group)} "${subject.name}" is invalid: ${what}`, { problems, subject });
 }

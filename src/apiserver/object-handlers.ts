@@ -16,6 +16,7 @@ import type { Operation } from './admission/webhook-rules.ts';
 import { applyConfiguration, type Decoded, decodeBody, invalid, named } from './body.ts';
 import { ValidationRules } from './cel/validation-rules.ts';
 import { definitionKind } from './custom-kinds.ts';
+import { immutableProblems } from './immutable-fields.ts';
 import { afterUpdate, applied, type Manager } from './managed-fields.ts';
 import { jsonPatch, mergePatch } from './patch.ts';
 import { isDryRun, isTrue, type Query, type Target } from './request.ts';
@@ -66,6 +67,8 @@ export class ObjectHandlers {
     const { store, random } = this.options;
     const { kind, version, namespace } = target;
     const decoded = decodeBody({ kind, version, namespace }, named(body, random), write.query);
+    if (decoded.object.metadata.resourceVersion)
+      throw new StoreError('BAD_REQUEST', 'resourceVersion should not be set on objects to be created');
     const { object: admitted, warnings } = await this.admitted('CREATE', target, decoded, undefined, write);
     const object = afterUpdate(kind, undefined, admitted, this.managerOf(target, write));
     if (isDryRun(write.query)) {
@@ -109,7 +112,7 @@ export class ObjectHandlers {
       throw new StoreError('CONFLICT', `the preconditions of the deletion of ${kind.plural} "${name}" do not hold: it has been changed`);
     }
     if (kind === namespaceKind && permanentNamespaces.includes(name)) {
-      throw new StoreError('INVALID', `namespace "${name}" cannot be deleted: the mesh needs it`);
+      throw new StoreError('FORBIDDEN', `namespaces "${name}" is forbidden: this namespace may not be deleted`);
     }
     await this.admitted('DELETE', target, undefined, stored, write);
     if (isDryRun(query, body)) return stored;
@@ -172,6 +175,8 @@ export class ObjectHandlers {
       (changed) => decodeBody({ kind, version, namespace }, changed, query).object,
     );
     if (object) await this.keepsRules(kind, object, old);
+    const changed = object && old && subresource === '' ? immutableProblems(object, old) : [];
+    if (changed.length > 0) throw invalid(object, changed);
     const found = object && subresource === '' ? await this.examined(object) : [];
     return { object, warnings: [...(decoded?.warnings ?? []), ...warnings, ...found] };
   }
@@ -211,7 +216,7 @@ export class ObjectHandlers {
     const free = namespace === undefined || permanentNamespaces.includes(namespace);
     if (!free && !(await this.options.store.get(namespaceKind, '', namespace))) {
       const problem = namespaceMissing(object);
-      throw new StoreError('INVALID', problem.message, { problems: [problem] });
+      throw new StoreError('NOT_FOUND', `namespaces "${namespace}" not found`, { problems: [problem] });
     }
     return object;
   }

@@ -10,6 +10,7 @@ import { StoreError } from '#store/store-error';
 import { answerReview, reviewKinds } from './access-review.ts';
 import type { Authorizer } from './authorizer.ts';
 import { scalable } from './discovery.ts';
+import { checkFieldSelector } from './field-labels.ts';
 import type { ObjectHandlers, PatchType, Written } from './object-handlers.ts';
 import { pageOf } from './pages.ts';
 import { jsonPatch, mergePatch } from './patch.ts';
@@ -206,8 +207,9 @@ function targetOf({ kind, path }: ApiRequest, name: string): Target {
   return { kind, version: path.version, namespace: kind.namespaced ? (path.namespace ?? '') : '', name };
 }
 
-function selectionOf({ path, query }: ApiRequest): ListOptions {
+function selectionOf({ kind, path, query }: ApiRequest): ListOptions {
   const { labelSelector, fieldSelector } = query;
+  if (fieldSelector) checkFieldSelector(kind, fieldSelector);
   return {
     ...(path.namespace !== undefined && { namespace: path.namespace }),
     ...(labelSelector && { labelSelector }),

@@ -22,6 +22,9 @@ export interface StoreView {
   all(kind: Kind): Iterable<ApiObject>;
 }
 
+/** Of the problem of an object in a namespace that does not exist. */
+export const namespaceMissingCode = 'NAMESPACE_NOT_FOUND';
+
 /** Called before an object is created or updated; any error among the problems refuses the write. */
 export type Admit = (object: ApiObject, view: StoreView) => Problem[];
 
@@ -167,6 +170,8 @@ export class MemoryStore implements Store {
   private admit(object: ApiObject): void {
     const problems = this.options.admit?.(object, this.view()).filter(({ level }) => level === 'error') ?? [];
     const [first] = problems;
+    if (first?.code === namespaceMissingCode)
+      throw new StoreError('NOT_FOUND', `namespaces "${object.metadata.namespace}" not found`, { problems });
     if (first) throw new StoreError('INVALID', formatProblem(first), { problems });
   }
 
@@ -178,9 +183,11 @@ export class MemoryStore implements Store {
     if (!stored) throw notFound(kind, namespace, name);
     const stale = resourceVersion !== undefined && resourceVersion !== stored.metadata.resourceVersion;
     if (stale || (uid !== undefined && uid !== stored.metadata.uid)) {
-      throw new StoreError('CONFLICT', `${describe(object)} has been changed since it was read`, {
-        hint: 'read it again and repeat the change',
-      });
+      const what = `${kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`} "${name}"`;
+      throw new StoreError(
+        'CONFLICT',
+        `Operation cannot be fulfilled on ${what}: the object has been modified; please apply your changes to the latest version and try again`,
+      );
     }
     return { kind, stored };
   }

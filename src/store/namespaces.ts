@@ -3,7 +3,7 @@ import type { ApiObject } from '#api/kind';
 import { namespaceKind } from '#api/kinds/namespace';
 import { kindOf } from '#api/registry';
 import type { Problem } from '#foundation/problem';
-import type { Admit } from './memory-store.ts';
+import { type Admit, namespaceMissingCode } from './memory-store.ts';
 import type { Store } from './store.ts';
 import { StoreError } from './store-error.ts';
 
@@ -21,7 +21,7 @@ export function namespaceMissing(object: ApiObject): Problem {
   const { namespace = '' } = object.metadata;
   return {
     level: 'error',
-    code: 'NAMESPACE_NOT_FOUND',
+    code: namespaceMissingCode,
     field: 'metadata.namespace',
     message: `namespace "${namespace}" does not exist`,
     hint: `apply a Namespace of this name first, or use another`,

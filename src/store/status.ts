@@ -47,10 +47,10 @@ function causesOf(problems: readonly Problem[]): StatusCause[] {
   }));
 }
 
-export function statusOf(error: StoreError, details: Status['details'] = {}): Status {
+export function statusOf(error: StoreError): Status {
   const [, reason, code] = reasons.find(([of]) => of === error.code) ?? ['', 'InternalError', 500];
   const message = error.hint ? `${error.message}: ${error.hint}` : error.message;
-  return failure(code, reason, message, { ...details, ...(error.problems.length > 0 && { causes: causesOf(error.problems) }) });
+  return failure(code, reason, message, { ...error.subject, ...(error.problems.length > 0 && { causes: causesOf(error.problems) }) });
 }
 
 /** The inverse; a reason that is not among ours is UNAVAILABLE. */

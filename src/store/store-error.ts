@@ -23,15 +23,24 @@ export type StoreErrorCode =
   /** The API server cannot be reached, or does not answer as one. */
   | 'UNAVAILABLE';
 
+export interface StoreErrorSubject {
+  kind: string;
+  group: string;
+  name: string;
+}
+
 export class StoreError extends MeshError {
   readonly problems: readonly Problem[];
+  /** What an INVALID object calls itself. */
+  readonly subject: StoreErrorSubject | undefined;
 
   constructor(
     override readonly code: StoreErrorCode,
     message: string,
-    options: { hint?: string; cause?: unknown; problems?: readonly Problem[] } = {},
+    options: { hint?: string; cause?: unknown; problems?: readonly Problem[]; subject?: StoreErrorSubject } = {},
   ) {
     super(code, message, options);
     this.problems = options.problems ?? [];
+    this.subject = options.subject;
   }
 }

@@ -92,24 +92,24 @@ describe('objects', () => {
       422,
       { reason: 'Invalid', details: { causes: [{ field: 'spec.prots', reason: 'UNKNOWN_FIELD' }] } },
     ],
-    ['another kind', () => call('POST', services, rule), 422, { message: expect.stringContaining('the path is for Service') }],
+    ['another kind', () => call('POST', services, rule), 400, { message: expect.stringContaining('the path is for services') }],
     [
       'another name',
       () => call('PUT', `${services}/t`, service('s')),
-      422,
-      { message: expect.stringContaining('default/s, the path about default/t') },
+      400,
+      { message: 'the name of the object (s) does not match the name on the URL (t)' },
     ],
     [
       'another namespace',
       () => call('POST', services, { ...service(), metadata: { name: 's', namespace: 'kube-system' } }),
-      422,
-      { reason: 'Invalid' },
+      400,
+      { reason: 'BadRequest', message: 'the namespace of the provided object does not match the namespace sent on the request' },
     ],
     [
       'a namespace that is not there',
       () => call('POST', services.replace('default', 'none'), service()),
-      422,
-      { details: { causes: [{ reason: 'NAMESPACE_NOT_FOUND' }] } },
+      404,
+      { message: 'namespaces "none" not found', details: { causes: [{ reason: 'NAMESPACE_NOT_FOUND' }] } },
     ],
     ['broken JSON', () => call('POST', services, '{"a":'), 400, { reason: 'BadRequest' }],
     ['a prototype in JSON', () => call('POST', services, '{"__proto__": {"x": 1}}'), 400, { reason: 'BadRequest' }],
@@ -119,8 +119,8 @@ describe('objects', () => {
     [
       'the end of a namespace that must be',
       () => call('DELETE', '/api/v1/namespaces/default'),
-      422,
-      { message: expect.stringContaining('cannot be deleted') },
+      403,
+      { message: 'namespaces "default" is forbidden: this namespace may not be deleted' },
     ],
   ];
   test.each(refusals)('refuse %s', async (_, act, code, status) => {
@@ -148,7 +148,7 @@ describe('objects', () => {
   test('dry run changes nothing', async () => {
     expect((await call('POST', `${services}?dryRun=All`, service())).code).toBe(201);
     expect((await call('GET', `${services}/s`)).code).toBe(404);
-    expect((await call('POST', `${services.replace('default', 'none')}?dryRun=All`, service())).code).toBe(422);
+    expect((await call('POST', `${services.replace('default', 'none')}?dryRun=All`, service())).code).toBe(404);
   });
 
   test('advice comes as warnings, in ASCII and bounded', async () => {

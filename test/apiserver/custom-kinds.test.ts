@@ -157,7 +157,7 @@ describe('rules in CEL', () => {
     expect((await call('POST', definitions, withRules(rules, fields))).code).toBe(201);
     const { code, body } = await call('POST', crontabs(), crontab(given));
     expect(code).toBe(message === undefined ? 201 : 422);
-    if (message !== undefined) expect(body.message).toContain(`CronTab default/a is invalid: ${message}`);
+    if (message !== undefined) expect(body.message).toContain(`CronTab.stable.example.com "a" is invalid: ${message}`);
   });
 
   test('of a change: on what was there, and not on what is new', async () => {
@@ -165,7 +165,7 @@ describe('rules in CEL', () => {
     expect((await call('POST', crontabs(), crontab({ replicas: 3 }))).code).toBe(201);
     expect((await put({ replicas: 4 })).code).toBe(200);
     const { code, body } = await put({ replicas: 2 });
-    expect([code, body.message]).toEqual([422, 'CronTab default/a is invalid: spec: may only grow']);
+    expect([code, body.message]).toEqual([422, 'CronTab.stable.example.com "a" is invalid: spec: may only grow']);
   });
 
   test('a definition whose rule is none is refused', async () => {

@@ -119,7 +119,7 @@ describe.each(Object.keys(stores))('the %s store', (which) => {
     const stale = configMap('a', { x: '2' }, { resourceVersion: first.metadata.resourceVersion });
     await expect(store.update(stale)).rejects.toMatchObject({ code: 'CONFLICT' });
     const astray = configMap('a', {}, { namespace: 'nowhere' });
-    await expect(store.create(astray)).rejects.toMatchObject({ code: 'INVALID', message: expect.stringContaining('nowhere') });
+    await expect(store.create(astray)).rejects.toMatchObject({ code: 'NOT_FOUND', message: 'namespaces "nowhere" not found' });
   });
 
   test('raises the generation with the spec alone, and nothing where nothing changes', async () => {

@@ -1,12 +1,17 @@
 // The rules of each kind beyond its structure; kinds without rules of their own are not listed.
 import type { ApiObject, Kind } from '../kind.ts';
+import type { CronJob } from '../kinds/cron-job.ts';
+import type { Job } from '../kinds/job.ts';
 import type { PeerAuthentication } from '../kinds/peer-authentication.ts';
+import type { Pod } from '../kinds/pod.ts';
 import type { ProxyConfig } from '../kinds/proxy-config.ts';
 import { checkAuthorizationPolicy } from './authorization-policy.ts';
+import { checkConfigMap, checkSecret } from './config-map.ts';
 import { checkDeployment } from './deployment.ts';
 import { checkDestinationRule } from './destination-rule.ts';
 import { checkEnvoyFilter } from './envoy-filter.ts';
 import { checkGateway } from './gateway.ts';
+import { checkPodSpec } from './pod-spec.ts';
 import { checkTarget } from './policy-target.ts';
 import type { Report } from './report.ts';
 import { checkRequestAuthentication } from './request-authentication.ts';
@@ -21,16 +26,24 @@ import { checkWorkloadGroup } from './workload-group.ts';
 // A check takes the type of its kind: the object's structure has been found sound before.
 const checks: Readonly<Record<string, (object: never, report: Report) => void>> = {
   AuthorizationPolicy: checkAuthorizationPolicy,
+  ConfigMap: checkConfigMap,
+  CronJob: ({ spec }: CronJob, report) => checkPodSpec(spec.jobTemplate.spec.template.spec, 'spec.jobTemplate.spec.template.spec', report),
+  DaemonSet: checkPodTemplate,
   Deployment: checkDeployment,
   DestinationRule: checkDestinationRule,
   EnvoyFilter: checkEnvoyFilter,
   Gateway: checkGateway,
+  Job: ({ spec }: Job, report) => checkPodSpec(spec.template.spec, 'spec.template.spec', report),
   PeerAuthentication: checkPeerAuthentication,
+  Pod: ({ spec }: Pod, report) => checkPodSpec(spec, 'spec', report),
   ProxyConfig: checkProxyConfig,
+  ReplicaSet: checkPodTemplate,
   RequestAuthentication: checkRequestAuthentication,
+  Secret: checkSecret,
   Service: checkService,
   ServiceEntry: checkServiceEntry,
   Sidecar: checkSidecar,
+  StatefulSet: checkPodTemplate,
   Telemetry: checkTelemetry,
   TrafficExtension: checkTrafficExtension,
   VirtualService: checkVirtualService,
@@ -38,6 +51,11 @@ const checks: Readonly<Record<string, (object: never, report: Report) => void>> 
   WorkloadEntry: checkWorkloadEntry,
   WorkloadGroup: checkWorkloadGroup,
 };
+
+/** Of kinds whose pods are to run for ever. */
+function checkPodTemplate({ spec }: { spec: { template: Pick<Pod, 'spec'> } }, report: Report): void {
+  checkPodSpec(spec.template.spec, 'spec.template.spec', report, ['Always']);
+}
 
 /** Asked of every kind of Istio's. */
 function checkAnnotations({ kind, metadata }: ApiObject, report: Report): void {
@@ -63,5 +81,5 @@ function checkProxyConfig({ spec = {} }: ProxyConfig, report: Report): void {
 
 export function checkKind({ group, kind }: Kind, object: ApiObject, report: Report): void {
   if (group.endsWith('.istio.io')) checkAnnotations(object, report);
-  if (group === '' || group === 'apps' || group.endsWith('.istio.io')) checks[kind]?.(object as never, report);
+  if (group === '' || group === 'apps' || group === 'batch' || group.endsWith('.istio.io')) checks[kind]?.(object as never, report);
 }

@@ -2,6 +2,7 @@
 import { fieldPath } from '../field-path.ts';
 import type { Deployment } from '../kinds/deployment.ts';
 import { checkLabels } from './metadata.ts';
+import { checkPodSpec } from './pod-spec.ts';
 import type { Report } from './report.ts';
 
 export function checkDeployment({ spec }: Deployment, report: Report): void {
@@ -18,13 +19,5 @@ export function checkDeployment({ spec }: Deployment, report: Report): void {
       report.error('SELECTOR_MISMATCH', field, `the pods of spec.template do not have label ${key}=${value}`, hint);
     }
   }
-  const containers = spec.template.spec.containers;
-  report.unique(
-    'DUPLICATE_NAME',
-    containers.map(({ name }, index) => ({
-      value: name,
-      field: `spec.template.spec.containers[${index}].name`,
-      what: `container "${name}"`,
-    })),
-  );
+  checkPodSpec(spec.template.spec, 'spec.template.spec', report, ['Always']);
 }
