@@ -7,6 +7,7 @@ import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import type { Random } from '#foundation/random';
+import { meshRoots } from '#identity/secret-names';
 import type { HandedSockets } from '#net/handed-sockets';
 import { type Network, ownNetwork } from '#net/network';
 import { type AdminSubject, adminRoutes } from '#proxy/admin/admin-routes';
@@ -86,7 +87,7 @@ export class ProxyInstance implements AdminSubject {
     );
     this.certificates = this.workloadCertificates();
     const handler = {
-      apply: (response: DeltaDiscoveryResponse) => this.apply(response),
+      apply: (response: DeltaDiscoveryResponse) => this.apply(this.certificates?.heard(response) ?? response),
       versions: (type: TypeUrl) => this.discovered(type),
     };
     this.ads = xds && new AdsClient({ target: formatAddress(xds), node, clock, random, logger, handler });
@@ -167,10 +168,10 @@ export class ProxyInstance implements AdminSubject {
     );
   }
 
-  /** Secrets that the workload's own agent brings are not the control plane's to give. */
+  /** Secrets that the workload's own agent brings are not the control plane's to give; it says when the roots are others. */
   private subscribe(type: TypeUrl, names: ReadonlySet<string>): void {
     const own = type === typeUrl.secret ? this.certificates?.want(names) : undefined;
-    this.ads?.subscribe(type, own === undefined ? names : new Set([...names].filter((name) => !own.has(name))));
+    this.ads?.subscribe(type, own === undefined ? names : new Set([...names].filter((name) => name === meshRoots || !own.has(name))));
   }
 
   /**

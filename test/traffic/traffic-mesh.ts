@@ -141,6 +141,8 @@ export class TrafficMesh {
     private readonly serve: Serve,
     /** Of Unix sockets. */
     private readonly directory: string,
+    /** Where the mesh's certificate authority is kept. */
+    readonly authority: MemoryStore,
   ) {}
 
   /** `yaml`: Services and whatever else is to be there from the beginning. */
@@ -153,6 +155,7 @@ export class TrafficMesh {
     const address = '127.0.0.1';
     const source = { handlers: undefined as SourceHandlers | undefined };
     const tokens = new TokenIssuer(systemClock);
+    const authority = new MemoryStore({ clock: systemClock, random: new SeededRandom(1) });
     const controlPlane = new ControlPlane({
       source: { start: (handlers) => void (source.handlers = handlers), stop: () => {} },
       clock: systemClock,
@@ -162,7 +165,7 @@ export class TrafficMesh {
       meshConfig: { accessLogFile: '' },
       canonicalJson: sharedCanonicalJson(() => readFile(descriptors)),
       signer: new MeshSigner({
-        store: new MemoryStore({ clock: systemClock, random: new SeededRandom(1) }),
+        store: authority,
         namespace: 'istio-system',
         tokens: new TokenVerifier(tokens.publicKey, systemClock, authorityAudience),
         clock: systemClock,
@@ -170,7 +173,7 @@ export class TrafficMesh {
     });
     const { xds } = await controlPlane.start();
     const directory = await mkdtemp(join(tmpdir(), 'lateen-traffic-'));
-    const mesh = new TrafficMesh(networks, controlPlane, await relay({ address, port: xds.port }), tokens, serve, directory);
+    const mesh = new TrafficMesh(networks, controlPlane, await relay({ address, port: xds.port }), tokens, serve, directory, authority);
     mesh.handlers = source.handlers;
     try {
       for (const workload of workloads) await mesh.addPod(proxyless ? { ...workload, proxy: undefined } : workload);

@@ -1,5 +1,6 @@
 // Secrets that hold what TLS needs, as gateways use them. The rest of a Secret is never looked at, and no value of one reaches a message.
 import type { Secret } from '#api/kinds/secret';
+import { announcedRoots } from '#identity/authority-secret';
 
 export interface MeshSecret {
   readonly stamp: number;
@@ -20,7 +21,7 @@ const keys = {
   ocspStaple: ['tls.ocsp-staple', 'ocsp-staple'],
 } as const;
 
-/** Undefined for a Secret that has nothing to do with TLS. */
+/** Of the mesh's authority, whom it trusts alone. Undefined for a Secret that has nothing to do with TLS. */
 export function tlsSecret(secret: Secret): Omit<MeshSecret, 'stamp'> | undefined {
   const { data = {}, stringData = {} } = secret;
   const value = (names: readonly string[]): Buffer | undefined => {
@@ -37,5 +38,7 @@ export function tlsSecret(secret: Secret): Omit<MeshSecret, 'stamp'> | undefined
     crl: value(keys.crl),
     ocspStaple: value(keys.ocspStaple),
   };
-  return found.certificate || found.ca ? found : undefined;
+  if (found.certificate || found.ca) return found;
+  const roots = announcedRoots(secret);
+  return roots === undefined ? undefined : { ...found, ca: Buffer.from(roots) };
 }

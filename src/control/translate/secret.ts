@@ -1,8 +1,12 @@
 // Secrets for gateways, by the names that Istio's gateways ask for: `kubernetes://NAME` is a certificate with its key,
-// `kubernetes://NAME-cacert` the authority for client certificates. A gateway gets those of its own namespace, and no other proxy gets any.
+// `kubernetes://NAME-cacert` the authority for client certificates. A gateway gets those of its own namespace, and no other proxy gets
+// any; all proxies of the mesh are told of its roots.
 import { Secret } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/secret';
 import type { MeshSecret } from '#control/mesh/secret';
+import type { MeshSnapshot } from '#control/mesh/snapshot';
 import type { ProxyView } from '#control/view/proxy-view';
+import { authoritySecretNames } from '#identity/authority-secret';
+import { meshRoots } from '#identity/secret-names';
 import { typeUrl } from '#xds/resource-type';
 import { bytesOf } from './message.ts';
 import type { Recipe } from './resource-cache.ts';
@@ -35,6 +39,7 @@ export const secretRecipe: Recipe<SecretInput> = {
 
 /** Undefined where there is no such Secret, or not for this proxy. */
 export function secretInput({ proxy, snapshot }: ProxyView, name: string): SecretInput | undefined {
+  if (name === meshRoots) return proxy.certified ? rootsInput(snapshot) : undefined;
   if (proxy.type !== 'router' || !name.startsWith(scheme)) return undefined;
   const secretOf = (wanted: string) => snapshot.secrets.get(`${proxy.namespace}/${wanted}`);
   const wanted = name.slice(scheme.length);
@@ -46,6 +51,12 @@ export function secretInput({ proxy, snapshot }: ProxyView, name: string): Secre
   }
   const secret = secretOf(wanted);
   return secret?.certificate && secret.key ? { name, secret, part: 'certificate' } : undefined;
+}
+
+/** Whom the mesh trusts: proxies have their own from the authority, and hear by it that it is another now. */
+function rootsInput({ secrets, config }: MeshSnapshot): SecretInput | undefined {
+  const found = authoritySecretNames.map((name) => secrets.get(`${config.rootNamespace}/${name}`)).find((secret) => secret?.ca);
+  return found && { name: meshRoots, secret: found, part: 'authority' };
 }
 
 const inline = (bytes: Buffer) => ({ specifier: { $case: 'inlineBytes', value: bytes } as const });

@@ -1,6 +1,7 @@
 // The workload's own certificate of the mesh, and whom the mesh trusts: asked of the authority when a configuration first names them, and
-// again at half of their life. What Istio's agent does beside its proxy. They come as secrets come by SDS.
+// again at half of their life, or when the authority is another. What Istio's agent does beside its proxy. They come as secrets come by SDS.
 import { X509Certificate } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { Secret } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/secret';
 import { DeltaDiscoveryResponse } from '#codec/protobuf/generated/envoy/service/discovery/v3/discovery';
@@ -30,9 +31,13 @@ export interface WorkloadCertificatesOptions {
 /** Of its life, when a certificate is renewed; spread a little, so that a mesh started at once does not renew at once. */
 const renewalShare = 0.5;
 const renewalSpread = 0.05;
+/** After the authority has changed; spread, so that a mesh does not ask at once. */
+const rotationMsMax = 2_000;
 const answerMsMax = 10_000;
 const retryMsMin = 200;
 const retryMsMax = 30_000;
+
+const noBytes = Buffer.alloc(0);
 
 export class WorkloadCertificates {
   private readonly backoff: Backoff;
@@ -41,6 +46,9 @@ export class WorkloadCertificates {
   private started = false;
   private closed = false;
   private revision = 0;
+  private held: { chain: string; key: string; roots: string } | undefined;
+  /** What the control plane said last of whom the mesh trusts, and of what signs. */
+  private announced: string | undefined;
 
   constructor(private readonly options: WorkloadCertificatesOptions) {
     this.backoff = new Backoff({ random: options.random, delayMsMin: retryMsMin, delayMsMax: retryMsMax });
@@ -56,6 +64,33 @@ export class WorkloadCertificates {
     return own;
   }
 
+  /** What the control plane sends, without what it says of the mesh's roots. */
+  heard(response: DeltaDiscoveryResponse): DeltaDiscoveryResponse {
+    if (response.typeUrl !== typeUrl.secret) return response;
+    const roots = response.resources.find(({ name }) => name === meshRoots);
+    const { type } = Secret.decode(roots?.resource?.value ?? noBytes);
+    const source = type?.$case === 'validationContext' ? type.value.trustedCa?.specifier : undefined;
+    if (source?.$case === 'inlineBytes') this.announce(source.value.toString());
+    return {
+      ...response,
+      resources: response.resources.filter((resource) => resource !== roots),
+      removedResources: response.removedResources.filter((name) => name !== meshRoots),
+    };
+  }
+
+  /** New roots are trusted at once, beside the certificate that there is; another one is asked for soon. */
+  private announce(bundle: string): void {
+    const { held, announced } = this;
+    this.announced = bundle;
+    const isNews =
+      announced === undefined
+        ? held !== undefined && !isDeepStrictEqual(certificatesOf(held.roots), certificatesOf(bundle))
+        : bundle !== announced;
+    if (!isNews || held === undefined) return;
+    this.hold({ ...held, roots: bundle });
+    this.after(rotationMsMax * this.options.random.next());
+  }
+
   close(): void {
     this.closed = true;
     this.timer?.cancel();
@@ -69,7 +104,7 @@ export class WorkloadCertificates {
       if (this.closed) return;
       const leaf = new X509Certificate(chain[0] ?? '');
       const roots = chain.at(-1) ?? '';
-      this.options.deliver(this.secrets(chain.slice(0, -1).join('\n'), key, roots));
+      this.hold({ chain: chain.slice(0, -1).join('\n'), key, roots });
       this.backoff.reset();
       this.after(this.renewalMs(Date.parse(leaf.validTo) - clock.wallMs()));
     } catch (thrown) {
@@ -80,7 +115,13 @@ export class WorkloadCertificates {
     }
   }
 
+  private hold(held: { chain: string; key: string; roots: string }): void {
+    this.held = held;
+    this.options.deliver(this.secrets(held.chain, held.key, held.roots));
+  }
+
   private after(delayMs: number): void {
+    this.timer?.cancel();
     this.timer = this.options.clock.after(delayMs, () => void this.renew(), { unref: true });
   }
 
@@ -133,3 +174,6 @@ export class WorkloadCertificates {
     });
   }
 }
+
+const certificatesOf = (pem: string) =>
+  pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)?.map((each) => each.replace(/\s/g, ''));
