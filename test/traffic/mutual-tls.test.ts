@@ -199,7 +199,7 @@ ${peers('mtls: {mode: STRICT}')}`);
   } finally {
     socket.destroy();
   }
-  expect(mesh.proxyOf('sniffed-v1').registry.format()).toMatch(
+  expect(formatFamilies((await mesh.proxyOf('sniffed-v1').stats()).families)).toMatch(
     /istio_tcp_connections_opened_total\{[^}]*connection_security_policy="mutual_tls"[^}]*\} [1-9]/,
   );
 });

@@ -24,8 +24,8 @@ export interface ClusterConfig {
   connectTimeoutMs: number;
   /** Undefined: nobody is asked. */
   healthCheck: HealthCheckConfig | undefined;
-  /** What is spoken to the endpoints; `downstream`: what the request came by. */
-  protocol: 'http1' | 'http2' | 'downstream';
+  /** What is spoken to the endpoints; `downstream`: what the request came by; `auto`: what TLS agrees on, HTTP/1 without it. */
+  protocol: 'http1' | 'http2' | 'downstream' | 'auto';
   http2: Http2Options;
   /** Filters do not say what is offered by ALPN. */
   keepsAlpn: boolean;

@@ -117,7 +117,12 @@ function decodeProtocolOptions(cluster: Cluster, findings: Findings): ProtocolCo
   const { protocol, http2 } =
     options === undefined
       ? ({ protocol: cluster.http2ProtocolOptions === undefined ? 'http1' : 'http2', http2: cluster.http2ProtocolOptions } as const)
-      : decodeUpstreamProtocol(options, field, findings);
+      : decodeUpstreamProtocol(
+          options,
+          cluster.transportSocket !== undefined || cluster.transportSocketMatches.length > 0,
+          field,
+          findings,
+        );
   const common = options?.commonHttpProtocolOptions ?? cluster.commonHttpProtocolOptions;
   return {
     protocol,
@@ -130,14 +135,14 @@ function decodeProtocolOptions(cluster: Cluster, findings: Findings): ProtocolCo
 
 type UpstreamProtocol = { protocol: ClusterConfig['protocol']; http2: Http2ProtocolOptions | undefined };
 
-function decodeUpstreamProtocol(options: HttpProtocolOptions, field: string, findings: Findings): UpstreamProtocol {
+function decodeUpstreamProtocol(options: HttpProtocolOptions, hasTls: boolean, field: string, findings: Findings): UpstreamProtocol {
   const choice = options.upstreamProtocolOptions;
   switch (choice?.$case) {
     case 'useDownstreamProtocolConfig':
       return { protocol: 'downstream', http2: choice.value.http2ProtocolOptions };
     case 'autoConfig':
-      findings.report(`${field}.auto_config`, 'is not supported yet: it needs TLS, whose ALPN tells the protocol');
-      return { protocol: 'http1', http2: undefined };
+      if (!hasTls) findings.report(`${field}.auto_config`, 'needs TLS: its ALPN tells the protocol');
+      return { protocol: 'auto', http2: choice.value.http2ProtocolOptions };
     default: {
       const explicit = choice?.value.protocolConfig;
       if (explicit?.$case === 'http2ProtocolOptions') return { protocol: 'http2', http2: explicit.value };

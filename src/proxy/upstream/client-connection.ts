@@ -9,6 +9,7 @@ import { encodeRequest, requestCoding } from '#proxy/http/encode-http1';
 import type { FieldList, RequestHead } from '#proxy/http/head';
 import { connectionTermination, connectTimeout, noBytes, type RequestPort, type ResetReason, type ResponsePort } from '#proxy/http/port';
 import { connectionOptions, RawResponseHead } from '#proxy/http/raw-head';
+import { deliverTo } from '#proxy/socket/accepted-socket';
 import { SocketReader } from '#proxy/socket/read-buffers';
 import { SocketWriter } from '#proxy/socket/socket-writer';
 import { after, Timeout } from '#proxy/timer-wheel';
@@ -50,10 +51,13 @@ export class ClientConnection implements RequestPort {
     private readonly pool: ConnectionPool,
     /** A request waits for it. */
     private readonly wanted: boolean,
+    /** One that stands: `onConnect` follows. */
+    opened?: Socket,
   ) {
     const { sockets, stats, timers, config } = endpoint.context;
     this.reader = new SocketReader(sockets.buffers, (buffer, length) => this.onData(buffer, length));
-    this.socket = openSocket(endpoint, this.reader.options(), true, () => this.onConnect(), pool);
+    const onread = this.reader.options();
+    this.socket = opened ? deliverTo(opened, onread) : openSocket(endpoint, onread, true, () => this.onConnect(), pool);
     this.writer = new SocketWriter(this.socket, sockets);
     this.bodyWriter = new BodyWriter(this.writer);
     this.socket.on('error', (error) => {
@@ -243,7 +247,7 @@ export class ClientConnection implements RequestPort {
 
   // --- The connection's own life.
 
-  private onConnect(): void {
+  onConnect(): void {
     const { context } = this.endpoint;
     this.connected = true;
     this.localAddress = `${this.socket.localAddress}:${this.socket.localPort}`;
@@ -293,6 +297,7 @@ export class ClientConnection implements RequestPort {
     context.stats.upstream_cx_tx_bytes_total += this.writer.takeSent();
     stats.cx_active--;
     if (!this.connected) {
+      this.pool.onFailed?.();
       this.settle();
       context.stats.upstream_cx_connect_fail++;
       stats.cx_connect_fail++;

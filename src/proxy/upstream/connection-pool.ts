@@ -1,5 +1,6 @@
 // The HTTP/1 connections to one endpoint. Last in, first out: the connection used last is the warmest, and those not needed any more
 // fall idle and end. Bounded by the cluster's circuit breaker; who finds no connection waits in line, and that is bounded too.
+import type { Socket } from 'node:net';
 import { overflow } from '#proxy/http/port';
 import type { AlpnOffer } from './alpn-offer.ts';
 import { ClientConnection } from './client-connection.ts';
@@ -15,10 +16,11 @@ export class ConnectionPool implements HttpPool {
   /** Of `open`: made ahead, and not connected yet. */
   private ahead = 0;
 
-  /** `offer`: what its connections offer by ALPN, where that is not as the cluster says. */
+  /** `offer`: what its connections offer by ALPN, where that is not as the cluster says; `onFailed`: one did not come about. */
   constructor(
     private readonly endpoint: Endpoint,
     readonly offer?: AlpnOffer,
+    readonly onFailed?: () => void,
   ) {}
 
   acquire(waiter: PoolWaiter): void {
@@ -52,6 +54,16 @@ export class ConnectionPool implements HttpPool {
     if (index < 0) return;
     this.waiters.splice(index, 1);
     this.endpoint.context.stats.upstream_rq_pending_active--;
+  }
+
+  /** A connection that stands, and was not pending here. */
+  adopt(socket: Socket, waiter: PoolWaiter | undefined): void {
+    const connection = new ClientConnection(this.endpoint, this, waiter !== undefined, socket);
+    this.open.add(connection);
+    if (waiter === undefined) this.ahead++;
+    else this.endpoint.context.stats.upstream_rq_pending_active++;
+    connection.onConnect();
+    waiter?.onConnection(connection);
   }
 
   /** A connection made ahead is there, or will not be. */

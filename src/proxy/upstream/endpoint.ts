@@ -2,6 +2,7 @@
 import type { EndpointConfig, EndpointHealth } from '#proxy/config/cluster';
 import { formatAddress, place, type SocketAddress } from '#proxy/config/socket-address';
 import type { AlpnOffer, AlpnOffers } from './alpn-offer.ts';
+import { AlpnPool } from './alpn-pool.ts';
 import { EndpointStats } from './cluster-stats.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import type { CheckedHost } from './health/health-checker.ts';
@@ -17,6 +18,8 @@ export class Endpoint {
   readonly stats = new EndpointStats();
   private http1: ConnectionPool | undefined;
   private http2: Http2Pool | undefined;
+  /** Where TLS says which of the two. */
+  private auto: AlpnPool | undefined;
   /** Connections that offer something else than the cluster says, by what. */
   private readonly offering = new Map<string, ConnectionPool | Http2Pool>();
   /** As xDS names it. */
@@ -59,6 +62,7 @@ export class Endpoint {
   /** The connections that speak what the cluster wants, or what the request itself came by; `offers`: what they are to offer, in TLS. */
   pool(downstreamHttp2: boolean, offers?: AlpnOffers): HttpPool {
     const { protocol, keepsAlpn } = this.context.config;
+    if (protocol === 'auto' && this.context.tlsFor(this.config) !== undefined) return (this.auto ??= new AlpnPool(this));
     const isHttp2 = protocol === 'http2' || (protocol === 'downstream' && downstreamHttp2);
     const offer = keepsAlpn ? undefined : isHttp2 ? offers?.http2 : offers?.http1;
     if (offer !== undefined) return this.offeringPool(isHttp2, offer);
@@ -76,6 +80,11 @@ export class Endpoint {
     return pool;
   }
 
+  private *pools(): Iterable<HttpPool> {
+    for (const pool of [this.http1, this.http2, this.auto]) if (pool !== undefined) yield pool;
+    yield* this.offering.values();
+  }
+
   /** Those that wait in one that is drained are served there still. */
   private dropOffering(): void {
     for (const pool of this.offering.values()) pool.drain();
@@ -84,9 +93,7 @@ export class Endpoint {
 
   /** Connections made from now on are as the cluster says now; those that there are finish what they have. */
   renew(): void {
-    this.http1?.drain();
-    this.http2?.drain();
-    for (const pool of this.offering.values()) pool.drain();
+    for (const pool of this.pools()) pool.drain();
   }
 
   /** Takes no new requests; connections end as they fall idle. */
@@ -97,8 +104,6 @@ export class Endpoint {
 
   /** Ends every connection, at once. */
   close(): void {
-    this.http1?.close();
-    this.http2?.close();
-    for (const pool of this.offering.values()) pool.close();
+    for (const pool of this.pools()) pool.close();
   }
 }

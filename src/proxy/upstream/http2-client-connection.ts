@@ -1,12 +1,14 @@
 // An upstream HTTP/2 connection: many requests at once, each on a stream of its own. Owns the socket, the limits and the timeouts; the
 // protocol is codec/http2's. Made by http2-pool.ts.
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { type ConnectionEvents, type ConnectionFailure, Http2Connection } from '#codec/http2/connection';
 import { errorCode } from '#codec/http2/frame';
 import type { Http2Stream } from '#codec/http2/stream';
 import { StreamTable } from '#codec/http2/stream-table';
 import { connectionTermination, connectTimeout, type ResetReason } from '#proxy/http/port';
 import { FrameWriter } from '#proxy/http2/frame-writer';
+import { deliverTo } from '#proxy/socket/accepted-socket';
 import { SocketReader } from '#proxy/socket/read-buffers';
 import { after, Timeout } from '#proxy/timer-wheel';
 import type { Endpoint } from './endpoint.ts';
@@ -44,11 +46,15 @@ export class Http2ClientConnection implements ConnectionEvents {
   constructor(
     private readonly endpoint: Endpoint,
     private readonly pool: Http2Pool,
+    /** One that stands: `onConnect` follows. */
+    opened?: Socket,
   ) {
     const { sockets, stats, timers, config, clock } = endpoint.context;
     this.idleSinceMs = clock.now();
     this.reader = new SocketReader(sockets.buffers, (buffer, length) => this.onData(buffer, length));
-    this.socket = openSocket(endpoint, this.reader.options(), false, () => this.onConnect(), pool);
+    const onread = this.reader.options();
+    this.socket = opened ? deliverTo(opened, onread) : openSocket(endpoint, onread, false, () => this.onConnect(), pool);
+    this.socket.allowHalfOpen = false;
     const limits = { ...config.http2, ...headLimits };
     this.codec = new Http2Connection({ role: 'client', limits, events: this, buffers: sockets.outputs, nowMs: () => clock.now() });
     this.writer = new FrameWriter(this.socket, this.codec, sockets);
@@ -168,7 +174,11 @@ export class Http2ClientConnection implements ConnectionEvents {
     this.codec.feed(buffer, 0, length);
   }
 
-  private onConnect(): void {
+  onConnect(): void {
+    if (this.pool.onFailed !== undefined && (this.socket as TLSSocket).alpnProtocol !== 'h2') {
+      this.socket.destroy(new Error('the server does not agree to HTTP/2 any more'));
+      return;
+    }
     const { stats, config, clock, timers } = this.endpoint.context;
     this.connected = true;
     this.localAddress = `${this.socket.localAddress}:${this.socket.localPort}`;
@@ -189,6 +199,7 @@ export class Http2ClientConnection implements ConnectionEvents {
     context.stats.upstream_cx_tx_bytes_total += this.writer.takeSent();
     stats.cx_active--;
     if (!this.connected) {
+      this.pool.onFailed?.();
       context.stats.upstream_rq_pending_active -= this.streams.size;
       context.stats.upstream_cx_connect_fail++;
       stats.cx_connect_fail++;

@@ -1,5 +1,6 @@
 // The HTTP/2 connections to one endpoint: few, each for many requests. A connection takes as many as its peer allows; only when all are
 // full is another made. Bounded by the cluster's circuit breaker; who finds no room waits in line, and that is bounded too.
+import type { Socket } from 'node:net';
 import { overflow } from '#proxy/http/port';
 import type { AlpnOffer } from './alpn-offer.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -10,10 +11,14 @@ export class Http2Pool implements HttpPool {
   private readonly connections: Http2ClientConnection[] = [];
   private readonly waiters: PoolWaiter[] = [];
 
-  /** `offer`: what its connections offer by ALPN, where that is not as the cluster says. */
+  /**
+   * `offer`: what its connections offer by ALPN, where that is not as the cluster says; `onFailed`: one did not come about, or its server
+   * has not agreed to HTTP/2.
+   */
   constructor(
     private readonly endpoint: Endpoint,
     readonly offer?: AlpnOffer,
+    readonly onFailed?: () => void,
   ) {}
 
   acquire(waiter: PoolWaiter): void {
@@ -46,6 +51,14 @@ export class Http2Pool implements HttpPool {
     if (index < 0) return;
     this.waiters.splice(index, 1);
     this.endpoint.context.stats.upstream_rq_pending_active--;
+  }
+
+  /** A connection that stands. */
+  adopt(socket: Socket, waiter: PoolWaiter | undefined): void {
+    const connection = new Http2ClientConnection(this.endpoint, this, socket);
+    this.connections.push(connection);
+    connection.onConnect();
+    waiter?.onConnection(connection.request());
   }
 
   /** A connection has room again, or more than before. */

@@ -15,11 +15,11 @@ export interface OpenOptions {
 
 /**
  * `onConnect` is called once it is connected, and where the cluster asks for TLS, secured. The caller listens for `error` and `close`;
- * connecting is bounded by the caller's timeout.
+ * connecting is bounded by the caller's timeout. Without `onread`, bytes come as `data`.
  */
 export function openSocket(
   endpoint: Endpoint,
-  onread: OnReadOpts,
+  onread: OnReadOpts | undefined,
   allowHalfOpen: boolean,
   onConnect: () => void,
   { proxied, offer }: OpenOptions = {},
@@ -33,7 +33,7 @@ export function openSocket(
   };
   // Node, as the kernel, marks an abstract name by a zero byte.
   const where = isPath ? { path: address.replace(/^@/, '\0') } : networkOptions(endpoint);
-  const options = { ...where, onread, allowHalfOpen };
+  const options = { ...where, ...(onread && { onread }), allowHalfOpen };
   const tls = endpoint.context.tlsFor(endpoint.config);
   if (config.proxyProtocol === undefined)
     return entered(tls === undefined ? connect(options, onConnect) : tls.connect(options, onConnect, offer));
@@ -47,7 +47,8 @@ export function openSocket(
   const { onread: _, ...below } = options;
   const socket = entered(connect(below));
   socket.write(header);
-  return deliverTo(tls.connect({ ...below, socket }, onConnect, offer), onread);
+  const secured = tls.connect({ ...below, socket }, onConnect, offer);
+  return onread ? deliverTo(secured, onread) : secured;
 }
 
 function networkOptions({ context, target: { address, port } }: Endpoint) {

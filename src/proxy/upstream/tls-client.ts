@@ -34,7 +34,7 @@ export class ClusterTls {
 }
 
 export class TlsClient {
-  /** By address; each with what the server was judged by when it began. */
+  /** By address and what was offered there; each with what the server was judged by when it began. */
   private readonly sessions = new Map<string, { ticket: Buffer; material: TlsMaterial }>();
 
   constructor(
@@ -52,7 +52,7 @@ export class TlsClient {
     const { config, stats } = this;
     const state = this.context.current();
     const { protocols } = offer ?? { protocols: config.applicationProtocols };
-    const address = options.path ?? `${options.host}:${options.port}`;
+    const address = `${options.path ?? `${options.host}:${options.port}`} ${protocols.join()}`;
     const known = this.sessions.get(address);
     const session = state.ok && known?.material === state.material ? known.ticket : undefined;
     const socket = connect({
