@@ -38,6 +38,7 @@ export const httpClients: readonly HttpClient[] = [
   curl('curl --http2, mTLS', 'mtls', ['--http2']),
   curl('curl --haproxy-protocol', 'proxy-protocol', ['--http1.1', '--haproxy-protocol']),
   nghttp('nghttp', 'plain', []),
+  nghttp('nghttp --upgrade', 'plain', ['--upgrade']),
   nghttp('nghttp, TLS', 'tls', []),
   nghttp('nghttp, padded, small windows', 'plain', ['--padding=16', '--window-bits=10', '--connection-window-bits=12']),
   gateway('nginx, HTTP/1.0', 'nginx', 'plain', ({ directory }, port) => startNginx(directory, '', `proxy_pass http://127.0.0.1:${port};`)),

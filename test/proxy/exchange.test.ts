@@ -269,7 +269,7 @@ describe('tunnels', () => {
     expect(upstream.requests).toEqual([]);
   });
 
-  test('h2c is not taken up: the request goes on without', async () => {
+  test('h2c is not taken up where HTTP/1 alone is spoken: the request goes on without', async () => {
     const { client, upstream } = await proxyToAnswer(ok('plain;'));
     await client
       .write('GET / HTTP/1.1\r\nhost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n')

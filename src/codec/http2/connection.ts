@@ -1,6 +1,7 @@
 // One end of an HTTP/2 connection, without I/O: bytes go in by `feed` and become events; what is to be sent gathers in `output`.
 // RFC 9113; the section of a rule stands beside it. Used by proxy/http2/ (server) and proxy/upstream/ (client).
 import { ClosedStreams } from './closed-streams.ts';
+import type { ConnectionEvents, ConnectionFailure } from './connection-events.ts';
 import { FloodGuard, type FloodKind } from './flood-guard.ts';
 import {
   clientPreface,
@@ -20,38 +21,11 @@ import { HeaderBlock } from './header-block.ts';
 import { type DecodedBlock, HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import { type Http2Limits, outputBytesMax, pendingRepliesMax } from './limits.ts';
-import { checkRequest, checkResponse, checkTrailers, type MessageHead } from './message.ts';
+import { checkRequest, checkResponse, checkTrailers } from './message.ts';
 import { Output, type OutputBuffers, writeFrameHeader } from './output.ts';
-import { applySetting, initialPeerSettings, settingBytes, settingId } from './settings.ts';
+import { applySetting, initialPeerSettings, type PeerSettings, settingBytes, settingId } from './settings.ts';
 import { Http2Stream } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
-
-/** Hears what concerns the connection, or has no stream yet. */
-export interface ConnectionEvents {
-  /** Of a server: a request. `stream.events` must be set when this returns. */
-  onRequest(stream: Http2Stream, head: MessageHead, fin: boolean): void;
-  /** Of a server: a request whose head is larger than allowed, to be answered in some way. As `onRequest`. */
-  onExcessiveRequest(stream: Http2Stream, fin: boolean): void;
-  /** A stream has ended, well or not. */
-  onStreamClosed(stream: Http2Stream): void;
-  /** The peer's settings have come, for the first time or anew. */
-  onSettings(): void;
-  /** The peer takes no streams above `lastStream`; ours above it have been reset. */
-  onGoaway(lastStream: number, code: ErrorCode): void;
-  /** The answer to `sendPing`. */
-  onPong(): void;
-  /** There is output, and there was none. */
-  onOutput(): void;
-  /** The peer broke the protocol: GOAWAY is the last of the output, nothing more is read. Streams have not been told. */
-  onFailure(failure: ConnectionFailure): void;
-}
-
-export interface ConnectionFailure {
-  readonly code: ErrorCode;
-  readonly reason: string;
-  /** What there was too much of, if that was it. */
-  readonly flood: FloodKind | 'replies' | 'continuations' | undefined;
-}
 
 export interface ConnectionOptions {
   role: 'client' | 'server';
@@ -148,6 +122,18 @@ export class Http2Connection implements FrameSink {
     const stream = new Http2Stream(this, this.nextStream);
     this.nextStream += 2;
     this.streams.add(stream);
+    return stream;
+  }
+
+  /** Of a server: stream 1 is the request that asked for HTTP/2 in HTTP/1.1, and has come whole (RFC 7540 section 3.2). `peer`: as it said there. */
+  upgrade(peer: PeerSettings): Http2Stream {
+    Object.assign(this.peer, peer);
+    this.encoder.setLimit(peer.headerTableBytes);
+    this.lastPeerStream = 1;
+    const stream = new Http2Stream(this, 1);
+    this.streams.add(stream);
+    stream.headSeen = true;
+    stream.remoteEnded = true;
     return stream;
   }
 

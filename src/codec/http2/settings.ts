@@ -12,6 +12,7 @@ export const settingId = {
 } as const;
 
 export const settingBytes = 6;
+const upgradeSettingsMax = 32;
 
 /** The peer's, as far as they concern us; as RFC 9113 has them until it says otherwise. */
 export interface PeerSettings {
@@ -28,6 +29,21 @@ export function initialPeerSettings(): PeerSettings {
     initialWindowBytes: windowBytesDefault,
     connectProtocol: false,
   };
+}
+
+/**
+ * The header `HTTP2-Settings` of a request that asks for HTTP/2 in HTTP/1.1: the payload of a SETTINGS frame in base64url. Undefined where it
+ * is none. RFC 7540 section 3.2.1.
+ */
+export function decodeUpgradeSettings(header: string): PeerSettings | undefined {
+  if (!/^[A-Za-z0-9_-]*$/.test(header)) return undefined;
+  const payload = Buffer.from(header, 'base64url');
+  if (payload.length % settingBytes !== 0 || payload.length > upgradeSettingsMax * settingBytes) return undefined;
+  const settings = initialPeerSettings();
+  for (let i = 0; i < payload.length; i += settingBytes) {
+    if (applySetting(settings, payload.readUInt16BE(i), payload.readUInt32BE(i + 2), false) !== undefined) return undefined;
+  }
+  return settings;
 }
 
 /** Takes one setting over; returns the error that it is instead. Unknown ones are ignored. `fromServer`: the peer is one. */

@@ -1,7 +1,8 @@
 // Checks what a parsed HTTP/1 request head means, and fills in its neutral form. Pure. RFC 9112 sections 3.2 and 3.3; whatever two
 // hops could understand differently (whose host, which body) is refused here or in codec/http1/framing.ts.
-import { fieldId } from '#codec/http1/field-names';
+import { fieldId, fieldKey } from '#codec/http1/field-names';
 import type { HeadSpans } from '#codec/http1/head-spans';
+import { decodeUpgradeSettings, type PeerSettings } from '#codec/http2/settings';
 import { connectionOptions, type RawRequestHead } from './raw-head.ts';
 
 /** The answer to a request that is not served, and why. */
@@ -9,6 +10,10 @@ export interface RequestFault {
   status: 400 | 417 | 426;
   reason: string;
 }
+
+/** An upgrade of the connection and not of the request: where it is not taken up, that goes on without it (RFC 9110 section 7.8). */
+const http2 = 'h2c';
+const http2SettingsKey = fieldKey('http2-settings');
 
 /** host, or [IPv6], perhaps with a port. No userinfo, no comma, nothing that a URI's authority has no room for. */
 const authorityPattern = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(?::(\d{1,5}))?$/;
@@ -24,6 +29,8 @@ export interface ConnectionIntent {
   explicitProxy: boolean;
   /** The `host` header last seen; empty: none yet. */
   host: string;
+  /** Of a client that would rather go on in HTTP/2. */
+  http2Settings: PeerSettings | undefined;
 }
 
 /** Fills `head` from its spans and `intent` from its connection options; returns what is wrong instead, if anything is. */
@@ -46,7 +53,8 @@ export function acceptRequest(head: RawRequestHead, intent: ConnectionIntent, ac
   intent.keepAlive = spans.minor === 1 ? !options.includes('close') : options.includes('keep-alive') && !options.includes('close');
   intent.explicitProxy = false;
   const upgrade = options.includes('upgrade') ? upgradeOf(spans) : '';
-  return acceptTarget(head, intent, options, upgrade);
+  intent.http2Settings = upgrade === http2 && options.includes('http2-settings') ? upgradeSettings(spans) : undefined;
+  return acceptTarget(head, intent, options, upgrade === http2 ? '' : upgrade);
 }
 
 function isAuthority(text: string): boolean {
@@ -54,10 +62,14 @@ function isAuthority(text: string): boolean {
   return match !== null && (match[1] === undefined || Number(match[1]) <= 65_535);
 }
 
-/** `h2c` is not offered: such a request goes on without the upgrade, as RFC 9110 section 7.8 allows. */
 function upgradeOf(spans: HeadSpans): string {
-  const upgrade = (spans.known(fieldId['upgrade']) ?? '').toLowerCase();
-  return upgrade === 'h2c' ? '' : upgrade;
+  return (spans.known(fieldId['upgrade']) ?? '').toLowerCase();
+}
+
+/** Exactly one, and well formed. */
+function upgradeSettings(spans: HeadSpans): PeerSettings | undefined {
+  const line = spans.find(http2SettingsKey);
+  return line < 0 || spans.find(http2SettingsKey, line + 1) >= 0 ? undefined : decodeUpgradeSettings(spans.value(line));
 }
 
 function acceptTarget(

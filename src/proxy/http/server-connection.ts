@@ -4,6 +4,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { requestFraming } from '#codec/http1/framing';
 import { describeHeadError, headError, parseRequestHead } from '#codec/http1/parse-head';
+import type { PeerSettings } from '#codec/http2/settings';
 import type { AcceptedSocket } from '#proxy/socket/accepted-socket';
 import type { SocketReader } from '#proxy/socket/read-buffers';
 import { SocketWriter } from '#proxy/socket/socket-writer';
@@ -14,7 +15,7 @@ import { BodyReader } from './body-reader.ts';
 import { BodyWriter } from './body-writer.ts';
 import type { ConnectionManager, DownstreamConnection } from './connection-manager.ts';
 import { encodeResponse, responseCoding } from './encode-http1.ts';
-import type { FieldList, ResponseHead } from './head.ts';
+import type { FieldList, RequestHead, ResponseHead } from './head.ts';
 import { connectionTermination, noBytes, type ResetReason, type ResponsePort } from './port.ts';
 import { clearRequestHead, RawRequestHead } from './raw-head.ts';
 import { HttpStream } from './stream.ts';
@@ -22,9 +23,19 @@ import { HttpStream } from './stream.ts';
 /**
  * `idle`: between requests, or before the first. `head`: part of a head has come. `body`: the head has, the body has not all.
  * `waiting`: the request has come, its response has not all gone. `tunnel`: upgraded. `lingering`: our last byte is sent; what
- * still comes is thrown away until the client closes, so that it gets to read that byte. `closed`.
+ * still comes is thrown away until the client closes, so that it gets to read that byte. `closed`. `upgraded`: the socket is another
+ * connection's.
  */
-type State = 'idle' | 'head' | 'body' | 'waiting' | 'tunnel' | 'lingering' | 'closed';
+type State = 'idle' | 'head' | 'body' | 'waiting' | 'tunnel' | 'lingering' | 'closed' | 'upgraded';
+
+/** What HTTP/2 begins with. */
+export interface Http2Upgrade {
+  settings: PeerSettings;
+  /** Of the first request, which has no body. */
+  head: RequestHead;
+  /** What came behind it. */
+  early: Buffer;
+}
 
 /** Envoy's `delayed_close_timeout`. */
 const lingerMs = 1000;
@@ -36,7 +47,7 @@ export class ServerConnection implements ResponsePort {
   private readonly requestHead = new RawRequestHead();
   private readonly bodyReader = new BodyReader();
   private readonly bodyWriter: BodyWriter;
-  private readonly intent: ConnectionIntent = { keepAlive: true, explicitProxy: false, host: '' };
+  private readonly intent: ConnectionIntent = { keepAlive: true, explicitProxy: false, host: '', http2Settings: undefined };
   private readonly timeout = new Timeout(() => this.checkDeadline());
   private timeoutMs = Number.POSITIVE_INFINITY;
   private state: State = 'idle';
@@ -58,6 +69,8 @@ export class ServerConnection implements ResponsePort {
     public manager: ConnectionManager,
     private connection: DownstreamConnection,
     private readonly onClose: (connection: ServerConnection) => void,
+    /** Takes the socket over for a client that asks for HTTP/2; where there is none, it goes on in HTTP/1. */
+    private readonly onUpgrade?: (upgrade: Http2Upgrade) => void,
   ) {
     const { sockets, clock } = manager.runtime;
     this.sinceMs = clock.now();
@@ -148,10 +161,12 @@ export class ServerConnection implements ResponsePort {
       this.refuse(large ? 431 : 400, describeHeadError(stop));
       return end;
     }
-    return this.beginRequest() ? stop : end;
+    if (this.beginRequest()) return stop;
+    if (this.state === 'upgraded') this.handOver(buffer.subarray(stop, end));
+    return end;
   }
 
-  /** False: the request is refused, and the connection with it. */
+  /** False: the request is refused, and the connection with it; or both are to go on in HTTP/2. */
   private beginRequest(): boolean {
     const { requestHead, intent, manager } = this;
     const framing = requestFraming(requestHead.spans);
@@ -161,6 +176,10 @@ export class ServerConnection implements ResponsePort {
     if (requestHead.upgrade !== '' && framing.kind !== 'none') {
       if (requestHead.upgrade === 'connect') return this.refuse(400, 'CONNECT with a body');
       requestHead.upgrade = '';
+    }
+    if (intent.http2Settings !== undefined && framing.kind === 'none' && this.mayUpgrade) {
+      this.state = 'upgraded';
+      return false;
     }
     this.requests++;
     const stream = this.openStream();
@@ -172,6 +191,25 @@ export class ServerConnection implements ResponsePort {
     stream.head(requestHead, ended && requestHead.upgrade === '');
     if (this.stream === stream) this.arm();
     return true;
+  }
+
+  /** A request with a body does not wait for it: it goes on in HTTP/1, and a later one may ask again. */
+  private get mayUpgrade(): boolean {
+    const { connection, requestHead, drainDeadlineMs } = this;
+    const stays = drainDeadlineMs === Number.POSITIVE_INFINITY;
+    return this.onUpgrade !== undefined && stays && connection.tls === undefined && requestHead.method !== 'CONNECT';
+  }
+
+  /** `early`: what has come behind the request. */
+  private handOver(early: Buffer): void {
+    const { manager, requestHead, intent } = this;
+    this.writer.write('HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: h2c\r\n\r\n');
+    // Before anything that the other connection writes.
+    this.writer.flushNow();
+    manager.runtime.timers.cancel(this.timeout);
+    manager.stats.downstream_cx_tx_bytes_total += this.writer.takeSent();
+    manager.stats.downstream_cx_http1_active--;
+    this.onUpgrade!({ settings: intent.http2Settings!, head: requestHead, early });
   }
 
   private openStream(): HttpStream {
@@ -241,6 +279,7 @@ export class ServerConnection implements ResponsePort {
   }
 
   private onEnd(): void {
+    if (this.state === 'upgraded') return;
     if (this.state === 'tunnel') {
       this.bodyReader.detach();
       this.stream?.body(noBytes, 0, 0, true);
@@ -258,6 +297,7 @@ export class ServerConnection implements ResponsePort {
   }
 
   private onSocketClose(): void {
+    if (this.state === 'upgraded') return;
     const { stream, manager } = this;
     this.state = 'closed';
     this.stream = undefined;

@@ -1,8 +1,8 @@
 // Which HTTP a connection speaks, by its first bytes: those of HTTP/2 begin with a preface that is no request of HTTP/1 (RFC 9113 section
-// 3.4). For `codec_type: AUTO`; the connection that serves takes the socket over from here.
+// 3.4); a client of HTTP/1 may ask to go on in HTTP/2 (`h2c`, RFC 7540 section 3.2). For `codec_type: AUTO`; the connection that serves takes the socket over from here.
 import { clientPreface } from '#codec/http2/frame';
 import type { ConnectionManager, DownstreamConnection } from '#proxy/http/connection-manager';
-import { ServerConnection } from '#proxy/http/server-connection';
+import { type Http2Upgrade, ServerConnection } from '#proxy/http/server-connection';
 import type { AcceptedSocket } from '#proxy/socket/accepted-socket';
 import { Timeout } from '#proxy/timer-wheel';
 import { Http2ServerConnection } from './server-connection.ts';
@@ -84,10 +84,17 @@ export class CodecDetection {
     const onClose = () => this.onClose(this);
     this.chosen = like
       ? new Http2ServerConnection(accepted, manager, connection, onClose)
-      : new ServerConnection(accepted, manager, connection, onClose);
+      : new ServerConnection(accepted, manager, connection, onClose, (upgrade) => this.upgrade(upgrade));
     if (this.drainDeadlineMs !== Number.POSITIVE_INFINITY) {
       this.chosen.drain(Math.max(0, this.drainDeadlineMs - manager.runtime.clock.now()));
     }
     this.chosen.onData(all, bytes);
+  }
+
+  /** The client has asked for HTTP/2 in HTTP/1. */
+  private upgrade(upgrade: Http2Upgrade): void {
+    const { accepted, manager, connection } = this;
+    this.chosen = new Http2ServerConnection(accepted, manager, connection, () => this.onClose(this), upgrade);
+    this.chosen.onData(upgrade.early, upgrade.early.length);
   }
 }

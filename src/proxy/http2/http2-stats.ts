@@ -1,5 +1,5 @@
 // Counters of the HTTP/2 codec, under Envoy's names: `http2.*` of the server's listeners, `cluster.<name>.http2.*` of a cluster.
-import type { ConnectionFailure } from '#codec/http2/connection';
+import type { ConnectionFailure } from '#codec/http2/connection-events';
 
 export class Http2Stats {
   streams_active = 0;

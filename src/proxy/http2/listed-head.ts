@@ -99,6 +99,14 @@ export class ListedResponseHead extends ListedHead implements ResponseHead {
   }
 }
 
+/** Any request without a body, as HTTP/2 would have brought it. */
+export function listed(head: RequestHead): MessageHead {
+  const { method, scheme, authority, path } = head;
+  const fields: Field[] = [];
+  head.forEach((name, value) => void fields.push(new Field(fieldName(name), value)));
+  return { fields, method, scheme, authority, path, protocol: '', status: 0, contentLength: -1 };
+}
+
 /** Adds the fields of any head to a block, in order. */
 export function encodeFields(encoder: HpackEncoder, head: Head): void {
   if (head instanceof ListedHead) head.encodeFields(encoder);

@@ -1,16 +1,19 @@
 // A downstream HTTP/2 connection: many exchanges at once over one socket. Owns the socket, the limits and the timeouts; the protocol is
 // codec/http2's, what happens to a request its HttpStream's. Made by filters/network/http-connection-manager.ts, or by codec-detection.ts.
 import type { Socket } from 'node:net';
-import { type ConnectionEvents, type ConnectionFailure, Http2Connection } from '#codec/http2/connection';
+import { Http2Connection } from '#codec/http2/connection';
+import type { ConnectionEvents, ConnectionFailure } from '#codec/http2/connection-events';
 import { errorCode } from '#codec/http2/frame';
 import type { MessageHead } from '#codec/http2/message';
 import type { Http2Stream } from '#codec/http2/stream';
 import { StreamTable } from '#codec/http2/stream-table';
 import type { ConnectionManager, DownstreamConnection } from '#proxy/http/connection-manager';
 import { connectionTermination } from '#proxy/http/port';
+import type { Http2Upgrade } from '#proxy/http/server-connection';
 import type { AcceptedSocket } from '#proxy/socket/accepted-socket';
 import { after, Timeout } from '#proxy/timer-wheel';
 import { FrameWriter } from './frame-writer.ts';
+import { listed } from './listed-head.ts';
 import { ServerStream } from './server-stream.ts';
 
 /** Envoy's `delayed_close_timeout`: for the client to read why the connection ends. */
@@ -45,6 +48,8 @@ export class Http2ServerConnection implements ConnectionEvents {
     public manager: ConnectionManager,
     private connection: DownstreamConnection,
     private readonly onClose: (connection: Http2ServerConnection) => void,
+    /** It has begun in HTTP/1: the request that asked for this is the first stream's. */
+    upgrade?: Pick<Http2Upgrade, 'settings' | 'head'>,
   ) {
     const { stats, runtime, config } = manager;
     const { sockets, clock } = runtime;
@@ -63,6 +68,7 @@ export class Http2ServerConnection implements ConnectionEvents {
     stats.downstream_cx_http2_total++;
     stats.downstream_cx_http2_active++;
     this.codec.start();
+    if (upgrade !== undefined) this.onRequest(this.codec.upgrade(upgrade.settings), listed(upgrade.head), true);
     this.arm(this.deadlineMs());
   }
 

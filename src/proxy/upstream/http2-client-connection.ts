@@ -2,7 +2,8 @@
 // protocol is codec/http2's. Made by http2-pool.ts.
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { type ConnectionEvents, type ConnectionFailure, Http2Connection } from '#codec/http2/connection';
+import { Http2Connection } from '#codec/http2/connection';
+import type { ConnectionEvents, ConnectionFailure } from '#codec/http2/connection-events';
 import { errorCode } from '#codec/http2/frame';
 import type { Http2Stream } from '#codec/http2/stream';
 import { StreamTable } from '#codec/http2/stream-table';

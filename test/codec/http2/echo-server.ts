@@ -1,5 +1,6 @@
 // A server on the codec alone: answers each request that has come whole with its body, when it is told to.
-import { type ConnectionEvents, type ConnectionFailure, Http2Connection } from '#codec/http2/connection';
+import { Http2Connection } from '#codec/http2/connection';
+import type { ConnectionEvents, ConnectionFailure } from '#codec/http2/connection-events';
 import type { Http2Limits } from '#codec/http2/limits';
 import type { MessageHead } from '#codec/http2/message';
 import { OutputBuffers } from '#codec/http2/output';
