@@ -14,8 +14,11 @@ import type { HttpStream } from './stream.ts';
 export interface HttpFilter {
   /** `stop`: it has answered, or will call `stream.continueRequest()` later, with `stream.pending` to be cancelled by. */
   request?(stream: HttpStream): 'continue' | 'stop';
-  /** Before the response's head goes down; in reverse order. Local replies pass here too. `fin`: there is no body. */
-  response?(stream: HttpStream, head: ResponseHead, fin: boolean): void;
+  /**
+   * Before the response's head goes down; in reverse order. Local replies pass here too. `fin`: there is no body. `stop`: it will call
+   * `stream.continueResponse()` later, and holds the body until then by a transform.
+   */
+  response?(stream: HttpStream, head: ResponseHead, fin: boolean): 'stop' | void;
   /** The stream has ended, well or not. */
   complete?(stream: HttpStream): void;
 }

@@ -1,22 +1,16 @@
 // One request and its response on their way through the proxy, whatever the protocols at either end: the middle of an exchange.
-// Runs the filters, keeps the body while it may be needed, answers in the upstream's place, and is what access logs read.
+// Runs the filters, keeps the body while it may be needed, and answers in the upstream's place; stream-record.ts is what it leaves behind.
 import type { LimitedRequest } from '#proxy/route/rate-limit';
-import { chooseCluster, type Route, type WeightedCluster } from '#proxy/route/route';
-import type { RouteFilter } from '#proxy/route/route-filter';
-import type { RouteTable } from '#proxy/route/route-table';
-import type { PeerMetadata, ProxiedExchange } from '#proxy/runtime';
-import type { AlpnOffers } from '#proxy/upstream/alpn-offer';
-import type { ExchangeTrace } from '#telemetry/exchange';
 import { type ResponseFlag, responseFlag } from '#telemetry/response-flags';
 import { BodyChain, type BodyTransform } from './body-transform.ts';
 import type { ConnectionManager, DownstreamConnection } from './connection-manager.ts';
-import { forwardedAddress } from './edge-headers.ts';
 import { grpcReply, isGrpc } from './grpc.ts';
-import { FieldHead, type FieldList, fieldOf, type RequestHead, type ResponseHead } from './head.ts';
+import { FieldHead, type FieldList, type RequestHead, type ResponseHead } from './head.ts';
 import type { HttpFilter } from './http-filter.ts';
 import { localReset, noBytes, type RequestPort, type ResetReason, type ResponsePort } from './port.ts';
 import { prepareRequest, prepareResponse } from './prepare.ts';
 import { RequestBody } from './request-body.ts';
+import { StreamRecord } from './stream-record.ts';
 
 /** Larger bodies are passed on but not kept, and so not sent again. */
 const keptBodyBytesMax = 65_536;
@@ -39,43 +33,7 @@ export interface LocalReply {
   grpcStatus?: number;
 }
 
-export class HttpStream implements RequestPort, LimitedRequest, ProxiedExchange {
-  requestProtocol: 'http' | 'grpc' = 'http';
-  request!: RequestHead;
-  response: ResponseHead | undefined;
-  private responseTrailers: FieldList = [];
-  originalPath = '';
-  route: Route | undefined;
-  /** The version of the routes that this stream began with; it keeps it to its end. */
-  routes: RouteTable | undefined;
-  status = 0;
-  flags: ResponseFlag = responseFlag.none;
-  details = '';
-  readonly startMs: number;
-  readonly startWallMs: number;
-  durationMs = 0;
-  requestMs = -1;
-  responseFirstByteMs = -1;
-  upstreamServiceMs = -1;
-  bytesReceived = 0;
-  bytesSent = 0;
-  upstreamHost = '';
-  upstreamLocal = '';
-  upstreamCluster = '';
-  upstreamFailure = '';
-  upstreamProtocol = '';
-  localReplyBody = '';
-  trace: ExchangeTrace | undefined;
-  attempts = 0;
-  /** A filter's word on what TLS to the upstream offers. */
-  alpnOffers: AlpnOffers | undefined;
-  /** The choice among the route's clusters. */
-  weightedCluster: WeightedCluster | undefined;
-  service: ProxiedExchange['service'];
-  workload = '';
-  downstreamPeer: PeerMetadata | undefined;
-  upstreamPeer: PeerMetadata | undefined;
-  connectionTerminationDetails = '';
+export class HttpStream extends StreamRecord implements RequestPort, LimitedRequest {
   /** Set by the filter that something is under way for. */
   pending: Pending | undefined;
   /** Of the whole stream without a byte; 0: none. The router puts the route's in. */
@@ -95,26 +53,22 @@ export class HttpStream implements RequestPort, LimitedRequest, ProxiedExchange 
   /** Bytes of the request that the downstream was told are undelivered. */
   private undelivered = 0;
   private nextFilter = 0;
+  private nextResponseFilter = 0;
   /** A filter wants the whole body first: it is taken up to so many bytes. */
   private buffering: { bytesMax: number; whole: () => void; overflow: () => void } | undefined;
   private requestChain: BodyChain | undefined;
   private responseChain: BodyChain | undefined;
   private states: Map<HttpFilter, unknown> | undefined;
-  private metadata: Map<string, Readonly<Record<string, unknown>>> | undefined;
 
   constructor(
-    readonly manager: ConnectionManager,
+    manager: ConnectionManager,
     readonly downstream: ResponsePort,
-    readonly connection: DownstreamConnection,
-    /** `HTTP/1.1` */
-    readonly protocol: string,
-    /** The client takes us for its proxy: the target named where to go. */
-    readonly explicitProxy: boolean,
+    connection: DownstreamConnection,
+    protocol: string,
+    explicitProxy: boolean,
   ) {
-    const { clock } = manager.runtime;
-    this.startMs = clock.now();
+    super(manager, connection, protocol, explicitProxy);
     this.lastActivityMs = this.startMs;
-    this.startWallMs = clock.wallMs();
     this.idleTimeoutMs = manager.config.streamIdleTimeoutMs;
   }
 
@@ -281,25 +235,6 @@ export class HttpStream implements RequestPort, LimitedRequest, ProxiedExchange 
 
   // --- What filters ask of a stream.
 
-  /** What the route says of the filter of that name: the weighted cluster first. */
-  routeFilter(name: string): RouteFilter | undefined {
-    const { route } = this;
-    if (route === undefined) return undefined;
-    const { action } = route;
-    if (action.kind === 'forward' && action.clusterFilters) {
-      this.weightedCluster ??= chooseCluster(action, this.manager.runtime.random.next());
-      const found = this.weightedCluster.filters.get(name);
-      if (found !== undefined) return found;
-    }
-    return route.filters.get(name);
-  }
-
-  /** After a change of what routes look at. */
-  chooseRouteAgain(): void {
-    this.weightedCluster = undefined;
-    this.route = this.routes?.route(this, this.manager.runtime.random);
-  }
-
   /** Remembers something of this stream for the filter. */
   keep(filter: HttpFilter, state: unknown): void {
     (this.states ??= new Map()).set(filter, state);
@@ -307,16 +242,6 @@ export class HttpStream implements RequestPort, LimitedRequest, ProxiedExchange 
 
   kept(filter: HttpFilter): unknown {
     return this.states?.get(filter);
-  }
-
-  /** Envoy's dynamic metadata: what a filter has found out, for those behind it and for access logs. */
-  setMetadata(namespace: string, values: Readonly<Record<string, unknown>>): void {
-    const metadata = (this.metadata ??= new Map());
-    metadata.set(namespace, { ...metadata.get(namespace), ...values });
-  }
-
-  metadataOf(namespace: string): Readonly<Record<string, unknown>> | undefined {
-    return this.metadata?.get(namespace);
   }
 
   /**
@@ -392,15 +317,25 @@ export class HttpStream implements RequestPort, LimitedRequest, ProxiedExchange 
   }
 
   respond(head: ResponseHead, fin: boolean): void {
-    const { filters, config } = this.manager;
+    const { filters } = this.manager;
     this.touch();
     this.response = head;
     this.status = head.status;
     this.responseStarted = true;
     if (this.responseFirstByteMs < 0) this.responseFirstByteMs = this.elapsed();
-    for (let i = filters.length - 1; i >= 0; i--) {
-      const filter = filters[i]!;
-      if (filter.response !== undefined && !this.leavesOut(i)) filter.response(this, head, fin);
+    this.nextResponseFilter = filters.length;
+    this.continueResponse(fin);
+  }
+
+  /** Runs the filters that have not seen the response's head yet; then it goes down. `fin`: there is no body. */
+  continueResponse(fin: boolean): void {
+    const { filters, config } = this.manager;
+    const head = this.response!;
+    while (this.nextResponseFilter > 0) {
+      const index = --this.nextResponseFilter;
+      const filter = filters[index]!;
+      if (filter.response === undefined || this.leavesOut(index)) continue;
+      if (filter.response(this, head, fin) === 'stop') return;
     }
     prepareResponse(head, config, this.startWallMs + this.responseFirstByteMs);
     this.tunnel = head.status === 101 || (this.request.method === 'CONNECT' && head.status >= 200 && head.status < 300);
@@ -508,90 +443,9 @@ export class HttpStream implements RequestPort, LimitedRequest, ProxiedExchange 
     );
   }
 
-  elapsed(): number {
-    return this.manager.runtime.clock.now() - this.startMs;
-  }
-
   private touch(): void {
     // Exact to a tick of the wheel, which is as exact as the timeout that it is for.
     const { coarseMs } = this.manager.runtime.timers;
     if (coarseMs > this.lastActivityMs) this.lastActivityMs = coarseMs;
-  }
-
-  // --- What routing and telemetry ask.
-
-  get method(): string {
-    return this.request.method;
-  }
-
-  get path(): string {
-    return this.request.path;
-  }
-
-  get authority(): string {
-    return this.request.authority;
-  }
-
-  get scheme(): string {
-    return this.request.scheme;
-  }
-
-  header(name: string): string | undefined {
-    return this.request.header(name);
-  }
-
-  /** The choice is made now if it was not before. */
-  get destinationCluster(): string {
-    const action = this.route?.action;
-    if (action?.kind !== 'forward') return '';
-    this.weightedCluster ??= chooseCluster(action, this.manager.runtime.random.next());
-    return this.weightedCluster.name;
-  }
-
-  get routeName(): string {
-    return this.route?.name ?? '';
-  }
-
-  get operation(): string {
-    return this.route?.operation ?? '';
-  }
-
-  get virtualHost(): string {
-    return this.route?.virtualHost ?? '';
-  }
-
-  /** At an edge, and where nobody says otherwise, the connection's own; else who the last proxy says it was. */
-  get clientAddress(): string {
-    const { connection, manager } = this;
-    const { useRemoteAddress, skipXffAppend, trustedHops } = manager.config;
-    if (useRemoteAddress && trustedHops === 0) return connection.remoteAddress;
-    // At an edge the connection's own address has been appended.
-    const fromEnd = useRemoteAddress && skipXffAppend ? trustedHops - 1 : trustedHops;
-    return forwardedAddress(this.request.header('x-forwarded-for'), fromEnd) ?? connection.remoteAddress;
-  }
-
-  get downstreamRemote(): string {
-    return `${this.connection.remoteAddress}:${this.connection.remotePort}`;
-  }
-
-  get downstreamLocal(): string {
-    return `${this.connection.localAddress}:${this.connection.localPort}`;
-  }
-
-  get requestedServerName(): string {
-    return this.connection.serverName;
-  }
-
-  requestHeader(name: string): string | undefined {
-    return fieldOf(this.request, name);
-  }
-
-  responseHeader(name: string): string | undefined {
-    if (name === ':status') return String(this.status);
-    return this.response?.header(name) ?? this.responseTrailer(name);
-  }
-
-  responseTrailer(name: string): string | undefined {
-    return this.responseTrailers.find((trailer) => trailer[0] === name)?.[1];
   }
 }

@@ -10,10 +10,14 @@ const open = closer();
 afterEach(open.closeAll);
 beforeAll(loadLua);
 
+const large = 'x'.repeat(2 * 1024 * 1024);
+
 const inline = (inlineString: string) => ({ specifier: { $case: 'inlineString', value: inlineString } }) as const;
 
 async function start(source: string, changes: Parameters<typeof Lua.fromPartial>[0] = {}, filters = {}) {
-  const upstream = open.add(await httpPeer(ok('served;', 'x-from: upstream\r\n')));
+  const upstream = open.add(
+    await httpPeer((request) => (request.startsWith('GET /large') ? ok(`${large};`) : ok('served;', 'x-from: upstream\r\n'))),
+  );
   const service = open.add(await httpPeer((request) => ok(`asked ${request.split(' ')[1]}`, 'x-service: yes\r\n')));
   const started = await startFiltered(open, {
     filters: [entry(luaType, Lua, { defaultSourceCode: inline(source), ...changes })],
@@ -130,6 +134,79 @@ test('a response’s headers; globals are the script’s own', async () => {
   `);
   await send(get(), 'served');
   expect(await send(get(), 'served')).toMatch(/x-seen: 200 upstream 2\r\n/);
+});
+
+describe('a response', () => {
+  const onResponse = (body: string) => `function envoy_on_response(handle)\n${body}\nend`;
+
+  test('its body is waited for, read and replaced', async () => {
+    const { send, errors } = await start(
+      onResponse(`
+        local body = handle:body()
+        handle:headers():add('x-length', body:length())
+        body:setBytes('<' .. body:getBytes(0, body:length()) .. '>')
+      `),
+    );
+    const text = await send(get(), '<served;>');
+    expect(text).toMatch(/x-length: 7\r\n/);
+    expect(text).toMatch(/content-length: 9\r\n/i);
+    expect(await send(get(), '<served;>')).toMatch(/^HTTP\/1.1 200/);
+    expect(errors()).toBe(0);
+  });
+
+  test('waits for what a service says, its body behind it', async () => {
+    const { send, service, errors } = await start(
+      onResponse(`
+        local headers, body = handle:httpCall('service', {[':path'] = '/judge', [':authority'] = 's'}, '', 5000)
+        handle:headers():add('x-judged', headers[':status'] .. ' ' .. body)
+      `),
+    );
+    expect(await send(get(), 'served;')).toMatch(/x-judged: 200 asked \/judge\r\n/);
+    expect(service.requests).toHaveLength(1);
+    expect(errors()).toBe(0);
+  });
+
+  test('what is known of the stream, in both directions', async () => {
+    const { send, errors } = await start(`
+      function envoy_on_request(handle) handle:streamInfo():dynamicMetadata():set('mine', 'path', handle:headers():get(':path')) end
+      function envoy_on_response(handle)
+        handle:headers():add('x-path', handle:streamInfo():dynamicMetadata():get('mine').path)
+        handle:headers():add('x-plain', tostring(handle:connection():ssl() == nil))
+        handle:headers():add('x-base64', handle:base64Escape('hello'))
+        handle:headers():add('x-time', tostring(handle:timestamp() > 0))
+        handle:logInfo('seen')
+      end
+    `);
+    expect(await send(get('/p'), 'served;')).toMatch(/x-path: \/p\r\n.*x-plain: true\r\n.*x-base64: aGVsbG8=\r\n.*x-time: true\r\n/s);
+    expect(errors()).toBe(0);
+  });
+
+  test('an answer of the proxy’s own passes here as well', async () => {
+    const { send, errors } = await start(`
+      function envoy_on_request(handle) handle:respond({[':status'] = '403'}, 'no') end
+      function envoy_on_response(handle) local body = handle:body() body:setBytes(body:getBytes(0, body:length()) .. ' way') end
+    `);
+    expect(await send(get(), 'no way')).toMatch(/^HTTP\/1.1 403/);
+    expect(errors()).toBe(0);
+  });
+
+  test.each([
+    ['respond()', `handle:respond({[':status'] = '200'}, 'x')`],
+    ['an error after a wait', `handle:body() error('late')`],
+    ['a loop without an end after a wait', `handle:body() while true do end`],
+    ['a status of its own', `handle:headers():replace(':status', '404')`],
+    ['trailers()', 'handle:trailers()'],
+  ])('%s fails the script, and the response goes down as it came', async (_, script) => {
+    const { send, errors } = await start(onResponse(script));
+    expect(await send(get(), 'served;')).toMatch(/^HTTP\/1.1 200/);
+    expect(errors()).toBe(1);
+  });
+
+  test('a body that is too large is none of a script’s', async () => {
+    const { send, errors } = await start(onResponse('handle:body():setBytes(1)'));
+    expect((await send(get('/large'), `${large};`)).length).toBeGreaterThan(large.length);
+    expect(errors()).toBe(1);
+  });
 });
 
 describe('a script that fails lets the request pass, and is counted', () => {

@@ -6,13 +6,11 @@ import { Lua, LuaPerRoute } from '#codec/protobuf/generated/envoy/extensions/fil
 import { messageOf } from '#foundation/mesh-error';
 import type { Findings } from '#proxy/config/findings';
 import { syntaxFault } from '#proxy/filters/lua/library';
+import { RequestRun, ResponseRun } from '#proxy/filters/lua/run';
 import { LuaScript } from '#proxy/filters/lua/script';
-import { bodyBytesMax, StreamHost } from '#proxy/filters/lua/stream-host';
 import { type FilterContext, type HttpFilter, type HttpFilterType, routeConfig } from '#proxy/http/http-filter';
 import type { HttpStream } from '#proxy/http/stream';
 import type { Counter } from '#proxy/telemetry/counters';
-import { responseFlag } from '#telemetry/response-flags';
-import type { RunState } from '../lua/prelude.ts';
 
 interface LuaConfig {
   /** Empty: there is none but those of routes. */
@@ -115,81 +113,16 @@ function luaFilter(config: LuaConfig, scripts: Scripts, name: string): HttpFilte
             : '';
     return source === '' ? undefined : scripts.of(source);
   };
+  const fail = (fault: string) => scripts.fail(fault);
   return {
     request(stream) {
       const script = scriptFor(stream);
       if (script === undefined) return 'continue';
-      return new RequestRun(stream, script, scripts).start();
+      return new RequestRun(stream, script, fail).start();
     },
-    response(stream, head) {
+    response(stream, head, fin) {
       const script = scriptFor(stream);
-      if (script === undefined) return;
-      const { state } = script.run('envoy_on_response', new StreamHost(stream, head, 'response'));
-      if (typeof state === 'object') scripts.fail(state.fault);
+      return script && new ResponseRun(stream, script, fail, head, fin).start();
     },
   };
-}
-
-/** One run of `envoy_on_request`, with what it waits for. */
-class RequestRun {
-  private readonly host: StreamHost;
-  private id = 0;
-  private inRequest = true;
-
-  constructor(
-    private readonly stream: HttpStream,
-    private readonly script: LuaScript,
-    private readonly scripts: Scripts,
-  ) {
-    this.host = new StreamHost(stream, stream.request, 'request');
-    this.host.onAnswer = (text) => this.proceed(text);
-  }
-
-  start(): 'continue' | 'stop' {
-    const { id, state } = this.script.run('envoy_on_request', this.host);
-    this.id = id;
-    const next = this.settle(state);
-    this.inRequest = false;
-    return next;
-  }
-
-  private proceed(text: string): void {
-    if (!this.stream.ended) this.settle(this.script.resume(this.id, text));
-  }
-
-  private settle(state: RunState): 'continue' | 'stop' {
-    const { stream, script, id } = this;
-    stream.pending = undefined;
-    if (state === 'responded' || stream.ended) return 'stop';
-    if (state === 'body') {
-      stream.bufferRequest(
-        bodyBytesMax,
-        () => this.proceed(''),
-        () => stream.reply({ status: 413, flags: responseFlag.none, details: 'request_payload_too_large', body: 'Payload Too Large' }),
-      );
-      return 'stop';
-    }
-    if (state === 'call') {
-      const cancel = () => {
-        this.host.cancel();
-        script.forget(id);
-      };
-      stream.pending = { cancel };
-      return 'stop';
-    }
-    if (typeof state === 'object') this.scripts.fail(state.fault);
-    return this.finish();
-  }
-
-  private finish(): 'continue' | 'stop' {
-    const { stream, host, inRequest } = this;
-    const { request } = stream;
-    if (host.replaced !== undefined) {
-      stream.requestBody?.replace(host.replaced);
-      request.set('content-length', String(host.replaced.length));
-    }
-    if (inRequest) return 'continue';
-    stream.continueRequest();
-    return 'stop';
-  }
 }

@@ -21,10 +21,18 @@ const levels: Readonly<Record<string, 'debug' | 'info' | 'warn' | 'error'>> = {
   error: 'error',
 };
 
+/** The body beside the head. */
+export interface ScriptBody {
+  readonly present: boolean;
+  /** All of it is here. */
+  whole(): boolean;
+  contents(): Buffer;
+}
+
 export class StreamHost implements RunHost {
   /** The script waits for a call that it made. */
   onAnswer: ((text: string) => void) | undefined;
-  /** Body that the script has put in the place of the client's. */
+  /** Body that the script has put in the place of what came. */
   replaced: Buffer | undefined;
   private call: ClusterCall | undefined;
   private readonly operations: Readonly<Record<string, Operation>>;
@@ -34,6 +42,7 @@ export class StreamHost implements RunHost {
     /** The head that the script is given: the request's or the response's. */
     private readonly head: Head,
     private readonly phase: 'request' | 'response',
+    private readonly body: ScriptBody,
   ) {
     this.operations = { ...this.headOperations(), ...this.bodyOperations(), ...this.streamOperations() };
   }
@@ -75,16 +84,12 @@ export class StreamHost implements RunHost {
   }
 
   private bodyOperations(): Record<string, Operation> {
-    const { stream, phase } = this;
-    const contents = () => this.replaced ?? stream.requestBody?.contents() ?? Buffer.alloc(0);
+    const { body } = this;
     return {
-      hasBody: () => {
-        if (phase === 'response') throw new Error('body() of a response is not supported');
-        return stream.requestBody !== undefined && stream.request.upgrade === '';
-      },
-      bodyIsHere: () => stream.requestDone,
+      hasBody: () => body.present,
+      bodyIsHere: () => body.whole(),
       body: () => {
-        const text = contents().toString();
+        const text = (this.replaced ?? body.contents()).toString();
         if (text.includes('\0') || text.includes('\ufffd')) throw new Error('body() of bytes that are no text is not supported');
         return text;
       },
@@ -137,7 +142,7 @@ export class StreamHost implements RunHost {
   }
 
   private startCall(target: string, message: string): undefined {
-    if (this.phase === 'response') throw new Error('httpCall() of a response is not supported');
+    if (this.phase === 'response' && this.stream.status === 101) throw new Error('httpCall() of an upgrade is not supported');
     const { runtime } = this.stream.manager;
     const [cluster = '', timeoutMs = '', asynchronous = ''] = target.split('\n');
     const end = message.indexOf('\n\n');
