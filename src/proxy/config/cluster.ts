@@ -27,7 +27,7 @@ export interface ClusterConfig {
   /** What is spoken to the endpoints; `downstream`: what the request came by; `auto`: what TLS agrees on, HTTP/1 without it. */
   protocol: 'http1' | 'http2' | 'downstream' | 'auto';
   http2: Http2Options;
-  /** No filter has a say in what is offered by ALPN: Istio's `alpn_override: "false"`. */
+  /** Filters do not say what is offered by ALPN. */
   keepsAlpn: boolean;
   circuitBreaker: CircuitBreakerConfig;
   /** HTTP/1 connections to an endpoint for each request that is on one, from 1 to 3: more than one, and the next finds one made. */

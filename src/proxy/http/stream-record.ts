@@ -4,7 +4,7 @@ import { chooseCluster, type Route, type WeightedCluster } from '#proxy/route/ro
 import type { RouteFilter } from '#proxy/route/route-filter';
 import type { RouteTable } from '#proxy/route/route-table';
 import type { PeerMetadata, ProxiedExchange } from '#proxy/runtime';
-import type { AlpnOverride } from '#proxy/upstream/endpoint';
+import type { AlpnOffers } from '#proxy/upstream/alpn-offer';
 import type { ExchangeTrace } from '#telemetry/exchange';
 import { type ResponseFlag, responseFlag } from '#telemetry/response-flags';
 import type { ConnectionManager, DownstreamConnection } from './connection-manager.ts';
@@ -39,13 +39,14 @@ export abstract class StreamRecord implements ProxiedExchange {
   localReplyBody = '';
   trace: ExchangeTrace | undefined;
   attempts = 0;
+  /** A filter's word on what TLS to the upstream offers. */
+  alpnOffers: AlpnOffers | undefined;
   /** The choice among the route's clusters. */
   weightedCluster: WeightedCluster | undefined;
   service: ProxiedExchange['service'];
   workload = '';
   downstreamPeer: PeerMetadata | undefined;
   upstreamPeer: PeerMetadata | undefined;
-  upstreamAlpn: AlpnOverride | undefined;
   connectionTerminationDetails = '';
   private metadata: Map<string, Readonly<Record<string, unknown>>> | undefined;
 

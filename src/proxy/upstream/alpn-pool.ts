@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { connectTimeout, overflow, type ResetReason } from '#proxy/http/port';
 import { Timeout } from '#proxy/timer-wheel';
+import { alpnOffer } from './alpn-offer.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { HttpPool, PoolWaiter } from './http-pool.ts';
@@ -12,6 +13,7 @@ import { openSocket } from './open-socket.ts';
 
 const h2 = 'h2';
 const http11 = 'http/1.1';
+const both = alpnOffer([h2, http11]);
 
 export class AlpnPool implements HttpPool {
   private readonly http1: ConnectionPool;
@@ -26,8 +28,8 @@ export class AlpnPool implements HttpPool {
     const onFailed = () => {
       this.agreed = undefined;
     };
-    this.http1 = new ConnectionPool(endpoint, { offers: [http11], onFailed });
-    this.http2 = new Http2Pool(endpoint, { offers: [h2], agreed: h2, onFailed });
+    this.http1 = new ConnectionPool(endpoint, alpnOffer([http11]), onFailed);
+    this.http2 = new Http2Pool(endpoint, alpnOffer([h2]), onFailed);
   }
 
   acquire(waiter: PoolWaiter): void {
@@ -72,7 +74,7 @@ export class AlpnPool implements HttpPool {
   private ask(): void {
     const { timers, config } = this.endpoint.context;
     let failure = '';
-    const socket = openSocket(this.endpoint, { allowHalfOpen: true, offers: [h2, http11] }, () => this.onSecured(socket, fail));
+    const socket = openSocket(this.endpoint, undefined, true, () => this.onSecured(socket, fail), { offer: both });
     const fail = () => this.fail(socket, { kind: 'connect-failure', detail: failure });
     socket.on('error', (error) => {
       failure = (error as NodeJS.ErrnoException).code ?? error.message;

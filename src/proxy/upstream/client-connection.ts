@@ -56,8 +56,8 @@ export class ClientConnection implements RequestPort {
   ) {
     const { sockets, stats, timers, config } = endpoint.context;
     this.reader = new SocketReader(sockets.buffers, (buffer, length) => this.onData(buffer, length));
-    const options = { onread: this.reader.options(), allowHalfOpen: true, offers: pool.options.offers };
-    this.socket = opened ? deliverTo(opened, options.onread) : openSocket(endpoint, options, () => this.onConnect());
+    const onread = this.reader.options();
+    this.socket = opened ? deliverTo(opened, onread) : openSocket(endpoint, onread, true, () => this.onConnect(), pool);
     this.writer = new SocketWriter(this.socket, sockets);
     this.bodyWriter = new BodyWriter(this.writer);
     this.socket.on('error', (error) => {
@@ -297,7 +297,7 @@ export class ClientConnection implements RequestPort {
     context.stats.upstream_cx_tx_bytes_total += this.writer.takeSent();
     stats.cx_active--;
     if (!this.connected) {
-      this.pool.options.onFailed?.();
+      this.pool.onFailed?.();
       this.settle();
       context.stats.upstream_cx_connect_fail++;
       stats.cx_connect_fail++;

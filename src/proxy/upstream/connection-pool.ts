@@ -2,9 +2,10 @@
 // fall idle and end. Bounded by the cluster's circuit breaker; who finds no connection waits in line, and that is bounded too.
 import type { Socket } from 'node:net';
 import { overflow } from '#proxy/http/port';
+import type { AlpnOffer } from './alpn-offer.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { HttpPool, PoolOptions, PoolWaiter } from './http-pool.ts';
+import type { HttpPool, PoolWaiter } from './http-pool.ts';
 
 export class ConnectionPool implements HttpPool {
   private readonly idle: ClientConnection[] = [];
@@ -15,9 +16,11 @@ export class ConnectionPool implements HttpPool {
   /** Of `open`: made ahead, and not connected yet. */
   private ahead = 0;
 
+  /** `offer`: what its connections offer by ALPN, where that is not as the cluster says; `onFailed`: one did not come about. */
   constructor(
     private readonly endpoint: Endpoint,
-    readonly options: PoolOptions = {},
+    readonly offer?: AlpnOffer,
+    readonly onFailed?: () => void,
   ) {}
 
   acquire(waiter: PoolWaiter): void {

@@ -1,6 +1,7 @@
 // One address of a cluster, with its connections and counters, which outlive the updates that leave the address in place.
 import type { EndpointConfig, EndpointHealth } from '#proxy/config/cluster';
 import { formatAddress, place, type SocketAddress } from '#proxy/config/socket-address';
+import type { AlpnOffer, AlpnOffers } from './alpn-offer.ts';
 import { AlpnPool } from './alpn-pool.ts';
 import { EndpointStats } from './cluster-stats.ts';
 import { ConnectionPool } from './connection-pool.ts';
@@ -10,28 +11,17 @@ import { Http2Pool } from './http2-pool.ts';
 import type { HostMonitor } from './outlier/host-monitor.ts';
 import type { UpstreamContext } from './upstream-context.ts';
 
-/** What is offered by ALPN instead of the cluster's own words, by the protocol of the connection. */
-export interface AlpnOverride {
-  readonly http1?: AlpnOffer;
-  readonly http2?: AlpnOffer;
-}
-
-export interface AlpnOffer {
-  readonly protocols: readonly string[];
-  /** Equal for equal offers of one protocol's connections: they are kept by it. */
-  readonly key: string;
-}
-
-/** Of one endpoint. */
+/** Of one endpoint: listeners ask for few. */
 const offersMax = 8;
 
 export class Endpoint {
   readonly stats = new EndpointStats();
   private http1: ConnectionPool | undefined;
   private http2: Http2Pool | undefined;
+  /** Where TLS says which of the two. */
   private auto: AlpnPool | undefined;
-  /** Where requests say what is to be offered by ALPN. */
-  private readonly offering = new Map<string, HttpPool>();
+  /** Connections that offer something else than the cluster says, by what. */
+  private readonly offering = new Map<string, ConnectionPool | Http2Pool>();
   /** As xDS names it. */
   readonly name: string;
   /** Where it is on this machine. */
@@ -69,23 +59,23 @@ export class Endpoint {
     this.wasSick = sick;
   }
 
-  /** The connections that speak what the cluster wants, or what the request itself came by; `alpn`: what the request wants offered there. */
-  pool(downstreamHttp2: boolean, alpn?: AlpnOverride): HttpPool {
+  /** The connections that speak what the cluster wants, or what the request itself came by; `offers`: what they are to offer, in TLS. */
+  pool(downstreamHttp2: boolean, offers?: AlpnOffers): HttpPool {
     const { protocol, keepsAlpn } = this.context.config;
     if (protocol === 'auto' && this.context.tlsFor(this.config) !== undefined) return (this.auto ??= new AlpnPool(this));
-    const http2 = protocol === 'http2' || (protocol === 'downstream' && downstreamHttp2);
-    const offer = keepsAlpn ? undefined : alpn?.[http2 ? 'http2' : 'http1'];
-    if (offer !== undefined && this.context.tlsFor(this.config) !== undefined) return this.overridden(http2, offer);
-    return http2 ? (this.http2 ??= new Http2Pool(this)) : (this.http1 ??= new ConnectionPool(this));
+    const isHttp2 = protocol === 'http2' || (protocol === 'downstream' && downstreamHttp2);
+    const offer = keepsAlpn ? undefined : isHttp2 ? offers?.http2 : offers?.http1;
+    if (offer !== undefined) return this.offeringPool(isHttp2, offer);
+    if (isHttp2) return (this.http2 ??= new Http2Pool(this));
+    return (this.http1 ??= new ConnectionPool(this));
   }
 
-  /** There are few: as many as connection managers with different words for it, which may change. */
-  private overridden(http2: boolean, { key, protocols: offers }: AlpnOffer): HttpPool {
-    let pool = this.offering.get(key);
+  private offeringPool(isHttp2: boolean, offer: AlpnOffer): HttpPool {
+    let pool = this.offering.get(offer.key);
     if (pool === undefined) {
-      pool = http2 ? new Http2Pool(this, { offers }) : new ConnectionPool(this, { offers });
+      pool = isHttp2 ? new Http2Pool(this, offer) : new ConnectionPool(this, offer);
       if (this.offering.size >= offersMax) this.dropOffering();
-      this.offering.set(key, pool);
+      this.offering.set(offer.key, pool);
     }
     return pool;
   }

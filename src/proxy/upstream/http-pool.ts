@@ -20,13 +20,6 @@ export interface PoolWaiter {
   onPoolFailure(reason: ResetReason): void;
 }
 
-export interface PoolOptions {
-  /** By ALPN, where not what the cluster says. */
-  offers?: readonly string[];
-  /** A connection did not come about. */
-  onFailed?: () => void;
-}
-
 export interface HttpPool {
   acquire(waiter: PoolWaiter): void;
   /** The waiter wants none any more. */

@@ -53,8 +53,8 @@ export class Http2ClientConnection implements ConnectionEvents {
     const { sockets, stats, timers, config, clock } = endpoint.context;
     this.idleSinceMs = clock.now();
     this.reader = new SocketReader(sockets.buffers, (buffer, length) => this.onData(buffer, length));
-    const options = { onread: this.reader.options(), allowHalfOpen: false, offers: pool.options.offers };
-    this.socket = opened ? deliverTo(opened, options.onread) : openSocket(endpoint, options, () => this.onConnect());
+    const onread = this.reader.options();
+    this.socket = opened ? deliverTo(opened, onread) : openSocket(endpoint, onread, false, () => this.onConnect(), pool);
     this.socket.allowHalfOpen = false;
     const limits = { ...config.http2, ...headLimits };
     this.codec = new Http2Connection({ role: 'client', limits, events: this, buffers: sockets.outputs, nowMs: () => clock.now() });
@@ -176,9 +176,8 @@ export class Http2ClientConnection implements ConnectionEvents {
   }
 
   onConnect(): void {
-    const { agreed } = this.pool.options;
-    if (agreed !== undefined && (this.socket as TLSSocket).alpnProtocol !== agreed) {
-      this.socket.destroy(new Error(`the server does not agree to ${agreed} any more`));
+    if (this.pool.onFailed !== undefined && (this.socket as TLSSocket).alpnProtocol !== 'h2') {
+      this.socket.destroy(new Error('the server does not agree to HTTP/2 any more'));
       return;
     }
     const { stats, config, clock, timers } = this.endpoint.context;
@@ -201,7 +200,7 @@ export class Http2ClientConnection implements ConnectionEvents {
     context.stats.upstream_cx_tx_bytes_total += this.writer.takeSent();
     stats.cx_active--;
     if (!this.connected) {
-      this.pool.options.onFailed?.();
+      this.pool.onFailed?.();
       context.stats.upstream_rq_pending_active -= this.streams.size;
       context.stats.upstream_cx_connect_fail++;
       stats.cx_connect_fail++;

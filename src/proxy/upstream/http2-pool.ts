@@ -2,22 +2,23 @@
 // full is another made. Bounded by the cluster's circuit breaker; who finds no room waits in line, and that is bounded too.
 import type { Socket } from 'node:net';
 import { overflow } from '#proxy/http/port';
+import type { AlpnOffer } from './alpn-offer.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { HttpPool, PoolOptions, PoolWaiter } from './http-pool.ts';
+import type { HttpPool, PoolWaiter } from './http-pool.ts';
 import { Http2ClientConnection } from './http2-client-connection.ts';
-
-export interface Http2PoolOptions extends PoolOptions {
-  /** A connection for which TLS has agreed on something else is none. */
-  agreed?: string;
-}
 
 export class Http2Pool implements HttpPool {
   private readonly connections: Http2ClientConnection[] = [];
   private readonly waiters: PoolWaiter[] = [];
 
+  /**
+   * `offer`: what its connections offer by ALPN, where that is not as the cluster says; `onFailed`: one did not come about, or its server
+   * has not agreed to HTTP/2.
+   */
   constructor(
     private readonly endpoint: Endpoint,
-    readonly options: Http2PoolOptions = {},
+    readonly offer?: AlpnOffer,
+    readonly onFailed?: () => void,
   ) {}
 
   acquire(waiter: PoolWaiter): void {

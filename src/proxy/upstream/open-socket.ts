@@ -3,23 +3,27 @@ import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { encodeProxyHeader, type ProxiedConnection } from '#codec/proxy-protocol/header';
 import { identityPlacement, isSocketPath, place } from '#proxy/config/socket-address';
 import { deliverTo } from '#proxy/socket/accepted-socket';
+import type { AlpnOffer } from './alpn-offer.ts';
 import type { Endpoint } from './endpoint.ts';
 
-export interface OpeningOptions {
-  /** Undefined: its bytes come as `data`. */
-  onread?: OnReadOpts;
-  allowHalfOpen: boolean;
-  /** What is offered by ALPN, where TLS is spoken; undefined: what the cluster says. */
-  offers?: readonly string[] | undefined;
+export interface OpenOptions {
   /** The one connection that this one is for, where it is for one alone. */
   proxied?: ProxiedConnection | undefined;
+  /** Offered by ALPN, in the place of what the cluster says. */
+  offer?: AlpnOffer | undefined;
 }
 
 /**
  * `onConnect` is called once it is connected, and where the cluster asks for TLS, secured. The caller listens for `error` and `close`;
- * connecting is bounded by the caller's timeout.
+ * connecting is bounded by the caller's timeout. Without `onread`, bytes come as `data`.
  */
-export function openSocket(endpoint: Endpoint, { onread, allowHalfOpen, offers, proxied }: OpeningOptions, onConnect: () => void): Socket {
+export function openSocket(
+  endpoint: Endpoint,
+  onread: OnReadOpts | undefined,
+  allowHalfOpen: boolean,
+  onConnect: () => void,
+  { proxied, offer }: OpenOptions = {},
+): Socket {
   const { network, config } = endpoint.context;
   const { address } = endpoint.target;
   const isPath = isSocketPath(address);
@@ -32,7 +36,7 @@ export function openSocket(endpoint: Endpoint, { onread, allowHalfOpen, offers, 
   const options = { ...where, ...(onread && { onread }), allowHalfOpen };
   const tls = endpoint.context.tlsFor(endpoint.config);
   if (config.proxyProtocol === undefined)
-    return entered(tls === undefined ? connect(options, onConnect) : tls.connect(options, offers, onConnect));
+    return entered(tls === undefined ? connect(options, onConnect) : tls.connect(options, onConnect, offer));
   const header = encodeProxyHeader(config.proxyProtocol, proxied);
   if (tls === undefined) {
     const socket = entered(connect(options, onConnect));
@@ -43,7 +47,7 @@ export function openSocket(endpoint: Endpoint, { onread, allowHalfOpen, offers, 
   const { onread: _, ...below } = options;
   const socket = entered(connect(below));
   socket.write(header);
-  const secured = tls.connect({ ...below, socket }, offers, onConnect);
+  const secured = tls.connect({ ...below, socket }, onConnect, offer);
   return onread ? deliverTo(secured, onread) : secured;
 }
 

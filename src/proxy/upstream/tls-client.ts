@@ -6,6 +6,7 @@ import type { UpstreamTlsConfig } from '#proxy/config/tls';
 import { peerFault } from '#proxy/tls/peer-certificate';
 import { TlsContext, type TlsMaterial } from '#proxy/tls/tls-context';
 import type { TlsStats } from '#proxy/tls/tls-stats';
+import type { AlpnOffer } from './alpn-offer.ts';
 import type { UpstreamOptions } from './upstream-context.ts';
 
 /** Sessions kept for resumption, one per address. */
@@ -44,14 +45,13 @@ export class TlsClient {
   ) {}
 
   /**
-   * Connects as `options` say, and offers those protocols by ALPN, or the cluster's own. `onSecured` is called once the server has shown
-   * who it is; until then nothing that is written goes out.
+   * Connects as `options` say. `onSecured` is called once the server has shown who it is; until then nothing that is written goes out.
    * A handshake that fails destroys the socket with the reason as its error.
    */
-  connect(options: ConnectionOptions, offers: readonly string[] | undefined, onSecured: () => void): TLSSocket {
+  connect(options: ConnectionOptions, onSecured: () => void, offer?: AlpnOffer): TLSSocket {
     const { config, stats } = this;
     const state = this.context.current();
-    const protocols = offers ?? config.applicationProtocols;
+    const { protocols } = offer ?? { protocols: config.applicationProtocols };
     const address = `${options.path ?? `${options.host}:${options.port}`} ${protocols.join()}`;
     const known = this.sessions.get(address);
     const session = state.ok && known?.material === state.material ? known.ticket : undefined;

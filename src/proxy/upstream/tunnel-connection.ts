@@ -27,7 +27,7 @@ export class TunnelConnection implements RequestPort {
     const { sockets, timers, config, stats } = endpoint.context;
     this.port = port;
     this.reader = new SocketReader(sockets.buffers, (buffer, length) => this.onData(buffer, length));
-    this.socket = openSocket(endpoint, { onread: this.reader.options(), allowHalfOpen: true }, () => this.onConnect());
+    this.socket = openSocket(endpoint, this.reader.options(), true, () => this.onConnect());
     this.writer = new SocketWriter(this.socket, sockets);
     this.socket.on('error', (error) => {
       this.failure = (error as NodeJS.ErrnoException).code ?? error.message;

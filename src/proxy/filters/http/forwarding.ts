@@ -127,7 +127,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
       this.attach(new TunnelConnection(endpoint, this));
       return;
     }
-    this.waiting = endpoint.pool(stream.protocol === 'HTTP/2', stream.upstreamAlpn);
+    this.waiting = endpoint.pool(stream.protocol === 'HTTP/2', stream.alpnOffers);
     this.waiting.acquire(this);
   }
 

@@ -1,23 +1,22 @@
-// What TLS to the upstream offers by ALPN, by the protocol that is spoken there: Istio's `alpn` filter, by which a sidecar at the other end
-// tells its own kind from others. Clusters with the metadata `istio.alpn_override: "false"` keep their own words.
+// Istio's `alpn` filter: what is offered by ALPN to the upstream, by the protocol that it is spoken to, in the place of what its cluster
+// says. By it a server whose port may speak anything knows HTTP inside of the mesh's TLS. Clusters may say that theirs stands.
 import { FilterConfig, FilterConfig_Protocol as Protocol } from '#codec/protobuf/generated/istio/alpn';
 import type { HttpFilterType } from '#proxy/http/http-filter';
-import type { AlpnOverride } from '#proxy/upstream/endpoint';
+import { type AlpnOffers, alpnOffer } from '#proxy/upstream/alpn-offer';
 
-export const istioAlpnType: HttpFilterType<AlpnOverride> = {
+export const istioAlpnType: HttpFilterType<AlpnOffers> = {
   message: 'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig',
   decode(bytes) {
     const { alpnOverride } = FilterConfig.decode(bytes);
-    const of = (protocol: Protocol) => {
-      const protocols = alpnOverride.find(({ upstreamProtocol }) => upstreamProtocol === protocol)?.alpnOverride;
-      return protocols && { protocols, key: `${protocol} ${protocols.join()}` };
+    const of = (protocol: Protocol, spoken: string) => {
+      const found = alpnOverride.find(({ upstreamProtocol }) => upstreamProtocol === protocol);
+      return found && alpnOffer(found.alpnOverride, spoken);
     };
-    const [http1, http2] = [of(Protocol.HTTP11), of(Protocol.HTTP2)];
-    return { ...(http1 && { http1 }), ...(http2 && { http2 }) };
+    return { http1: of(Protocol.HTTP11, 'http1'), http2: of(Protocol.HTTP2, 'http2') };
   },
-  make: (override) => ({
+  make: (offers) => ({
     request(stream) {
-      stream.upstreamAlpn = override;
+      stream.alpnOffers = offers;
       return 'continue';
     },
   }),

@@ -41,7 +41,7 @@ export class TcpConnection implements TcpUpstream {
       events.onData(buffer, 0, length);
     });
     reader.large = true;
-    const socket = openSocket(endpoint, { onread: reader.options(), allowHalfOpen: true, proxied }, () => events.onConnect());
+    const socket = openSocket(endpoint, reader.options(), true, () => events.onConnect(), { proxied });
     this.side = new TcpSide(socket, reader, sockets);
     stats.upstream_cx_total++;
     stats.upstream_cx_active++;

@@ -30,7 +30,7 @@ export function tcpProbe(
       return true;
     },
   };
-  const socket = openSocket(endpoint, { onread, allowHalfOpen: false }, () => {
+  const socket = openSocket(endpoint, onread, false, () => {
     if (receive.length === 0) finish('healthy');
     else if (send.length > 0) socket.write(send);
   });
