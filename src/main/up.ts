@@ -15,6 +15,7 @@ import { MeshError, messageOf } from '#foundation/mesh-error';
 import { formatProblem, type Problem } from '#foundation/problem';
 import type { CaptureMode, RefusedMode } from '#host/capture/capture-mode';
 import type { PodNetworks } from '#host/capture/pod-network';
+import { isGateway, isInjected } from '#host/injection';
 import { parseMachinePort } from '#host/machine-service';
 import { proxyAdminPort } from '#host/proxy-bootstrap';
 import { readImageMap } from './image-map-file.ts';
@@ -204,7 +205,8 @@ async function showMesh(
   }
   const pods = (await mesh.store.list(podKind)).items as Pod[];
   // From outside of a user namespace pods are reached by the API server alone.
-  const admin = pods.map((pod) => {
+  const proxied = pods.filter((pod) => isGateway(pod) || isInjected(pod));
+  const admin = proxied.map((pod) => {
     const url = mode === 'user' ? `${adminOf(pod, { url: addresses.apiUrl }).url}/` : `http://${pod.status?.podIP}:${proxyAdminPort}`;
     return `${url}  ${pod.metadata.name}`;
   });
@@ -216,7 +218,7 @@ async function showMesh(
     ['kubectl', `export KUBECONFIG=${addresses.kubeconfig}`],
     ...(mesh.dataDirectory === undefined ? [] : ([['data', mesh.dataDirectory]] as const)),
     ['xDS, debug', `${addresses.xds.address}:${addresses.xds.port}, http://${addresses.debug.address}:${addresses.debug.port}/debug/syncz`],
-    ['running', `${workloads.length} pods, ${pods.length} proxies, control plane`],
+    ['running', `${workloads.length} pods, ${proxied.length} proxies, control plane`],
     ['proxies’ admin', admin.join('\n')],
     ['capture', describeCapture(mode, refused)],
     ['limits', mesh.limits],

@@ -116,7 +116,7 @@ describe('netns', () => {
     // Unless another one has claimed these addresses by now.
     if (!(await networksHere()).includes(prefix)) expect((await rulesHere()).filter((table) => rules.includes(table))).toEqual([]);
     expect((await networksHere()).filter((name) => own.includes(name))).toEqual([]);
-  });
+  }, 90_000);
 });
 
 describe('limits and volumes', () => {
@@ -173,7 +173,7 @@ spec:
     expect(existsSync(volumes)).toBe(false);
     expect(await cgroups()).toBe('');
     expect(readFileSync('/proc/self/mounts', 'utf8')).not.toContain(directory);
-  });
+  }, 90_000);
 });
 
 describe('user', () => {
