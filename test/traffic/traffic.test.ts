@@ -68,7 +68,7 @@ const notShown: readonly (readonly [fields: RegExp, reason: string])[] = [
     /^(ServiceEntry endpoints\[\]\.|WorkloadEntry )(network|locality|serviceAccount)$/,
     'networks are not in effect; accounts: mutual-tls.test.ts; localities: test/control',
   ],
-  [/^ServiceEntry subjectAltNames$/, 'asked of certificates beside the accounts: mutual-tls.test.ts, golden/tls'],
+  [/^ServiceEntry subjectAltNames$/, 'asked of certificates beside the accounts: mutual-tls.test.ts'],
   [/^Sidecar (in|e)gress\[\]\.port\.targetPort$/, 'Istio ignores it as well'],
   [/^Sidecar ingress\[\]\.(bind|captureMode)$/, 'of redirected connections'],
 ];
