@@ -48,7 +48,7 @@ const unreached: Outcome = { status: 503 };
 const own = 'selector: {matchLabels: {app: sidecar}}';
 
 /** The server behind it is `sidecar-v1`, and shows its own account. */
-const machine = (serviceAccount: string) => `
+const machine = (serviceAccount: string, subjectAltNames = '') => `
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: {name: machine, namespace: default}
@@ -57,6 +57,7 @@ spec:
   ports: [{number: 80, name: http, protocol: HTTP, targetPort: 9080}]
   location: MESH_INTERNAL
   resolution: STATIC
+  subjectAltNames: [${subjectAltNames}]
   endpoints: [{address: POD(sidecar-v1), serviceAccount: ${serviceAccount}, labels: {security.istio.io/tlsMode: istio}}]
 ---`;
 const atMachine = { url: 'http://machine.example.com/' };
@@ -147,6 +148,11 @@ const cases: { name: string; yaml: string; calls: (Partial<Call> & { expect: Out
     name: 'a server that shows another account of the same namespace is not spoken to',
     yaml: machine('ratings'),
     calls: [{ ...atMachine, expect: unreached }],
+  },
+  {
+    name: 'but one that the service’s subjectAltNames name is',
+    yaml: machine('ratings', '"spiffe://cluster.local/ns/default/sa/sidecar-v1"'),
+    calls: [{ ...atMachine, expect: secured() }],
   },
   {
     name: 'ISTIO_MUTUAL to who has no certificate',

@@ -66,9 +66,9 @@ const notShown: readonly (readonly [fields: RegExp, reason: string])[] = [
   [/^ServiceEntry addresses$/, 'of redirected connections: golden/service-entry'],
   [
     /^(ServiceEntry endpoints\[\]\.|WorkloadEntry )(network|locality|serviceAccount)$/,
-    'networks and identities are not in effect; localities: test/control',
+    'networks are not in effect; accounts: mutual-tls.test.ts; localities: test/control',
   ],
-  [/^ServiceEntry subjectAltNames$/, 'not in effect: LTN0003 says so'],
+  [/^ServiceEntry subjectAltNames$/, 'asked of certificates beside the accounts: mutual-tls.test.ts'],
   [/^Sidecar (in|e)gress\[\]\.port\.targetPort$/, 'Istio ignores it as well'],
   [/^Sidecar ingress\[\]\.(bind|captureMode)$/, 'of redirected connections'],
 ];

@@ -44,6 +44,7 @@ export class WorkloadCertificates {
   private client: Client | undefined;
   private timer: Timer | undefined;
   private started = false;
+  private wanted: ReadonlySet<string> = new Set();
   private closed = false;
   private revision = 0;
   private held: { chain: string; key: string; roots: string } | undefined;
@@ -54,13 +55,21 @@ export class WorkloadCertificates {
     this.backoff = new Backoff({ random: options.random, delayMsMin: retryMsMin, delayMsMax: retryMsMax });
   }
 
-  /** Which of `names` it brings. From the first time that there are any it keeps a certificate. */
+  /**
+   * Which of `names` it brings. From the first time that there are any it keeps a certificate; who wants it again after he did not is
+   * given what there is.
+   */
   want(names: ReadonlySet<string>): ReadonlySet<string> {
     const own = new Set([ownCertificate, meshRoots].filter((name) => names.has(name)));
+    const { held } = this;
     if (own.size > 0 && !this.started) {
       this.started = true;
       void this.renew();
+    } else if (held !== undefined && [...own].some((name) => !this.wanted.has(name))) {
+      // Not before the one who asks has heard what he is to wait for.
+      void Promise.resolve().then(() => this.held === held && this.hold(held));
     }
+    this.wanted = own;
     return own;
   }
 
