@@ -59,6 +59,7 @@ const roots = [
   'envoy/extensions/access_loggers/stream/v3',
   'envoy/extensions/access_loggers/open_telemetry/v3',
   'envoy/extensions/access_loggers/grpc/v3',
+  'envoy/extensions/access_loggers/filters/cel/v3',
   'envoy/service/accesslog/v3',
   'envoy/config/trace/v3/zipkin.proto',
   'envoy/config/trace/v3/opentelemetry.proto',

@@ -11,11 +11,12 @@ import type { ProxyStats } from '#proxy/admin/proxy-stats';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
 import { ConfigApplier, type ConfigTarget } from '#proxy/config/config-applier';
 import type { DecodeCache } from '#proxy/config/decode-cache';
-import { istioStatsType } from '#proxy/filters/http/istio-stats';
+import { type IstioStatsConfig, istioStatsType } from '#proxy/filters/http/istio-stats';
 import { ListenerManager, type ListeningSockets, type WhichListeners } from '#proxy/listen/listener-manager';
 import type { RouteTable } from '#proxy/route/route-table';
 import { closeRuntime, createRuntime, type ExchangeListeners, type ProxyRuntime } from '#proxy/runtime';
 import { AccessLoggers } from '#proxy/telemetry/access-logger';
+import type { MetricOverrides } from '#proxy/telemetry/metric-overrides';
 import { RequestStats } from '#proxy/telemetry/request-stats';
 import { systemResolver } from '#proxy/upstream/dns-resolver';
 import { IstioMetrics } from '#telemetry/istio-metrics';
@@ -146,11 +147,13 @@ export class DataPlane {
     const self = workloadOfMetadata(metadata);
     const identity = identityOf(metadata);
     const isRouter = parseNodeId(id)?.type === 'router';
-    const stats = (direction: string) =>
-      new RequestStats(metrics, direction === 'inbound' && !isRouter ? 'destination' : 'source', self, identity);
+    const stats = (direction: string, overrides?: MetricOverrides) =>
+      new RequestStats(metrics, direction === 'inbound' && !isRouter ? 'destination' : 'source', self, identity, overrides);
     return {
       http: ({ httpFilters, accessLogs }, direction) => [
-        ...(httpFilters.some(({ type }) => type === istioStatsType) ? [stats(direction)] : []),
+        ...httpFilters.flatMap(({ type, config }) =>
+          type === istioStatsType ? [stats(direction, (config as IstioStatsConfig).overrides)] : [],
+        ),
         ...accessLogs.map((config) => this.accessLoggers.create(config)),
       ],
       tcp: ({ accessLogs }, direction) => [stats(direction), ...accessLogs.map((config) => this.accessLoggers.create(config))],

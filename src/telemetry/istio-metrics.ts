@@ -1,5 +1,5 @@
 // Istio's standard metrics: https://istio.io/latest/docs/reference/config/metrics/. One registry per proxy.
-import { type Counter, envoyBuckets, type Family, type Histogram, type MetricsRegistry } from './metrics.ts';
+import { type Counter, envoyBuckets, type Family, type Histogram, type LabelChanges, type MetricsRegistry } from './metrics.ts';
 import type { Workload } from './workload.ts';
 
 export type Reporter = 'source' | 'destination';
@@ -17,13 +17,22 @@ export interface TrafficLabels {
   responseFlags: string;
 }
 
-/** The series of one kind of request, looked up once and held. */
+/** By the names that configurations have for them. */
+export const requestMetrics = ['requests_total', 'request_duration_milliseconds', 'request_bytes', 'response_bytes'] as const;
+export type RequestMetric = (typeof requestMetrics)[number];
+
+/** The series of one kind of request, looked up once and held. Undefined: it is not counted. */
 export interface RequestSeries {
-  requests: Counter;
-  durationMs: Histogram;
-  requestBytes: Histogram;
-  responseBytes: Histogram;
+  requests: Counter | undefined;
+  durationMs: Histogram | undefined;
+  requestBytes: Histogram | undefined;
+  responseBytes: Histogram | undefined;
 }
+
+/** Of one metric: undefined, it is not counted. */
+export type MetricChanges = (metric: RequestMetric) => LabelChanges | undefined;
+
+const unchanged: LabelChanges = {};
 
 export interface ConnectionSeries {
   opened: Counter;
@@ -81,13 +90,17 @@ export class IstioMetrics {
     this.receivedBytes = registry.counter('istio_tcp_received_bytes_total', 'Bytes received in requests of TCP connections.', commonLabels);
   }
 
-  requestSeries(labels: TrafficLabels, status: number, grpcStatus: string): RequestSeries {
+  requestSeries(labels: TrafficLabels, status: number, grpcStatus: string, changesOf: MetricChanges = () => unchanged): RequestSeries {
     const values = [...commonValues(labels), String(status), grpcStatus];
+    const series = <T extends Counter | Histogram>(family: Family<T>, metric: RequestMetric): T | undefined => {
+      const changes = changesOf(metric);
+      return changes && family.changed(values, changes);
+    };
     return {
-      requests: this.requests.with(...values),
-      durationMs: this.durationMs.with(...values),
-      requestBytes: this.requestBytes.with(...values),
-      responseBytes: this.responseBytes.with(...values),
+      requests: series(this.requests, 'requests_total'),
+      durationMs: series(this.durationMs, 'request_duration_milliseconds'),
+      requestBytes: series(this.requestBytes, 'request_bytes'),
+      responseBytes: series(this.responseBytes, 'response_bytes'),
     };
   }
 

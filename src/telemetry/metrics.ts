@@ -31,20 +31,42 @@ export class Histogram {
 
 type Kind = 'counter' | 'gauge' | 'histogram';
 
+/** Labels by name: another value, or undefined for one that is left out. */
+export type LabelChanges = Readonly<Record<string, string | undefined>>;
+
+/** Undefined: the series does not have it. */
+type LabelValues = readonly (string | undefined)[];
+
+const labelNamesMax = 128;
+
 /** Label values, in the order of the family's label names. */
 export class Family<T extends Counter | Histogram> {
-  readonly series = new Map<string, { labels: readonly string[]; metric: T }>();
+  readonly series = new Map<string, { labels: LabelValues; metric: T }>();
+  readonly labelNames: string[];
 
   constructor(
     readonly name: string,
     readonly kind: Kind,
     readonly help: string,
-    readonly labelNames: readonly string[],
+    labelNames: readonly string[],
     private readonly make: () => T,
     private readonly seriesMax: number,
-  ) {}
+  ) {
+    this.labelNames = [...labelNames];
+  }
 
-  with(...labels: readonly string[]): T {
+  /** Names that the family does not know become its own, behind the others. */
+  changed(labels: readonly string[], changes: LabelChanges): T {
+    const values: (string | undefined)[] = [...labels];
+    for (const [name, value] of Object.entries(changes)) {
+      let index = this.labelNames.indexOf(name);
+      if (index < 0 && value !== undefined && this.labelNames.length < labelNamesMax) index = this.labelNames.push(name) - 1;
+      if (index >= 0) values[index] = value;
+    }
+    return this.with(...values);
+  }
+
+  with(...labels: LabelValues): T {
     const key = labels.join('\u0000');
     const found = this.series.get(key);
     if (found !== undefined) return found.metric;
@@ -113,14 +135,14 @@ export interface FamilySnapshot {
 }
 
 interface SeriesSnapshot {
-  readonly labels: readonly string[];
+  readonly labels: LabelValues;
   readonly value: number | HistogramSnapshot;
 }
 
 /** Each count is of its own bucket; one more than there are bounds. */
 type HistogramSnapshot = Pick<Histogram, 'bounds' | 'sum' | 'count'> & { readonly counts: readonly number[] };
 
-function snapshotOf({ labels, metric }: { labels: readonly string[]; metric: Counter | Histogram }): SeriesSnapshot {
+function snapshotOf({ labels, metric }: { labels: LabelValues; metric: Counter | Histogram }): SeriesSnapshot {
   if (!(metric instanceof Histogram)) return { labels, value: metric.value };
   const { bounds, counts, sum, count } = metric;
   return { labels, value: { bounds, counts: [...counts], sum, count } };
@@ -131,15 +153,24 @@ export function addFamilies(a: readonly FamilySnapshot[], b: readonly FamilySnap
   const families = new Map(a.map((family) => [family.name, family]));
   for (const family of b) {
     const known = families.get(family.name);
+    const labelNames = [...new Set([...(known?.labelNames ?? []), ...family.labelNames])];
     const series = new Map(known?.series.map((each) => [each.labels.join('\u0000'), each]));
-    for (const each of family.series) {
+    for (const found of family.series) {
+      const each = { ...found, labels: reordered(found.labels, family.labelNames, labelNames) };
       const key = each.labels.join('\u0000');
       const same = series.get(key);
       series.set(key, same === undefined ? each : { labels: each.labels, value: addValues(same.value, each.value) });
     }
-    families.set(family.name, { ...family, series: [...series.values()] });
+    families.set(family.name, { ...family, labelNames, series: [...series.values()] });
   }
   return [...families.values()];
+}
+
+/** As if the family had `names`; without undefined ones at its end. */
+function reordered(labels: LabelValues, own: readonly string[], names: readonly string[]): LabelValues {
+  if (own.every((name, i) => name === names[i])) return labels;
+  const values = names.map((name) => (own.includes(name) ? labels[own.indexOf(name)] : undefined));
+  return values.slice(0, values.findLastIndex((value) => value !== undefined) + 1);
 }
 
 function addValues(a: SeriesSnapshot['value'], b: SeriesSnapshot['value']): SeriesSnapshot['value'] {
@@ -152,7 +183,7 @@ export function formatFamilies(families: readonly FamilySnapshot[]): string {
   for (const { name, kind, help, labelNames, series } of families) {
     text += `# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n`;
     for (const { labels, value } of series) {
-      const pairs = labelNames.map((label, i) => `${label}="${escapeLabel(labels[i] ?? '')}"`).join(',');
+      const pairs = labelNames.flatMap((label, i) => (labels[i] === undefined ? [] : [`${label}="${escapeLabel(labels[i])}"`])).join(',');
       text += typeof value === 'number' ? formatSample(name, pairs, value) : formatHistogram(name, pairs, value);
     }
   }

@@ -1,8 +1,9 @@
 // Telemetries and MeshConfig's providers: what proxies are told of traces and access logs.
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
 import { ZipkinConfig } from '#codec/protobuf/generated/envoy/config/trace/v3/zipkin';
 import { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { PluginConfig } from '#codec/protobuf/generated/istio/stats';
 import { fold } from '#control/mesh/fold';
 import { emptySnapshot } from '#control/mesh/snapshot';
 import { ResourceCache } from '#control/translate/resource-cache';
@@ -10,8 +11,11 @@ import { Translator } from '#control/translate/translator';
 import { ViewFactory } from '#control/view/proxy-view';
 import { decodeListener } from '#proxy/config/decode-listener';
 import { decoding } from '#proxy/config/findings';
+import { loadCel } from '#proxy/expression/library';
 import { typeUrl } from '#xds/resource-type';
 import { setsOf, testProxy } from './fixture.ts';
+
+beforeAll(loadCel);
 
 const service = `
 apiVersion: v1
@@ -43,7 +47,10 @@ const telemetry = (namespace: string, name: string, spec: object) =>
 function managers(config: string, ...telemetries: ReturnType<typeof setsOf>[]) {
   const base = fold(fold(emptySnapshot(), setsOf(service)).snapshot, configMap(config)).snapshot;
   const { snapshot } = fold(base, telemetries.flat());
-  const proxy = testProxy('sidecar~10.0.0.1~reviews.default~default.svc.cluster.local', { LABELS: { app: 'reviews', version: 'v2' } });
+  const proxy = testProxy('sidecar~10.0.0.1~reviews.default~default.svc.cluster.local', {
+    LABELS: { app: 'reviews', version: 'v2' },
+    ISTIO_VERSION: '1.28.0',
+  });
   const translated = new Translator(new ResourceCache()).translate(new ViewFactory(snapshot).view(proxy), typeUrl.listener, {
     wildcard: true,
     names: new Set<string>(),
@@ -124,6 +131,37 @@ test('access logs go where providers say', () => {
   });
   expect(logsOf(managers(mesh, logs).outbound)).toEqual(['open_telemetry', 'file', 'file']);
   expect(logsOf(managers(`${mesh}\ndefaultProviders: {accessLogging: [json]}`).inbound)).toEqual(['file']);
+});
+
+test('a log has what its expression lets through', () => {
+  const filtered = telemetry('default', 'filtered', {
+    accessLogging: [{ providers: [{ name: 'envoy' }], filter: { expression: 'response.code >= 400' } }],
+  });
+  const { outbound } = managers(mesh, filtered);
+  expect(outbound?.accessLog.map(({ filter }) => filter?.filterSpecifier?.$case)).toEqual(['extensionFilter']);
+});
+
+test('metrics: overrides of all layers, for their sides', () => {
+  const metrics = (overrides: object[], providers?: object[]) => ({ metrics: [{ overrides, ...(providers && { providers }) }] });
+  const root = telemetry('istio-system', 'root', metrics([{ tagOverrides: { host: { value: 'request.host' } } }]));
+  const own = telemetry(
+    'default',
+    'own',
+    metrics([
+      { match: { metric: 'REQUEST_SIZE', mode: 'SERVER' }, disabled: true },
+      { match: { metric: 'REQUEST_COUNT' }, tagOverrides: { source_app: { operation: 'REMOVE' } } },
+    ]),
+  );
+  const elsewhere = telemetry('istio-system', 'root', metrics([{ disabled: true }], [{ name: 'stackdriver' }]));
+  const configOf = (manager: HttpConnectionManager | undefined) => {
+    const type = manager?.httpFilters.find(({ name }) => name === 'istio.stats')?.configType;
+    return type?.$case === 'typedConfig' ? PluginConfig.decode(type.value.value).metrics : undefined;
+  };
+  const { outbound, inbound } = managers(mesh, root, own);
+  const count = { name: 'requests_total', tagsToRemove: ['source_app'], drop: false };
+  expect(configOf(outbound)).toMatchObject([{ name: '', dimensions: { host: 'request.host' } }, count]);
+  expect(configOf(inbound)).toMatchObject([{ name: '' }, { name: 'request_bytes', drop: true }, count]);
+  expect(configOf(managers(mesh, elsewhere).outbound)).toEqual([]);
 });
 
 test.each([

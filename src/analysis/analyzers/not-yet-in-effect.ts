@@ -46,8 +46,13 @@ const table: readonly Inert[] = [
     ],
   },
   { kind: 'ProxyConfig', field: 'spec.image', effect: 'proxies are not installed from images' },
-  { kind: 'Telemetry', field: 'spec.metrics', effect: 'the standard metrics are counted as they are' },
-  { kind: 'Telemetry', field: 'spec.accessLogging.*.filter', effect: 'every exchange is logged' },
+  { kind: 'Telemetry', field: 'spec.metrics.*.reportingInterval', effect: 'TCP is counted as connections end' },
+  {
+    kind: 'Telemetry',
+    field: 'spec.metrics.*.overrides.*.match.metric',
+    effect: 'metrics of TCP are counted as they are, and messages of gRPC are not',
+    unless: ['ALL_METRICS', 'REQUEST_COUNT', 'REQUEST_DURATION', 'REQUEST_SIZE', 'RESPONSE_SIZE'],
+  },
   { kind: 'Telemetry', field: 'spec.tracing.*.disableContextPropagation', effect: 'the next hop is told of the trace', unless: [false] },
   { kind: 'Telemetry', field: 'spec.tracing.*.useRequestIdForTraceSampling', effect: 'request ids carry the decision', unless: [true] },
   {

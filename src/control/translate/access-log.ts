@@ -1,6 +1,7 @@
 // Access logs of listeners: to a file, in Istio's default text format or in the mesh's own, or to who else MeshConfig and Telemetries name.
-import type { AccessLog } from '#codec/protobuf/generated/envoy/config/accesslog/v3/accesslog';
+import type { AccessLog, AccessLogFilter } from '#codec/protobuf/generated/envoy/config/accesslog/v3/accesslog';
 import { FileAccessLog } from '#codec/protobuf/generated/envoy/extensions/access_loggers/file/v3/file';
+import { ExpressionFilter } from '#codec/protobuf/generated/envoy/extensions/access_loggers/filters/cel/v3/cel';
 import { OpenTelemetryAccessLogConfig } from '#codec/protobuf/generated/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
 import type { ExtensionProvider } from '#control/mesh/extension-provider';
 import type { AccessLogFormat } from '#control/mesh/mesh-config';
@@ -23,16 +24,30 @@ export interface AccessLogOptions {
   /** The mesh's own file; empty: no log there. */
   file: string;
   format: AccessLogFormat;
-  /** `default`: the mesh's file. */
   providers: SideTelemetry['accessLogs'];
 }
 
 export function accessLogs({ file, format, providers }: AccessLogOptions): AccessLog[] {
-  return providers.flatMap((provider) => {
-    if (provider === 'default') return file === '' ? [] : [fileLog(file, format)];
-    if (provider.kind === 'envoyFileAccessLog') return [fileLog(provider.path, provider.labels ?? (provider.text && `${provider.text}\n`))];
-    return provider.kind === 'envoyOtelAls' ? [otlpLog(provider)] : [];
+  return providers.flatMap(({ provider, filter }) => {
+    const log = logOf(provider, file, format);
+    return log ? [filter === undefined ? log : { ...log, filter: expressionFilter(filter) }] : [];
   });
+}
+
+function logOf(provider: ExtensionProvider | 'default', file: string, format: AccessLogFormat): AccessLog | undefined {
+  if (provider === 'default') return file === '' ? undefined : fileLog(file, format);
+  if (provider.kind === 'envoyFileAccessLog') return fileLog(provider.path, provider.labels ?? (provider.text && `${provider.text}\n`));
+  return provider.kind === 'envoyOtelAls' ? otlpLog(provider) : undefined;
+}
+
+function expressionFilter(expression: string): AccessLogFilter {
+  const value = pack('envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter', ExpressionFilter, { expression });
+  return {
+    filterSpecifier: {
+      $case: 'extensionFilter',
+      value: { name: 'envoy.access_loggers.extension_filters.cel', configType: { $case: 'typedConfig', value } },
+    },
+  };
 }
 
 function fileLog(path: string, format: AccessLogFormat): AccessLog {

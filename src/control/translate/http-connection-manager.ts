@@ -10,6 +10,7 @@ import {
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
 import type { MeshConfig } from '#control/mesh/mesh-config';
 import type { ProxySettings } from '#control/mesh/proxy-settings';
+import type { SideTelemetry } from '#control/view/workload-telemetry';
 import { type AccessLogOptions, accessLogs } from './access-log.ts';
 import type { Guards } from './guards.ts';
 import { fault, httpFilters, type ListenerClass, router } from './http-filter.ts';
@@ -23,6 +24,8 @@ export interface ListenerOptions {
   istio: boolean;
   accessLog: AccessLogOptions;
   tracing: TracingOptions | undefined;
+  /** What is changed of Istio's metrics. */
+  metrics: SideTelemetry['metrics'];
   pathNormalization: MeshConfig['pathNormalization'];
   settings: ProxySettings;
   /** How long a connection's first bytes are waited for where they decide; 0: for ever. */
@@ -51,7 +54,7 @@ export function httpConnectionManager(input: HttpConnectionManagerInput): Filter
       typeof routes === 'string'
         ? { $case: 'rds', value: { configSource: adsSource(), routeConfigName: routes } }
         : { $case: 'routeConfig', value: routes },
-    httpFilters: httpFilters(place, istio, guards.http(), settings),
+    httpFilters: httpFilters(place, istio, guards.http(), settings, input.metrics),
     ...(serverName === undefined ? { serverHeaderTransformation: ServerHeader.PASS_THROUGH } : { serverName }),
     ...(!settings.makesRequestIds && { generateRequestId: false }),
     streamIdleTimeout: durationOf(0),

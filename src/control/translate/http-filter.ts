@@ -9,6 +9,7 @@ import { FilterConfig as AlpnFilter, FilterConfig_Protocol as AlpnProtocol } fro
 import { Config as PeerMetadata } from '#codec/protobuf/generated/istio/peer_metadata';
 import { PluginConfig as StatsConfig } from '#codec/protobuf/generated/istio/stats';
 import type { ProxySettings } from '#control/mesh/proxy-settings';
+import type { MetricPlan } from '#control/view/workload-telemetry';
 import { pack } from './message.ts';
 import { offered } from './mutual-tls.ts';
 
@@ -18,12 +19,13 @@ export type ListenerClass = 'sidecar-inbound' | 'sidecar-outbound' | 'gateway';
 export const faultFilterName = 'envoy.filters.http.fault';
 export const corsFilterName = 'envoy.filters.http.cors';
 
-/** `istio`: the proxy has Istio's own filters; `guards`: who may pass. */
+/** `istio`: the proxy has Istio's own filters; `guards`: who may pass; `metrics`: what is changed of Istio's. */
 export function httpFilters(
   place: ListenerClass,
   istio: boolean,
   guards: readonly HttpFilter[],
   settings: Pick<ProxySettings, 'envoyHeaders'>,
+  metrics: readonly MetricPlan[],
 ): HttpFilter[] {
   return [
     ...(istio ? [peerMetadata(place)] : []), // first: what follows may ask who the peer is
@@ -31,7 +33,7 @@ export function httpFilters(
     ...(istio && place !== 'sidecar-inbound' ? [alpn] : []),
     fault(), // rejects cheaply
     httpFilter(corsFilterName, pack('envoy.extensions.filters.http.cors.v3.Cors', Cors, {})), // per route; answers preflights
-    ...(istio ? [stats(place)] : []), // last before the router: sees what came of all others
+    ...(istio ? [stats(place, metrics)] : []), // last before the router: sees what came of all others
     router(settings),
   ];
 }
@@ -68,9 +70,32 @@ const alpn = httpFilter(
   }),
 );
 
-function stats(place: ListenerClass): HttpFilter {
-  return httpFilter('istio.stats', pack('stats.PluginConfig', StatsConfig, { disableHostHeaderFallback: place !== 'sidecar-outbound' }));
+function stats(place: ListenerClass, metrics: readonly MetricPlan[]): HttpFilter {
+  const config = {
+    disableHostHeaderFallback: place !== 'sidecar-outbound',
+    metrics: metrics.map(({ metric, disabled, upserted, removed }) => ({
+      name: metricNames[metric] ?? metric,
+      drop: disabled,
+      dimensions: upserted,
+      tagsToRemove: [...removed],
+    })),
+  };
+  return httpFilter('istio.stats', pack('stats.PluginConfig', StatsConfig, config));
 }
+
+/** Of Istio's API to those that its filter has; a metric of the user's own has its own name. */
+const metricNames: Readonly<Record<string, string>> = {
+  REQUEST_COUNT: 'requests_total',
+  REQUEST_DURATION: 'request_duration_milliseconds',
+  REQUEST_SIZE: 'request_bytes',
+  RESPONSE_SIZE: 'response_bytes',
+  TCP_OPENED_CONNECTIONS: 'tcp_connections_opened_total',
+  TCP_CLOSED_CONNECTIONS: 'tcp_connections_closed_total',
+  TCP_SENT_BYTES: 'tcp_sent_bytes_total',
+  TCP_RECEIVED_BYTES: 'tcp_received_bytes_total',
+  GRPC_REQUEST_MESSAGES: 'request_messages_total',
+  GRPC_RESPONSE_MESSAGES: 'response_messages_total',
+};
 
 export function httpFilter(name: string, config: Any): HttpFilter {
   return { name, configType: { $case: 'typedConfig', value: config }, isOptional: false, disabled: false };

@@ -40,6 +40,7 @@ export function listenerOptions(view: ProxyView, side: Side, guards: Guards = no
   const options = {
     istio: proxy.istioVersion !== undefined,
     accessLog: { file: accessLogFile, format: accessLogFormat, providers: telemetry.accessLogs },
+    metrics: telemetry.metrics,
     tracing: telemetry.tracing && { ...telemetry.tracing, ...tracedAs(view) },
     pathNormalization,
     settings,

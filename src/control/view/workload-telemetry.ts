@@ -22,8 +22,25 @@ export interface TracingPlan {
 export interface SideTelemetry {
   /** Undefined: nothing is traced. */
   readonly tracing: TracingPlan | undefined;
+  readonly accessLogs: readonly AccessLogPlan[];
+  readonly metrics: readonly MetricPlan[];
+}
+
+export interface AccessLogPlan {
   /** `default`: the mesh's `accessLogFile`. */
-  readonly accessLogs: readonly (ExtensionProvider | 'default')[];
+  readonly provider: ExtensionProvider | 'default';
+  /** In CEL: what is logged; undefined: everything. */
+  readonly filter: string | undefined;
+}
+
+/** What is changed of a metric of Istio's. */
+export interface MetricPlan {
+  /** As Istio's API has it; empty: all. */
+  readonly metric: string;
+  readonly disabled: boolean;
+  /** Labels to expressions in CEL. */
+  readonly upserted: Readonly<Record<string, string>>;
+  readonly removed: readonly string[];
 }
 
 export type WorkloadTelemetry = Readonly<Record<Side, SideTelemetry>>;
@@ -39,6 +56,7 @@ export function workloadTelemetry(
   const of = (side: Side): SideTelemetry => ({
     tracing: tracingOf(config, specs, side, tracer),
     accessLogs: accessLogsOf(config, specs, side),
+    metrics: metricsOf(specs, side),
   });
   return { client: of('client'), server: of('server') };
 }
@@ -97,12 +115,14 @@ function collectorOf({ enableTracing }: MeshConfig, { zipkin, urlLengthMax }: Tr
 
 function accessLogsOf(config: MeshConfig, specs: readonly Spec[], side: Side): SideTelemetry['accessLogs'] {
   const names = config.defaultAccessLogProviders.map((name) => ({ name }));
-  let logs: Loggers = names.length === 0 ? ['default'] : loggers(config, names);
+  let logs: Loggers = names.length === 0 ? [{ provider: 'default', filter: undefined }] : loggers(config, names, undefined);
   for (const { accessLogging = [] } of specs) {
-    for (const { providers, disabled } of accessLogging.filter(({ match }) => isOf(match, side))) {
+    for (const { providers, disabled, filter } of accessLogging.filter(({ match }) => isOf(match, side))) {
+      const expression = filter?.expression || undefined;
       if (disabled) logs = [];
-      else if (providers?.length) logs = loggers(config, providers);
-      else if (logs.length === 0) logs = ['default'];
+      else if (providers?.length) logs = loggers(config, providers, expression);
+      else if (logs.length === 0) logs = [{ provider: 'default', filter: expression }];
+      else if (expression !== undefined) logs = logs.map(({ provider }) => ({ provider, filter: expression }));
     }
   }
   return logs;
@@ -111,6 +131,30 @@ function accessLogsOf(config: MeshConfig, specs: readonly Spec[], side: Side): S
 type Loggers = SideTelemetry['accessLogs'];
 
 /** `envoy` is Istio's name of the mesh's own file. */
-function loggers(config: MeshConfig, providers: readonly { name: string }[]): Loggers {
-  return providers.flatMap(({ name }): Loggers => (name === 'envoy' ? ['default'] : named(config, [{ name }])));
+function loggers(config: MeshConfig, providers: readonly { name: string }[], filter: string | undefined): Loggers {
+  return providers.flatMap(({ name }): Loggers => {
+    if (name === 'envoy') return [{ provider: 'default', filter }];
+    return named(config, [{ name }]).map((provider) => ({ provider, filter }));
+  });
+}
+
+/** The overrides of all layers, in order: a later one of the same metric says more, or otherwise. */
+function metricsOf(specs: readonly Spec[], side: Side): MetricPlan[] {
+  return specs.flatMap(({ metrics = [] }) =>
+    metrics
+      .filter(({ providers }) => !providers?.length || providers.some(({ name }) => name === 'prometheus'))
+      .flatMap(({ overrides = [] }) => overrides.filter(({ match }) => isOf(match, side)))
+      .map(({ match, disabled = false, tagOverrides = {} }) => {
+        const tags = Object.entries(tagOverrides);
+        const metric = match?.customMetric ?? (match?.metric === 'ALL_METRICS' ? '' : (match?.metric ?? ''));
+        return {
+          metric,
+          disabled,
+          upserted: Object.fromEntries(
+            tags.flatMap(([name, { operation, value }]) => (operation === 'REMOVE' ? [] : [[name, value ?? '']])),
+          ),
+          removed: tags.flatMap(([name, { operation }]) => (operation === 'REMOVE' ? [name] : [])),
+        };
+      }),
+  );
 }

@@ -13,6 +13,7 @@ import type { DeltaDiscoveryResponse, Resource } from '#codec/protobuf/generated
 import { NameTable } from '#codec/protobuf/generated/istio/nds';
 import type { Clock, Timer } from '#foundation/clock';
 import { formatProblem, type Problem } from '#foundation/problem';
+import { loadCel } from '#proxy/expression/library';
 import { loadLua } from '#proxy/filters/lua/library';
 import type { VirtualHost as RoutedHost, RouteTable } from '#proxy/route/route-table';
 import { pushOrder, type TypeUrl, typeUrl } from '#xds/resource-type';
@@ -51,9 +52,23 @@ export interface ConfigTarget {
 /** How long listeners and routes wait for endpoints, and listeners for secrets, that do not come. */
 const warmingMsMax = 5_000;
 
-/** Scripts are checked as they are decoded, by a machine that is not loaded before somebody has one. */
+/** Scripts and expressions are checked as they are decoded, by machines that are not loaded before somebody has one. */
 async function readyToDecode({ resources }: DeltaDiscoveryResponse): Promise<void> {
   if (resources.some(({ resource }) => resource?.value.includes('envoy.extensions.filters.http.lua.v3.'))) await loadLua();
+  if (resources.some(({ resource }) => resource !== undefined && mayHaveExpressions(resource.value))) await loadCel();
+}
+
+const statsMarker = Buffer.from('type.googleapis.com/stats.PluginConfig\x12');
+/** Of a stats filter's configuration that has flags alone. */
+const flagBytesMax = 6;
+
+function mayHaveExpressions(value: Buffer): boolean {
+  if (value.includes('envoy.extensions.access_loggers.filters.cel.v3.')) return true;
+  for (let at = value.indexOf(statsMarker); at >= 0; at = value.indexOf(statsMarker, at + statsMarker.length)) {
+    // The length of the configuration follows its name.
+    if ((value[at + statsMarker.length] ?? 0) > flagBytesMax) return true;
+  }
+  return false;
 }
 
 export class ConfigApplier implements AdsHandler {

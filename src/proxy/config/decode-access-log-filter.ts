@@ -4,12 +4,14 @@ import {
   type ComparisonFilter,
   ComparisonFilter_Op as Op,
 } from '#codec/protobuf/generated/envoy/config/accesslog/v3/accesslog';
+import { ExpressionFilter } from '#codec/protobuf/generated/envoy/extensions/access_loggers/filters/cel/v3/cel';
+import { attributeExpression } from '#proxy/expression/attributes';
 import { valueMatches } from '#proxy/route/header-test';
 import type { Exchange } from '#telemetry/exchange';
 import { responseFlagOf } from '#telemetry/response-flags';
 import type { AccessLogConfig } from './access-log.ts';
 import { decodeHeaderMatcher, fractionOf } from './decode-matcher.ts';
-import type { Findings } from './findings.ts';
+import { type Findings, messageName } from './findings.ts';
 
 type ExchangeTest = NonNullable<AccessLogConfig['filter']>;
 
@@ -45,6 +47,14 @@ export function decodeAccessLogFilter(filter: AccessLogFilter, field: string, fi
     }
     case 'responseFlagFilter':
       return decodeFlags(specifier.value.flags, `${field}.response_flag_filter.flags`, findings);
+    case 'extensionFilter': {
+      const any = specifier.value.configType?.value;
+      if (any === undefined || messageName(any) !== 'envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter') {
+        findings.report(`${field}.extension_filter`, `${specifier.value.name} is not supported`);
+        return () => true;
+      }
+      return decodeExpression(ExpressionFilter.decode(any.value).expression, `${field}.extension_filter.expression`, findings);
+    }
     case 'grpcStatusFilter': {
       const { statuses, exclude } = specifier.value;
       const wanted: ReadonlySet<number> = new Set(statuses);
@@ -70,6 +80,18 @@ function compares(comparison: ComparisonFilter | undefined, read: (exchange: Exc
     default:
       return (exchange) => Math.floor(read(exchange)) === limit;
   }
+}
+
+/** One that cannot be evaluated is not true: Envoy's rule. */
+function decodeExpression(text: string, field: string, findings: Findings): ExchangeTest {
+  const expression = findings.attempt(field, () => attributeExpression(text));
+  return (exchange) => {
+    try {
+      return expression?.(exchange) === true;
+    } catch {
+      return false;
+    }
+  };
 }
 
 /** None named: any will do. */

@@ -4,6 +4,7 @@ import type { ExchangeListener, PeerMetadata, ProxiedExchange } from '#proxy/run
 import type { ConnectionSeries, IstioMetrics, Reporter, RequestSeries, TrafficLabels } from '#telemetry/istio-metrics';
 import { formatResponseFlags } from '#telemetry/response-flags';
 import { decodePeerMetadata, unknownWorkload, type Workload, workloadOfEndpoint } from '#telemetry/workload';
+import type { MetricOverrides } from './metric-overrides.ts';
 
 const seriesHeldMax = 10_000;
 const peersHeldMax = 2_000;
@@ -30,6 +31,8 @@ export class RequestStats implements ExchangeListener {
     private readonly self: Workload,
     /** The SPIFFE id of this proxy's workload. */
     private readonly identity: string,
+    /** What the configuration changes of the metrics. */
+    private readonly overrides?: MetricOverrides,
   ) {}
 
   onComplete(exchange: ProxiedExchange): void {
@@ -42,6 +45,7 @@ export class RequestStats implements ExchangeListener {
     // Most requests to a cluster are like the one before: then no key has to be made.
     const alike =
       last !== undefined &&
+      this.overrides === undefined &&
       last.workload === exchange.workload &&
       last.status === exchange.status &&
       last.flags === exchange.flags &&
@@ -49,10 +53,10 @@ export class RequestStats implements ExchangeListener {
       last.principal === this.principal(exchange) &&
       exchange.requestProtocol !== 'grpc';
     const series = alike ? last.series : this.seriesOf(exchange);
-    series.requests.value++;
-    series.durationMs.record(exchange.durationMs);
-    series.requestBytes.record(exchange.bytesReceived);
-    series.responseBytes.record(exchange.bytesSent);
+    if (series.requests !== undefined) series.requests.value++;
+    series.durationMs?.record(exchange.durationMs);
+    series.requestBytes?.record(exchange.bytesReceived);
+    series.responseBytes?.record(exchange.bytesSent);
   }
 
   private seriesOf(exchange: ProxiedExchange): RequestSeries {
@@ -60,10 +64,17 @@ export class RequestStats implements ExchangeListener {
     const peerId = this.peerId(exchange);
     const principal = this.principal(exchange);
     const grpcStatus = exchange.requestProtocol === 'grpc' ? (exchange.responseHeader('grpc-status') ?? '') : '';
-    const key = `${upstreamCluster}|${workload}|${peerId}|${principal}|${status}|${flags}|${grpcStatus}`;
+    const { overrides } = this;
+    const own = overrides === undefined ? '' : overrides.key(exchange);
+    const key = `${upstreamCluster}|${workload}|${peerId}|${principal}|${status}|${flags}|${grpcStatus}|${own}`;
     let series = this.requests.get(key);
     if (series === undefined) {
-      series = this.metrics.requestSeries(this.labels(exchange), status, grpcStatus);
+      series = this.metrics.requestSeries(
+        this.labels(exchange),
+        status,
+        grpcStatus,
+        overrides && ((metric) => overrides.changes(metric, exchange)),
+      );
       if (this.requests.size < seriesHeldMax) this.requests.set(key, series);
     }
     if (grpcStatus === '' && (this.last.size < seriesHeldMax || this.last.has(upstreamCluster))) {

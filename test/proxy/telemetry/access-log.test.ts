@@ -1,8 +1,10 @@
 // Access logs as Envoy configures them: which exchanges are logged, to OpenTelemetry's service, and what is refused by name.
-import { afterEach, describe, expect, test } from 'vitest';
+
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { AccessLog, type AccessLogFilter, ComparisonFilter_Op as Op } from '#codec/protobuf/generated/envoy/config/accesslog/v3/accesslog';
 import { AccessLogType } from '#codec/protobuf/generated/envoy/data/accesslog/v3/accesslog';
 import { FileAccessLog } from '#codec/protobuf/generated/envoy/extensions/access_loggers/file/v3/file';
+import { ExpressionFilter } from '#codec/protobuf/generated/envoy/extensions/access_loggers/filters/cel/v3/cel';
 import { HttpGrpcAccessLogConfig, TcpGrpcAccessLogConfig } from '#codec/protobuf/generated/envoy/extensions/access_loggers/grpc/v3/als';
 import { OpenTelemetryAccessLogConfig } from '#codec/protobuf/generated/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
 import type { MessageFns } from '#codec/protobuf/generated/google/protobuf/any';
@@ -12,6 +14,7 @@ import { SeededRandom } from '#foundation/random';
 import type { AccessLogConfig } from '#proxy/config/access-log';
 import { decodeAccessLogs } from '#proxy/config/decode-access-log';
 import { Findings } from '#proxy/config/findings';
+import { loadCel } from '#proxy/expression/library';
 import { AccessLoggers } from '#proxy/telemetry/access-logger';
 import type { Exchange } from '#telemetry/exchange';
 import { responseFlag } from '#telemetry/response-flags';
@@ -150,6 +153,24 @@ test('an entry of a connection counts its bytes', () => {
   });
 });
 
+beforeAll(loadCel);
+
+const expression = (text: string): Part<AccessLogFilter> => ({
+  filterSpecifier: {
+    $case: 'extensionFilter',
+    value: {
+      name: 'envoy.access_loggers.extension_filters.cel',
+      configType: {
+        $case: 'typedConfig',
+        value: {
+          typeUrl: 'type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter',
+          value: Buffer.from(ExpressionFilter.encode({ expression: text }).finish()),
+        },
+      },
+    },
+  },
+});
+
 describe('what is refused, by name', () => {
   test.each<[string, AccessLog, string]>([
     ['an operator', fileLog({ path: '/dev/stdout', accessLogFormat: { $case: 'format', value: '%FOO% %PROTOCOL%' } }), '%FOO%'],
@@ -157,7 +178,12 @@ describe('what is refused, by name', () => {
     ['one of a record', otlpLog({ commonConfig: { grpcService: grpcServiceOf('c') }, body: text('%BAR(x)%') }), '%BAR(x)%'],
     ['a service that is not envoy_grpc', otlpLog({ commonConfig: {} }), 'envoy_grpc'],
     ['a logger', logOf('envoy.extensions.access_loggers.wasm.v3.WasmAccessLog', FileAccessLog, {}), 'WasmAccessLog'],
-    ['a filter', fileLog({ path: 'x' }, { filterSpecifier: { $case: 'extensionFilter', value: { name: 'cel' } } }), 'extensionFilter'],
+    [
+      'a filter',
+      fileLog({ path: 'x' }, { filterSpecifier: { $case: 'extensionFilter', value: { name: 'wasm' } } }),
+      'wasm is not supported',
+    ],
+    ['an expression', fileLog({ path: 'x' }, expression('response.code >=')), 'no expression in CEL'],
     ['a flag', fileLog({ path: 'x' }, { filterSpecifier: { $case: 'responseFlagFilter', value: { flags: ['XYZ'] } } }), 'XYZ'],
   ])('%s', (_, log, named) => {
     expect(decoded(log).findings).toEqual([expect.stringContaining(named)]);
@@ -202,6 +228,12 @@ describe('filters', () => {
     ['no gRPC status', { filterSpecifier: { $case: 'grpcStatusFilter', value: { statuses: [7], exclude: true } } }, {}, false],
     ['not a health check', { filterSpecifier: { $case: 'notHealthCheckFilter', value: {} } }, { details: 'health_check_ok' }, false],
     ['traced', { filterSpecifier: { $case: 'traceableFilter', value: {} } }, {}, false],
+    ['an expression on the status', expression('response.code >= 400 && request.method == "GET"'), { status: 503 }, true],
+    ['an expression on the status', expression('response.code >= 400'), { status: 200 }, false],
+    ['an expression on a header', expression(`'user-agent' in request.headers && !has(request.headers.none)`), {}, true],
+    ['an expression on where from', expression('!connection.mtls || xds.cluster_name.startsWith("none")'), {}, false],
+    ['an expression that has no value', expression('request.headers["x-none"] == "a"'), {}, false],
+    ['an expression that is no truth', expression('response.code'), {}, false],
     ['a sample of nothing', { filterSpecifier: { $case: 'runtimeFilter', value: { percentSampled: { numerator: 0 } } } }, {}, false],
   ])('%s', (_, filter, changes, logged) => {
     const { config, findings } = decoded(fileLog({ path: 'x' }, filter));
