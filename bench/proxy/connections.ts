@@ -1,22 +1,35 @@
-// What idle connections cost: thousands are opened, each with one request behind it, and the resident memory is taken before and after.
+// What idle connections cost: thousands are opened, each with one request behind it, in a process that has served a few before. Its memory is
+// taken before and after, each time once its garbage is gone.
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { residentBytes } from './processes.ts';
 
-/** Bytes of the measured processes for one idle connection. A first batch, which is closed again, pays for what all share. */
-export async function idleBytes(kind: 'http1' | 'http2', port: number, count: number, processes: readonly ChildProcess[]): Promise<number> {
+/** Of a process, in bytes: resident, and what JavaScript holds. */
+export interface ProcessMemory {
+  resident: number;
+  held: number;
+}
+
+const warmCount = 200;
+
+/** Bytes of the process for one idle connection. It answers `memory` over its channel, after a collection. */
+export async function idleBytes(kind: 'http1' | 'http2', port: number, count: number, process: ChildProcess): Promise<ProcessMemory> {
   const open = kind === 'http1' ? openHttp1 : openHttp2;
-  const warm = await openMany(count, () => open(port));
+  // What all connections share is there before, and so are the first ones' pages.
+  const warm = await openMany(warmCount, () => open(port));
   for (const close of warm) close();
-  await settled(processes);
-  const before = residentBytes(processes);
+  const before = await memoryOf(process);
   const all = await openMany(count, () => open(port));
-  await settled(processes);
-  const after = residentBytes(processes);
+  const after = await memoryOf(process);
   for (const close of all) close();
-  return (after - before) / count;
+  return { resident: (after.resident - before.resident) / count, held: (after.held - before.held) / count };
+}
+
+async function memoryOf(process: ChildProcess): Promise<ProcessMemory> {
+  process.send('memory');
+  const [memory] = await once(process, 'message');
+  return memory as ProcessMemory;
 }
 
 type Close = () => void;
@@ -26,17 +39,6 @@ async function openMany(count: number, open: () => Promise<Close>): Promise<Clos
   const batch = 100;
   for (let i = 0; i < count; i += batch) closes.push(...(await Promise.all(Array.from({ length: Math.min(batch, count - i) }, open))));
   return closes;
-}
-
-/** Until the memory has not moved by a percent for a second: what is garbage is not what a connection costs, and goes in time. */
-async function settled(processes: readonly ChildProcess[]): Promise<void> {
-  let last = residentBytes(processes);
-  for (let round = 0; round < 10; round++) {
-    await sleep(1000);
-    const now = residentBytes(processes);
-    if (Math.abs(now - last) < last / 100) return;
-    last = now;
-  }
 }
 
 function openHttp1(port: number): Promise<Close> {

@@ -1,5 +1,8 @@
 // Lateen's own data path with a configuration as a mesh has it: 50 hosts, 12 routes with a header match and weights of 90 and 10,
 // Istio's metrics and request ids on. Only xDS is left out. `node lateen-proxy.js '{"port": 8080, "to": 9080}'`: see lateen-options.ts.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { systemClock } from '#foundation/clock';
 import { createLogger } from '#foundation/logger';
 import { systemRandom } from '#foundation/random';
@@ -29,6 +32,7 @@ import { systemResolver } from '#proxy/upstream/dns-resolver';
 import { IstioMetrics } from '#telemetry/istio-metrics';
 import { MetricsRegistry } from '#telemetry/metrics';
 import { workloadOfMetadata } from '#telemetry/workload';
+import type { ProcessMemory } from './connections.ts';
 import { filterOf } from './filter-costs.ts';
 import type { ProxyOptions } from './lateen-options.ts';
 
@@ -289,3 +293,18 @@ function serverTls(): DownstreamTlsConfig {
 function clientTls(): UpstreamTlsConfig {
   return { ...tlsSettings(), applicationProtocols: [out === 'mtls-h2' ? 'h2' : 'http/1.1'], serverName: 'bench.test' };
 }
+
+/** Twice: what finalizers let go of is free only then. */
+async function collected(): Promise<ProcessMemory> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let i = 0; i < 2; i++) {
+    collect();
+    await sleep(100);
+  }
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { resident: rss, held: heapUsed + external };
+}
+
+process.on('message', async () => process.send?.(await collected()));
+process.once('disconnect', () => process.exit(0));

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { issueCertificate } from './certificate.ts';
-import { idleBytes } from './connections.ts';
+import { idleBytes, type ProcessMemory } from './connections.ts';
 import { measuredFilters } from './filter-costs.ts';
 import { nginxBackend } from './gateway-config.ts';
 import { latency, warmUp } from './latency.ts';
@@ -162,10 +162,16 @@ async function idleRow(
   peer: Peer,
   target: { least: number; aim: number },
 ) {
-  const [contestant] = await enter([peer]);
-  const kilobytes = (await idleBytes(kind, contestant!.port, count, contestant!.processes)) / 1024;
-  end(contestant!.processes);
-  const verdict = `<= ${target.least} (aim ${target.aim}): ${kilobytes <= target.least ? 'met' : 'MISSED'}`;
+  const found: ProcessMemory[] = [];
+  for (let pass = 0; pass < passes; pass++) {
+    // Each in a process of its own: what one has freed, another would take up again.
+    const [contestant] = await enter([{ ...peer, programs: (port, more) => peer.programs(port, more).map(asLaunched) }]);
+    found.push(await idleBytes(kind, contestant!.port, count, contestant!.processes[0]!));
+    end(contestant!.processes);
+  }
+  const [kilobytes, held] = [median(found.map(({ resident }) => resident)) / 1024, median(found.map(({ held }) => held)) / 1024];
+  const met = kilobytes <= target.least ? 'met' : 'MISSED';
+  const verdict = `<= ${target.least} (aim ${target.aim}): ${met}; ${held.toFixed(2)} of it JavaScript's`;
   const figures: Figure[] = [{ row, work, peer: 'lateen', value: kilobytes, unit: 'KB each', verdict }];
   report(figures);
   return figures;
@@ -187,6 +193,12 @@ async function latencyRow(peer: Peer, backend: number): Promise<Figure[]> {
   const figures: Figure[] = [{ row: 'latency', work: 'added at 1,000 requests/s, p99', peer: 'lateen', value, unit: 'ms', verdict }];
   report(figures);
   return figures;
+}
+
+/** With the flags with which `lateen up` starts its processes: the nursery is not what a connection costs. */
+function asLaunched({ command, port }: Program): Program {
+  const [node = '', ...rest] = command;
+  return { port, command: [node, '--max-semi-space-size=4', '--heap-growing-percent=30', ...rest] };
 }
 
 type Variant = readonly [name: string, options: object];

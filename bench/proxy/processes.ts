@@ -29,7 +29,9 @@ export function installed(program: string): boolean {
 
 /** Resolves when it listens. */
 export async function start({ command, port }: Program, core: number): Promise<ChildProcess> {
-  const child = spawn('taskset', ['-c', String(core), ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
+  // Programs of Node's have a channel, over which some tell what they hold.
+  const channel = command[0] === process.execPath ? (['ipc'] as const) : [];
+  const child = spawn('taskset', ['-c', String(core), ...command], { stdio: ['ignore', 'ignore', 'inherit', ...channel] });
   for (let attempt = 0; attempt < 400; attempt++) {
     if (child.exitCode !== null) throw new Error(`${command.join(' ')} ended with code ${child.exitCode} at its start`);
     if (await answers(port)) return child;

@@ -8,6 +8,7 @@ import type { Network } from '#net/network';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import type { TcpProxyConfig, TrafficDirection } from '#proxy/config/listener';
 import type { Placement } from '#proxy/config/socket-address';
+import { RequestHeads } from '#proxy/http/request-heads';
 import { Http2Stats } from '#proxy/http2/http2-stats';
 import type { RouteTable } from '#proxy/route/route-table';
 import { FlushQueue } from '#proxy/socket/flush-queue';
@@ -79,6 +80,7 @@ export interface ProxyRuntime extends RuntimeOptions {
   /** Of all downstream connections: Envoy's `http2.*`. */
   readonly http2Stats: Http2Stats;
   readonly connectionIds: Serial;
+  readonly requestHeads: RequestHeads;
 }
 
 /** Numbers from 1 on. */
@@ -104,6 +106,7 @@ export function createRuntime(options: RuntimeOptions): ProxyRuntime {
     counters: new Counters(),
     http2Stats: new Http2Stats(),
     connectionIds: new Serial(),
+    requestHeads: new RequestHeads(),
   };
 }
 

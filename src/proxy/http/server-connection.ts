@@ -17,7 +17,7 @@ import type { ConnectionManager, DownstreamConnection } from './connection-manag
 import { encodeResponse, responseCoding } from './encode-http1.ts';
 import type { FieldList, RequestHead, ResponseHead } from './head.ts';
 import { connectionTermination, noBytes, type ResetReason, type ResponsePort } from './port.ts';
-import { clearRequestHead, RawRequestHead } from './raw-head.ts';
+import { clearRequestHead, type RawRequestHead } from './raw-head.ts';
 import { HttpStream } from './stream.ts';
 
 /**
@@ -44,7 +44,8 @@ export class ServerConnection implements ResponsePort {
   private readonly socket: Socket;
   private readonly reader: SocketReader;
   private readonly writer: SocketWriter;
-  private readonly requestHead = new RawRequestHead();
+  /** From the first byte of a request to the end of its exchange. */
+  private parsing: RawRequestHead | undefined;
   private readonly bodyReader = new BodyReader();
   private readonly bodyWriter: BodyWriter;
   private readonly intent: ConnectionIntent = { keepAlive: true, explicitProxy: false, host: '', http2Settings: undefined };
@@ -113,6 +114,10 @@ export class ServerConnection implements ResponsePort {
   }
 
   // --- Reading.
+
+  private get requestHead(): RawRequestHead {
+    return (this.parsing ??= this.manager.runtime.requestHeads.take());
+  }
 
   onData(buffer: Buffer, length: number): void {
     this.manager.stats.downstream_cx_rx_bytes_total += length;
@@ -399,6 +404,8 @@ export class ServerConnection implements ResponsePort {
       this.linger();
       return;
     }
+    if (this.parsing !== undefined) this.manager.runtime.requestHeads.giveBack(this.parsing);
+    this.parsing = undefined;
     this.enter('idle', startMs + durationMs);
     if (!this.paused) this.arm();
     else this.consumeHeld();
