@@ -52,6 +52,10 @@ const context = {
 /** What children and the mesh's programs inherit. */
 const inheritedNames = ['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_EXTRA_CA_CERTS', 'LATEEN_LOG_LEVEL'];
 
+function inheritedOf(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(inheritedNames.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+}
+
 function port(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
@@ -59,7 +63,7 @@ function port(text: string): number {
 }
 
 function concurrency(text: string): number {
-  const value = Number(text);
+  const value = text === '0' ? Math.min(os.availableParallelism(), 64) : Number(text);
   if (/^\d+$/.test(text) && value <= 64) return value;
   throw new MeshError('USAGE', `"${text}" is not a number of processes`, { hint: '1 to 64; 0 for one per processor' });
 }
@@ -116,7 +120,7 @@ Examples:
     const capture = await settleCapture({ wish: options.capture, env, ports, keeps, directory });
     if (capture.kind === 'ended') process.exit(capture.code);
     const { networks, forwarder, refused } = capture;
-    const inherited = Object.fromEntries(inheritedNames.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+    const inherited = inheritedOf(env);
     const screen = { write: context.stdout, interactive: process.stdout.isTTY === true };
     const errors = { write: context.stderr, interactive: false };
     await up(
@@ -128,7 +132,7 @@ Examples:
 addRun(command, session, process.cwd());
 addKubeconfig(command, { stdout: context.stdout, stateDirectory: stateDefault });
 addBackup(command, { stdout: context.stdout, dataDirectory: dataDefault });
-addProxy(command, { stdout: context.stdout, stderr: context.stderr, ended: endAsked }, port);
+addProxy(command, { stdout: context.stdout, stderr: context.stderr, ended: endAsked, env: inheritedOf(env) }, port, concurrency);
 addShell(command, session, { env, stateDirectory: stateDefault });
 addExplain(command, session, context);
 addTest(command, session, context);

@@ -8,16 +8,22 @@ import type { StandaloneOptions } from './standalone-proxy.ts';
 export interface ProxySurroundings {
   stdout(text: string): void;
   stderr(text: string): void;
+  env: Readonly<Record<string, string>>;
   /** Resolves when the user wants it to end. */
   ended(): Promise<void>;
 }
 
-interface ProxyCommandOptions extends Omit<StandaloneOptions, 'document' | 'token'> {
+interface ProxyCommandOptions extends Omit<StandaloneOptions, 'document' | 'token' | 'env'> {
   config: string;
   tokenFile?: string;
 }
 
-export function addProxy(program: Command, surroundings: ProxySurroundings, port: (text: string) => number): void {
+export function addProxy(
+  program: Command,
+  surroundings: ProxySurroundings,
+  port: (text: string) => number,
+  count: (text: string) => number,
+): void {
   program
     .command('proxy')
     .summary('run a proxy by itself, from an Envoy’s configuration')
@@ -29,6 +35,7 @@ export function addProxy(program: Command, surroundings: ProxySurroundings, port
     .option('--admin-port <port>', 'of the admin interface, in place of the one that the file names (default: 15000)', port)
     .option('--service-node <id>', 'who it is to the control plane, in place of the file’s node.id')
     .option('--service-cluster <name>', 'the same of node.cluster')
+    .option('--concurrency <n>', 'processes that share its ports, 0 for one per processor', count, 1)
     .option('--token-file <file>', 'a token of the service account, for certificates of the mesh from the control plane')
     .addHelpText(
       'after',
@@ -46,6 +53,7 @@ Examples:
       const { proxy, admin, listening, notes, end } = await startStandalone({
         ...options,
         ...token,
+        env: surroundings.env,
         document: document?.value as JsonValue | undefined,
       });
       for (const note of notes) surroundings.stderr(`note: ${note}\n`);

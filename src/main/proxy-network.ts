@@ -1,5 +1,7 @@
 // Where a proxy's sockets are made: in its pod's namespace, where it has one. Shared by the processes that run proxies.
+import type { Socket } from 'node:net';
 import { NamespaceNetwork } from '#net/namespace-network';
+import { type Network, ownNetwork } from '#net/network';
 import { loadSystemCalls, type SystemCalls } from '#net/system-calls';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
 
@@ -11,4 +13,15 @@ export function proxyNetworks(): (bootstrap: ProxyBootstrap) => Promise<Namespac
     systemCalls ??= loadSystemCalls();
     return new NamespaceNetwork(await systemCalls, namespace.file, namespace.range);
   };
+}
+
+/** This process's own, in which others may redirect connections to it, as Istio's init container does. */
+export async function redirectedNetwork(): Promise<Network> {
+  const calls = await loadSystemCalls().catch(() => undefined);
+  if (calls === undefined) return ownNetwork;
+  const originalDestination = (accepted: Socket) => {
+    const { fd = -1 } = (accepted as unknown as { _handle: { fd: number } | null })._handle ?? {};
+    return calls.originalDestination(fd) ?? ownNetwork.originalDestination(accepted);
+  };
+  return { ...ownNetwork, originalDestination };
 }

@@ -8,18 +8,19 @@ import type { ListeningHandle } from '#net/handed-sockets';
 import { DecodeCache } from '#proxy/config/decode-cache';
 import type { WorkerCommand, WorkerReport } from '#proxy/workers/messages';
 import { ProxyWorker } from '#proxy/workers/proxy-worker';
-import { proxyNetworks } from './proxy-network.ts';
+import { proxyNetworks, redirectedNetwork } from './proxy-network.ts';
 
 const logger = createLogger({ level: (process.env['LATEEN_LOG_LEVEL'] as LogLevel | undefined) ?? 'info' });
 const send = (report: WorkerReport) => {
   if (process.connected) process.send?.(report, undefined, undefined, () => {});
 };
+const networkOf = proxyNetworks();
 const worker = new ProxyWorker({
   clock: systemClock,
   random: systemRandom,
   logger,
   decodings: new DecodeCache(),
-  networkOf: proxyNetworks(),
+  networkOf: async (bootstrap) => (bootstrap.redirected ? redirectedNetwork() : networkOf(bootstrap)),
   send,
 });
 

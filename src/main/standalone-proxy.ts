@@ -1,18 +1,18 @@
 // One proxy in this process, with no supervisor and no pod. Loaded when `lateen proxy` asks for it.
-import type { Socket } from 'node:net';
 import type { JsonValue } from '@bufbuild/protobuf';
 import { systemClock } from '#foundation/clock';
 import { createLogger } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
-import { type Network, ownNetwork } from '#net/network';
-import { loadSystemCalls } from '#net/system-calls';
 import { DecodeCache } from '#proxy/config/decode-cache';
 import { readEnvoyConfig } from '#proxy/config/envoy-config';
 import { formatAddress, identityPlacement } from '#proxy/config/socket-address';
 import { ProxyInstance } from '#proxy/proxy-instance';
+import type { WorkerPool } from '#proxy/workers/worker-pool';
 import { typeUrl } from '#xds/resource-type';
 import { canonicalJson, version } from './package.ts';
+import { redirectedNetwork } from './proxy-network.ts';
+import { workerProcesses } from './worker-processes.ts';
 
 export interface StandaloneOptions {
   /** Of the file: a bootstrap or a config dump. */
@@ -21,6 +21,10 @@ export interface StandaloneOptions {
   serviceNode?: string;
   serviceCluster?: string;
   token?: () => Promise<string>;
+  /** How many processes serve with its ports. */
+  concurrency: number;
+  /** Of worker processes. */
+  env: Readonly<Record<string, string>>;
 }
 
 export interface StandaloneProxy {
@@ -47,17 +51,22 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
       'the configuration cannot be used: there is no listener in it, and no control plane that would send one',
     );
   }
-  const { serviceNode: id = node.id, serviceCluster: cluster = node.cluster, adminPort = admin.port, token } = options;
+  const { serviceNode: id = node.id, serviceCluster: cluster = node.cluster, adminPort = admin.port, token, concurrency } = options;
   const bootstrap = {
     node: { ...node, id, cluster },
     ...(xds && { xds }),
     admin: { ...admin, port: adminPort },
     placement: identityPlacement,
+    concurrency,
+    redirected: true,
   };
+  const logger = createLogger({ level: 'info' });
+  const workers = workerProcesses(options.env, logger);
   const proxy = new ProxyInstance(bootstrap, {
     clock: systemClock,
     random: systemRandom,
-    logger: createLogger({ level: 'info' }),
+    logger,
+    workers,
     version,
     network: await redirectedNetwork(),
     decodings: new DecodeCache(),
@@ -69,25 +78,16 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
   try {
     const bound = await proxy.start();
     const listening = proxy.listeners.boundAddresses().map(({ name, ...at }) => ({ name, at: formatAddress(at) }));
-    return { proxy: id, admin: formatAddress(bound), listening, notes, end: () => end(proxy) };
+    return { proxy: id, admin: formatAddress(bound), listening, notes, end: () => end(proxy, workers) };
   } catch (thrown) {
     await proxy.close();
+    workers.stop();
     throw thrown;
   }
 }
 
-async function end(proxy: ProxyInstance): Promise<void> {
+async function end(proxy: ProxyInstance, workers: WorkerPool): Promise<void> {
   await Promise.race([proxy.drain({ idleMs: 0 }), new Promise<void>((resolve) => systemClock.after(drainMs, resolve, { unref: true }))]);
   await proxy.close();
-}
-
-/** This process's own, in which others may redirect connections to it, as Istio's init container does. */
-async function redirectedNetwork(): Promise<Network> {
-  const calls = await loadSystemCalls().catch(() => undefined);
-  if (calls === undefined) return ownNetwork;
-  const originalDestination = (accepted: Socket) => {
-    const { fd = -1 } = (accepted as unknown as { _handle: { fd: number } | null })._handle ?? {};
-    return calls.originalDestination(fd) ?? ownNetwork.originalDestination(accepted);
-  };
-  return { ...ownNetwork, originalDestination };
+  workers.stop();
 }

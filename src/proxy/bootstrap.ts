@@ -13,6 +13,8 @@ export interface ProxyBootstrap {
   namespace?: { file: string; range: string };
   /** Where its pod's names are answered; without it, they are not. */
   names?: SocketAddress;
+  /** Others redirect connections to it, as Istio's init container does: where they were going is asked of the kernel. */
+  redirected?: boolean;
   /** How many processes serve with its ports; one when left out. */
   concurrency?: number;
   /** The file that stands for the proxy's stdout: access logs to /dev/stdout go there; the process's own when left out. */

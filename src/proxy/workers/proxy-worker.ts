@@ -4,13 +4,14 @@ import { DeltaDiscoveryResponse } from '#codec/protobuf/generated/envoy/service/
 import type { Logger } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import type { ListeningHandle } from '#net/handed-sockets';
-import type { NamespaceNetwork } from '#net/namespace-network';
+import type { Network } from '#net/network';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
 import { DataPlane, type DataPlaneOptions } from '#proxy/data-plane';
 import type { WorkerCommand, WorkerReport } from './messages.ts';
 
 export interface ProxyWorkerOptions extends Omit<DataPlaneOptions, 'network' | 'sockets'> {
-  networkOf(bootstrap: ProxyBootstrap): Promise<NamespaceNetwork | undefined>;
+  /** Undefined: the process's own. */
+  networkOf(bootstrap: ProxyBootstrap): Promise<(Network & { close?(): void }) | undefined>;
   send(report: WorkerReport): void;
 }
 
@@ -77,7 +78,7 @@ export class ProxyWorker {
     );
     const close = async () => {
       await plane.close();
-      network?.close();
+      network?.close?.();
     };
     return { plane, logger, close };
   }
