@@ -126,6 +126,7 @@ export class ProxyInstance implements AdminSubject {
   /** A control plane would take back what it is told of and has not given. */
   private discovered(type: TypeUrl): Record<string, string> {
     const versions = this.plane.applier.versions(type);
+    for (const name of type === typeUrl.secret ? (this.certificates?.brought ?? []) : []) delete versions[name];
     for (const { typeUrl: of, resources } of this.options.initial ?? [])
       if (of === type) for (const { name } of resources) delete versions[name];
     return versions;

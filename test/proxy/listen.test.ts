@@ -142,6 +142,20 @@ describe('changes', () => {
     await expect(Client.connect(one)).rejects.toThrow('ECONNREFUSED');
   });
 
+  test('drain: who has come and is still looked at is served once and asked to leave', async () => {
+    const proxy = open.add(new TestProxy());
+    const looking = { inspection: () => ({ tls: true, http: false }), inspectionTimeoutMs: 60_000 };
+    const port = await proxy.listen(saying('once;', { ...looking, ...at(await freePort()) }));
+    const silent = open.add(await Client.connect(port));
+    // Connections are accepted one after the other.
+    await open.add(await Client.connect(port)).write(get).until('once;');
+    const drained = proxy.listeners.drain();
+    await turn();
+    expect(await silent.write(get).closed()).toMatch(/connection: close\r\n\r\nonce;$/);
+    await proxy.listeners.close();
+    await drained;
+  });
+
   test('drain: what is under way finishes, and resolves when the last connection has ended', async () => {
     const clock = new ManualClock();
     const proxy = open.add(new TestProxy({ clock }));

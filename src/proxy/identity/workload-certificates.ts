@@ -73,6 +73,11 @@ export class WorkloadCertificates {
     return own;
   }
 
+  /** Names of the secrets that it brings at this moment: no control plane gives or takes them. */
+  get brought(): Iterable<string> {
+    return this.wanted;
+  }
+
   /** What the control plane sends, without what it says of the mesh's roots. */
   heard(response: DeltaDiscoveryResponse): DeltaDiscoveryResponse {
     if (response.typeUrl !== typeUrl.secret) return response;
@@ -83,7 +88,7 @@ export class WorkloadCertificates {
     return {
       ...response,
       resources: response.resources.filter((resource) => resource !== roots),
-      removedResources: response.removedResources.filter((name) => name !== meshRoots),
+      removedResources: response.removedResources.filter((name) => name !== meshRoots && !this.wanted.has(name)),
     };
   }
 

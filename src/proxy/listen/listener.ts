@@ -64,6 +64,8 @@ export class Listener {
   readonly servers = new Map<string, Server>();
   readonly tlsStats = new TlsStats();
   private discouragedUntilMs: number | undefined;
+  /** It drains: `timeoutMs`, where that is not each connection's own. */
+  private drained: { timeoutMs: number | undefined } | undefined;
   private services = new Map<FilterChain, ChainService>();
   private readonly connections = new Map<ServedConnection, Served>();
   /** Inspected, or in their handshakes. */
@@ -249,7 +251,9 @@ export class Listener {
     });
     if (!open) return;
     this.connections.set(served, { connection, inspection, chain });
-    if (this.discouragedUntilMs !== undefined) served.drain(Math.max(0, this.discouragedUntilMs - this.runtime.clock.now()));
+    // It had been accepted before.
+    if (this.drained !== undefined) served.drain(this.drained.timeoutMs ?? drainTimeoutMs(chain));
+    else if (this.discouragedUntilMs !== undefined) served.drain(Math.max(0, this.discouragedUntilMs - this.runtime.clock.now()));
     // While it was held the listener may have changed.
     else if (!this.services.has(chain)) served.drain(drainTimeoutMs(chain));
   }
@@ -264,6 +268,7 @@ export class Listener {
   drain(timeoutMs?: number): void {
     for (const server of this.servers.values()) server.close();
     this.servers.clear();
+    this.drained = { timeoutMs };
     for (const [connection, { chain }] of this.connections) connection.drain(timeoutMs ?? drainTimeoutMs(chain));
   }
 
