@@ -148,7 +148,10 @@ describe('changes', () => {
     const port = await proxy.listen(saying('once;', { ...looking, ...at(await freePort()) }));
     const silent = open.add(await Client.connect(port));
     // Connections are accepted one after the other.
-    await open.add(await Client.connect(port)).write(get).until('once;');
+    await open
+      .add(await Client.connect(port))
+      .write(get)
+      .until('once;');
     const drained = proxy.listeners.drain();
     await turn();
     expect(await silent.write(get).closed()).toMatch(/connection: close\r\n\r\nonce;$/);
