@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { NamespaceNetwork } from '#net/namespace-network';
 import { type Network, ownNetwork } from '#net/network';
+import { descriptorOf } from '#net/socket-handle';
 import { loadSystemCalls, type SystemCalls } from '#net/system-calls';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
 
@@ -19,9 +20,7 @@ export function proxyNetworks(): (bootstrap: ProxyBootstrap) => Promise<Namespac
 export async function redirectedNetwork(): Promise<Network> {
   const calls = await loadSystemCalls().catch(() => undefined);
   if (calls === undefined) return ownNetwork;
-  const originalDestination = (accepted: Socket) => {
-    const { fd = -1 } = (accepted as unknown as { _handle: { fd: number } | null })._handle ?? {};
-    return calls.originalDestination(fd) ?? ownNetwork.originalDestination(accepted);
-  };
+  const originalDestination = (accepted: Socket) =>
+    calls.originalDestination(descriptorOf(accepted)) ?? ownNetwork.originalDestination(accepted);
   return { ...ownNetwork, originalDestination };
 }

@@ -3,13 +3,9 @@
 import type { BindOptions } from 'node:dgram';
 import { closeSync, openSync } from 'node:fs';
 import { BlockList, isIPv4, type Socket } from 'node:net';
-import type { ListenPlace, Network, NetworkAddress } from './network.ts';
+import { type ListenPlace, type Network, type NetworkAddress, ownNetwork } from './network.ts';
+import { descriptorOf, handleOf } from './socket-handle.ts';
 import type { SystemCalls } from './system-calls.ts';
-
-/** A socket's descriptor and the handle that Node wraps around it: not in the types, stable since Node 0.x. */
-interface Handled {
-  _handle: { fd: number; open(descriptor: number): number } | null;
-}
 
 /** Of what the proxy sends itself, by which redirection lets it pass. Istio's number. */
 export const proxyMark = 1337;
@@ -56,13 +52,11 @@ export class NamespaceNetwork implements Network {
     if (isIPv4(destination) && !this.inside.check(destination, 'ipv4')) return;
     const descriptor = this.made('tcp', (socket) => this.calls.setOption(socket, 'mark', proxyMark));
     // Node opens the socket of a connection in a later turn, and takes the one that its handle has by then.
-    (connecting as unknown as Handled)._handle!.open(descriptor);
+    handleOf(connecting)!.open(descriptor);
   }
 
   originalDestination(accepted: Socket): NetworkAddress {
-    const descriptor = (accepted as unknown as Handled)._handle?.fd ?? -1;
-    const { localAddress = '', localPort = 0 } = accepted;
-    return this.calls.originalDestination(descriptor) ?? { address: localAddress, port: localPort };
+    return this.calls.originalDestination(descriptorOf(accepted)) ?? ownNetwork.originalDestination(accepted);
   }
 
   /** Sockets that were made stay. */

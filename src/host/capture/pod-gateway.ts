@@ -1,6 +1,7 @@
 // What pods send to addresses that are not theirs comes to the machine's side of their network, is redirected here (machine-rules.ts), and
 // is led on to where it was going: out of the machine, without forwarding, routes or translated addresses.
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { descriptorOf } from '#net/socket-handle';
 import type { SystemCalls } from '#net/system-calls';
 import type { WayOut } from './connection-relay.ts';
 
@@ -35,8 +36,7 @@ export class PodGateway {
 
   private accept(socket: Socket): void {
     socket.on('error', () => {});
-    const { fd = -1 } = (socket as unknown as { _handle: { fd: number } | null })._handle ?? {};
-    const to = this.calls.originalDestination(fd);
+    const to = this.calls.originalDestination(descriptorOf(socket));
     // Who asks for this very port would be led around for ever.
     if (to === undefined || (to.port === this.port && to.address === socket.localAddress)) socket.destroy();
     else this.way.lead(socket, to);
