@@ -1,5 +1,6 @@
 // `matchConditions` of a webhook: expressions in CEL on the request, all of which must hold for it to be asked.
-import { CelEnvironment, type Expression, firstLine } from './environment.ts';
+import { type Cel, type Expression, firstLine } from '#codec/cel';
+import { loadKubernetesCel } from './kubernetes-cel.ts';
 import { celValue } from './value.ts';
 
 export interface MatchCondition {
@@ -11,20 +12,20 @@ export interface MatchCondition {
 const compiledMax = 1_000;
 
 export class MatchConditions {
-  private environment: Promise<CelEnvironment> | undefined;
+  private cel: Promise<Cel> | undefined;
   private readonly compiled = new Map<string, Expression>();
 
   /** Whether all hold: one that does not decides, whatever the others say. Rejects where one cannot be evaluated, and none decides. */
   async hold(conditions: readonly MatchCondition[], request: Readonly<Record<string, unknown>>): Promise<boolean> {
     if (conditions.length === 0) return true;
-    this.environment ??= CelEnvironment.load();
-    const environment = await this.environment;
+    this.cel ??= loadKubernetesCel();
+    const cel = await this.cel;
     const { object, oldObject } = request;
     const context = { request: celValue({}, request), object: celValue({}, object), oldObject: celValue({}, oldObject) };
     let failure: Error | undefined;
     for (const { name, expression } of conditions) {
       try {
-        if (this.expressionOf(environment, expression)(context) !== true) return false;
+        if (this.expressionOf(cel, expression)(context) !== true) return false;
       } catch (cause) {
         failure ??= new Error(`its condition "${name}" cannot be evaluated: ${firstLine(cause)}`, { cause });
       }
@@ -33,10 +34,10 @@ export class MatchConditions {
     return true;
   }
 
-  private expressionOf(environment: CelEnvironment, text: string): Expression {
+  private expressionOf(cel: Cel, text: string): Expression {
     let expression = this.compiled.get(text);
     if (expression) return expression;
-    expression = environment.compile(text);
+    expression = cel.compile(text);
     if (this.compiled.size >= compiledMax) this.compiled.clear();
     this.compiled.set(text, expression);
     return expression;

@@ -2,9 +2,10 @@
 // change may change.
 import { isPlainObject } from '#api/json';
 import { type ApiObject, type Kind, keyOf } from '#api/kind';
+import { type Cel, type Expression, firstLine } from '#codec/cel';
 import type { Problem } from '#foundation/problem';
 import { StoreError } from '#store/store-error';
-import { CelEnvironment, type Expression, firstLine } from './environment.ts';
+import { loadKubernetesCel } from './kubernetes-cel.ts';
 import { celValue, nodeOf } from './value.ts';
 
 type Node = Record<string, unknown>;
@@ -36,7 +37,7 @@ const problemsMax = 20;
 const changePattern = /\boldSelf\b/;
 
 export class ValidationRules {
-  private environment: Promise<CelEnvironment> | undefined;
+  private cel: Promise<Cel> | undefined;
   private readonly levels = new WeakMap<Kind, Promise<Level | undefined>>();
 
   /** What of an object does not keep its kind's rules; `old` is what it replaces. */
@@ -52,11 +53,11 @@ export class ValidationRules {
   /** Throws StoreError INVALID where a rule of the schema cannot be compiled. */
   async compiled(schema: Node): Promise<Level | undefined> {
     if (!JSON.stringify(schema).includes(rulesKey)) return undefined;
-    this.environment ??= CelEnvironment.load();
-    const environment = await this.environment;
+    this.cel ??= loadKubernetesCel();
+    const cel = await this.cel;
     let count = 0;
     const levelOf = (node: Node, path: string): Level | undefined => {
-      const rules = (Array.isArray(node[rulesKey]) ? node[rulesKey] : []).map((rule) => ruleOf(environment, nodeOf(rule), path));
+      const rules = (Array.isArray(node[rulesKey]) ? node[rulesKey] : []).map((rule) => ruleOf(cel, nodeOf(rule), path));
       if ((count += rules.length) > rulesMax) throw new StoreError('INVALID', `more than ${rulesMax} rules`);
       const properties = Object.entries(nodeOf(node['properties'])).flatMap(([name, part]) => {
         const level = levelOf(nodeOf(part), `${path}.${name}`);
@@ -71,15 +72,15 @@ export class ValidationRules {
   }
 }
 
-function ruleOf(environment: CelEnvironment, { rule, message, messageExpression, fieldPath }: Node, path: string): Rule {
+function ruleOf(cel: Cel, { rule, message, messageExpression, fieldPath }: Node, path: string): Rule {
   const text = String(rule ?? '');
   try {
     return {
       text,
-      holds: environment.compile(text),
+      holds: cel.compile(text),
       ofChange: changePattern.test(text),
       message: typeof message === 'string' ? message : undefined,
-      messageOf: typeof messageExpression === 'string' ? environment.compile(messageExpression) : undefined,
+      messageOf: typeof messageExpression === 'string' ? cel.compile(messageExpression) : undefined,
       fieldPath: typeof fieldPath === 'string' ? fieldPath : '',
     };
   } catch (error) {
