@@ -11,10 +11,16 @@ const systems = ['android', 'darwin', 'freebsd', 'linux', 'openharmony', 'sunos'
 const processors = ['arm64', 'x64', 'ia32', 'arm', 'ppc64', 'riscv64', 's390x', 'loong64', 'wasm32', 'mips64el'];
 const alias = { armv7: 'arm', musleabihf: 'arm' };
 
+/** Beside the package, or beside one that it is inside of. */
+function isInstalledFor(where, key) {
+  const folders = where.split('/node_modules/').map((_, depth, parts) => parts.slice(0, depth + 1).join('/node_modules/'));
+  return lock.packages[key] !== undefined || folders.some((folder) => lock.packages[`${folder}/${key}`]);
+}
+
 for (const [where, entry] of Object.entries(lock.packages)) {
   for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
     const key = `node_modules/${name}`;
-    if (where === '' || lock.packages[key] || lock.packages[`${where}/${key}`] || !/^\d/.test(version)) continue;
+    if (where === '' || isInstalledFor(where, key) || !/^\d/.test(version)) continue;
     const words = name.split(/[/-]/).map((word) => alias[word] ?? word);
     const os = systems.filter((system) => words.includes(system));
     const cpu = processors.filter((processor) => words.includes(processor));

@@ -31,7 +31,11 @@ const webhookSchema = openMessage(
 const webhookConfigurationSchema = tolerant({ webhooks: Type.Optional(Type.Array(webhookSchema)) });
 const customResourceDefinitionSchema = tolerant({
   spec: Type.Optional(
-    openMessage({ group: text, names: openMessage({ kind: text }), versions: Type.Array(openMessage({ name: text, served: bool })) }),
+    openMessage({
+      group: text,
+      names: openMessage({ kind: text }),
+      versions: Type.Array(openMessage({ name: text, served: bool, schema: openMessage({ openAPIV3Schema: openMessage({}) }) })),
+    }),
   ),
 });
 const kubernetesGatewaySchema = tolerant({

@@ -5,7 +5,7 @@ import type { Problem } from '#foundation/problem';
 import { fieldPath, pointerSegments } from './field-path.ts';
 import type { Kind } from './kind.ts';
 import { nearest } from './nearest.ts';
-import { re2Problem } from './re2.ts';
+import { matcherRegexProblem } from './regex-problem.ts';
 import { type Constraint, type ConstraintName, constraints } from './schema/constraint.ts';
 import { brokenConstraints, structuralErrors } from './schema/validator.ts';
 
@@ -116,7 +116,8 @@ function unknownValue(field: string, data: unknown, allowed: readonly string[]):
 }
 
 function badFormat(field: string, data: string, format: string): Explanation {
-  if (format === 're2') return { code: 'INVALID_REGEX', field, message: `${quoted(data)} is no regular expression: ${re2Problem(data)}` };
+  if (format === 're2')
+    return { code: 'INVALID_REGEX', field, message: `${quoted(data)} is no regular expression: ${matcherRegexProblem(data)}` };
   const message = `${quoted(data)} is no duration${format === 'duration' ? ' of at least 1ms' : ''}`;
   return { code: 'INVALID_DURATION', field, message, hint: 'write a number with a unit, such as 500ms, 1.5s, 2m' };
 }

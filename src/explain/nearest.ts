@@ -1,6 +1,8 @@
 // Where nothing takes a call: the routes that miss it by the least and what would make them take it, and the hosts that are called
 // nearly like one that nobody knows. Pure.
+
 import { nearest } from '#api/nearest';
+import { Regex } from '#codec/regex';
 import type { RoutedRequest } from '#proxy/route/route';
 import { pathnameOf, type UnmetCondition, unmetConditions } from '#proxy/route/route-match';
 import type { RouteTable, VirtualHost } from '#proxy/route/route-table';
@@ -54,8 +56,8 @@ function remedy({ subject, condition, expects, found, wants }: UnmetCondition): 
 }
 
 /** A value that passes. */
-export function exampleText(sample: string | RegExp | undefined): string | undefined {
-  return sample instanceof RegExp ? exampleOf(sample) : sample;
+export function exampleText(sample: string | Regex | undefined): string | undefined {
+  return sample instanceof Regex ? exampleOf(sample) : sample;
 }
 
 /** Domains of the table that are written nearly like `authority`, best first, each host once. Ports are compared as well. */

@@ -1,10 +1,11 @@
 // A string that a regular expression matches, for the expressions that people write in routes. Pure. What it cannot write an
-// example for (look-around, back references) it says so of, and what it writes it has tried.
+// example for (classes of Unicode, assertions of words) it says so of, and what it writes it has tried.
+import { Regex } from '#codec/regex';
 
-/** Undefined where none was found. `regex`: to match as a whole, or anywhere. */
-export function exampleOf(regex: RegExp): string | undefined {
+/** Undefined where none was found. */
+export function exampleOf(regex: Regex): string | undefined {
   const example = new Sampler(regex.source).alternatives();
-  return example !== undefined && regex.test(example) ? example : undefined;
+  return example !== undefined && regex.matches(example) ? example : undefined;
 }
 
 /** By recursive descent; each method leaves `at` behind what it has read. Undefined: not understood. */
@@ -43,12 +44,11 @@ class Sampler {
   }
 
   private group(): string | undefined {
-    const opening = /^\?(?::|<\w+>)/.exec(this.source.slice(this.at))?.[0];
-    const assertion = opening === undefined && this.source[this.at] === '?';
-    this.at += opening?.length ?? 0;
+    // A name, flags for what is inside, or flags for what follows.
+    this.at += /^\?(?:P?<\w+>|[imsU-]*:?)/.exec(this.source.slice(this.at))?.[0].length ?? 0;
     const inside = this.alternatives();
     this.at++;
-    return assertion ? undefined : inside;
+    return inside;
   }
 
   /** The first character that it names; of a negated one, the first of some that it does not. */
@@ -56,14 +56,13 @@ class Sampler {
     const end = this.classEnd();
     const text = this.source.slice(this.at - 1, end + 1);
     this.at = end + 1;
-    const regex = new RegExp(`^${text}$`);
-    return [...'a0AzZ9_-./ x1b~@:%'].find((c) => regex.test(c)) ?? [...text.slice(1, -1)].find((c) => regex.test(c));
+    const regex = new Regex(text);
+    return [...'a0AzZ9_-./ x1b~@:%'].find((c) => regex.matches(c)) ?? [...text.slice(1, -1)].find((c) => regex.matches(c));
   }
 
   private classEnd(): number {
-    let end = this.at;
-    while (end < this.source.length && this.source[end] !== ']') end += this.source[end] === '\\' ? 2 : 1;
-    return end;
+    const inside = /^\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*/s.exec(this.source.slice(this.at))?.[0] ?? '';
+    return this.at + inside.length;
   }
 
   /** How often at least; once for `*` and `?`, which makes examples that look like what is meant. */
@@ -75,7 +74,7 @@ class Sampler {
 }
 
 function escaped(c: string): string | undefined {
-  const classes: Readonly<Record<string, string>> = { d: '0', w: 'x', s: ' ', D: 'x', W: '-', S: 'x', b: '', t: '\t' };
-  if (/[1-9kpPuB]/.test(c)) return undefined;
+  const classes: Readonly<Record<string, string>> = { d: '0', w: 'x', s: ' ', D: 'x', W: '-', S: 'x', A: '', z: '', b: '', t: '\t' };
+  if (/[\dpPQxB]/.test(c)) return undefined;
   return classes[c] ?? c;
 }

@@ -65,12 +65,12 @@ const refused: readonly (readonly [name: string, yaml: string, expected: string]
   [
     'broken regex',
     rule('match: [{uri: {regex: "("}}]'),
-    'INVALID_REGEX spec.http[0].match[0].uri.regex: "(" is no regular expression: unterminated group',
+    'INVALID_REGEX spec.http[0].match[0].uri.regex: "(" is no regular expression: missing closing ): `(`',
   ],
   [
     'lookahead',
     rule('match: [{uri: {regex: "a(?=b)"}}]'),
-    'INVALID_REGEX spec.http[0].match[0].uri.regex: "a(?=b)" is no regular expression: RE2 has no lookahead or lookbehind',
+    'INVALID_REGEX spec.http[0].match[0].uri.regex: "a(?=b)" is no regular expression: invalid or unsupported Perl syntax: `(?=`',
   ],
   [
     'percentage',

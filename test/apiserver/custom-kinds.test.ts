@@ -118,6 +118,7 @@ describe('rules in CEL', () => {
     };
     return { ...definition, spec: { ...definition.spec, versions: [{ ...version, schema }] } };
   };
+  const withPattern = (pattern: string) => withRules([], { cronSpec: { type: 'string', pattern } });
   const put = (fields: object) => call('PUT', `${crontabs()}/a`, crontab(fields));
 
   test.each<[string, object[], object, object, string | undefined]>([
@@ -166,6 +167,17 @@ describe('rules in CEL', () => {
     expect((await put({ replicas: 4 })).code).toBe(200);
     const { code, body } = await put({ replicas: 2 });
     expect([code, body.message]).toEqual([422, 'CronTab.stable.example.com "a" is invalid: spec: may only grow']);
+  });
+
+  test('a pattern is one of RE2, which ends however long the text', async () => {
+    await call('POST', definitions, withPattern('^(x+)+$'));
+    const { code, body } = await call('POST', crontabs(), crontab({ cronSpec: `${'x'.repeat(100_000)}y` }));
+    expect([code, body.message]).toEqual([422, expect.stringContaining('does not match')]);
+  });
+
+  test('a definition whose pattern is none is refused', async () => {
+    const { code, body } = await call('POST', definitions, withPattern('a(?!b)'));
+    expect([code, body.message]).toEqual([422, expect.stringContaining('invalid or unsupported Perl syntax: `(?!`')]);
   });
 
   test('a definition whose rule is none is refused', async () => {

@@ -1,6 +1,8 @@
 // Outlier detection: who is ejected, for how long, and how many at most; by a clock turned by hand, and with endpoints that really fail.
+
 import { afterEach, describe, expect, test } from 'vitest';
 import { OutlierDetection } from '#codec/protobuf/generated/envoy/config/cluster/v3/outlier_detection';
+import { Regex } from '#codec/regex';
 import { ManualClock } from '#foundation/clock';
 import { SeededRandom } from '#foundation/random';
 import { clusterStatuses, formatClusters } from '#proxy/admin/cluster-status';
@@ -193,7 +195,7 @@ describe('over sockets', () => {
     expect(statuses.slice(-15)).toEqual(Array.from({ length: 15 }, () => 200));
     const clusters = [...proxy.runtime.clusters.all()];
     expect(formatClusters(clusterStatuses(clusters)).match(/health_flags::\/failed_outlier_check/g)).toHaveLength(2);
-    expect(formatStats(statsOf({}, clusters), /ejections_active|membership_healthy/)).toBe(
+    expect(formatStats(statsOf({}, clusters), new Regex('ejections_active|membership_healthy'))).toBe(
       'cluster.a.membership_healthy: 1\ncluster.a.outlier_detection.ejections_active: 2\n',
     );
   });

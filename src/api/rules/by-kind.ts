@@ -7,6 +7,7 @@ import type { Pod } from '../kinds/pod.ts';
 import type { ProxyConfig } from '../kinds/proxy-config.ts';
 import { checkAuthorizationPolicy } from './authorization-policy.ts';
 import { checkConfigMap, checkSecret } from './config-map.ts';
+import { checkCustomResourceDefinition } from './custom-resource-definition.ts';
 import { checkDeployment } from './deployment.ts';
 import { checkDestinationRule } from './destination-rule.ts';
 import { checkEnvoyFilter } from './envoy-filter.ts';
@@ -27,6 +28,7 @@ import { checkWorkloadGroup } from './workload-group.ts';
 const checks: Readonly<Record<string, (object: never, report: Report) => void>> = {
   AuthorizationPolicy: checkAuthorizationPolicy,
   ConfigMap: checkConfigMap,
+  CustomResourceDefinition: checkCustomResourceDefinition,
   CronJob: ({ spec }: CronJob, report) => checkPodSpec(spec.jobTemplate.spec.template.spec, 'spec.jobTemplate.spec.template.spec', report),
   DaemonSet: checkPodTemplate,
   Deployment: checkDeployment,
@@ -51,6 +53,9 @@ const checks: Readonly<Record<string, (object: never, report: Report) => void>> 
   WorkloadEntry: checkWorkloadEntry,
   WorkloadGroup: checkWorkloadGroup,
 };
+
+/** Beside Istio's. */
+const checkedGroups: ReadonlySet<string> = new Set(['', 'apps', 'batch', 'apiextensions.k8s.io']);
 
 /** Of kinds whose pods are to run for ever. */
 function checkPodTemplate({ spec }: { spec: { template: Pick<Pod, 'spec'> } }, report: Report): void {
@@ -81,5 +86,5 @@ function checkProxyConfig({ spec = {} }: ProxyConfig, report: Report): void {
 
 export function checkKind({ group, kind }: Kind, object: ApiObject, report: Report): void {
   if (group.endsWith('.istio.io')) checkAnnotations(object, report);
-  if (group === '' || group === 'apps' || group === 'batch' || group.endsWith('.istio.io')) checks[kind]?.(object as never, report);
+  if (checkedGroups.has(group) || group.endsWith('.istio.io')) checks[kind]?.(object as never, report);
 }

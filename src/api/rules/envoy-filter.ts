@@ -2,7 +2,7 @@
 
 import { isPlainObject } from '../json.ts';
 import type { ConfigPatch, EnvoyFilter } from '../kinds/envoy-filter.ts';
-import { re2Problem } from '../re2.ts';
+import { regexProblem } from '../regex-problem.ts';
 import { warnOfEmptySelector } from './policy-target.ts';
 import type { Report } from './report.ts';
 
@@ -49,7 +49,7 @@ const objectMatches = ['listener', 'routeConfiguration', 'cluster'] as const;
 function checkMatch(applyTo: Patched, match: Match, at: string, report: Report): void {
   const versions = match.proxy?.proxyVersion;
   // Envoy never sees it, so its length has no bound.
-  const problem = versions && versions.length <= 1024 ? re2Problem(versions) : undefined;
+  const problem = versions ? regexProblem(versions) : undefined;
   if (problem) report.error('INVALID_REGEX', `${at}.proxy.proxyVersion`, `"${versions}" is no regular expression: ${problem}`);
   const wanted = matchOf[applyTo];
   const given = objectMatches.find((name) => match[name] !== undefined);

@@ -3,7 +3,7 @@ import { durationMs } from '#foundation/duration';
 import { fieldPath } from '../field-path.ts';
 import { grpcStatuses } from '../grpc-status.ts';
 import type { Destination, HttpMatch, HttpRoute, StringMatch } from '../kinds/virtual-service.ts';
-import { re2Problem } from '../re2.ts';
+import { matcherRegexProblem } from '../regex-problem.ts';
 import { checkGatewayNames } from './gateway-name.ts';
 import { headerValueProblem } from './header-value.ts';
 import { checkLabels } from './metadata.ts';
@@ -93,7 +93,7 @@ function checkStringMatch(match: StringMatch | undefined, at: string, report: Re
   if (match?.prefix === '') report.error('INVALID_VALUE', `${at}.prefix`, 'an empty prefix matches everything', 'leave the condition out');
   const { regex } = match ?? {};
   if (regex === '') report.error('INVALID_VALUE', `${at}.regex`, 'the regular expression is empty');
-  const problem = regex ? re2Problem(regex) : undefined;
+  const problem = regex ? matcherRegexProblem(regex) : undefined;
   if (problem) report.error('INVALID_REGEX', `${at}.regex`, `"${regex}" is no regular expression: ${problem}`);
 }
 

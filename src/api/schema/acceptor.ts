@@ -1,5 +1,6 @@
 // Whether a value fits a schema, yes or no, without compiling anything: most objects fit, and then nobody asks why not. validator.ts
 // knows why. The rules are JSON schema's as ajv reads them; test/api/acceptor.test.ts holds the two against each other.
+import { Regex } from '#codec/regex';
 import { type ConstraintName, constraints } from './constraint.ts';
 import { formats } from './formats.ts';
 
@@ -79,8 +80,8 @@ const rules: Readonly<Record<string, Rule>> = {
   minLength: (least: number) => ofText((text) => text.length >= least && [...text].length >= least),
   maxLength: (most: number) => ofText((text) => text.length <= most || [...text].length <= most),
   pattern: (pattern: string) => {
-    const expression = new RegExp(pattern, 'u');
-    return ofText((text) => expression.test(text));
+    const expression = new Regex(pattern);
+    return ofText((text) => expression.isIn(text));
   },
   format: (name: string) => {
     const holds = formats[name];

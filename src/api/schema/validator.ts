@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import type { TSchema } from '@sinclair/typebox';
 import type { Ajv, ErrorObject, ValidateFunction } from 'ajv';
+import { Regex } from '#codec/regex';
 import { acceptorOf, concerns, given } from './acceptor.ts';
 import { type ConstraintName, constraints } from './constraint.ts';
 import { formats } from './formats.ts';
@@ -38,7 +39,7 @@ function createAjv(): Ajv {
     // The schemas are ours, and test/api compares what they become with what Kubernetes takes: a start need not check them.
     meta: false,
     validateSchema: false,
-    code: { optimize: false },
+    code: { optimize: false, regExp: Object.assign(regexOf, { code: 'regexOf' }) },
   });
   for (const [name, holds] of Object.entries(formats)) created.addFormat(name, holds);
   created.addKeyword({ keyword: 'exactlyOne', type: 'object', validate: (names: string[], data: object) => given(names, data) === 1 });
@@ -50,6 +51,13 @@ function createAjv(): Ajv {
   });
   created.addVocabulary(['x-kubernetes-preserve-unknown-fields']);
   return created;
+}
+
+/** Definitions of custom kinds are made by anybody: their patterns must end. */
+function regexOf(pattern: string) {
+  const regex = new Regex(pattern);
+  // The library knows expressions by their text.
+  return { test: (text: string) => regex.isIn(text), toString: () => pattern };
 }
 
 /** Those of the named rules that the value breaks. */

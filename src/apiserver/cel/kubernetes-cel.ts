@@ -1,9 +1,11 @@
 // CEL with Kubernetes' functions for strings, as definitions and webhooks have it. https://kubernetes.io/docs/reference/using-api/cel/
+
 import { Cel } from '#codec/cel';
+import { Regex } from '#codec/regex';
 
 export const loadKubernetesCel = (): Promise<Cel> =>
   Cel.load({
     'isURL(string): bool': (text: string) => URL.canParse(text),
-    'string.find(string): string': (text: string, pattern: string) => new RegExp(pattern).exec(text)?.[0] ?? '',
-    'string.findAll(string): list': (text: string, pattern: string) => text.match(new RegExp(pattern, 'g')) ?? [],
+    'string.find(string): string': (text: string, pattern: string) => new Regex(pattern).find(text) ?? '',
+    'string.findAll(string): list': (text: string, pattern: string) => new Regex(pattern).findAll(text),
   });

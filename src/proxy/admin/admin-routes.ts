@@ -1,5 +1,7 @@
 // What each admin path of a proxy answers. Paths and shapes are Envoy's.
+
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
+import { Regex } from '#codec/regex';
 import type { Logger } from '#foundation/logger';
 import type { BoundAddress, WhichListeners } from '#proxy/listen/listener-manager';
 import { dumpSections } from '#xds/config-dump';
@@ -143,7 +145,7 @@ function describeMemory({ memory: { heapUsed, heapTotal, rss, external } }: Prox
 function statsRoutes(proxy: AdminSubject): Record<string, AdminRoute> {
   const filterOf = (query: URLSearchParams) => {
     const filter = query.get('filter');
-    return filter === null ? undefined : new RegExp(filter);
+    return filter === null ? undefined : new Regex(filter);
   };
   const prometheus = async () => textPage(formatPrometheus(await proxy.stats()));
   return {

@@ -1,5 +1,7 @@
 // What `/config_dump?resource=&mask=&name_regex=` keeps of a dump: the rules of Envoy's admin interface. Pure.
+
 import type { JsonValue } from '@bufbuild/protobuf';
+import { Regex } from '#codec/regex';
 import { MeshError, messageOf } from '#foundation/mesh-error';
 import { dumpSections } from '#xds/config-dump';
 import type { Entry } from './config-dump.ts';
@@ -36,19 +38,19 @@ function entriesOf(dumps: readonly Entry[], resource: string): Entry[] {
   throw new MeshError('DUMP_QUERY', `${resource} is no list of the dump: one of ${known.join(', ')}`);
 }
 
-function fullMatch(pattern: string): RegExp {
+function fullMatch(pattern: string): Regex {
   try {
-    return new RegExp(`^(?:${pattern})$`);
+    return new Regex(pattern);
   } catch (error) {
     throw new MeshError('DUMP_QUERY', `name_regex: ${messageOf(error)}`);
   }
 }
 
-function withNames(dump: Entry, pattern: RegExp): Entry {
+function withNames(dump: Entry, pattern: Regex): Entry {
   return Object.fromEntries(
     Object.entries(dump).map(([key, value]) => [
       key,
-      Array.isArray(value) ? value.filter((entry) => pattern.test(nameOf(entry as Entry))) : value,
+      Array.isArray(value) ? value.filter((entry) => pattern.matches(nameOf(entry as Entry))) : value,
     ]),
   );
 }

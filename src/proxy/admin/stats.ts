@@ -1,18 +1,19 @@
 // `/stats` and `/stats/prometheus`: counters of clusters and of the server, and Istio's metrics. Pure.
+import type { Regex } from '#codec/regex';
 import { escapeLabel, formatFamilies, formatSample } from '#telemetry/metrics';
 import type { ProxyStats } from './proxy-stats.ts';
 
-export function formatStats(stats: ProxyStats, filter: RegExp | undefined): string {
+export function formatStats(stats: ProxyStats, filter: Regex | undefined): string {
   return [...samples(stats)]
-    .filter(([name]) => filter === undefined || filter.test(name))
+    .filter(([name]) => filter === undefined || filter.isIn(name))
     .map(([name, value]) => `${name}: ${value}\n`)
     .sort()
     .join('');
 }
 
-export function statsJson(stats: ProxyStats, filter: RegExp | undefined): object {
+export function statsJson(stats: ProxyStats, filter: Regex | undefined): object {
   return {
-    stats: [...samples(stats)].filter(([name]) => filter === undefined || filter.test(name)).map(([name, value]) => ({ name, value })),
+    stats: [...samples(stats)].filter(([name]) => filter === undefined || filter.isIn(name)).map(([name, value]) => ({ name, value })),
   };
 }
 

@@ -1,4 +1,5 @@
 // Envoy's matchers of strings, headers, query parameters and fractions -> the route table's tests.
+
 import type {
   RouteMatch as EnvoyRouteMatch,
   HeaderMatcher,
@@ -7,19 +8,10 @@ import type {
 import { HeaderMatcher as HeaderMatcherMessage } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import type { StringMatcher } from '#codec/protobuf/generated/envoy/type/matcher/v3/string';
 import { type FractionalPercent, FractionalPercent_DenominatorType } from '#codec/protobuf/generated/envoy/type/v3/percent';
+import { Regex } from '#codec/regex';
 import type { HeaderTest } from '#proxy/route/header-test';
 import type { QueryTest, RouteMatch } from '#proxy/route/route-match';
-import {
-  anything,
-  compileRegex,
-  contains,
-  endsWith,
-  exactly,
-  matchesRegex,
-  type StringTest,
-  startsWith,
-  stringTest,
-} from '#proxy/route/string-matcher';
+import { anything, contains, endsWith, exactly, matchesRegex, type StringTest, startsWith, stringTest } from '#proxy/route/string-matcher';
 import type { Findings } from './findings.ts';
 
 const never = stringTest('nothing', () => false);
@@ -44,7 +36,7 @@ export function decodeStringMatcher(matcher: StringMatcher, field: string, findi
 }
 
 function decodeRegex(expression: string, field: string, findings: Findings): StringTest {
-  const regex = findings.attempt(field, () => compileRegex(expression));
+  const regex = findings.attempt(field, () => new Regex(expression));
   return regex === undefined ? never : matchesRegex(regex);
 }
 

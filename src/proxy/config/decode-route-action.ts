@@ -9,9 +9,9 @@ import type {
 } from '#codec/protobuf/generated/envoy/config/route/v3/route_components';
 import { PreviousPrioritiesConfig } from '#codec/protobuf/generated/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config';
 import type { RegexMatchAndSubstitute } from '#codec/protobuf/generated/envoy/type/matcher/v3/regex';
+import { Regex } from '#codec/regex';
 import type { ForwardAction, Mirror, RetryPolicy, RouteAction, RoutedRequest, WeightedCluster } from '#proxy/route/route';
 import { noRouteFilters } from '#proxy/route/route-filter';
-import { compileRegex } from '#proxy/route/string-matcher';
 import { decodeHashPolicies } from './decode-hash-policy.ts';
 import { decodeHeaderMutations } from './decode-header-mutations.ts';
 import { decodeHeaderMatcher, fractionOf } from './decode-matcher.ts';
@@ -170,14 +170,15 @@ function decodePathRewrite(
     return (path) => prefixRewrite + path.slice(queryStart(path));
   }
   if (regexRewrite?.pattern === undefined) return undefined;
-  const regex = findings.attempt(`${field}.regex_rewrite`, () => compileRegex(regexRewrite.pattern?.regex ?? ''));
-  if (regex === undefined) return undefined;
-  const everywhere = new RegExp(regex.source, `${regex.flags}g`);
-  const substitution = regexRewrite.substitution.replace(/\$/g, '$$$$').replace(/\\(\d)/g, (_, n) => (n === '0' ? '$&' : `$${n}`));
-  return (path) => {
-    const start = queryStart(path);
-    return path.slice(0, start).replace(everywhere, substitution) + path.slice(start);
-  };
+  const { pattern, substitution } = regexRewrite;
+  const rewrite = findings.attempt(`${field}.regex_rewrite`, () => new Regex(pattern.regex).rewriter(substitution));
+  return (
+    rewrite &&
+    ((path) => {
+      const start = queryStart(path);
+      return rewrite(path.slice(0, start)) + path.slice(start);
+    })
+  );
 }
 
 function matchedPrefixLength(route: EnvoyRoute): number | undefined {

@@ -1,4 +1,5 @@
 // Whether one route takes a request: path, headers, query, fraction. Pure; every condition must hold.
+import type { Regex } from '#codec/regex';
 import type { Random } from '#foundation/random';
 import { type HeaderTest, valueMatches } from './header-test.ts';
 import type { RoutedRequest } from './route.ts';
@@ -51,7 +52,7 @@ export interface UnmetCondition extends Mismatch {
   /** `:method`, `:path`, `?` before the name of a query parameter, or a header's name; undefined: nothing of the request. */
   subject: string | undefined;
   /** A value that it takes; `present`: any; `absent`: none; `other`: any but the one that was found. */
-  wants: { kind: 'value'; sample: string | RegExp | undefined } | { kind: 'present' } | { kind: 'absent' } | { kind: 'other' };
+  wants: { kind: 'value'; sample: string | Regex | undefined } | { kind: 'present' } | { kind: 'absent' } | { kind: 'other' };
 }
 
 /** Every condition that does not hold, in the order in which they are tested. */

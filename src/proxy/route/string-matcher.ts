@@ -1,15 +1,16 @@
 // Tests of one string: what Envoy's StringMatcher, HeaderMatcher and query parameter matchers come down to. Pure.
+import type { Regex } from '#codec/regex';
 
 /** A test, and in words what it asks for: `exactly "/a"`. */
 export interface StringTest {
   (value: string): boolean;
   readonly expects: string;
   /** A value that passes, or the expression that one must match as a whole; undefined: none does, or none is known. */
-  readonly sample: string | RegExp | undefined;
+  readonly sample: string | Regex | undefined;
 }
 
 /** Gives a test the words that say what it asks for, and a value that passes. */
-export function stringTest(expects: string, test: (value: string) => boolean, sample?: string | RegExp): StringTest {
+export function stringTest(expects: string, test: (value: string) => boolean, sample?: string | Regex): StringTest {
   return Object.assign(test, { expects, sample });
 }
 
@@ -46,42 +47,6 @@ export function contains(part: string, ignoreCase = false): StringTest {
 }
 
 /** The whole value must match, as Envoy's safe_regex asks for. */
-export function matchesRegex(regex: RegExp): StringTest {
-  const whole = new RegExp(`^(?:${regex.source})$`, regex.flags);
-  return stringTest(`regex "${regex.source}"`, (value) => whole.test(value), whole);
+export function matchesRegex(regex: Regex): StringTest {
+  return stringTest(`regex "${regex.source}"`, (value) => regex.matches(value), regex);
 }
-
-/**
- * Compiles an RE2 expression with JavaScript's engine: leading inline flags (`(?i)`, `(?s)`, `(?m)`), `(?P<name>…)`, `\z`
- * and POSIX classes are turned into JavaScript's forms. Throws SyntaxError where the expression has no such form.
- */
-export function compileRegex(expression: string): RegExp {
-  const flags = new Set(['u']);
-  let source = expression.replace(/^\(\?([ims]+)\)/, (_, letters: string) => {
-    for (const letter of letters) flags.add(letter);
-    return '';
-  });
-  source = source
-    .replace(/\(\?P</g, '(?<')
-    .replace(/\\z/g, '$')
-    .replace(/\\A/g, '^')
-    .replace(/\[:(\w+):\]/g, (whole, name: string) => posixClasses[name] ?? whole);
-  try {
-    return new RegExp(source, [...flags].join(''));
-  } catch {
-    // RE2 allows escapes of punctuation that JavaScript's unicode mode refuses.
-    flags.delete('u');
-    return new RegExp(source, [...flags].join(''));
-  }
-}
-
-const posixClasses: Readonly<Record<string, string>> = {
-  alnum: '0-9A-Za-z',
-  alpha: 'A-Za-z',
-  digit: '0-9',
-  lower: 'a-z',
-  upper: 'A-Z',
-  space: '\\t\\n\\v\\f\\r ',
-  word: '0-9A-Za-z_',
-  xdigit: '0-9A-Fa-f',
-};

@@ -1,6 +1,8 @@
 // What the listeners' side counts, by Envoy's names, in text and for Prometheus; and the certificates that a proxy holds.
+
 import { connect } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
+import { Regex } from '#codec/regex';
 import { describeCertificates } from '#proxy/admin/certificates';
 import { downstreamSamples } from '#proxy/admin/downstream-samples';
 import { formatPrometheus, formatStats } from '#proxy/admin/stats';
@@ -52,7 +54,7 @@ test('requests, connections and handshakes', async () => {
     [`listener.127.0.0.1_${port}.ssl.no_certificate`]: 1,
     [`listener.127.0.0.1_${port}.downstream_cx_active`]: 1,
   });
-  expect(formatStats(statsOf(samples), /handshake/)).toBe(`listener.127.0.0.1_${port}.ssl.handshake: 1\n`);
+  expect(formatStats(statsOf(samples), new Regex('handshake'))).toBe(`listener.127.0.0.1_${port}.ssl.handshake: 1\n`);
   const prometheus = formatPrometheus(statsOf(samples));
   expect(prometheus).toContain(`envoy_listener_ssl_handshake{envoy_listener_address="127.0.0.1_${port}"} 1\n`);
   expect(prometheus).toContain(
@@ -71,7 +73,7 @@ test("a cluster's handshakes, and the bytes that it was sent", async () => {
   const client = open.add(await Client.connect(port));
   await client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n').until('200 OK');
   await client.write('GET /s HTTP/1.1\r\nhost: a\r\n\r\n').until('503');
-  const stats = formatStats(statsOf({}, proxy.runtime.clusters.all()), /ssl|tx_bytes/);
+  const stats = formatStats(statsOf({}, proxy.runtime.clusters.all()), new Regex('ssl|tx_bytes'));
   expect(stats).toContain(`cluster.plain.upstream_cx_tx_bytes_total: ${upstream.requests[0]!.length}\n`);
   expect(stats).not.toContain('cluster.plain.ssl');
   expect(stats).toContain('cluster.secured.ssl.handshake: 0\n');

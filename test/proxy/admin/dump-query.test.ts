@@ -45,7 +45,7 @@ test.each(cases)('%j', (query, expected) => {
 describe('a query that cannot be followed says why', () => {
   test.each([
     [{ resource: 'dynamic_routes' }, 'dynamic_routes is no list of the dump: one of dynamic_active_clusters'],
-    [{ nameRegex: '(' }, 'name_regex: Invalid regular expression'],
+    [{ nameRegex: '(' }, 'name_regex: missing closing )'],
     [{ mask: 'a,'.repeat(200) }, 'a mask of more than 100 paths'],
   ])('%j', (query, message) => {
     expect(() => selectDump(dumps, query)).toThrow(

@@ -67,6 +67,13 @@ const matches: [string, RouteConfig['match'], RoutedRequest, boolean][] = [
   ['a separated prefix in mid-word', { pathSpecifier: { $case: 'pathSeparatedPrefix', value: '/a' } }, request('a', '/ab'), false],
   ['a regex, whole', { pathSpecifier: { $case: 'safeRegex', value: { regex: '/v[0-9]+' } } }, request('a', '/v12'), true],
   ['a regex, in part only', { pathSpecifier: { $case: 'safeRegex', value: { regex: '/v[0-9]+' } } }, request('a', '/v12/x'), false],
+  // By backtracking this would take longer than the universe has been.
+  [
+    'a regex, at any length',
+    { pathSpecifier: { $case: 'safeRegex', value: { regex: '/(a+)+b' } } },
+    request('a', `/${'a'.repeat(8_000)}`),
+    false,
+  ],
   ['a regex with RE2 flags', { pathSpecifier: { $case: 'safeRegex', value: { regex: '(?i)/V[[:digit:]]' } } }, request('a', '/v1'), true],
   [
     'a header',
@@ -222,7 +229,7 @@ test.each<[string, Config, RegExp]>([
   [
     'a regex that does not compile',
     { virtualHosts: [{ name: 'h', domains: ['*'], routes: [to('r', { pathSpecifier: { $case: 'safeRegex', value: { regex: '(' } } })] }] },
-    /match: Invalid regular expression/,
+    /match: missing closing \): `\(`/,
   ],
   [
     'a domain twice',

@@ -1,5 +1,7 @@
 // Patches of EnvoyFilters that concern one proxy, in the order in which they are made.
+
 import type { ConfigPatch } from '#api/kinds/envoy-filter';
+import { Regex } from '#codec/regex';
 import type { MeshProxy } from '#control/view/proxy';
 import type { ProxyView } from '#control/view/proxy-view';
 
@@ -51,7 +53,7 @@ const none: PatchSet = { key: '', patches: [] };
 
 /** The version is matched by a regular expression; it may stand anywhere in it, as in Istio. */
 function concerns({ proxy: wanted }: Match, proxy: MeshProxy): boolean {
-  if (wanted?.proxyVersion && !new RegExp(wanted.proxyVersion).test(proxy.istioVersion ?? '')) return false;
+  if (wanted?.proxyVersion && !new Regex(wanted.proxyVersion).isIn(proxy.istioVersion ?? '')) return false;
   return Object.entries(wanted?.metadata ?? {}).every(([name, value]) => proxy.metadata[name] === value);
 }
 
