@@ -125,11 +125,14 @@ export class ProxyInstance implements AdminSubject {
 
   /** A control plane would take back what it is told of and has not given. */
   private discovered(type: TypeUrl): Record<string, string> {
-    const versions = this.plane.applier.versions(type);
-    for (const name of type === typeUrl.secret ? (this.certificates?.brought ?? []) : []) delete versions[name];
-    for (const { typeUrl: of, resources } of this.options.initial ?? [])
-      if (of === type) for (const { name } of resources) delete versions[name];
-    return versions;
+    const others = new Set(this.broughtFromElsewhere(type));
+    return Object.fromEntries(Object.entries(this.plane.applier.versions(type)).filter(([name]) => !others.has(name)));
+  }
+
+  private broughtFromElsewhere(type: TypeUrl): string[] {
+    const initial = (this.options.initial ?? []).filter((response) => response.typeUrl === type);
+    const certificates = type === typeUrl.secret ? (this.certificates?.brought ?? []) : [];
+    return [...initial.flatMap(({ resources }) => resources.map(({ name }) => name)), ...certificates];
   }
 
   private joinWorkers(): ProxyWorkers | undefined {
