@@ -1,5 +1,6 @@
 // CEL, as definitions, webhooks and telemetry have it: the language without anybody's functions, and its bounds. Loaded when somebody has an
 // expression. https://github.com/google/cel-spec
+import { setFlagsFromString } from 'node:v8';
 import type { Environment } from '@marcbachmann/cel-js';
 import { MeshError } from '#foundation/mesh-error';
 
@@ -15,6 +16,8 @@ export class Cel {
   /** `functions`: by signature, such as `isURL(string): bool`. */
   static async load(functions: Readonly<Record<string, (...values: never[]) => unknown>> = {}): Promise<Cel> {
     const { Environment } = await import('@marcbachmann/cel-js');
+    // The library matches by backtracking, and cannot be given another way: after 50,000 steps V8 goes on in linear time.
+    setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
     const environment = new Environment({ unlistedVariablesAreDyn: true, homogeneousAggregateLiterals: false, limits });
     for (const [signature, run] of Object.entries(functions)) environment.registerFunction(signature, run);
     return new Cel(environment);
