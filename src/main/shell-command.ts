@@ -36,6 +36,7 @@ export function addShell(
     .command('shell <pod> [command...]')
     .summary('open a shell, or run a command, on the network of a pod')
     .description('Runs a command, or $SHELL, where the programs of a pod are: what it calls goes through the pod’s proxy.')
+    .showHelpAfterError('  hint: what is for the command itself goes behind --: lateen shell POD -- COMMAND')
     .option('-n, --namespace <namespace>', 'of the pod', 'default')
     .option('--api-port <port>', 'of the mesh, as "lateen up" was told', '6443')
     .option('--state-directory <folder>', 'the same', stateDirectory)

@@ -1,5 +1,5 @@
 // `lateen up` as a process: ports that are taken, the ways to end it, and a folder of files that it follows.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
@@ -194,4 +194,13 @@ spec:
     rmSync(file);
     await until('every version serves again', async () => (await versions()).size === 3);
   });
+});
+
+test.each<[args: string[], option: string, example: string]>([
+  [['shell', 'productpage', 'curl', '-s'], '-s', 'lateen shell POD -- COMMAND'],
+  [['run', '--service', 'x', '--port', '80', 'python3', '-m'], '-m', 'lateen run --service NAME --port PORT -- COMMAND'],
+])('an option behind the command of %j: where it goes is said', (args, option, example) => {
+  const { status, stderr } = spawnSync(process.execPath, [program, ...args], { env: inherited, encoding: 'utf8' });
+  const hint = `  hint: what is for the command itself goes behind --: ${example}`;
+  expect([status, stderr.trimEnd()]).toEqual([2, `error: unknown option '${option}'\n${hint}`]);
 });

@@ -12,6 +12,7 @@ export function addRun(program: Command, session: Session, workingDirectory: str
     .description(
       'Runs a command as a version of a service, with a proxy beside it. It listens on the port at the address $HOST (or $APP_ADDRESS), and reaches the mesh by HTTP_PROXY; both are in its environment.',
     )
+    .showHelpAfterError('  hint: what is for the command itself goes behind --: lateen run --service NAME --port PORT -- COMMAND')
     .requiredOption('--service <name>', 'made where it is not there')
     .requiredOption('--port <port>', 'on which the command listens', portNumber)
     .option('--service-version <label>', 'a label of its pods; --version for short', 'v1')
