@@ -19,6 +19,7 @@ import { TimerWheel } from '#proxy/timer-wheel';
 import { SecretStore } from '#proxy/tls/secret-store';
 import { ClusterManager } from '#proxy/upstream/cluster-manager';
 import type { Resolver } from '#proxy/upstream/dns-resolver';
+import type { LocalCluster } from '#proxy/upstream/local-cluster';
 import type { Exchange } from '#telemetry/exchange';
 
 /** Hears of every finished exchange, once, right after its last byte; what it wants to keep it must copy. Must not throw. */
@@ -65,6 +66,8 @@ export interface RuntimeOptions {
   resolver: Resolver;
   /** Who this proxy is, for traces and logs. */
   node: { readonly id: string; readonly cluster: string };
+  /** The proxy's own cluster, where it knows it. */
+  local?: LocalCluster | undefined;
   /** A fresh `x-request-id`: a UUID in lower case. */
   newRequestId: () => string;
 }

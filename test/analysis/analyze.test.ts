@@ -130,7 +130,7 @@ const cases: readonly (readonly [string, readonly string[], readonly string[]])[
       object(
         'DestinationRule',
         'd',
-        'host: a, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}, subsets: [{name: v1, trafficPolicy: {tls: {mode: DISABLE}, loadBalancer: {zoneAwareLbSetting: {enabled: true}}}}]',
+        'host: a, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}, subsets: [{name: v1, trafficPolicy: {tls: {mode: DISABLE}, outlierDetection: {outlierDetectionHttpErrorCodes: [429]}}}]',
       ),
       service('a'),
       object('VirtualService', 'v', 'hosts: [a], http: [{route: [{destination: {host: a}}], mirror: {host: a}}]'),
@@ -141,7 +141,7 @@ const cases: readonly (readonly [string, readonly string[], readonly string[]])[
       ),
     ],
     [
-      'LTN0003 DestinationRule d.default spec.subsets[0].trafficPolicy.loadBalancer.zoneAwareLbSetting: not in effect yet: zones are not told apart',
+      'LTN0003 DestinationRule d.default spec.subsets[0].trafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes: not in effect yet: answers of 500 and above count as failures, and no others',
     ],
   ],
   [

@@ -87,6 +87,88 @@ const balancers: Case[] = [
   },
 ];
 
+const zones = (setting: string, endpoints: string) => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: zones, namespace: default}
+spec:
+  hosts: [zones.example]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [${endpoints.replaceAll('}', ', ports: {http: 9080}}')}]
+---${rule('zones.example', `trafficPolicy: {loadBalancer: {zoneAwareLbSetting: {${setting}}}}`)}`;
+const shopping = (expect: Outcome, url = 'http://reviews:9080/'): Expectation => ({ from: 'shopper-a', url, times: 300, expect });
+
+const byZone: Case[] = [
+  {
+    name: 'zoneAwareLbSetting: the own zone gets what it can take of what its callers bring',
+    fields: ['TrafficPolicy loadBalancer.zoneAwareLbSetting.enabled', 'TrafficPolicy loadBalancer.zoneAwareLbSetting.minClusterSize'],
+    yaml: reviews('loadBalancer: {zoneAwareLbSetting: {enabled: true, minClusterSize: 3}}'),
+    calls: [
+      // Half of the callers is in its zone, and a third of the endpoints: two of three calls stay.
+      shopping({ reaches: { 'reviews-v1': 2 / 3, 'reviews-v2': 1 / 6, 'reviews-v3': 1 / 6 } }),
+      // Who does not know its own workload calls anybody.
+      call({ reaches: thirds }, { times: 300 }),
+    ],
+  },
+  {
+    name: 'zoneAwareLbSetting: with fewer endpoints than are asked for, zones do not count',
+    fields: ['TrafficPolicy loadBalancer.zoneAwareLbSetting.minClusterSize'],
+    yaml: reviews('loadBalancer: {zoneAwareLbSetting: {enabled: true, minClusterSize: 4}}'),
+    calls: [shopping({ reaches: thirds })],
+  },
+  {
+    name: 'zoneAwareLbSetting: switched off',
+    fields: ['TrafficPolicy loadBalancer.zoneAwareLbSetting.enabled'],
+    yaml: reviews('loadBalancer: {zoneAwareLbSetting: {enabled: false, minClusterSize: 1}}'),
+    calls: [shopping({ reaches: thirds })],
+  },
+  {
+    name: 'zoneAwareLbSetting: failoverPriority',
+    fields: ['TrafficPolicy loadBalancer.zoneAwareLbSetting.failoverPriority'],
+    yaml: reviews('loadBalancer: {zoneAwareLbSetting: {failoverPriority: ["version=v2"]}}'),
+    calls: [shopping({ reaches: 'reviews-v2' })],
+  },
+  {
+    name: 'zoneAwareLbSetting: the own region goes before others',
+    fields: ['TrafficPolicy loadBalancer.zoneAwareLbSetting.enabled'],
+    yaml: zones('enabled: true', '{address: POD(reviews-v1), locality: r/x}, {address: POD(reviews-v2), locality: s/x}'),
+    calls: [shopping({ reaches: 'reviews-v1' }, 'http://zones.example/')],
+  },
+  {
+    name: 'zoneAwareLbSetting: failover to a region that is named',
+    fields: [
+      'TrafficPolicy loadBalancer.zoneAwareLbSetting.failover[].from',
+      'TrafficPolicy loadBalancer.zoneAwareLbSetting.failover[].to',
+    ],
+    yaml: zones('failover: [{from: r, to: t}]', '{address: POD(reviews-v1), locality: s/x}, {address: POD(reviews-v2), locality: t/x}'),
+    calls: [shopping({ reaches: 'reviews-v2' }, 'http://zones.example/')],
+  },
+];
+
+const byLoad: Case[] = [
+  {
+    name: 'backendUtilization: turns by what the endpoints report',
+    fields: [
+      'TrafficPolicy loadBalancer.backendUtilization.weightStabilizationPeriod',
+      'TrafficPolicy loadBalancer.backendUtilization.weightUpdatePeriod',
+      'TrafficPolicy loadBalancer.backendUtilization.weightExpirationPeriod',
+      'TrafficPolicy loadBalancer.backendUtilization.errorUtilizationPenaltyPercent',
+      'TrafficPolicy loadBalancer.backendUtilization.metricNamesForComputingUtilization',
+    ],
+    yaml: rule(
+      'load',
+      'trafficPolicy: {loadBalancer: {backendUtilization: {weightStabilizationPeriod: 0s, weightUpdatePeriod: 0.1s, weightExpirationPeriod: 60s, errorUtilizationPenaltyPercent: 100, metricNamesForComputingUtilization: [named_metrics.queue]}}}',
+    ),
+    calls: [
+      // For as long as an update takes and more, so that both have been heard.
+      { url: 'http://load:9080/', times: 300, expect: { status: 200 } },
+      // 100 / (0.1 + 0.1) against 100 / 0.6
+      { url: 'http://load:9080/', times: 500, expect: { reaches: { 'load-low': 0.75, 'load-high': 0.25 } } },
+    ],
+  },
+];
+
 const failing: Case[] = [
   {
     name: 'outlierDetection: an endpoint that fails is left out',
@@ -197,4 +279,4 @@ spec: {hosts: [ratings], http: [{route: [{destination: {host: ratings, subset: m
   },
 ];
 
-export const destinationRuleCases: readonly Case[] = [...balancers, ...failing, ...places];
+export const destinationRuleCases: readonly Case[] = [...balancers, ...byZone, ...byLoad, ...failing, ...places];

@@ -39,7 +39,6 @@ const notShown: readonly (readonly [fields: RegExp, reason: string])[] = [
     'deprecated forms of fields that are shown',
   ],
   [/^VirtualService http\[\]\.fault\.(delay\.exponentialDelay|abort\.http2Error)$/, 'Istio itself has not made them act'],
-  [/^TrafficPolicy loadBalancer\.(backendUtilization|zoneAwareLbSetting)\./, 'not in effect: LTN0003 says so'],
   [/^TrafficPolicy loadBalancer\.warmup/, 'goes by time: test/proxy/balance'],
   [/^TrafficPolicy loadBalancer\.consistentHash\.httpCookie\.attributes/, 'of the cookie that is made: test/control, test/proxy'],
   [

@@ -23,8 +23,6 @@ const policies = [
 
 const inertOfPolicy: readonly (readonly [field: string, effect: string, unless?: readonly unknown[]])[] = [
   ['outlierDetection.outlierDetectionHttpErrorCodes', 'answers of 500 and above count as failures, and no others'],
-  ['loadBalancer.zoneAwareLbSetting', 'zones are not told apart'],
-  ['loadBalancer.backendUtilization', 'endpoints are chosen by least request instead'],
 ];
 
 const table: readonly Inert[] = [

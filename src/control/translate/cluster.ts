@@ -69,7 +69,7 @@ export const clusterRecipe: Recipe<ClusterInput> = {
       input.endpoints?.stamp ?? '',
       JSON.stringify(input.balance),
       input.grpcClient,
-      input.localityWeighted,
+      JSON.stringify(input.localities),
       input.connectTimeoutMs,
       JSON.stringify(input.tcpKeepalive),
       input.h2Upgrade,

@@ -18,6 +18,7 @@ import { type ListenerInput, listenerRecipe } from './listener.ts';
 import { gatewayListeners } from './listener-gateway.ts';
 import { inboundListeners } from './listener-inbound.ts';
 import { outboundListeners } from './listener-outbound.ts';
+import { localCluster, localClusterName, localClusterRecipe } from './local-cluster.ts';
 import { localityBalance, localitySetting } from './locality-balance.ts';
 import { parseMeshServerName } from './mutual-tls.ts';
 import { nameTable, nameTableName } from './name-table.ts';
@@ -107,6 +108,10 @@ export class Translator {
   }
 
   private endpoints(view: ProxyView, name: string): Resource | undefined {
+    if (name === localClusterName) {
+      const members = localCluster(view);
+      return members && this.cache.make(localClusterRecipe, members);
+    }
     const input = endpointInput(view, name);
     return input && this.cache.make(endpointRecipe, input);
   }
@@ -197,7 +202,7 @@ function clusterOf(view: ProxyView, service: MeshService, port: MeshPort, subset
       ? { endpoints: snapshot.endpoints.get(service.hostname), balance: localityBalance(view, rule, subset, port.number) }
       : { endpoints: undefined, balance: undefined }),
     grpcClient: proxy.type === 'grpc',
-    localityWeighted: localitySetting(portPolicy(rule, subset, port.number), snapshot.config) !== undefined,
+    localities: localitySetting(portPolicy(rule, subset, port.number), snapshot.config),
     connectTimeoutMs: snapshot.config.connectTimeoutMs,
     tcpKeepalive: snapshot.config.tcpKeepalive,
     h2Upgrade: snapshot.config.h2Upgrade,

@@ -216,7 +216,8 @@ function labelsOf(fields: Readonly<Record<string, unknown>> | undefined): Record
   return Object.fromEntries(Object.entries(fields ?? {}).map(([name, value]) => [name, String(value)]));
 }
 
-function formatLocality(locality: Locality | undefined): string {
+/** `region/zone/subzone` */
+export function formatLocality(locality: Locality | undefined): string {
   if (locality === undefined) return '';
   return [locality.region, locality.zone, locality.subZone].filter((part) => part !== '').join('/');
 }

@@ -11,6 +11,7 @@ import type { TimerWheel } from '#proxy/timer-wheel';
 import type { SecretStore } from '#proxy/tls/secret-store';
 import type { ClusterStats } from './cluster-stats.ts';
 import type { Resolver } from './dns-resolver.ts';
+import type { LocalCluster } from './local-cluster.ts';
 import type { TlsClient } from './tls-client.ts';
 
 export interface UpstreamOptions {
@@ -23,6 +24,8 @@ export interface UpstreamOptions {
   sockets: SocketResources;
   resolver: Resolver;
   secrets: SecretStore;
+  /** The proxy's own cluster, where it knows it. */
+  local?: LocalCluster | undefined;
 }
 
 /** The part of a cluster that its endpoints and connections need; `config` is replaced by updates. */
