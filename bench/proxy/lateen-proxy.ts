@@ -98,7 +98,7 @@ function cluster(subset: string): ClusterConfig {
     idleTimeoutMs: 3_600_000,
     maxRequestsPerConnection: 0,
     connectionMsMax: 0,
-    keepaliveMs: undefined,
+    keepalive: undefined,
     bindAddress: undefined,
     bufferBytesMax: 1_048_576,
     tlsMatches: [],

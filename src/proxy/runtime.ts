@@ -4,6 +4,7 @@ import { OutputBuffers } from '#codec/http2/output';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
+import { KeepaliveProbes } from '#net/keepalive-probes';
 import type { Network } from '#net/network';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import type { TcpProxyConfig, TrafficDirection } from '#proxy/config/listener';
@@ -99,7 +100,7 @@ export function createRuntime(options: RuntimeOptions): ProxyRuntime {
   const timers = new TimerWheel(options.clock);
   const sockets = { buffers: new ReadBuffers(), flushes: new FlushQueue(), outputs: new OutputBuffers() };
   const secrets = new SecretStore();
-  const clusters = new ClusterManager({ ...options, timers, sockets, secrets });
+  const clusters = new ClusterManager({ ...options, timers, sockets, secrets, keepaliveProbes: new KeepaliveProbes(options.logger) });
   return {
     ...options,
     timers,

@@ -135,7 +135,7 @@ describe('a policy for a host becomes the configuration of its cluster', () => {
         circuitBreaker: { ...unlimited, connectionsMax: 7 },
         connectTimeoutMs: 3000,
         connectionMsMax: 90_000,
-        keepaliveMs: 60_000,
+        keepalive: { timeMs: 60_000, probes: 3, intervalSeconds: undefined },
       },
     ],
     [

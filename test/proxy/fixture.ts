@@ -45,7 +45,7 @@ export function cluster(name: string, ports: readonly number[], changes: Partial
     idleTimeoutMs: 3_600_000,
     maxRequestsPerConnection: 0,
     connectionMsMax: 0,
-    keepaliveMs: undefined,
+    keepalive: undefined,
     bindAddress: undefined,
     bufferBytesMax: 1_048_576,
     tlsMatches: [],

@@ -214,12 +214,16 @@ const failing: Case[] = [
   },
   {
     name: 'connectionPool: idle connections are kept alive',
-    fields: ['TrafficPolicy connectionPool.tcp.tcpKeepalive.time'],
-    yaml: reviews('connectionPool: {tcp: {tcpKeepalive: {time: 60s}}}'),
+    fields: [
+      'TrafficPolicy connectionPool.tcp.tcpKeepalive.time',
+      'TrafficPolicy connectionPool.tcp.tcpKeepalive.probes',
+      'TrafficPolicy connectionPool.tcp.tcpKeepalive.interval',
+    ],
+    yaml: reviews('connectionPool: {tcp: {tcpKeepalive: {time: 60s, probes: 4, interval: 7s}}}'),
     // A connection from before serves one more request as it was made.
     calls: [
       call({ status: 200 }, { times: 3 }),
-      call({ keptAlive: true }, { times: 3 }),
+      call({ keptAlive: { probes: 4, intervalSeconds: 7 } }, { times: 3 }),
       { url: 'http://ratings:9080/', expect: { keptAlive: false } },
     ],
   },

@@ -46,10 +46,6 @@ const notShown: readonly (readonly [fields: RegExp, reason: string])[] = [
     'go by time: test/proxy, with a clock',
   ],
   [
-    /^TrafficPolicy connectionPool\.tcp\.tcpKeepalive\.(probes|interval)$/,
-    'Node sets the time alone; Envoys are told of them: test/control',
-  ],
-  [
     /^TrafficPolicy connectionPool\.http\.(h2UpgradePolicy|useClientProtocol|maxConcurrentStreams)$/,
     'need servers of HTTP/2: test/proxy/http2-*',
   ],

@@ -1,5 +1,6 @@
 // Clusters and endpoints as the data plane runs them: decoded from Envoy's Cluster and ClusterLoadAssignment.
 import type { ProxyProtocolVersion } from '#codec/proxy-protocol/header';
+import type { ProbeSettings } from '#net/keepalive-probes';
 import type { HealthCheckConfig } from '#proxy/config/health-check';
 import type { Http2Options } from '#proxy/config/http2-options';
 import type { LoadBalancerConfig, PriorityConfig } from '#proxy/config/load-balancer';
@@ -38,8 +39,8 @@ export interface ClusterConfig {
   maxRequestsPerConnection: number;
   /** Of a connection, whatever is on it; 0: without limit. */
   connectionMsMax: number;
-  /** Until the system asks an idle connection whether it is still there; undefined: the system's own. */
-  keepaliveMs: number | undefined;
+  /** How the system finds out that an idle connection is not there any more; undefined: it does not ask. */
+  keepalive: KeepaliveConfig | undefined;
   /** Source address of upstream connections, as xDS says it (not yet placed). */
   bindAddress: string | undefined;
   bufferBytesMax: number;
@@ -51,6 +52,11 @@ export interface ClusterConfig {
   proxyProtocol: ProxyProtocolVersion | undefined;
   /** Of `metadata.filter_metadata`, for telemetry: Istio's `istio.services[0]`. */
   service: { host: string; name: string; namespace: string } | undefined;
+}
+
+export interface KeepaliveConfig extends ProbeSettings {
+  /** Of silence, until it asks. */
+  timeMs: number;
 }
 
 /** Of the default priority. */

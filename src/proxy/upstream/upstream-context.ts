@@ -2,6 +2,7 @@
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
+import type { KeepaliveProbes } from '#net/keepalive-probes';
 import type { Network } from '#net/network';
 import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
 import type { Placement } from '#proxy/config/socket-address';
@@ -23,6 +24,7 @@ export interface UpstreamOptions {
   timers: TimerWheel;
   sockets: SocketResources;
   resolver: Resolver;
+  keepaliveProbes: KeepaliveProbes;
   secrets: SecretStore;
   /** The proxy's own cluster, where it knows it. */
   local?: LocalCluster | undefined;
