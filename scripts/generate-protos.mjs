@@ -78,6 +78,17 @@ const newerFields = [
     after: 'message ClientSideWeightedRoundRobin {',
     field: 'repeated string metric_names_for_computing_utilization = 7;',
   },
+  {
+    file: 'envoy/extensions/upstreams/http/v3/http_protocol_options.proto',
+    after: 'package envoy.extensions.upstreams.http.v3;',
+    field: 'import "envoy/config/common/matcher/v3/matcher.proto";',
+  },
+  {
+    file: 'envoy/extensions/upstreams/http/v3/http_protocol_options.proto',
+    after: 'message HttpProtocolOptions {',
+    field:
+      'message OutlierDetection { config.common.matcher.v3.MatchPredicate error_matcher = 1; } OutlierDetection outlier_detection = 8;',
+  },
 ];
 
 const own = path.join(root, 'protos');

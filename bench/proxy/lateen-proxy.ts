@@ -88,6 +88,7 @@ function cluster(subset: string): ClusterConfig {
     loadBalancer: { kind: 'least_request', choices: 2, bias: 1, slowStart: undefined },
     priorities: priorityDefault,
     outlierDetection: undefined,
+    failedAnswers: undefined,
     healthCheck: undefined,
     connectTimeoutMs: 10_000,
     protocol: out.endsWith('h2') ? 'http2' : 'http1',
@@ -149,6 +150,7 @@ function route(name: string, weights: Record<string, number>): Route {
     statPrefix: '',
     action: {
       kind: 'forward',
+      countsAttempts: true,
       clusters,
       weightTotal,
       clusterFilters: false,

@@ -201,6 +201,24 @@ const failing: Case[] = [
     ],
   },
   {
+    name: 'outlierDetection: which answers are failures',
+    fields: ['TrafficPolicy outlierDetection.outlierDetectionHttpErrorCodes'],
+    yaml: `${rule(
+      'odd',
+      'trafficPolicy: {outlierDetection: {outlierDetectionHttpErrorCodes: [418, 429], consecutive5xxErrors: 1, baseEjectionTime: 300s, maxEjectionPercent: 100}}',
+    )}---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: odd, namespace: default}
+spec: {hosts: [odd], http: [{retries: {attempts: 5, retryOn: "429"}, route: [{destination: {host: odd}}]}]}
+`,
+    calls: [
+      { url: 'http://odd:9080/', times: 10, expect: { status: 200 } },
+      // No call is tried twice any more.
+      { url: 'http://odd:9080/', times: 20, expect: { reaches: 'odd-good', headers: { 'x-envoy-attempt-count': '1' } } },
+    ],
+  },
+  {
     name: 'connectionPool: requests beyond what is allowed are refused',
     fields: ['TrafficPolicy connectionPool.http.http2MaxRequests', 'TrafficPolicy connectionPool.http.maxRetries'],
     yaml: `${rule('silent', 'trafficPolicy: {connectionPool: {http: {http2MaxRequests: 1, maxRetries: 1}}}')}---${impatient('silent')}`,

@@ -20,7 +20,7 @@ export async function startHttpEcho(workload: Workload, at: ListenOptions, note:
 
 function listenerOf({ name, answer, load }: Workload, note: (seen: Seen) => void): http.RequestListener {
   if (answer === 'silence') return () => {};
-  if (answer !== undefined) return (_, response) => response.writeHead(503).end(answer.failure);
+  if (answer !== undefined) return (_, response) => response.writeHead(answer.status ?? 503).end(answer.failure);
   return (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));

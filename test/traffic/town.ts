@@ -36,6 +36,8 @@ export const workloads: readonly Workload[] = [
   { name: 'shopper-b', labels: { app: 'shopper', ...place('b') }, deployment: 'shopper' },
   { name: 'load-low', labels: { app: 'load' }, port, load: 'TEXT rps_fractional=100,eps=10,named_metrics.queue=0.1' },
   { name: 'load-high', labels: { app: 'load' }, port, load: 'JSON {"rps_fractional": 100, "named_metrics": {"queue": 0.6}}' },
+  { name: 'odd-good', labels: { app: 'odd' }, port },
+  { name: 'odd-bad', labels: { app: 'odd' }, port, answer: { failure: 'too many', status: 429 } },
   { name: 'silent-v1', labels: { app: 'silent' }, port, answer: 'silence' },
 ];
 
@@ -47,7 +49,7 @@ spec: {selector: {app: ${name}}, ports: [{name: http, port: ${port}}]${extra}}
 ---`;
 
 export const services = [
-  ...['reviews', 'ratings', 'failing', 'half', 'silent', 'load', 'shopper'].map((name) => serviceOf(name)),
+  ...['reviews', 'ratings', 'failing', 'half', 'silent', 'load', 'odd', 'shopper'].map((name) => serviceOf(name)),
   serviceOf('far', 'other'),
   serviceOf('hanging'),
   serviceOf('socket'),

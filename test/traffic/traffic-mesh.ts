@@ -57,8 +57,8 @@ export interface Workload {
   unixSocket?: true;
   /** `client`: its calls go through a proxy. `server`: those that come do. `gateway`: it is a proxy and nothing else. */
   proxy?: 'client' | 'server' | 'gateway' | undefined;
-  /** Instead of an echo. `failure`: what is said with 503. */
-  answer?: 'silence' | { failure: string };
+  /** Instead of an echo. `failure`: what is said with the status, 503 when left out. */
+  answer?: 'silence' | { failure: string; status?: number };
   /** Of an echo: what it says of its load with every answer (`endpoint-load-metrics`). */
   load?: string;
   /** What owns the pod; itself when left out. */

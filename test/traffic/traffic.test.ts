@@ -49,7 +49,7 @@ const notShown: readonly (readonly [fields: RegExp, reason: string])[] = [
     /^TrafficPolicy connectionPool\.http\.(h2UpgradePolicy|useClientProtocol|maxConcurrentStreams)$/,
     'need servers of HTTP/2: test/proxy/http2-*',
   ],
-  [/^TrafficPolicy outlierDetection\.(splitExternal|consecutiveLocal|consecutiveErrors|outlierDetectionHttp)/, 'test/proxy/outlier'],
+  [/^TrafficPolicy outlierDetection\.(splitExternal|consecutiveLocal|consecutiveErrors)/, 'test/proxy/outlier'],
   [/^TrafficPolicy tls\./, 'needs servers of TLS: test/proxy/tls.test.ts, golden/gateway-tls'],
   [/^TrafficPolicy (tunnel|proxyProtocol|retryBudget)\./, 'test/proxy'],
   [/^Gateway servers\[\]\.(port\.targetPort|defaultEndpoint)$/, 'deprecated: Istio ignores them as well'],

@@ -31,6 +31,8 @@ export interface MeshConfig {
   clusterId: string;
   /** Of the mesh's identities. */
   trustDomain: string;
+  /** Other names of it: certificates and principals of theirs are as good. */
+  trustDomainAliases: readonly string[];
   /** Workloads that can speak mutual TLS are spoken to so, where no rule says otherwise. */
   autoMtls: boolean;
   /** Whose resources apply to every namespace. */
@@ -74,6 +76,7 @@ export const defaultMeshConfig: MeshConfig = {
   domainSuffix: 'cluster.local',
   clusterId: 'Kubernetes',
   trustDomain: 'cluster.local',
+  trustDomainAliases: [],
   autoMtls: true,
   rootNamespace: 'istio-system',
   accessLogFile: '/dev/stdout',
@@ -130,6 +133,7 @@ type Reader = (value: unknown, all: Readonly<Record<string, unknown>>) => Partia
 /** By field of MeshConfig. Throws what is wrong with the value. */
 const readers: Readonly<Record<string, Reader>> = {
   trustDomain: (value) => ({ trustDomain: text(value) }),
+  trustDomainAliases: (value) => ({ trustDomainAliases: optionalTexts(value) }),
   enableAutoMtls: (value) => ({ autoMtls: flag(value) }),
   rootNamespace: (value) => ({ rootNamespace: text(value) }),
   accessLogFile: (value) => ({ accessLogFile: text(value) }),

@@ -26,11 +26,12 @@ import { patchesFor } from './patch/patch.ts';
 import { PatchedResources } from './patch/patched-resources.ts';
 import type { ResourceCache } from './resource-cache.ts';
 import { discoveredRoutesRecipe, routeConfiguration } from './route-configuration.ts';
-import { routeHosts } from './route-hosts.ts';
+import { countsAttempts, routeHosts } from './route-hosts.ts';
 import { ScopeMemo } from './scope-memo.ts';
 import { secretInput, secretRecipe } from './secret.ts';
 import { sniDestinations } from './sni-passthrough.ts';
 import { portPolicy } from './traffic-policy.ts';
+import { trustDomains } from './trust-domain.ts';
 import { virtualHostRecipe } from './virtual-host.ts';
 
 export class Translator {
@@ -165,9 +166,10 @@ export class Translator {
   }
 }
 
-/** Of what else routes depend on than the scope: whether hosts have addresses of ours, and who calls, where some rule asks. */
-function routesKey({ scope, proxy, labels }: ProxyView): string {
-  return `${proxy.allocatesAddresses} ${scope.bySourceLabels ? JSON.stringify(labels) : ''}`;
+/** Of what else routes depend on than the scope: the proxy's settings, and who calls, where some rule asks. */
+function routesKey(view: ProxyView): string {
+  const { scope, proxy, labels } = view;
+  return `${proxy.allocatesAddresses} ${countsAttempts(view)} ${scope.bySourceLabels ? JSON.stringify(labels) : ''}`;
 }
 
 /** Of what else clusters that carry their endpoints depend on: where the client is, and what it is. */
@@ -206,7 +208,7 @@ function clusterOf(view: ProxyView, service: MeshService, port: MeshPort, subset
     connectTimeoutMs: snapshot.config.connectTimeoutMs,
     tcpKeepalive: snapshot.config.tcpKeepalive,
     h2Upgrade: snapshot.config.h2Upgrade,
-    trustDomain: proxy.certified ? snapshot.config.trustDomain : undefined,
+    trustDomains: proxy.certified ? trustDomains(snapshot.config) : [],
     autoMtls: snapshot.config.autoMtls,
     plain: plainWorkloads(snapshot),
     accounts: snapshot.serviceAccounts.get(service.hostname),

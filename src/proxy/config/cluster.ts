@@ -1,6 +1,7 @@
 // Clusters and endpoints as the data plane runs them: decoded from Envoy's Cluster and ClusterLoadAssignment.
 import type { ProxyProtocolVersion } from '#codec/proxy-protocol/header';
 import type { ProbeSettings } from '#net/keepalive-probes';
+import type { ResponseTest } from '#proxy/config/decode-match-predicate';
 import type { HealthCheckConfig } from '#proxy/config/health-check';
 import type { Http2Options } from '#proxy/config/http2-options';
 import type { LoadBalancerConfig, PriorityConfig } from '#proxy/config/load-balancer';
@@ -22,6 +23,8 @@ export interface ClusterConfig {
   priorities: PriorityConfig;
   /** Undefined: nobody is taken out for failing. */
   outlierDetection: OutlierDetectionConfig | undefined;
+  /** Which answers outlier detection takes for failures, and no others; undefined: those of 500 and above. */
+  failedAnswers: ResponseTest | undefined;
   connectTimeoutMs: number;
   /** Undefined: nobody is asked. */
   healthCheck: HealthCheckConfig | undefined;

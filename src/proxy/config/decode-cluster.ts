@@ -11,6 +11,7 @@ import type { CircuitBreakerConfig, ClusterConfig, EndpointConfig, EndpointHealt
 import { decodeEndpointAddress } from './decode-address.ts';
 import { bufferBytesDefault } from './decode-listener.ts';
 import { decodeLoadBalancer, decodePriorities } from './decode-load-balancer.ts';
+import { decodeResponsePredicate } from './decode-match-predicate.ts';
 import { unwrapProxyProtocol } from './decode-proxy-protocol.ts';
 import { decodeUpstreamTls } from './decode-tls.ts';
 import { type Findings, milliseconds } from './findings.ts';
@@ -113,7 +114,10 @@ function decodeDiscovery(cluster: Cluster, findings: Findings): ClusterConfig['d
 
 const protocolOptionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
-type ProtocolConfig = Pick<ClusterConfig, 'protocol' | 'http2' | 'idleTimeoutMs' | 'maxRequestsPerConnection' | 'connectionMsMax'>;
+type ProtocolConfig = Pick<
+  ClusterConfig,
+  'protocol' | 'http2' | 'idleTimeoutMs' | 'maxRequestsPerConnection' | 'connectionMsMax' | 'failedAnswers'
+>;
 
 function decodeProtocolOptions(cluster: Cluster, findings: Findings): ProtocolConfig {
   const any = cluster.typedExtensionProtocolOptions[protocolOptionsKey];
@@ -129,8 +133,10 @@ function decodeProtocolOptions(cluster: Cluster, findings: Findings): ProtocolCo
           findings,
         );
   const common = options?.commonHttpProtocolOptions ?? cluster.commonHttpProtocolOptions;
+  const errors = options?.outlierDetection?.errorMatcher;
   return {
     protocol,
+    failedAnswers: errors && decodeResponsePredicate(errors, `${field}.outlier_detection.error_matcher`, findings),
     http2: decodeHttp2Options(http2, `${field}.http2_protocol_options`, findings),
     idleTimeoutMs: milliseconds(common?.idleTimeout, 3_600_000),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,

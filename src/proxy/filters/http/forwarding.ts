@@ -117,7 +117,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     stream.attempts++;
     stream.upstreamHost = endpoint.name;
     stream.workload = endpoint.config.workload;
-    if (!this.suppressEnvoyHeaders) stream.request.setField(attemptCounts.of(stream.attempts));
+    if (this.action.countsAttempts) stream.request.setField(attemptCounts.of(stream.attempts));
     this.tryStartMs = stream.manager.runtime.clock.now();
     const perTryTimeoutMs = this.action.retry?.perTryTimeoutMs ?? 0;
     if (perTryTimeoutMs > 0) {
@@ -213,7 +213,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     cluster.stats.countResponse(head.status);
     if (head.status >= 500) endpoint!.stats.rq_error++;
     else endpoint!.stats.rq_success++;
-    if (endpoint!.monitor !== undefined) this.judge(head.status, head.header('grpc-status'), fin);
+    if (endpoint!.monitor !== undefined) this.judgeHead(head, fin);
     if (endpoint!.load !== undefined) this.hear((name) => head.header(name));
     if (this.policy !== undefined && retriesStatus(this.policy, head)) {
       const decision = this.decideRetry();
@@ -244,7 +244,8 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
 
   trailers(trailers: FieldList): void {
     const trailer = (wanted: string) => trailers.find(([name]) => name === wanted)?.[1];
-    if (this.stream.requestProtocol === 'grpc') this.judge(200, trailer('grpc-status'), true);
+    const byStatus = this.cluster.config.failedAnswers === undefined;
+    if (byStatus && this.stream.requestProtocol === 'grpc') this.judge(200, trailer('grpc-status'), true);
     if (this.endpoint!.load !== undefined) this.hear(trailer);
     this.endResponse();
     this.stream.respondTrailers(trailers);
@@ -284,6 +285,18 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
 
   flush(): void {
     this.stream.downstream.flush();
+  }
+
+  /** Where the cluster says which answers are failures, these and no others are. */
+  private judgeHead(head: ResponseHead, fin: boolean): void {
+    const { failedAnswers } = this.cluster.config;
+    if (failedAnswers === undefined) {
+      this.judge(head.status, head.header('grpc-status'), fin);
+      return;
+    }
+    const status = String(head.status);
+    const failed = failedAnswers((name) => (name === ':status' ? status : head.header(name)));
+    this.endpoint!.monitor!.answered(failed ? Math.max(head.status, 500) : 200);
   }
 
   /** Tells outlier detection. A gRPC call is judged by its status, which may come with the trailers. */
