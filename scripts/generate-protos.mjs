@@ -49,6 +49,7 @@ const roots = [
   'envoy/extensions/compression/brotli',
   'envoy/service/auth/v3',
   'envoy/service/ratelimit/v3',
+  'envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3',
   'envoy/extensions/retry/host/previous_hosts/v3',
   'envoy/extensions/retry/priority/previous_priorities/v3',
   'envoy/extensions/upstreams/http/v3',
@@ -65,8 +66,29 @@ const roots = [
   'envoy/config/trace/v3/opentelemetry.proto',
   'envoy/admin/v3',
   'envoy/service/status/v3',
+  'xds/data/orca/v3',
   'istio',
   'opentelemetry',
+];
+
+/** Fields that Envoy has and these files do not yet, by the line behind which they go. */
+const newerFields = [
+  {
+    file: 'envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin.proto',
+    after: 'message ClientSideWeightedRoundRobin {',
+    field: 'repeated string metric_names_for_computing_utilization = 7;',
+  },
+  {
+    file: 'envoy/extensions/upstreams/http/v3/http_protocol_options.proto',
+    after: 'package envoy.extensions.upstreams.http.v3;',
+    field: 'import "envoy/config/common/matcher/v3/matcher.proto";',
+  },
+  {
+    file: 'envoy/extensions/upstreams/http/v3/http_protocol_options.proto',
+    after: 'message HttpProtocolOptions {',
+    field:
+      'message OutlierDetection { config.common.matcher.v3.MatchPredicate error_matcher = 1; } OutlierDetection outlier_detection = 8;',
+  },
 ];
 
 const own = path.join(root, 'protos');
@@ -98,6 +120,7 @@ export function generateProtos() {
     copy('envoy-api/envoy', 'envoy');
     copy('xds/xds', 'xds');
     copy('xds/udpa', 'udpa');
+    copy('../../grpc-js/proto/xds/xds/data/orca', 'xds/data/orca');
     copy('googleapis/google/api', 'google/api');
     copy('googleapis/google/rpc', 'google/rpc');
     copy('protoc-gen-validate/validate', 'validate');
@@ -109,6 +132,11 @@ export function generateProtos() {
       const text = fs.readFileSync(full, 'utf8');
       const mended = text.replace(/ignore_empty: true,?/g, '');
       if (mended !== text) fs.writeFileSync(full, mended);
+    }
+    for (const { file, after, field } of newerFields) {
+      const text = fs.readFileSync(path.join(work, file), 'utf8');
+      if (!text.includes(after)) throw new Error(`${file} has no line "${after}"`);
+      fs.writeFileSync(path.join(work, file), text.replace(after, `${after}\n  ${field}`));
     }
     fs.writeFileSync(path.join(work, 'buf.yaml'), 'version: v2\n');
     fs.writeFileSync(

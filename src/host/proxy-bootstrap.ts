@@ -1,5 +1,6 @@
 // What a pod's proxy is told at its start: who it is, where its control plane is, how its addresses map. Pure.
 import type { Pod } from '#api/kinds/pod';
+import { localityOfLabels } from '#api/locality';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { formatNodeId } from '#xds/node-id';
@@ -54,17 +55,23 @@ export function proxyBootstrapOf(
         ...proxy.metadata,
         ...settings?.metadata,
       },
-      locality: { region: '', zone: '', subZone: '' },
+      locality: localityOf(labels),
     },
     xds: options.xds,
     admin: { address: addresses.pod, port: proxyAdminPort },
     placement: { ...proxy.placement, published: options.published },
     ...(proxy.namespace && { namespace: proxy.namespace }),
     ...(proxy.names && { names: proxy.names }),
+    ...(String(settings?.metadata['ENABLE_SELF_DISCOVERY']) === 'true' && { localCluster: 'local_cluster' }),
     concurrency: settings?.concurrency ?? 1,
     standardOutput: options.standardOutput,
     ...(settings?.drainMs !== undefined && { drainMs: settings.drainMs }),
   };
+}
+
+function localityOf(labels: Readonly<Record<string, string>>) {
+  const [region = '', zone = '', subZone = ''] = localityOfLabels(labels).split('/');
+  return { region, zone, subZone };
 }
 
 /** The Deployment's name where there is one. */

@@ -44,7 +44,8 @@ const nobody = { id: 'lateen', cluster: 'lateen', metadata: {}, locality: { regi
 
 /** Resolves when the first listeners serve. Throws MeshError where the file cannot be used. */
 export async function startStandalone(options: StandaloneOptions): Promise<StandaloneProxy> {
-  const { node = nobody, admin = adminDefault, xds, resources, notes } = readEnvoyConfig(options.document ?? null, await canonicalJson());
+  const config = readEnvoyConfig(options.document ?? null, await canonicalJson());
+  const { node = nobody, admin = adminDefault, xds, localCluster, resources, notes } = config;
   if (xds === undefined && !resources.some(({ typeUrl: type }) => type === typeUrl.listener)) {
     throw new MeshError(
       'ENVOY_CONFIG',
@@ -57,6 +58,7 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
     ...(xds && { xds }),
     admin: { ...admin, port: adminPort },
     placement: identityPlacement,
+    ...(localCluster !== undefined && { localCluster }),
     concurrency,
     redirected: true,
   };

@@ -12,7 +12,7 @@ export interface SystemCalls {
   /** Throws a system error. */
   bind(socket: number, at: NetworkAddress): void;
   /** Throws a system error. */
-  setOption(socket: number, option: 'reuse-address' | 'mark', value: number): void;
+  setOption(socket: number, option: keyof typeof options, value: number): void;
   /** What conntrack knows of a connection over IPv4; undefined: it was not redirected. */
   originalDestination(socket: number): NetworkAddress | undefined;
 }
@@ -24,7 +24,14 @@ const nonBlocking = 0o4000;
 const closeOnExec = 0o2000000;
 const newNetwork = 0x4000_0000;
 const socketLevel = 1;
-const options = { 'reuse-address': 2, mark: 36 };
+const tcpLevel = 6;
+/** Level and number. The interval is in seconds. */
+const options = {
+  'reuse-address': [socketLevel, 2],
+  mark: [socketLevel, 36],
+  'keepalive-interval': [tcpLevel, 5],
+  'keepalive-probes': [tcpLevel, 6],
+} as const;
 const ipLevel = 0;
 const originalDestinationOption = 80;
 /** struct sockaddr_in: family in the machine's order, port and address in the network's, padding. */
@@ -55,7 +62,7 @@ export async function loadSystemCalls(): Promise<SystemCalls> {
     enterNamespace: (file) => void checked('setns', setns(file, newNetwork)),
     socket: (kind) => checked('socket', socket(inet, socketTypes[kind] | nonBlocking | closeOnExec, 0)),
     bind: (file, at) => void checked('bind', bind(file, encodeAddress(at), addressBytes)),
-    setOption: (file, option, value) => void checked('setsockopt', setsockopt(file, socketLevel, options[option], [value], 4)),
+    setOption: (file, option, value) => void checked('setsockopt', setsockopt(file, ...options[option], [value], 4)),
     originalDestination: (file) => {
       length[0] = addressBytes;
       if (getsockopt(file, ipLevel, originalDestinationOption, found, length) !== 0) return undefined;

@@ -15,6 +15,8 @@ export interface ProxyBootstrap {
   names?: SocketAddress;
   /** Others redirect connections to it, as Istio's init container does: where they were going is asked of the kernel. */
   redirected?: boolean;
+  /** The cluster of its own workload, by name: Envoy's `local_cluster_name`. Its endpoints come by EDS unless something else is said. */
+  localCluster?: string;
   /** How many processes serve with its ports; one when left out. */
   concurrency?: number;
   /** The file that stands for the proxy's stdout: access logs to /dev/stdout go there; the process's own when left out. */

@@ -11,6 +11,7 @@ import type { ProxyStats } from '#proxy/admin/proxy-stats';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
 import { ConfigApplier, type ConfigTarget } from '#proxy/config/config-applier';
 import type { DecodeCache } from '#proxy/config/decode-cache';
+import { formatLocality } from '#proxy/config/decode-cluster';
 import { type IstioStatsConfig, istioStatsType } from '#proxy/filters/http/istio-stats';
 import { ListenerManager, type ListeningSockets, type WhichListeners } from '#proxy/listen/listener-manager';
 import type { RouteTable } from '#proxy/route/route-table';
@@ -19,6 +20,7 @@ import { AccessLoggers } from '#proxy/telemetry/access-logger';
 import type { MetricOverrides } from '#proxy/telemetry/metric-overrides';
 import { RequestStats } from '#proxy/telemetry/request-stats';
 import { systemResolver } from '#proxy/upstream/dns-resolver';
+import { LocalCluster } from '#proxy/upstream/local-cluster';
 import { IstioMetrics } from '#telemetry/istio-metrics';
 import { MetricsRegistry } from '#telemetry/metrics';
 import { encodePeerMetadata, workloadOfMetadata } from '#telemetry/workload';
@@ -66,7 +68,7 @@ export class DataPlane {
     subscriptions: Pick<ConfigTarget, 'subscribe' | 'setNames'>,
   ) {
     const { clock, random, logger, network = ownNetwork, decodings, sockets } = options;
-    const { node, placement, standardOutput } = bootstrap;
+    const { node, placement, standardOutput, localCluster } = bootstrap;
     this.accessLoggers = new AccessLoggers({ clock, random, logger, standardOutput, runtime: () => this.runtime });
     this.runtime = createRuntime({
       clock,
@@ -80,6 +82,7 @@ export class DataPlane {
       resolver: systemResolver,
       node: { id: node.id, cluster: node.cluster },
       newRequestId: createUuids(random),
+      local: localCluster === undefined ? undefined : new LocalCluster(localCluster, formatLocality(node.locality)),
     });
     this.listeners = new ListenerManager(this.runtime, undefined, sockets);
     this.applier = new ConfigApplier({ ...this.target(), ...subscriptions }, clock, decodings);

@@ -17,6 +17,7 @@ import type { DumpInput } from '#proxy/admin/config-dump';
 import { addStats, type ProxyStats } from '#proxy/admin/proxy-stats';
 import { AdsClient } from '#proxy/config/ads-client';
 import type { DecodeCache } from '#proxy/config/decode-cache';
+import { withLocalCluster } from '#proxy/config/local-cluster';
 import { formatAddress, type SocketAddress } from '#proxy/config/socket-address';
 import { identityOf } from '#proxy/identity/node-identity';
 import { WorkloadCertificates } from '#proxy/identity/workload-certificates';
@@ -64,6 +65,8 @@ export class ProxyInstance implements AdminSubject {
   private readonly certificates: WorkloadCertificates | undefined;
   private readonly ads: AdsClient | undefined;
   private readonly admin: AdminServer;
+  /** In force whatever the control plane says. */
+  private readonly initial: readonly DeltaDiscoveryResponse[];
   private readonly startedWallMs: number;
   private readonly startedAt: number;
   private workers: ProxyWorkers | undefined;
@@ -73,7 +76,8 @@ export class ProxyInstance implements AdminSubject {
     readonly bootstrap: ProxyBootstrap,
     private readonly options: ProxyInstanceOptions,
   ) {
-    const { clock, random, network = ownNetwork, decodings, handed, setNames } = options;
+    const { clock, random, network = ownNetwork, decodings, handed, setNames, initial = [] } = options;
+    this.initial = withLocalCluster(initial, bootstrap.localCluster);
     const { node, xds } = bootstrap;
     const logger = options.logger.child({ proxy: node.id });
     this.log = logger;
@@ -130,7 +134,7 @@ export class ProxyInstance implements AdminSubject {
   }
 
   private broughtFromElsewhere(type: TypeUrl): string[] {
-    const initial = (this.options.initial ?? []).filter((response) => response.typeUrl === type);
+    const initial = this.initial.filter((response) => response.typeUrl === type);
     const certificates = type === typeUrl.secret ? (this.certificates?.brought ?? []) : [];
     return [...initial.flatMap(({ resources }) => resources.map(({ name }) => name)), ...certificates];
   }
@@ -186,7 +190,7 @@ export class ProxyInstance implements AdminSubject {
     const admin = await this.admin.listen(this.bootstrap.admin);
     this.plane.applier.start();
     this.workers = this.joinWorkers();
-    for (const response of this.options.initial ?? []) {
+    for (const response of this.initial) {
       const findings = await this.apply(response);
       if (findings.length > 0) throw new MeshError('CONFIG_REFUSED', findings.join('\n'));
     }

@@ -4,6 +4,7 @@ import { OutputBuffers } from '#codec/http2/output';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
+import { KeepaliveProbes } from '#net/keepalive-probes';
 import type { Network } from '#net/network';
 import type { HttpConnectionManagerConfig } from '#proxy/config/http-connection-manager';
 import type { TcpProxyConfig, TrafficDirection } from '#proxy/config/listener';
@@ -19,6 +20,7 @@ import { TimerWheel } from '#proxy/timer-wheel';
 import { SecretStore } from '#proxy/tls/secret-store';
 import { ClusterManager } from '#proxy/upstream/cluster-manager';
 import type { Resolver } from '#proxy/upstream/dns-resolver';
+import type { LocalCluster } from '#proxy/upstream/local-cluster';
 import type { Exchange } from '#telemetry/exchange';
 
 /** Hears of every finished exchange, once, right after its last byte; what it wants to keep it must copy. Must not throw. */
@@ -65,6 +67,8 @@ export interface RuntimeOptions {
   resolver: Resolver;
   /** Who this proxy is, for traces and logs. */
   node: { readonly id: string; readonly cluster: string };
+  /** The proxy's own cluster, where it knows it. */
+  local?: LocalCluster | undefined;
   /** A fresh `x-request-id`: a UUID in lower case. */
   newRequestId: () => string;
 }
@@ -96,7 +100,7 @@ export function createRuntime(options: RuntimeOptions): ProxyRuntime {
   const timers = new TimerWheel(options.clock);
   const sockets = { buffers: new ReadBuffers(), flushes: new FlushQueue(), outputs: new OutputBuffers() };
   const secrets = new SecretStore();
-  const clusters = new ClusterManager({ ...options, timers, sockets, secrets });
+  const clusters = new ClusterManager({ ...options, timers, sockets, secrets, keepaliveProbes: new KeepaliveProbes(options.logger) });
   return {
     ...options,
     timers,

@@ -130,8 +130,9 @@ const cases: readonly (readonly [string, readonly string[], readonly string[]])[
       object(
         'DestinationRule',
         'd',
-        'host: a, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}, subsets: [{name: v1, trafficPolicy: {tls: {mode: DISABLE}, loadBalancer: {zoneAwareLbSetting: {enabled: true}}}}]',
+        'host: a, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}, subsets: [{name: v1, trafficPolicy: {tls: {mode: DISABLE}}}]',
       ),
+      'apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {name: t, namespace: default}\nspec: {metrics: [{reportingInterval: 5s}]}\n',
       service('a'),
       object('VirtualService', 'v', 'hosts: [a], http: [{route: [{destination: {host: a}}], mirror: {host: a}}]'),
       object(
@@ -140,18 +141,16 @@ const cases: readonly (readonly [string, readonly string[], readonly string[]])[
         'servers: [{port: {number: 443, name: n, protocol: HTTPS}, hosts: ["*"], tls: {mode: SIMPLE, credentialName: c}}]',
       ),
     ],
-    [
-      'LTN0003 DestinationRule d.default spec.subsets[0].trafficPolicy.loadBalancer.zoneAwareLbSetting: not in effect yet: zones are not told apart',
-    ],
+    ['LTN0003 Telemetry t.default spec.metrics[0].reportingInterval: not in effect yet: TCP is counted as connections end'],
   ],
   [
     'fields of ProxyConfig that have no meaning here',
     [
-      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: "defaultConfig: {binaryPath: /e, drainDuration: 5s, proxyHeaders: {attemptCount: {disabled: true}}}"}\n',
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: "defaultConfig: {binaryPath: /e, drainDuration: 5s, proxyHeaders: {metadataExchangeHeaders: {mode: IN_MESH}}}"}\n',
     ],
     [
       'LTN0003 ConfigMap istio.istio-system data.mesh: defaultConfig.binaryPath is not in effect: proxies are not started from an Envoy bootstrap',
-      'LTN0003 ConfigMap istio.istio-system data.mesh: defaultConfig.proxyHeaders.attemptCount is not in effect: it goes with envoyDebugHeaders',
+      'LTN0003 ConfigMap istio.istio-system data.mesh: defaultConfig.proxyHeaders.metadataExchangeHeaders is not in effect: peers are told in any case',
     ],
   ],
 ];

@@ -1,7 +1,8 @@
 // Where clients and endpoints are, and what comes of it: priorities and weights of localities, as Istio makes them.
 import { describe, expect, test } from 'vitest';
+import { localityOfLabels } from '#api/locality';
 import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
-import { localityMatches, localityOfLabels } from '#control/mesh/locality';
+import { localityMatches } from '#control/mesh/locality';
 import { ResourceCache } from '#control/translate/resource-cache';
 import { Translator } from '#control/translate/translator';
 import { ViewFactory } from '#control/view/proxy-view';

@@ -12,6 +12,7 @@ import { decodeListener } from '#proxy/config/decode-listener';
 import { decodeRouteTable } from '#proxy/config/decode-route';
 import { decoding } from '#proxy/config/findings';
 import { http2Defaults } from '#proxy/config/http2-options';
+import { priorityDefault, type ZoneAwareConfig } from '#proxy/config/load-balancer';
 import type { ForwardAction } from '#proxy/route/route';
 import { type TypeUrl, typeUrl } from '#xds/resource-type';
 import { serviceYaml, snapshotOf, testProxy } from './fixture.ts';
@@ -63,6 +64,9 @@ const unlimited = {
   retriesMax: 4_294_967_295,
 };
 
+const utilization = { kind: 'utilization' } as const;
+const zones = (changes: Partial<ZoneAwareConfig>) => ({ ...priorityDefault, zoneAware: { ...priorityDefault.zoneAware, ...changes } });
+
 const slowStart = { windowMs: 60_000, aggression: 1, weightMin: 0.1 };
 
 describe('a policy for a host becomes the configuration of its cluster', () => {
@@ -93,16 +97,45 @@ describe('a policy for a host becomes the configuration of its cluster', () => {
       { loadBalancer: { kind: 'maglev', tableSize: 251 } },
     ],
     ['{loadBalancer: {consistentHash: {httpHeaderName: x, maglev: {}}}}', { loadBalancer: { kind: 'maglev', tableSize: 65_537 } }],
-    ['{}', { priorities: { panicThreshold: 50, localityWeighted: true } }],
-    ['{outlierDetection: {}}', { priorities: { panicThreshold: 0, localityWeighted: true } }],
-    ['{outlierDetection: {minHealthPercent: 30}}', { priorities: { panicThreshold: 30, localityWeighted: true } }],
+    ['{}', { priorities: priorityDefault }],
+    ['{outlierDetection: {}}', { priorities: { ...priorityDefault, panicThreshold: 0 } }],
+    ['{outlierDetection: {minHealthPercent: 30}}', { priorities: { ...priorityDefault, panicThreshold: 30 } }],
+    ['{loadBalancer: {localityLbSetting: {failover: [{from: a, to: b}]}}}', { priorities: priorityDefault }],
+    [
+      '{outlierDetection: {}, loadBalancer: {localityLbSetting: {failover: [{from: a, to: b}]}}}',
+      { priorities: { ...priorityDefault, panicThreshold: 0, localityWeighted: true } },
+    ],
+    [
+      '{loadBalancer: {localityLbSetting: {distribute: [{from: a, to: {a: 70, b: 30}}]}}}',
+      { priorities: { ...priorityDefault, localityWeighted: true } },
+    ],
+    ['{loadBalancer: {zoneAwareLbSetting: {enabled: true}}}', { priorities: priorityDefault }],
+    ['{loadBalancer: {zoneAwareLbSetting: {enabled: true, minClusterSize: 2}}}', { priorities: zones({ endpointsMin: 2 }) }],
+    ['{loadBalancer: {zoneAwareLbSetting: {enabled: false}}}', { priorities: zones({ routedPercent: 0 }) }],
+    [
+      '{loadBalancer: {backendUtilization: {}}}',
+      { loadBalancer: { ...utilization, blackoutMs: 10_000, expirationMs: 180_000, updateMs: 1000, errorPenalty: 1, metricNames: [] } },
+    ],
+    [
+      '{loadBalancer: {backendUtilization: {weightStabilizationPeriod: 0s, weightExpirationPeriod: 9s, weightUpdatePeriod: 2s, errorUtilizationPenaltyPercent: 150, metricNamesForComputingUtilization: [named_metrics.queue]}}}',
+      {
+        loadBalancer: {
+          ...utilization,
+          blackoutMs: 0,
+          expirationMs: 9000,
+          updateMs: 2000,
+          errorPenalty: 1.5,
+          metricNames: ['named_metrics.queue'],
+        },
+      },
+    ],
     [
       '{connectionPool: {tcp: {maxConnections: 7, connectTimeout: 3s, maxConnectionDuration: 90s, tcpKeepalive: {time: 60s, probes: 3}}}}',
       {
         circuitBreaker: { ...unlimited, connectionsMax: 7 },
         connectTimeoutMs: 3000,
         connectionMsMax: 90_000,
-        keepaliveMs: 60_000,
+        keepalive: { timeMs: 60_000, probes: 3, intervalSeconds: undefined },
       },
     ],
     [
@@ -129,7 +162,7 @@ describe('a policy for a host becomes the configuration of its cluster', () => {
       '{proxyProtocol: {}, tls: {mode: SIMPLE, sni: a.example}}',
       { proxyProtocol: 'v1', tls: expect.objectContaining({ serverName: 'a.example' }) },
     ],
-    ['{loadBalancer: {localityLbSetting: {enabled: false}}}', { priorities: { panicThreshold: 50, localityWeighted: false } }],
+    ['{loadBalancer: {localityLbSetting: {enabled: false}}}', { priorities: priorityDefault }],
   ])('%s', (policy, config) => {
     expect(meshWith(ruleFor('reviews', policy)).cluster(reviews)).toMatchObject(config);
   });

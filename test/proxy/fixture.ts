@@ -35,6 +35,7 @@ export function cluster(name: string, ports: readonly number[], changes: Partial
     loadBalancer: roundRobinDefault,
     priorities: priorityDefault,
     outlierDetection: undefined,
+    failedAnswers: undefined,
     healthCheck: undefined,
     connectTimeoutMs: 2000,
     protocol: 'http1',
@@ -45,7 +46,7 @@ export function cluster(name: string, ports: readonly number[], changes: Partial
     idleTimeoutMs: 3_600_000,
     maxRequestsPerConnection: 0,
     connectionMsMax: 0,
-    keepaliveMs: undefined,
+    keepalive: undefined,
     bindAddress: undefined,
     bufferBytesMax: 1_048_576,
     tlsMatches: [],
@@ -82,6 +83,7 @@ export function forward(clusters: Record<string, number> | string, changes: Part
   const weights = typeof clusters === 'string' ? { [clusters]: 1 } : clusters;
   return {
     kind: 'forward',
+    countsAttempts: true,
     clusters: Object.entries(weights).map(([name, weight]) => ({
       name,
       weight,

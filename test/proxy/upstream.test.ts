@@ -4,6 +4,7 @@ import { OutputBuffers } from '#codec/http2/output';
 import { ManualClock } from '#foundation/clock';
 import { silentLogger } from '#foundation/logger';
 import { SeededRandom } from '#foundation/random';
+import { KeepaliveProbes } from '#net/keepalive-probes';
 import { ownNetwork } from '#net/network';
 import type { EndpointConfig } from '#proxy/config/cluster';
 import type { LoadBalancerConfig } from '#proxy/config/load-balancer';
@@ -51,6 +52,7 @@ function options(resolver = noNames, clock = new ManualClock()) {
     timers: new TimerWheel(clock),
     sockets: { buffers: new ReadBuffers(), flushes: new FlushQueue(), outputs: new OutputBuffers() },
     resolver,
+    keepaliveProbes: new KeepaliveProbes(silentLogger),
     secrets: new SecretStore(),
   };
 }

@@ -1,5 +1,5 @@
 // What a case of the traffic tables is: resources, calls, and what must come of each. A case names the fields that it shows.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import http from 'node:http';
 import { expect } from 'vitest';
 import { until } from '../integration/until.ts';
@@ -55,8 +55,8 @@ export interface Outcome {
   connects?: true;
   /** Counters of the client's proxy, as they stand afterwards. */
   counted?: Readonly<Record<string, number | undefined>>;
-  /** Whether the kernel keeps the connection to the workload alive. Seen on Linux alone. */
-  keptAlive?: boolean;
+  /** Whether the kernel keeps the connection to the workload alive, and by how many probes in what interval. Seen on Linux alone. */
+  keptAlive?: boolean | { probes: number; intervalSeconds: number };
 }
 
 const oneByOneMax = 2_000;
@@ -77,6 +77,7 @@ export async function runExpectation(
   if (outcome.fails) return expect(mesh.call(call)).rejects.toThrow(outcome.fails);
   const replies = times > oneByOneMax ? await manyReplies(mesh, call, times) : await repliesOneByOne(mesh, call, times);
   for (const reply of replies) checkReply(reply, outcome);
+  if (outcome.keptAlive !== undefined) for (const { seen } of replies) if (seen) await expectKeepalive(seen.clientPort, outcome.keptAlive);
   if (typeof outcome.reaches === 'object') checkSplit(replies, outcome.reaches, deviations);
   if (outcome.counted) expectCounted(mesh, call.from, outcome.counted);
   if (outcome.copies) await expectCopies(mesh, call.url, outcome.copies);
@@ -117,7 +118,6 @@ function checkReply({ status, headers, body, seen }: Reply, outcome: Outcome): v
   if (outcome.method !== undefined) expect(seen?.method).toBe(outcome.method);
   if (outcome.peer !== undefined) expect(seen?.headers['x-forwarded-client-cert']).toContain(`URI=${outcome.peer}`);
   if (outcome.body !== undefined) expect(body).toBe(outcome.body);
-  if (outcome.keptAlive !== undefined && seen) expectKeepalive(seen.clientPort, outcome.keptAlive);
   if (outcome.responseCookie) expect(headers['set-cookie']?.[0]).toMatch(outcome.responseCookie);
   expectHeaders(headers, outcome.responseHeaders);
   expectHeaders(seen?.headers ?? {}, outcome.headers);
@@ -131,13 +131,40 @@ function expectCounted(mesh: CallingMesh, from = 'client', counted: NonNullable<
 const socketTable = '/proc/net/tcp';
 
 /** The kernel's own table: of a socket, its local port, and which timer runs; 2 is that of keep-alives. */
-function expectKeepalive(localPort: number, wanted: boolean): void {
+async function expectKeepalive(localPort: number, wanted: NonNullable<Outcome['keptAlive']>): Promise<void> {
   if (!existsSync(socketTable)) return;
   const rows = readFileSync(socketTable, 'utf8')
     .split('\n')
     .map((line) => line.trim().split(/\s+/));
   const row = rows.find(([, local, , state]) => state === '01' && Number.parseInt(local?.split(':')[1] ?? '', 16) === localPort);
-  expect(row?.[5]?.startsWith('02'), 'kept alive').toBe(wanted);
+  expect(row?.[5]?.startsWith('02'), 'kept alive').toBe(wanted !== false);
+  if (typeof wanted === 'object') await expectProbes(row?.[9] ?? '', wanted);
+}
+
+const descriptors = '/proc/self/fd';
+const tcpLevel = 6;
+
+/** `inode`: of a socket of this process. Where system calls cannot be made, there is nothing to be seen. */
+async function expectProbes(inode: string, { probes, intervalSeconds }: { probes: number; intervalSeconds: number }): Promise<void> {
+  const koffi = await import('koffi').catch(() => undefined);
+  if (koffi === undefined) return;
+  const descriptor = Number(readdirSync(descriptors).find((name) => linkOf(name) === `socket:[${inode}]`));
+  const getsockopt = koffi.default.load('libc.so.6').func('int getsockopt(int, int, int, _Out_ int *, _Inout_ uint32_t *)');
+  const option = (number: number) => {
+    const found = [0];
+    getsockopt(descriptor, tcpLevel, number, found, [4]);
+    return found[0];
+  };
+  await until('the kernel knows of the probes', () => (option(6) === probes && option(5) === intervalSeconds) || [option(6), option(5)]);
+}
+
+/** Undefined: it was closed while it was looked for. */
+function linkOf(descriptor: string): string | undefined {
+  try {
+    return readlinkSync(`${descriptors}/${descriptor}`);
+  } catch {
+    return undefined;
+  }
 }
 
 function expectHeaders(headers: http.IncomingHttpHeaders, expected: Readonly<Record<string, string | undefined>> = {}): void {

@@ -87,6 +87,88 @@ const balancers: Case[] = [
   },
 ];
 
+const zones = (setting: string, endpoints: string) => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: zones, namespace: default}
+spec:
+  hosts: [zones.example]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [${endpoints.replaceAll('}', ', ports: {http: 9080}}')}]
+---${rule('zones.example', `trafficPolicy: {loadBalancer: {zoneAwareLbSetting: {${setting}}}}`)}`;
+const shopping = (expect: Outcome, url = 'http://reviews:9080/'): Expectation => ({ from: 'shopper-a', url, times: 300, expect });
+
+const byZone: Case[] = [
+  {
+    name: 'zoneAwareLbSetting: the own zone gets what it can take of what its callers bring',
+    fields: ['TrafficPolicy loadBalancer.zoneAwareLbSetting.enabled', 'TrafficPolicy loadBalancer.zoneAwareLbSetting.minClusterSize'],
+    yaml: reviews('loadBalancer: {zoneAwareLbSetting: {enabled: true, minClusterSize: 3}}'),
+    calls: [
+      // Half of the callers is in its zone, and a third of the endpoints: two of three calls stay.
+      shopping({ reaches: { 'reviews-v1': 2 / 3, 'reviews-v2': 1 / 6, 'reviews-v3': 1 / 6 } }),
+      // Who does not know its own workload calls anybody.
+      call({ reaches: thirds }, { times: 300 }),
+    ],
+  },
+  {
+    name: 'zoneAwareLbSetting: with fewer endpoints than are asked for, zones do not count',
+    fields: ['TrafficPolicy loadBalancer.zoneAwareLbSetting.minClusterSize'],
+    yaml: reviews('loadBalancer: {zoneAwareLbSetting: {enabled: true, minClusterSize: 4}}'),
+    calls: [shopping({ reaches: thirds })],
+  },
+  {
+    name: 'zoneAwareLbSetting: switched off',
+    fields: ['TrafficPolicy loadBalancer.zoneAwareLbSetting.enabled'],
+    yaml: reviews('loadBalancer: {zoneAwareLbSetting: {enabled: false, minClusterSize: 1}}'),
+    calls: [shopping({ reaches: thirds })],
+  },
+  {
+    name: 'zoneAwareLbSetting: failoverPriority',
+    fields: ['TrafficPolicy loadBalancer.zoneAwareLbSetting.failoverPriority'],
+    yaml: reviews('loadBalancer: {zoneAwareLbSetting: {failoverPriority: ["version=v2"]}}'),
+    calls: [shopping({ reaches: 'reviews-v2' })],
+  },
+  {
+    name: 'zoneAwareLbSetting: the own region goes before others',
+    fields: ['TrafficPolicy loadBalancer.zoneAwareLbSetting.enabled'],
+    yaml: zones('enabled: true', '{address: POD(reviews-v1), locality: r/x}, {address: POD(reviews-v2), locality: s/x}'),
+    calls: [shopping({ reaches: 'reviews-v1' }, 'http://zones.example/')],
+  },
+  {
+    name: 'zoneAwareLbSetting: failover to a region that is named',
+    fields: [
+      'TrafficPolicy loadBalancer.zoneAwareLbSetting.failover[].from',
+      'TrafficPolicy loadBalancer.zoneAwareLbSetting.failover[].to',
+    ],
+    yaml: zones('failover: [{from: r, to: t}]', '{address: POD(reviews-v1), locality: s/x}, {address: POD(reviews-v2), locality: t/x}'),
+    calls: [shopping({ reaches: 'reviews-v2' }, 'http://zones.example/')],
+  },
+];
+
+const byLoad: Case[] = [
+  {
+    name: 'backendUtilization: turns by what the endpoints report',
+    fields: [
+      'TrafficPolicy loadBalancer.backendUtilization.weightStabilizationPeriod',
+      'TrafficPolicy loadBalancer.backendUtilization.weightUpdatePeriod',
+      'TrafficPolicy loadBalancer.backendUtilization.weightExpirationPeriod',
+      'TrafficPolicy loadBalancer.backendUtilization.errorUtilizationPenaltyPercent',
+      'TrafficPolicy loadBalancer.backendUtilization.metricNamesForComputingUtilization',
+    ],
+    yaml: rule(
+      'load',
+      'trafficPolicy: {loadBalancer: {backendUtilization: {weightStabilizationPeriod: 0s, weightUpdatePeriod: 0.1s, weightExpirationPeriod: 60s, errorUtilizationPenaltyPercent: 100, metricNamesForComputingUtilization: [named_metrics.queue]}}}',
+    ),
+    calls: [
+      // For as long as an update takes and more, so that both have been heard.
+      { url: 'http://load:9080/', times: 300, expect: { status: 200 } },
+      // 100 / (0.1 + 0.1) against 100 / 0.6
+      { url: 'http://load:9080/', times: 500, expect: { reaches: { 'load-low': 0.75, 'load-high': 0.25 } } },
+    ],
+  },
+];
+
 const failing: Case[] = [
   {
     name: 'outlierDetection: an endpoint that fails is left out',
@@ -119,6 +201,24 @@ const failing: Case[] = [
     ],
   },
   {
+    name: 'outlierDetection: which answers are failures',
+    fields: ['TrafficPolicy outlierDetection.outlierDetectionHttpErrorCodes'],
+    yaml: `${rule(
+      'odd',
+      'trafficPolicy: {outlierDetection: {outlierDetectionHttpErrorCodes: [418, 429], consecutive5xxErrors: 1, baseEjectionTime: 300s, maxEjectionPercent: 100}}',
+    )}---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: odd, namespace: default}
+spec: {hosts: [odd], http: [{retries: {attempts: 5, retryOn: "429"}, route: [{destination: {host: odd}}]}]}
+`,
+    calls: [
+      { url: 'http://odd:9080/', times: 10, expect: { status: 200 } },
+      // No call is tried twice any more.
+      { url: 'http://odd:9080/', times: 20, expect: { reaches: 'odd-good', headers: { 'x-envoy-attempt-count': '1' } } },
+    ],
+  },
+  {
     name: 'connectionPool: requests beyond what is allowed are refused',
     fields: ['TrafficPolicy connectionPool.http.http2MaxRequests', 'TrafficPolicy connectionPool.http.maxRetries'],
     yaml: `${rule('silent', 'trafficPolicy: {connectionPool: {http: {http2MaxRequests: 1, maxRetries: 1}}}')}---${impatient('silent')}`,
@@ -132,12 +232,16 @@ const failing: Case[] = [
   },
   {
     name: 'connectionPool: idle connections are kept alive',
-    fields: ['TrafficPolicy connectionPool.tcp.tcpKeepalive.time'],
-    yaml: reviews('connectionPool: {tcp: {tcpKeepalive: {time: 60s}}}'),
+    fields: [
+      'TrafficPolicy connectionPool.tcp.tcpKeepalive.time',
+      'TrafficPolicy connectionPool.tcp.tcpKeepalive.probes',
+      'TrafficPolicy connectionPool.tcp.tcpKeepalive.interval',
+    ],
+    yaml: reviews('connectionPool: {tcp: {tcpKeepalive: {time: 60s, probes: 4, interval: 7s}}}'),
     // A connection from before serves one more request as it was made.
     calls: [
       call({ status: 200 }, { times: 3 }),
-      call({ keptAlive: true }, { times: 3 }),
+      call({ keptAlive: { probes: 4, intervalSeconds: 7 } }, { times: 3 }),
       { url: 'http://ratings:9080/', expect: { keptAlive: false } },
     ],
   },
@@ -197,4 +301,4 @@ spec: {hosts: [ratings], http: [{route: [{destination: {host: ratings, subset: m
   },
 ];
 
-export const destinationRuleCases: readonly Case[] = [...balancers, ...failing, ...places];
+export const destinationRuleCases: readonly Case[] = [...balancers, ...byZone, ...byLoad, ...failing, ...places];

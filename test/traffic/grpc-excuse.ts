@@ -12,7 +12,8 @@ import { nodeOf, targetOf } from './grpc-clients.ts';
 import type { TrafficMesh } from './traffic-mesh.ts';
 
 /** Undefined: a gRPC client sees to it as a proxy does. */
-export function grpcExcuse(mesh: TrafficMesh, { fields }: Case, call: Expectation): string | undefined {
+export function grpcExcuse(mesh: TrafficMesh, { fields, yaml }: Case, call: Expectation): string | undefined {
+  if (yaml.includes('kind: AuthorizationPolicy')) return 'it has no certificate';
   return excuseOfCall(call) ?? excuseOfFields(fields) ?? excuseOfResources(mesh, call);
 }
 
@@ -32,6 +33,8 @@ function excuseOfCall({ via, at, together, method, body, url, expect: outcome }:
 function excuseOfFields(fields: readonly string[]): string | undefined {
   if (fields.some((field) => field.includes('outlierDetection.consecutive')))
     return 'A50 counts successes and failures, not how many in a row';
+  if (fields.some((field) => field.includes('zoneAwareLbSetting'))) return 'it does not know its own workload';
+  if (fields.some((field) => field.includes('backendUtilization'))) return 'it is told to take turns';
   if (fields.some((field) => /^Sidecar (ingress|inbound)/.test(field))) return 'it is its own server';
   return undefined;
 }

@@ -18,9 +18,9 @@ export async function startHttpEcho(workload: Workload, at: ListenOptions, note:
   };
 }
 
-function listenerOf({ name, answer }: Workload, note: (seen: Seen) => void): http.RequestListener {
+function listenerOf({ name, answer, load }: Workload, note: (seen: Seen) => void): http.RequestListener {
   if (answer === 'silence') return () => {};
-  if (answer !== undefined) return (_, response) => response.writeHead(503).end(answer.failure);
+  if (answer !== undefined) return (_, response) => response.writeHead(answer.status ?? 503).end(answer.failure);
   return (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -29,7 +29,8 @@ function listenerOf({ name, answer }: Workload, note: (seen: Seen) => void): htt
       const clientPort = request.socket.remotePort ?? 0;
       const seen = { workload: name, method, url, headers, body: Buffer.concat(chunks).toString('utf8'), clientPort };
       note(seen);
-      response.writeHead(200, { 'content-type': 'application/json', 'x-echo': '1' }).end(JSON.stringify(seen));
+      const report = load === undefined ? {} : { 'endpoint-load-metrics': load };
+      response.writeHead(200, { 'content-type': 'application/json', 'x-echo': '1', ...report }).end(JSON.stringify(seen));
     });
   };
 }

@@ -78,10 +78,44 @@ spec: {selector: {matchLabels: {istio: ingressgateway}}, action: DENY, rules: [{
       {
         url: 'http://ratings:9080/',
         expect: {
-          headers: { 'x-request-id': undefined, 'x-envoy-attempt-count': undefined },
+          headers: { 'x-request-id': undefined, 'x-envoy-expected-rq-timeout-ms': undefined, 'x-envoy-attempt-count': '1' },
           responseHeaders: { server: undefined, 'x-envoy-upstream-service-time': undefined },
         },
       },
     ],
+  },
+  {
+    name: 'proxyHeaders: tries are not counted',
+    fields: [],
+    yaml: meshConfig('defaultConfig: {proxyHeaders: {attemptCount: {disabled: true}}}'),
+    calls: ['http://ratings:9080/', 'http://sidecar:9080/'].map((url) => ({
+      url,
+      expect: { headers: { 'x-envoy-attempt-count': undefined } },
+    })),
+  },
+  ...['old.example', 'new.example', 'cluster.local'].map((domain) => ({
+    name: `trustDomainAliases: principals of ${domain} are those of the mesh`,
+    fields: [],
+    yaml: `${meshConfig('trustDomainAliases: [old.example, new.example]')}
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: sidecar, namespace: default}
+spec: {selector: {matchLabels: {app: sidecar}}, rules: [{from: [{source: {principals: ["${domain}/ns/default/sa/client"]}}]}]}
+`,
+    calls: [
+      { url: 'http://sidecar:9080/', expect: { reaches: 'sidecar-v1' } },
+      { from: 'stranger', url: 'http://sidecar.default:9080/', expect: { status: 403 } },
+    ],
+  })),
+  {
+    name: 'trustDomainAliases: principals of other domains are not',
+    fields: [],
+    yaml: `${meshConfig('trustDomainAliases: [old.example]')}
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: sidecar, namespace: default}
+spec: {selector: {matchLabels: {app: sidecar}}, rules: [{from: [{source: {principals: [foreign.example/ns/default/sa/client]}}]}]}
+`,
+    calls: [{ url: 'http://sidecar:9080/', expect: { status: 403 } }],
   },
 ];

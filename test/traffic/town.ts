@@ -25,6 +25,19 @@ export const workloads: readonly Workload[] = [
   { name: 'failing-v1', labels: { app: 'failing' }, port, answer: { failure: 'failing' } },
   { name: 'half-good', labels: { app: 'half' }, port },
   { name: 'half-bad', labels: { app: 'half' }, port, answer: { failure: 'bad half' } },
+  // A workload that knows itself: half of it is in each zone.
+  {
+    name: 'shopper-a',
+    labels: { app: 'shopper', ...place('a') },
+    deployment: 'shopper',
+    proxy: 'client',
+    metadata: { ENABLE_SELF_DISCOVERY: 'true' },
+  },
+  { name: 'shopper-b', labels: { app: 'shopper', ...place('b') }, deployment: 'shopper' },
+  { name: 'load-low', labels: { app: 'load' }, port, load: 'TEXT rps_fractional=100,eps=10,named_metrics.queue=0.1' },
+  { name: 'load-high', labels: { app: 'load' }, port, load: 'JSON {"rps_fractional": 100, "named_metrics": {"queue": 0.6}}' },
+  { name: 'odd-good', labels: { app: 'odd' }, port },
+  { name: 'odd-bad', labels: { app: 'odd' }, port, answer: { failure: 'too many', status: 429 } },
   { name: 'silent-v1', labels: { app: 'silent' }, port, answer: 'silence' },
 ];
 
@@ -36,7 +49,7 @@ spec: {selector: {app: ${name}}, ports: [{name: http, port: ${port}}]${extra}}
 ---`;
 
 export const services = [
-  ...['reviews', 'ratings', 'failing', 'half', 'silent'].map((name) => serviceOf(name)),
+  ...['reviews', 'ratings', 'failing', 'half', 'silent', 'load', 'odd', 'shopper'].map((name) => serviceOf(name)),
   serviceOf('far', 'other'),
   serviceOf('hanging'),
   serviceOf('socket'),

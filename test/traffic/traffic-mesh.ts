@@ -57,8 +57,14 @@ export interface Workload {
   unixSocket?: true;
   /** `client`: its calls go through a proxy. `server`: those that come do. `gateway`: it is a proxy and nothing else. */
   proxy?: 'client' | 'server' | 'gateway' | undefined;
-  /** Instead of an echo. `failure`: what is said with 503. */
-  answer?: 'silence' | { failure: string };
+  /** Instead of an echo. `failure`: what is said with the status, 503 when left out. */
+  answer?: 'silence' | { failure: string; status?: number };
+  /** Of an echo: what it says of its load with every answer (`endpoint-load-metrics`). */
+  load?: string;
+  /** What owns the pod; itself when left out. */
+  deployment?: string;
+  /** Of its proxy's node. */
+  metadata?: Record<string, string>;
 }
 
 /** Of a workload's program. */
@@ -378,10 +384,10 @@ export class TrafficMesh {
   private async startProxy(running: Running): Promise<void> {
     const { workload, network, pod } = running;
     if (workload.proxy === undefined) return;
-    const bootstrap = proxyBootstrapOf(pod, network, { xds: this.xds, published: [], standardOutput: '/dev/null' });
-    const node = { ...bootstrap.node, locality: localityOf(workload.labels) };
+    const settings = { metadata: workload.metadata ?? {}, drainMs: undefined, concurrency: 1 };
+    const bootstrap = proxyBootstrapOf(pod, network, { xds: this.xds, published: [], standardOutput: '/dev/null', settings });
     running.proxy = new ProxyInstance(
-      { ...bootstrap, node, admin: { address: network.addresses.pod, port: 0 } },
+      { ...bootstrap, admin: { address: network.addresses.pod, port: 0 } },
       {
         clock: systemClock,
         random: new SeededRandom(20_261_121),
@@ -410,11 +416,17 @@ export class TrafficMesh {
 
 const keyOf = ({ kind, metadata }: ApiObject) => `${kind} ${metadata.namespace}/${metadata.name}`;
 
-function podOf({ name, namespace = 'default', labels, port, proxy }: Workload): Pod {
+function podOf({ name, namespace = 'default', labels, port, proxy, deployment }: Workload): Pod {
   const pod = {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name, namespace, labels, ...(proxy === 'gateway' && { annotations: { 'inject.istio.io/templates': 'gateway' } }) },
+    metadata: {
+      name,
+      namespace,
+      labels,
+      ...(proxy === 'gateway' && { annotations: { 'inject.istio.io/templates': 'gateway' } }),
+      ...(deployment !== undefined && { ownerReferences: [{ kind: 'Deployment', name: deployment, controller: true }] }),
+    },
     spec: { serviceAccountName: name, containers: [{ name: 'app', ...(port !== undefined && { ports: [{ containerPort: port }] }) }] },
   } as unknown as Pod;
   return proxy === undefined ? pod : (withSidecarLabels(pod) as Pod);
@@ -424,15 +436,6 @@ const serviceAccountOf = ({ spec }: Pod): string => spec.serviceAccountName ?? '
 
 function serving(pod: Pod, { addresses }: PodNetwork): Pod {
   return { ...pod, status: { podIP: addresses.pod, phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] } };
-}
-
-function localityOf(labels: Readonly<Record<string, string>>) {
-  const part = (name: string) => labels[name] ?? '';
-  return {
-    region: part('topology.kubernetes.io/region'),
-    zone: part('topology.kubernetes.io/zone'),
-    subZone: part('topology.istio.io/subzone'),
-  };
 }
 
 async function replyOf(request: http.ClientRequest): Promise<Reply> {

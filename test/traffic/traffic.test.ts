@@ -39,7 +39,6 @@ const notShown: readonly (readonly [fields: RegExp, reason: string])[] = [
     'deprecated forms of fields that are shown',
   ],
   [/^VirtualService http\[\]\.fault\.(delay\.exponentialDelay|abort\.http2Error)$/, 'Istio itself has not made them act'],
-  [/^TrafficPolicy loadBalancer\.(backendUtilization|zoneAwareLbSetting)\./, 'not in effect: LTN0003 says so'],
   [/^TrafficPolicy loadBalancer\.warmup/, 'goes by time: test/proxy/balance'],
   [/^TrafficPolicy loadBalancer\.consistentHash\.httpCookie\.attributes/, 'of the cookie that is made: test/control, test/proxy'],
   [
@@ -47,14 +46,10 @@ const notShown: readonly (readonly [fields: RegExp, reason: string])[] = [
     'go by time: test/proxy, with a clock',
   ],
   [
-    /^TrafficPolicy connectionPool\.tcp\.tcpKeepalive\.(probes|interval)$/,
-    'Node sets the time alone; Envoys are told of them: test/control',
-  ],
-  [
     /^TrafficPolicy connectionPool\.http\.(h2UpgradePolicy|useClientProtocol|maxConcurrentStreams)$/,
     'need servers of HTTP/2: test/proxy/http2-*',
   ],
-  [/^TrafficPolicy outlierDetection\.(splitExternal|consecutiveLocal|consecutiveErrors|outlierDetectionHttp)/, 'test/proxy/outlier'],
+  [/^TrafficPolicy outlierDetection\.(splitExternal|consecutiveLocal|consecutiveErrors)/, 'test/proxy/outlier'],
   [/^TrafficPolicy tls\./, 'needs servers of TLS: test/proxy/tls.test.ts, golden/gateway-tls'],
   [/^TrafficPolicy (tunnel|proxyProtocol|retryBudget)\./, 'test/proxy'],
   [/^Gateway servers\[\]\.(port\.targetPort|defaultEndpoint)$/, 'deprecated: Istio ignores them as well'],

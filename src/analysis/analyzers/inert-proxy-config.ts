@@ -32,7 +32,6 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 const headerReasons: Readonly<Record<string, string>> = {
-  attemptCount: 'it goes with envoyDebugHeaders',
   preserveHttp1HeaderCase: 'HTTP/1 headers keep their case anyway',
   metadataExchangeHeaders: 'peers are told in any case',
 };

@@ -14,28 +14,7 @@ interface Inert {
   unless?: readonly unknown[];
 }
 
-const policies = [
-  'spec.trafficPolicy',
-  'spec.trafficPolicy.portLevelSettings.*',
-  'spec.subsets.*.trafficPolicy',
-  'spec.subsets.*.trafficPolicy.portLevelSettings.*',
-];
-
-const inertOfPolicy: readonly (readonly [field: string, effect: string, unless?: readonly unknown[]])[] = [
-  ['outlierDetection.outlierDetectionHttpErrorCodes', 'answers of 500 and above count as failures, and no others'],
-  ['loadBalancer.zoneAwareLbSetting', 'zones are not told apart'],
-  ['loadBalancer.backendUtilization', 'endpoints are chosen by least request instead'],
-];
-
 const table: readonly Inert[] = [
-  ...policies.flatMap((policy) =>
-    inertOfPolicy.map(([field, effect, unless]) => ({
-      kind: 'DestinationRule',
-      field: `${policy}.${field}`,
-      effect,
-      ...(unless && { unless }),
-    })),
-  ),
   {
     kind: 'EnvoyFilter',
     field: 'spec.configPatches.*.applyTo',

@@ -4,6 +4,7 @@ import type { Report } from './report.ts';
 
 type LoadBalancer = NonNullable<TrafficPolicy['loadBalancer']>;
 type LocalitySetting = NonNullable<LoadBalancer['localityLbSetting']>;
+type ZoneSetting = NonNullable<LoadBalancer['zoneAwareLbSetting']>;
 
 const maglevTableSizeMax = 5_000_011;
 const aggressionMin = 1;
@@ -12,6 +13,7 @@ export function checkLoadBalancer(lb: LoadBalancer | undefined, detectsOutliers:
   if (!lb) return;
   checkConsistentHash(lb.consistentHash, `${at}.consistentHash`, report);
   if (lb.localityLbSetting) checkLocalitySetting(lb.localityLbSetting, detectsOutliers, `${at}.localityLbSetting`, report);
+  if (lb.zoneAwareLbSetting) checkZoneSetting(lb.zoneAwareLbSetting, `${at}.zoneAwareLbSetting`, report);
   if (lb.warmup?.aggression !== undefined && lb.warmup.aggression < aggressionMin) {
     report.error('OUT_OF_RANGE', `${at}.warmup.aggression`, `must be at least ${aggressionMin}, not ${lb.warmup.aggression}`);
   }
@@ -46,7 +48,7 @@ function isPrime(n: number): boolean {
 function checkLocalitySetting(setting: LocalitySetting, detectsOutliers: boolean, at: string, report: Report): void {
   const { distribute = [], failover = [], failoverPriority = [] } = setting;
   if (distribute.length > 0 && failover.length > 0) report.error('CONFLICTING_FIELDS', at, 'distribute and failover exclude each other');
-  const topology = failoverPriority.find((label) => /^topology\.(kubernetes\.io\/(region|zone)|istio\.io\/subzone)$/.test(label));
+  const topology = failoverPriority.find((label) => topologyLabel.test(label));
   if (failover.length > 0 && topology)
     report.error('CONFLICTING_FIELDS', `${at}.failoverPriority`, `failover excludes the label ${topology}`);
   checkLocalities(
@@ -65,8 +67,24 @@ function checkLocalitySetting(setting: LocalitySetting, detectsOutliers: boolean
   if ((failover.length > 0 || failoverPriority.length > 0) && !detectsOutliers) {
     report.warning('NO_EFFECT', at, 'without outlierDetection nothing fails over', 'add outlierDetection beside loadBalancer');
   }
+  checkFailover(failover, `${at}.failover`, report);
+}
+
+const topologyLabel = /^topology\.(kubernetes\.io\/(region|zone)|istio\.io\/subzone)(=|$)/;
+
+/** Regions, zones and subzones are told apart anyway. */
+function checkZoneSetting({ failover = [], failoverPriority = [] }: ZoneSetting, at: string, report: Report): void {
+  const topology = failoverPriority.findIndex((label) => topologyLabel.test(label));
+  if (topology >= 0) {
+    const field = `${at}.failoverPriority[${topology}]`;
+    report.error('INVALID_VALUE', field, `${failoverPriority[topology]} counts in any case`, 'leave it away');
+  }
+  checkFailover(failover, `${at}.failover`, report);
+}
+
+function checkFailover(failover: NonNullable<ZoneSetting['failover']>, at: string, report: Report): void {
   for (const [index, { from = '', to = '' }] of failover.entries()) {
-    const field = `${at}.failover[${index}]`;
+    const field = `${at}[${index}]`;
     if (from === to) report.error('CONFLICTING_FIELDS', field, `from and to are both "${from}"`, 'name two regions');
     if (/[/*]/.test(from + to)) report.error('INVALID_VALUE', field, 'from and to are regions: without zone and wildcard');
   }

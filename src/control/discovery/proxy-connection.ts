@@ -107,7 +107,7 @@ export class AdsConnection<Request extends StreamRequest, Response> implements P
 
   push({ types, onlyEndpointsOf }: Impact): void {
     if (onlyEndpointsOf) {
-      const hosts = [...onlyEndpointsOf].filter((host) => this.endpointNames.has(host));
+      const hosts = [...onlyEndpointsOf, ofNoHost].filter((host) => this.endpointNames.has(host));
       if (hosts.length === 0) return;
       for (const host of hosts) this.changedHosts?.add(host);
     } else if (types.has(typeUrl.endpoint)) this.changedHosts = undefined;
@@ -181,10 +181,13 @@ export class AdsConnection<Request extends StreamRequest, Response> implements P
   }
 }
 
+/** Endpoints that a change of any host's may concern: those of the proxy's own workload. */
+const ofNoHost = '';
+
 function namesByHost(names: Iterable<string>): ReadonlyMap<string, string[]> {
   const byHost = new Map<string, string[]>();
   for (const name of names) {
-    const host = (parseOutboundClusterName(name) ?? parseMeshServerName(name))?.host ?? '';
+    const host = (parseOutboundClusterName(name) ?? parseMeshServerName(name))?.host ?? ofNoHost;
     const known = byHost.get(host);
     if (known) known.push(name);
     else byHost.set(host, [name]);

@@ -3,7 +3,7 @@ import type { EndpointSlice } from '#api/kinds/endpoint-slice';
 import type { Endpoints } from '#api/kinds/endpoints';
 import type { ServiceEntry } from '#api/kinds/service-entry';
 import type { Workload, WorkloadEntry } from '#api/kinds/workload-entry';
-import { formatLocality, localityOfLabels } from './locality.ts';
+import { formatLocality, localityOfLabels } from '#api/locality';
 import { selects } from './service.ts';
 import { type MeshWorkload, workloadMetadata } from './workload.ts';
 

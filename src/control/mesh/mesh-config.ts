@@ -15,7 +15,9 @@ import { readProxySettings } from './proxy-settings.ts';
 
 const normalizations = ['NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const;
 
-export type LocalityLbSetting = NonNullable<NonNullable<TrafficPolicy['loadBalancer']>['localityLbSetting']>;
+type LoadBalancer = NonNullable<TrafficPolicy['loadBalancer']>;
+export type LocalityLbSetting = NonNullable<LoadBalancer['localityLbSetting']>;
+export type ZoneAwareLbSetting = NonNullable<LoadBalancer['zoneAwareLbSetting']>;
 
 export type TcpKeepalive = NonNullable<NonNullable<NonNullable<TrafficPolicy['connectionPool']>['tcp']>['tcpKeepalive']>;
 
@@ -29,6 +31,8 @@ export interface MeshConfig {
   clusterId: string;
   /** Of the mesh's identities. */
   trustDomain: string;
+  /** Other names of it: certificates and principals of theirs are as good. */
+  trustDomainAliases: readonly string[];
   /** Workloads that can speak mutual TLS are spoken to so, where no rule says otherwise. */
   autoMtls: boolean;
   /** Whose resources apply to every namespace. */
@@ -58,6 +62,8 @@ export interface MeshConfig {
   protocolDetectionTimeoutMs: number;
   /** Of hosts whose rules say nothing of localities. */
   localityLbSetting: LocalityLbSetting;
+  /** Of hosts whose rules say nothing of zones; undefined: neither does the mesh. */
+  zoneAwareLbSetting: ZoneAwareLbSetting | undefined;
   /** Of the namespaces whose objects the mesh knows, any of them; none: all namespaces. */
   discoverySelectors: readonly LabelSelector[];
   /** Whether what clients of a cluster find at a host is in that cluster alone, by host; the most specific one counts. */
@@ -70,6 +76,7 @@ export const defaultMeshConfig: MeshConfig = {
   domainSuffix: 'cluster.local',
   clusterId: 'Kubernetes',
   trustDomain: 'cluster.local',
+  trustDomainAliases: [],
   autoMtls: true,
   rootNamespace: 'istio-system',
   accessLogFile: '/dev/stdout',
@@ -89,6 +96,7 @@ export const defaultMeshConfig: MeshConfig = {
   pathNormalization: 'BASE',
   protocolDetectionTimeoutMs: 0,
   localityLbSetting: { enabled: true },
+  zoneAwareLbSetting: undefined,
   discoverySelectors: [],
   clusterLocal: new Map(),
   h2Upgrade: false,
@@ -125,6 +133,7 @@ type Reader = (value: unknown, all: Readonly<Record<string, unknown>>) => Partia
 /** By field of MeshConfig. Throws what is wrong with the value. */
 const readers: Readonly<Record<string, Reader>> = {
   trustDomain: (value) => ({ trustDomain: text(value) }),
+  trustDomainAliases: (value) => ({ trustDomainAliases: optionalTexts(value) }),
   enableAutoMtls: (value) => ({ autoMtls: flag(value) }),
   rootNamespace: (value) => ({ rootNamespace: text(value) }),
   accessLogFile: (value) => ({ accessLogFile: text(value) }),
@@ -159,6 +168,7 @@ const readers: Readonly<Record<string, Reader>> = {
   },
   protocolDetectionTimeout: (value) => ({ protocolDetectionTimeoutMs: duration(value) }),
   localityLbSetting: (value) => ({ localityLbSetting: localities(value) }),
+  zoneAwareLbSetting: (value) => ({ zoneAwareLbSetting: zones(value) }),
   discoverySelectors: (value) => ({ discoverySelectors: list(value).map(labelSelector) }),
   serviceSettings: (value) => ({ clusterLocal: new Map(list(value).flatMap(clusterLocality)) }),
   h2UpgradePolicy: (value) => ({ h2Upgrade: oneOf(value, ['DO_NOT_UPGRADE', 'UPGRADE']) === 'UPGRADE' }),
@@ -229,6 +239,15 @@ function localities(value: unknown): LocalityLbSetting {
     if (!Array.isArray(list) || !list.every(isPlainObject)) throw new Error(`${name} must be a list of objects`);
   }
   return { enabled, distribute, failover, failoverPriority } as LocalityLbSetting;
+}
+
+function zones(value: unknown): ZoneAwareLbSetting {
+  const { enabled = true, failover = [], failoverPriority = [] } = localities(value);
+  const minClusterSize = member(value, 'minClusterSize');
+  if (minClusterSize !== undefined && !(Number.isInteger(minClusterSize) && Number(minClusterSize) >= 1)) {
+    throw new Error('minClusterSize must be 1 or more');
+  }
+  return { enabled, failover, failoverPriority, ...(minClusterSize !== undefined && { minClusterSize: Number(minClusterSize) }) };
 }
 
 const selectorOperators = ['In', 'NotIn', 'Exists', 'DoesNotExist'];

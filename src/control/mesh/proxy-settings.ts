@@ -19,6 +19,8 @@ export interface ProxySettings {
   /** Of responses; undefined: it is left as the program says it. */
   readonly serverName: string | undefined;
   readonly makesRequestIds: boolean;
+  /** Upstreams are told how many tries there were. */
+  readonly countsAttempts: boolean;
   /** `x-envoy-…` of requests and responses. */
   readonly envoyHeaders: boolean;
   readonly tracing: TracerSettings;
@@ -55,6 +57,7 @@ export function readProxySettings(fields: ProxyConfigFields): ProxySettings {
       parts && (Object.fromEntries(clientCertParts.map((part) => [part, parts[part] === true])) as Record<ClientCertPart, boolean>),
     serverName: isDisabled('server') ? undefined : typeof server['value'] === 'string' ? server['value'] : 'istio-envoy',
     makesRequestIds: !isDisabled('requestId'),
+    countsAttempts: !isDisabled('attemptCount'),
     envoyHeaders: !isDisabled('envoyDebugHeaders'),
     tracing: tracerSettings(objectAt(fields, 'tracing')),
   };

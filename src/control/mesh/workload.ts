@@ -1,7 +1,7 @@
 // A workload instance: a pod, seen as the thing behind an endpoint and the thing a sidecar stands beside.
 import type { ObjectMeta } from '#api/kind';
 import type { Pod } from '#api/kinds/pod';
-import { localityOfLabels } from './locality.ts';
+import { localityOfLabels } from '#api/locality';
 
 interface ContainerPort {
   name: string;

@@ -25,7 +25,7 @@ import { type BalancingOptions, balancing } from './load-balancer.ts';
 import type { LocalityBalance } from './locality-balance.ts';
 import { adsSource, bytesOf, durationOf } from './message.ts';
 import { type MeshClient, meshClientSocket, meshServerName } from './mutual-tls.ts';
-import { outlierDetection } from './outlier-detection.ts';
+import { errorMatcher, outlierDetection } from './outlier-detection.ts';
 import { proxyProtocolSocket } from './proxy-protocol.ts';
 import type { Recipe } from './resource-cache.ts';
 import { type PortPolicy, portPolicy } from './traffic-policy.ts';
@@ -44,8 +44,8 @@ export interface ClusterInput extends BalancingOptions {
   balance: LocalityBalance | undefined;
   connectTimeoutMs: number;
   tcpKeepalive: TcpKeepalive | undefined;
-  /** Whom the client takes for the mesh's workloads; undefined: it has no certificate of the mesh. */
-  trustDomain: string | undefined;
+  /** Whom the client takes for the mesh's workloads; none: it has no certificate of the mesh. */
+  trustDomains: readonly string[];
   /** It speaks mutual TLS to endpoints that take it, where the rule does not say. */
   autoMtls: boolean;
   /** Of endpoints that the cluster carries. */
@@ -69,11 +69,11 @@ export const clusterRecipe: Recipe<ClusterInput> = {
       input.endpoints?.stamp ?? '',
       JSON.stringify(input.balance),
       input.grpcClient,
-      input.localityWeighted,
+      JSON.stringify(input.localities),
       input.connectTimeoutMs,
       JSON.stringify(input.tcpKeepalive),
       input.h2Upgrade,
-      input.trustDomain,
+      input.trustDomains.join(),
       input.autoMtls,
       input.plain.key,
       input.cluster,
@@ -106,7 +106,11 @@ function outboundCluster(input: ClusterInput): ClusterPartial {
     circuitBreakers: circuitBreakers(policy),
     ...(outliers && { outlierDetection: outliers }),
     ...connectionOptions(policy.connectionPool ?? {}, tcpKeepalive),
-    typedExtensionProtocolOptions: protocolOptions(upstreamProtocol(input, policy.connectionPool), policy.connectionPool ?? {}),
+    typedExtensionProtocolOptions: protocolOptions(
+      upstreamProtocol(input, policy.connectionPool),
+      policy.connectionPool ?? {},
+      errorMatcher(policy.outlierDetection),
+    ),
     metadata: Metadata.fromPartial({ filterMetadata: { istio: istioMetadata(input, policy) } }),
   };
 }
@@ -155,8 +159,8 @@ function namesOf({ hostname, external, subjectAltNames }: MeshService) {
 }
 
 /** Workloads of the mesh alone do. */
-function takesMutualTls({ autoMtls, trustDomain, service }: ClusterInput): boolean {
-  return autoMtls && trustDomain !== undefined && !service.external && service.resolution === 'eds';
+function takesMutualTls({ autoMtls, trustDomains, service }: ClusterInput): boolean {
+  return autoMtls && trustDomains.length > 0 && !service.external && service.resolution === 'eds';
 }
 
 function automaticMatches(socket: TransportSocket) {
@@ -166,16 +170,16 @@ function automaticMatches(socket: TransportSocket) {
   ];
 }
 
-function meshClient({ service, port, subset, trustDomain, accounts }: ClusterInput, protocol: UpstreamProtocol): MeshClient {
-  const identities = (accounts?.names ?? []).map((name) => {
+function meshClient({ service, port, subset, trustDomains, accounts }: ClusterInput, protocol: UpstreamProtocol): MeshClient {
+  const identities = (accounts?.names ?? []).flatMap((name) => {
     const [namespace = '', serviceAccount = ''] = name.split('/');
-    return formatSpiffeId({ trustDomain: trustDomain ?? '', namespace, serviceAccount });
+    return trustDomains.map((trustDomain) => formatSpiffeId({ trustDomain, namespace, serviceAccount }));
   });
   return {
     inner: isHttp(port.protocol) && protocol !== 'downstream' ? protocol : 'tcp',
     serverName: meshServerName(port.number, subset?.name ?? '', service.hostname),
     subjectAltNames: [...new Set([...service.subjectAltNames, ...identities])],
-    prefix: `spiffe://${trustDomain}/ns/${service.namespace}/sa/`,
+    prefixes: trustDomains.map((trustDomain) => `spiffe://${trustDomain}/ns/${service.namespace}/sa/`),
   };
 }
 

@@ -9,7 +9,7 @@ import type { Resource, ResourceSet } from '#xds/resource';
 import { successor } from '#xds/resource-set';
 import type { ResourceCache } from './resource-cache.ts';
 import { discoveredHostRecipe } from './route-configuration.ts';
-import { routeHosts } from './route-hosts.ts';
+import { asSettingsSay, routeHosts } from './route-hosts.ts';
 import { hostsOfServices } from './route-outbound.ts';
 import type { Made } from './scope-memo.ts';
 
@@ -32,7 +32,7 @@ export function nextDiscoveredHosts(
   if (!services) return undefined;
   const changed: Resource[] = [];
   for (const routes of names) {
-    for (const host of hostsOfServices(view, routes, services)) {
+    for (const host of asSettingsSay(view, hostsOfServices(view, routes, services))) {
       const resource = cache.make(discoveredHostRecipe, { routes, host });
       const before = value.get(resource.name);
       // Where another host has a domain of its, which of them keeps it is seen by looking at all.

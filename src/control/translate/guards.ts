@@ -6,6 +6,7 @@ import { httpAuthorization, networkAuthorization } from './authorization.ts';
 import { externalAuthorization, externalConnectionAuthorization } from './external-authorization.ts';
 import { jwksClusterName } from './jwks-cluster.ts';
 import { jwksUriOf, jwtAuthentication } from './request-authentication.ts';
+import { acrossTrustDomains, trustDomains } from './trust-domain.ts';
 
 export interface Guards {
   /** Of everything that the filters are made from; empty: there are none. */
@@ -18,8 +19,9 @@ export const noGuards: Guards = { key: '', http: () => [], network: () => [] };
 
 /** Istio's order: what services say, who somebody is, what he may do. */
 export function guardsOf(view: ProxyView): Guards {
-  const { requestAuthentications, authorizationPolicies } = view.policies;
-  if (requestAuthentications.length + authorizationPolicies.length === 0) return noGuards;
+  const { requestAuthentications, authorizationPolicies: given } = view.policies;
+  if (requestAuthentications.length + given.length === 0) return noGuards;
+  const authorizationPolicies = given.map((policy) => acrossTrustDomains(policy, view.snapshot.config));
   const clusterOf = (uri: string) => jwksClusterName(view, uri);
   const clusters = requestAuthentications.flatMap(({ object }) =>
     (object.spec?.jwtRules ?? []).flatMap((rule) => jwksUriOf(rule) ?? []).map(clusterOf),
@@ -32,6 +34,7 @@ export function guardsOf(view: ProxyView): Guards {
       requestAuthentications.map(({ stamp }) => stamp),
       clusters,
       authorizationPolicies.map(({ stamp }) => stamp),
+      trustDomains(view.snapshot.config),
       providers,
     ]),
     http: () => [

@@ -1,4 +1,5 @@
 // What a cluster's connections speak, as Istio says it: in `typed_extension_protocol_options`, not in the cluster's own legacy fields.
+import type { MatchPredicate } from '#codec/protobuf/generated/envoy/config/common/matcher/v3/matcher';
 import type {
   HttpProtocolOptions as CommonHttpProtocolOptions,
   Http2ProtocolOptions,
@@ -13,6 +14,7 @@ const name = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 export type UpstreamProtocol = 'http1' | 'http2' | 'downstream';
 
 type Http2Partial = Parameters<typeof Http2ProtocolOptions.fromPartial>[0];
+export type ErrorMatcher = Parameters<typeof MatchPredicate.fromPartial>[0];
 type Choice = Parameters<typeof HttpProtocolOptions.fromPartial>[0]['upstreamProtocolOptions'];
 
 function choice(protocol: UpstreamProtocol, http2: Http2Partial): Choice {
@@ -26,13 +28,18 @@ function choice(protocol: UpstreamProtocol, http2: Http2Partial): Choice {
   }
 }
 
-/** The map for a cluster's field. */
+/** The map for a cluster's field. `errors`: which answers outlier detection takes for failures. */
 export function httpProtocolOptions(
   protocol: UpstreamProtocol,
   common: Parameters<typeof CommonHttpProtocolOptions.fromPartial>[0] = {},
   http2: Http2Partial = {},
+  errors?: ErrorMatcher,
 ): Record<string, Any> {
   return {
-    [name]: pack(name, HttpProtocolOptions, { commonHttpProtocolOptions: common, upstreamProtocolOptions: choice(protocol, http2) }),
+    [name]: pack(name, HttpProtocolOptions, {
+      commonHttpProtocolOptions: common,
+      upstreamProtocolOptions: choice(protocol, http2),
+      ...(errors && { outlierDetection: { errorMatcher: errors } }),
+    }),
   };
 }

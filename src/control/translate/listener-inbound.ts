@@ -14,6 +14,7 @@ import { socketAddress } from './message.ts';
 import { meshHttpProtocols, meshProtocols, meshServerSocket, meshTcpProtocols } from './mutual-tls.ts';
 import { tcpProxy } from './tcp-proxy.ts';
 import { serverTransportSocket } from './transport-socket.ts';
+import { trustDomains } from './trust-domain.ts';
 import { virtualHost } from './virtual-host.ts';
 
 const virtualInboundPort = 15_006;
@@ -23,13 +24,13 @@ interface Inbound {
   port: InboundPort;
   /** `DISABLE` also where the proxy has no certificate of the mesh, or a Sidecar says what TLS there is. */
   mtls: MtlsMode;
-  trustDomain: string;
+  trustDomains: readonly string[];
 }
 
 export function inboundListeners(view: ProxyView): ListenerInput[] {
   const options = listenerOptions(view, 'server', guardsOf(view));
   const ports = view.inbound.map((port): Inbound => {
-    return { port, mtls: port.listener?.tls ? 'DISABLE' : modeAt(view, port.number), trustDomain: view.snapshot.config.trustDomain };
+    return { port, mtls: port.listener?.tls ? 'DISABLE' : modeAt(view, port.number), trustDomains: trustDomains(view.snapshot.config) };
   });
   if (!view.proxy.captured) return ports.map((inbound) => boundInbound(inbound, options));
   const redirected = ports.filter(({ port }) => !port.listener?.bound);
@@ -106,21 +107,25 @@ function inspectionsOf(
 }
 
 /** Of what a port's filter chains are made from. */
-function inboundKey({ port: { number, protocol, listener }, mtls, trustDomain }: Inbound): string {
-  return `${number}/${protocol}/${mtls}/${trustDomain}${listener ? JSON.stringify([listener.bind, listener.tls]) : ''}`;
+function inboundKey({ port: { number, protocol, listener }, mtls, trustDomains }: Inbound): string {
+  return `${number}/${protocol}/${mtls}/${trustDomains}${listener ? JSON.stringify([listener.bind, listener.tls]) : ''}`;
 }
 
 /** Mutual TLS of the mesh ends here; so does TLS where a Sidecar says so. Where the protocol is not known, a connection's first bytes tell it. */
-function inboundChains({ port, mtls, trustDomain }: Inbound, options: ListenerOptions, destinationPort: number | undefined): FilterChain[] {
+function inboundChains(
+  { port, mtls, trustDomains }: Inbound,
+  options: ListenerOptions,
+  destinationPort: number | undefined,
+): FilterChain[] {
   const { number, protocol, listener } = port;
   const cluster = inboundClusterName(number);
   const name = `0.0.0.0_${number}`;
   const statPrefix = `inbound_${name}`;
-  const http = () => [httpConnectionManager({ ...options, place: 'sidecar-inbound', statPrefix, routes: inboundRoutes(number) })];
+  const http = () => [httpConnectionManager({ ...options, place: 'sidecar-inbound', statPrefix, routes: inboundRoutes(number, options) })];
   const tcp = () => [...options.guards.network(), tcpProxy(cluster, [{ name: cluster, weight: 1 }], options)];
   const secured = (inner: 'http' | 'tcp', applicationProtocols: readonly string[]): FilterChain => ({
     ...filterChain(name, inner === 'http' ? http() : tcp(), { destinationPort, transportProtocol: 'tls', applicationProtocols }),
-    transportSocket: meshServerSocket(inner, trustDomain),
+    transportSocket: meshServerSocket(inner, trustDomains),
   });
   const ownTls = protocol === 'https' && listener?.tls;
   const isHttpPort = isHttp(protocol) || Boolean(ownTls);
@@ -136,13 +141,14 @@ function inboundChains({ port, mtls, trustDomain }: Inbound, options: ListenerOp
   return chains;
 }
 
-function inboundRoutes(port: number): RouteConfiguration {
+function inboundRoutes(port: number, { settings }: ListenerOptions): RouteConfiguration {
   const cluster = inboundClusterName(port);
   const host = virtualHost({
     name: `inbound|http|${port}`,
     domains: ['*'],
     rules: [],
     fallback: { kind: 'workload', cluster },
+    hidesAttempts: !settings.countsAttempts,
   });
   return RouteConfiguration.fromPartial({ name: cluster, validateClusters: false, virtualHosts: [host] });
 }

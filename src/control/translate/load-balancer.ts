@@ -3,35 +3,56 @@
 import type { TrafficPolicy } from '#api/kinds/destination-rule';
 import {
   type Cluster,
+  type Cluster_CommonLbConfig,
   Cluster_LbPolicy as LbPolicy,
   type Cluster_SlowStartConfig as SlowStartConfig,
 } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
 import { durationMs } from '#foundation/duration';
+import { utilizationPolicy } from './backend-utilization.ts';
+import type { LocalitySetting } from './locality-balance.ts';
 import { durationOf } from './message.ts';
 import type { PortPolicy } from './traffic-policy.ts';
 
 type LoadBalancer = NonNullable<TrafficPolicy['loadBalancer']>;
-type Balancing = Pick<Parameters<typeof Cluster.fromPartial>[0], 'lbPolicy' | 'lbConfig' | 'commonLbConfig'>;
+type Balancing = Pick<Parameters<typeof Cluster.fromPartial>[0], 'lbPolicy' | 'lbConfig' | 'commonLbConfig' | 'loadBalancingPolicy'>;
 
 export interface BalancingOptions {
   /** Knows round robin and rings alone. */
   grpcClient: boolean;
-  /** Each locality gets its share. */
-  localityWeighted: boolean;
+  localities: LocalitySetting;
 }
 
 export function balancing({ loadBalancer = {}, outlierDetection }: PortPolicy, options: BalancingOptions): Balancing {
-  const { grpcClient, localityWeighted } = options;
+  const { grpcClient, localities } = options;
+  const { consistentHash, backendUtilization } = loadBalancer;
+  const localityConfigSpecifier = localityConfig(localities, outlierDetection !== undefined, grpcClient);
   return {
-    ...(loadBalancer.consistentHash ? hashing(loadBalancer.consistentHash, grpcClient) : simple(loadBalancer, grpcClient)),
+    ...(consistentHash ? hashing(consistentHash, grpcClient) : simple(loadBalancer, grpcClient)),
+    ...(backendUtilization && !grpcClient && { loadBalancingPolicy: utilizationPolicy(backendUtilization) }),
     commonLbConfig: {
-      ...(localityWeighted && {
-        localityConfigSpecifier: { $case: 'localityWeightedLbConfig' as const, value: {} },
-      }),
+      ...(localityConfigSpecifier && { localityConfigSpecifier }),
       // Ejected endpoints stay out, however many, until the rule says when to give up on that.
       ...(outlierDetection && { healthyPanicThreshold: { value: outlierDetection.minHealthPercent ?? 0 } }),
     },
   };
+}
+
+type LocalityConfig = NonNullable<Cluster_CommonLbConfig['localityConfigSpecifier']>;
+
+/**
+ * Weights of localities stand in the way of policies such as least request: they count where the setting is about them, as in Istio. gRPC
+ * clients ask for them in any case.
+ */
+function localityConfig(localities: LocalitySetting, detectsOutliers: boolean, grpcClient: boolean): LocalityConfig | undefined {
+  if (localities.kind === 'off') return undefined;
+  if (localities.kind === 'by zone') {
+    const { enabled = true, minClusterSize } = localities.setting;
+    const value = { routingEnabled: enabled ? undefined : { value: 0 }, minClusterSize, failTrafficOnPanic: false };
+    return { $case: 'zoneAwareLbConfig', value };
+  }
+  const { distribute = [], failover = [], failoverPriority = [] } = localities.setting;
+  const weighted = distribute.length > 0 || (detectsOutliers && failover.length + failoverPriority.length > 0);
+  return weighted || grpcClient ? { $case: 'localityWeightedLbConfig', value: {} } : undefined;
 }
 
 /** Istio's default is least request. */

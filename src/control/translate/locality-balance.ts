@@ -1,8 +1,9 @@
-// Which endpoints a client goes to first, by where both are: Istio's `localityLbSetting`, as priorities and weights of localities. Pure.
+// Which endpoints a client goes to first, by where both are: Istio's `localityLbSetting` and `zoneAwareLbSetting`, as priorities and weights
+// of localities. Pure.
 import type { Subset } from '#api/kinds/destination-rule';
 import type { MeshEndpoint } from '#control/mesh/endpoint';
 import { localityMatches, withTopology } from '#control/mesh/locality';
-import type { LocalityLbSetting, MeshConfig } from '#control/mesh/mesh-config';
+import type { LocalityLbSetting, MeshConfig, ZoneAwareLbSetting } from '#control/mesh/mesh-config';
 import type { MergedDestinationRule } from '#control/view/destination-rule';
 import type { ProxyView } from '#control/view/proxy-view';
 import { type PortPolicy, portPolicy } from './traffic-policy.ts';
@@ -13,17 +14,28 @@ export interface LocalityBalance {
   locality: string;
   distribute: LocalityLbSetting['distribute'];
   failover: LocalityLbSetting['failover'];
+  /** Within the client's region the client itself balances, by zone. */
+  byRegion: boolean;
   /** What each label of `failoverPriority` must be on an endpoint, in order; undefined: the client does not have it. */
   labels: readonly (readonly [name: string, value: string | undefined])[];
 }
 
-/** The rule's, else the mesh's; undefined when localities do not count. */
-export function localitySetting(
-  { loadBalancer }: PortPolicy,
-  config: Pick<MeshConfig, 'localityLbSetting'>,
-): LocalityLbSetting | undefined {
+/** What of the mesh's configuration concerns localities. */
+type MeshSettings = Pick<MeshConfig, 'localityLbSetting' | 'zoneAwareLbSetting'>;
+
+/** How a client tells the localities of one host's endpoints apart; `off`: it does not. */
+export type LocalitySetting =
+  | { kind: 'off' }
+  | { kind: 'by weight'; setting: LocalityLbSetting }
+  | { kind: 'by zone'; setting: ZoneAwareLbSetting };
+
+/** What the rule says goes before what the mesh says; a setting for zones goes before one for localities. */
+export function localitySetting({ loadBalancer }: PortPolicy, config: MeshSettings): LocalitySetting {
+  const ruled = loadBalancer?.zoneAwareLbSetting ?? loadBalancer?.localityLbSetting;
+  const zones = ruled === undefined ? config.zoneAwareLbSetting : loadBalancer?.zoneAwareLbSetting;
+  if (zones !== undefined) return { kind: 'by zone', setting: zones };
   const setting = loadBalancer?.localityLbSetting ?? config.localityLbSetting;
-  return setting.enabled === false ? undefined : setting;
+  return setting.enabled === false ? { kind: 'off' } : { kind: 'by weight', setting };
 }
 
 /** Undefined when all endpoints are alike to the client. */
@@ -34,19 +46,24 @@ export function localityBalance(
   port: number,
 ): LocalityBalance | undefined {
   const policy = portPolicy(rule, subset, port);
-  const setting = localitySetting(policy, snapshot.config);
-  if (setting === undefined) return undefined;
-  const { distribute = [], failover = [], failoverPriority = [] } = setting;
-  if (distribute.length > 0) return { locality, distribute, failover: [], labels: [] };
-  // Without it nobody would find out that an endpoint is to be failed over from.
-  if (policy.outlierDetection === undefined) return undefined;
+  const { kind, setting } = { setting: undefined, ...localitySetting(policy, snapshot.config) };
+  if (setting === undefined || setting.enabled === false) return undefined;
+  const { failover = [], failoverPriority = [] } = setting;
   const own = withTopology(labels, locality);
   const wanted = failoverPriority.map((text) => {
     const equals = text.indexOf('=');
     return equals < 0 ? ([text, own[text]] as const) : ([text.slice(0, equals), text.slice(equals + 1)] as const);
   });
-  return { locality, distribute: [], failover, labels: wanted };
+  if (kind === 'by zone') return { locality, distribute: [], failover, labels: wanted, byRegion: true };
+  const { distribute = [] } = setting as LocalityLbSetting;
+  if (distribute.length > 0) return { locality, distribute, failover: [], labels: [], byRegion: false };
+  // Without it nobody would find out that an endpoint is to be failed over from.
+  if (policy.outlierDetection === undefined) return undefined;
+  return { locality, distribute: [], failover, labels: wanted, byRegion: false };
 }
+
+/** What decides of an endpoint. */
+type PlacedEndpoint = Pick<MeshEndpoint, 'locality' | 'weight' | 'labels'>;
 
 /** Endpoints of one locality and one priority. */
 export interface LocalityGroup<T> {
@@ -57,7 +74,7 @@ export interface LocalityGroup<T> {
 }
 
 /** `items`: each with its endpoint. Without a balance, all are of the first priority, and localities weigh as much as their endpoints. */
-export function localityGroups<T extends { endpoint: MeshEndpoint }>(
+export function localityGroups<T extends { endpoint: PlacedEndpoint }>(
   items: readonly T[],
   balance: LocalityBalance | undefined,
 ): LocalityGroup<T>[] {
@@ -77,16 +94,18 @@ export function localityGroups<T extends { endpoint: MeshEndpoint }>(
 }
 
 /** The lower the nearer; only the order counts. */
-function rankOf(endpoint: MeshEndpoint, { locality, distribute, failover, labels }: LocalityBalance): number {
+function rankOf(endpoint: PlacedEndpoint, { locality, distribute, failover, labels, byRegion }: LocalityBalance): number {
   if (distribute && distribute.length > 0) return 0;
-  const byLocality = distance(locality, endpoint.locality, failover);
+  const away = distance(locality, endpoint.locality, failover);
+  const byLocality = byRegion && away < otherRegionRank ? 0 : away;
   if (labels.length === 0) return byLocality;
   const own = withTopology(endpoint.labels, endpoint.locality);
   const matching = labels.findIndex(([name, value]) => value === undefined || own[name] !== value);
   const byLabels = matching < 0 ? 0 : labels.length - matching;
-  return byLabels * ranksOfDistance + (failover && failover.length > 0 ? byLocality : 0);
+  return byLabels * ranksOfDistance + (byRegion || (failover && failover.length > 0) ? byLocality : 0);
 }
 
+const otherRegionRank = 3;
 const ranksOfDistance = 5;
 
 /** 0 in the same subzone, then zone, then region; the others behind, those that `failover` does not name for this region last. */
@@ -98,7 +117,7 @@ function distance(from: string, to: string, failover: LocalityLbSetting['failove
     return subzone === otherSubzone ? 0 : 1;
   }
   const named = failover?.find((rule) => rule.from === region);
-  return named === undefined || named.to === otherRegion ? 3 : 4;
+  return named === undefined || named.to === otherRegion ? otherRegionRank : otherRegionRank + 1;
 }
 
 /** Priorities without gaps: Envoy wants them so. */

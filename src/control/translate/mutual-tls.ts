@@ -28,18 +28,19 @@ const package_ = 'envoy.extensions.transport_sockets.tls.v3';
 export interface MeshClient {
   inner: InnerProtocol;
   serverName: string;
-  /** Exact names that the server's certificate may carry: of the service's accounts; none: any workload's of `prefix`. */
+  /** Exact names that the server's certificate may carry: of the service's accounts; none: any workload's of `prefixes`. */
   subjectAltNames: readonly string[];
-  /** SPIFFE ids begin with it. */
-  prefix: string;
+  /** SPIFFE ids begin with one of them. */
+  prefixes: readonly string[];
 }
 
-export function meshClientSocket({ inner, serverName, subjectAltNames, prefix }: MeshClient): TransportSocket {
-  const names = subjectAltNames.map((value) => name({ $case: 'exact', value }));
+export function meshClientSocket({ inner, serverName, subjectAltNames, prefixes }: MeshClient): TransportSocket {
+  const exact = subjectAltNames.map((value) => name({ $case: 'exact', value }));
+  const names = exact.length > 0 ? exact : prefixes.map((value) => name({ $case: 'prefix', value }));
   return tlsSocket(
     pack(`${package_}.UpstreamTlsContext`, UpstreamTlsContext, {
       commonTlsContext: {
-        ...certificates(names.length > 0 ? names : [name({ $case: 'prefix', value: prefix })]),
+        ...certificates(names),
         alpnProtocols: [...offered[inner]],
       },
       sni: serverName,
@@ -47,11 +48,11 @@ export function meshClientSocket({ inner, serverName, subjectAltNames, prefix }:
   );
 }
 
-export function meshServerSocket(inner: 'http' | 'tcp', trustDomain: string): TransportSocket {
+export function meshServerSocket(inner: 'http' | 'tcp', trustDomains: readonly string[]): TransportSocket {
   return tlsSocket(
     pack(`${package_}.DownstreamTlsContext`, DownstreamTlsContext, {
       commonTlsContext: {
-        ...certificates([name({ $case: 'prefix', value: `spiffe://${trustDomain}/` })]),
+        ...certificates(trustDomains.map((domain) => name({ $case: 'prefix', value: `spiffe://${domain}/` }))),
         alpnProtocols: [...taken[inner]],
       },
       requireClientCertificate: true,

@@ -3,6 +3,7 @@
 import type { TrafficPolicy } from '#api/kinds/destination-rule';
 import { OutlierDetection } from '#codec/protobuf/generated/envoy/config/cluster/v3/outlier_detection';
 import { durationMs } from '#foundation/duration';
+import type { ErrorMatcher } from './http-protocol-options.ts';
 import { durationOf } from './message.ts';
 
 /** Undefined where the rule does not ask for it. */
@@ -30,6 +31,16 @@ export function outlierDetection(rule: TrafficPolicy['outlierDetection']): Outli
       }),
     }),
   });
+}
+
+/** Which answers count as failures, in the place of those of 500 and above; undefined: the rule does not say. */
+export function errorMatcher(rule: TrafficPolicy['outlierDetection']): ErrorMatcher | undefined {
+  const rules = (rule?.outlierDetectionHttpErrorCodes ?? []).map((code): ErrorMatcher => {
+    const matchPattern = { $case: 'exact' as const, value: String(code) };
+    const header = { name: ':status', headerMatchSpecifier: { $case: 'stringMatch' as const, value: { matchPattern } } };
+    return { rule: { $case: 'httpResponseHeadersMatch', value: { headers: [header] } } };
+  });
+  return rules.length > 1 ? { rule: { $case: 'orMatch', value: { rules } } } : rules[0];
 }
 
 /** 0 failures: this kind does not eject. */

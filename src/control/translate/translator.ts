@@ -18,6 +18,7 @@ import { type ListenerInput, listenerRecipe } from './listener.ts';
 import { gatewayListeners } from './listener-gateway.ts';
 import { inboundListeners } from './listener-inbound.ts';
 import { outboundListeners } from './listener-outbound.ts';
+import { localCluster, localClusterName, localClusterRecipe } from './local-cluster.ts';
 import { localityBalance, localitySetting } from './locality-balance.ts';
 import { parseMeshServerName } from './mutual-tls.ts';
 import { nameTable, nameTableName } from './name-table.ts';
@@ -25,11 +26,12 @@ import { patchesFor } from './patch/patch.ts';
 import { PatchedResources } from './patch/patched-resources.ts';
 import type { ResourceCache } from './resource-cache.ts';
 import { discoveredRoutesRecipe, routeConfiguration } from './route-configuration.ts';
-import { routeHosts } from './route-hosts.ts';
+import { countsAttempts, routeHosts } from './route-hosts.ts';
 import { ScopeMemo } from './scope-memo.ts';
 import { secretInput, secretRecipe } from './secret.ts';
 import { sniDestinations } from './sni-passthrough.ts';
 import { portPolicy } from './traffic-policy.ts';
+import { trustDomains } from './trust-domain.ts';
 import { virtualHostRecipe } from './virtual-host.ts';
 
 export class Translator {
@@ -107,6 +109,10 @@ export class Translator {
   }
 
   private endpoints(view: ProxyView, name: string): Resource | undefined {
+    if (name === localClusterName) {
+      const members = localCluster(view);
+      return members && this.cache.make(localClusterRecipe, members);
+    }
     const input = endpointInput(view, name);
     return input && this.cache.make(endpointRecipe, input);
   }
@@ -160,9 +166,10 @@ export class Translator {
   }
 }
 
-/** Of what else routes depend on than the scope: whether hosts have addresses of ours, and who calls, where some rule asks. */
-function routesKey({ scope, proxy, labels }: ProxyView): string {
-  return `${proxy.allocatesAddresses} ${scope.bySourceLabels ? JSON.stringify(labels) : ''}`;
+/** Of what else routes depend on than the scope: the proxy's settings, and who calls, where some rule asks. */
+function routesKey(view: ProxyView): string {
+  const { scope, proxy, labels } = view;
+  return `${proxy.allocatesAddresses} ${countsAttempts(view)} ${scope.bySourceLabels ? JSON.stringify(labels) : ''}`;
 }
 
 /** Of what else clusters that carry their endpoints depend on: where the client is, and what it is. */
@@ -197,11 +204,11 @@ function clusterOf(view: ProxyView, service: MeshService, port: MeshPort, subset
       ? { endpoints: snapshot.endpoints.get(service.hostname), balance: localityBalance(view, rule, subset, port.number) }
       : { endpoints: undefined, balance: undefined }),
     grpcClient: proxy.type === 'grpc',
-    localityWeighted: localitySetting(portPolicy(rule, subset, port.number), snapshot.config) !== undefined,
+    localities: localitySetting(portPolicy(rule, subset, port.number), snapshot.config),
     connectTimeoutMs: snapshot.config.connectTimeoutMs,
     tcpKeepalive: snapshot.config.tcpKeepalive,
     h2Upgrade: snapshot.config.h2Upgrade,
-    trustDomain: proxy.certified ? snapshot.config.trustDomain : undefined,
+    trustDomains: proxy.certified ? trustDomains(snapshot.config) : [],
     autoMtls: snapshot.config.autoMtls,
     plain: plainWorkloads(snapshot),
     accounts: snapshot.serviceAccounts.get(service.hostname),

@@ -36,6 +36,8 @@ export interface VirtualHostInput {
   fallback: Fallback;
   /** Where a CONNECT leads; without, nowhere. */
   tunnel?: readonly ClusterWeight[];
+  /** Upstreams are not told how many tries there were. */
+  hidesAttempts?: boolean;
   /** For a gRPC client: the cluster of the service that it dials. */
   grpcCluster?: string;
 }
@@ -44,15 +46,16 @@ export interface VirtualHostInput {
 export const virtualHostRecipe: Recipe<VirtualHostInput> = {
   type: typeUrl.route,
   name: ({ name }) => name,
-  key: ({ name, domains, rules, redirectsToHttps, retries, fallback, tunnel, grpcCluster }) =>
-    JSON.stringify([name, domains, rules.map(ruleKey), redirectsToHttps, retries, fallback, tunnel, grpcCluster]),
+  key: ({ name, domains, rules, redirectsToHttps, retries, fallback, tunnel, hidesAttempts, grpcCluster }) =>
+    JSON.stringify([name, domains, rules.map(ruleKey), redirectsToHttps, retries, fallback, tunnel, hidesAttempts, grpcCluster]),
   build: (input) => {
     const host = virtualHost(input);
     return bytesOf(VirtualHost, input.grpcCluster === undefined ? host : grpcHost(host, input.grpcCluster));
   },
 };
 
-export function virtualHost({ name, domains, rules, redirectsToHttps, retries, fallback, tunnel }: VirtualHostInput): Partial<VirtualHost> {
+export function virtualHost(input: VirtualHostInput): Partial<VirtualHost> {
+  const { name, domains, rules, redirectsToHttps, retries, fallback, tunnel, hidesAttempts = false } = input;
   const routes = rules.flatMap((rule) => ruleRoutes(rule, retries));
   return {
     name,
@@ -60,7 +63,7 @@ export function virtualHost({ name, domains, rules, redirectsToHttps, retries, f
     // No other route takes a CONNECT, and this one takes nothing else.
     routes: [...routes, ...fallbackRoutes(fallback, retries), ...(tunnel?.length ? [tunnelRoute(tunnel)] : [])],
     ...(redirectsToHttps && { requireTls: VirtualHost_TlsRequirementType.ALL }),
-    includeRequestAttemptCount: true,
+    includeRequestAttemptCount: !hidesAttempts,
   };
 }
 

@@ -29,7 +29,8 @@ export class DestinationRules {
     private readonly clientNamespace: string,
     clientLabels: Readonly<Record<string, string>>,
   ) {
-    const meshWide = Boolean(tables.config.localityLbSetting.failoverPriority?.length);
+    const { localityLbSetting, zoneAwareLbSetting } = tables.config;
+    const meshWide = [localityLbSetting, zoneAwareLbSetting].some((setting) => setting?.failoverPriority?.length);
     this.byClientLabels = meshWide || [...tables.destinationRules.values()].some(({ object: { spec } }) => comparesLabels(spec));
     for (const rule of [...tables.destinationRules.values()].sort(compareAge)) {
       const selector = selectorOf(rule);
@@ -87,7 +88,8 @@ function selectorOf({ object: { spec } }: MeshDestinationRule): Readonly<Record<
 function comparesLabels({ trafficPolicy, subsets = [] }: MeshDestinationRule['object']['spec']): boolean {
   return [trafficPolicy, ...subsets.map((subset) => subset.trafficPolicy)]
     .flatMap((policy) => [policy, ...(policy?.portLevelSettings ?? [])])
-    .some((policy) => policy?.loadBalancer?.localityLbSetting?.failoverPriority?.length);
+    .flatMap((policy) => [policy?.loadBalancer?.localityLbSetting, policy?.loadBalancer?.zoneAwareLbSetting])
+    .some((setting) => setting?.failoverPriority?.length);
 }
 
 function mostSpecific(hosts: ReadonlyMap<string, unknown>, hostname: string): string | undefined {

@@ -1,5 +1,5 @@
 // What one proxy may see of one snapshot: the input of translate. Views share their scopes.
-import { localityOfLabels } from '#control/mesh/locality';
+import { localityOfLabels } from '#api/locality';
 import { type MeshService, selects } from '#control/mesh/service';
 import type { MeshSnapshot } from '#control/mesh/snapshot';
 import { compareAge, type MeshGateway } from '#control/mesh/traffic-resource';

@@ -1,8 +1,8 @@
 // A proxy as it introduced itself: the Node of its first xDS request. Istio's node ids and metadata.
 import { isPlainObject } from '#api/json';
+import { formatLocality } from '#api/locality';
 import type { ProxyConfigFields } from '#api/proxy-config';
 import type { Node } from '#codec/protobuf/generated/envoy/config/core/v3/base';
-import { formatLocality } from '#control/mesh/locality';
 import type { MeshService } from '#control/mesh/service';
 import { parseNodeId } from '#xds/node-id';
 

@@ -1,5 +1,7 @@
 // Clusters and endpoints as the data plane runs them: decoded from Envoy's Cluster and ClusterLoadAssignment.
 import type { ProxyProtocolVersion } from '#codec/proxy-protocol/header';
+import type { ProbeSettings } from '#net/keepalive-probes';
+import type { ResponseTest } from '#proxy/config/decode-match-predicate';
 import type { HealthCheckConfig } from '#proxy/config/health-check';
 import type { Http2Options } from '#proxy/config/http2-options';
 import type { LoadBalancerConfig, PriorityConfig } from '#proxy/config/load-balancer';
@@ -21,6 +23,8 @@ export interface ClusterConfig {
   priorities: PriorityConfig;
   /** Undefined: nobody is taken out for failing. */
   outlierDetection: OutlierDetectionConfig | undefined;
+  /** Which answers outlier detection takes for failures, and no others; undefined: those of 500 and above. */
+  failedAnswers: ResponseTest | undefined;
   connectTimeoutMs: number;
   /** Undefined: nobody is asked. */
   healthCheck: HealthCheckConfig | undefined;
@@ -38,8 +42,8 @@ export interface ClusterConfig {
   maxRequestsPerConnection: number;
   /** Of a connection, whatever is on it; 0: without limit. */
   connectionMsMax: number;
-  /** Until the system asks an idle connection whether it is still there; undefined: the system's own. */
-  keepaliveMs: number | undefined;
+  /** How the system finds out that an idle connection is not there any more; undefined: it does not ask. */
+  keepalive: KeepaliveConfig | undefined;
   /** Source address of upstream connections, as xDS says it (not yet placed). */
   bindAddress: string | undefined;
   bufferBytesMax: number;
@@ -51,6 +55,11 @@ export interface ClusterConfig {
   proxyProtocol: ProxyProtocolVersion | undefined;
   /** Of `metadata.filter_metadata`, for telemetry: Istio's `istio.services[0]`. */
   service: { host: string; name: string; namespace: string } | undefined;
+}
+
+export interface KeepaliveConfig extends ProbeSettings {
+  /** Of silence, until it asks. */
+  timeMs: number;
 }
 
 /** Of the default priority. */

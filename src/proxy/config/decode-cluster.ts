@@ -7,10 +7,11 @@ import type { Http2ProtocolOptions } from '#codec/protobuf/generated/envoy/confi
 import type { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
 import type { LbEndpoint, LocalityLbEndpoints } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint_components';
 import { HttpProtocolOptions } from '#codec/protobuf/generated/envoy/extensions/upstreams/http/v3/http_protocol_options';
-import type { CircuitBreakerConfig, ClusterConfig, EndpointConfig, EndpointHealth } from './cluster.ts';
+import type { CircuitBreakerConfig, ClusterConfig, EndpointConfig, EndpointHealth, KeepaliveConfig } from './cluster.ts';
 import { decodeEndpointAddress } from './decode-address.ts';
 import { bufferBytesDefault } from './decode-listener.ts';
 import { decodeLoadBalancer, decodePriorities } from './decode-load-balancer.ts';
+import { decodeResponsePredicate } from './decode-match-predicate.ts';
 import { unwrapProxyProtocol } from './decode-proxy-protocol.ts';
 import { decodeUpstreamTls } from './decode-tls.ts';
 import { type Findings, milliseconds } from './findings.ts';
@@ -20,6 +21,9 @@ import { decodeOutlierDetection } from './outlier-detection.ts';
 
 /** Of an endpoint's priority: Envoy's bound. */
 const priorityMax = 128;
+
+/** Linux' default. */
+const keepaliveSecondsDefault = 7200;
 
 /** Envoy's default of every circuit breaker but the one of retries. */
 const thresholdDefault = 1024;
@@ -42,7 +46,7 @@ export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConf
     ...protocol,
     keepsAlpn: String(cluster.metadata?.filterMetadata['istio']?.['alpn_override']) === 'false',
     maxRequestsPerConnection: cluster.maxRequestsPerConnection ?? protocol.maxRequestsPerConnection,
-    keepaliveMs: decodeKeepalive(cluster),
+    keepalive: decodeKeepalive(cluster),
     bindAddress: cluster.upstreamBindConfig?.sourceAddress?.address,
     bufferBytesMax: cluster.perConnectionBufferLimitBytes ?? bufferBytesDefault,
     tlsMatches: cluster.transportSocketMatches.map(({ match, transportSocket }, i) => ({
@@ -67,10 +71,12 @@ function decodeCircuitBreaker({ circuitBreakers }: Cluster): CircuitBreakerConfi
   };
 }
 
-/** How often and how fast it asks then is the system's business: Node has no say in that. */
-function decodeKeepalive({ upstreamConnectionOptions }: Cluster): number | undefined {
-  const keepalive = upstreamConnectionOptions?.tcpKeepalive;
-  return keepalive && (keepalive.keepaliveTime ?? 7200) * 1000;
+function decodeKeepalive({ upstreamConnectionOptions }: Cluster): KeepaliveConfig | undefined {
+  const { tcpKeepalive } = upstreamConnectionOptions ?? {};
+  if (tcpKeepalive === undefined) return undefined;
+  const { keepaliveTime = keepaliveSecondsDefault, keepaliveProbes: probes, keepaliveInterval } = tcpKeepalive;
+  // 0 is the system's own, as in Envoy.
+  return { timeMs: keepaliveTime * 1000, probes: probes || undefined, intervalSeconds: keepaliveInterval || undefined };
 }
 
 function decodePreconnect({ preconnectPolicy }: Cluster, findings: Findings): number {
@@ -108,7 +114,10 @@ function decodeDiscovery(cluster: Cluster, findings: Findings): ClusterConfig['d
 
 const protocolOptionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
-type ProtocolConfig = Pick<ClusterConfig, 'protocol' | 'http2' | 'idleTimeoutMs' | 'maxRequestsPerConnection' | 'connectionMsMax'>;
+type ProtocolConfig = Pick<
+  ClusterConfig,
+  'protocol' | 'http2' | 'idleTimeoutMs' | 'maxRequestsPerConnection' | 'connectionMsMax' | 'failedAnswers'
+>;
 
 function decodeProtocolOptions(cluster: Cluster, findings: Findings): ProtocolConfig {
   const any = cluster.typedExtensionProtocolOptions[protocolOptionsKey];
@@ -124,8 +133,10 @@ function decodeProtocolOptions(cluster: Cluster, findings: Findings): ProtocolCo
           findings,
         );
   const common = options?.commonHttpProtocolOptions ?? cluster.commonHttpProtocolOptions;
+  const errors = options?.outlierDetection?.errorMatcher;
   return {
     protocol,
+    failedAnswers: errors && decodeResponsePredicate(errors, `${field}.outlier_detection.error_matcher`, findings),
     http2: decodeHttp2Options(http2, `${field}.http2_protocol_options`, findings),
     idleTimeoutMs: milliseconds(common?.idleTimeout, 3_600_000),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
@@ -216,7 +227,8 @@ function labelsOf(fields: Readonly<Record<string, unknown>> | undefined): Record
   return Object.fromEntries(Object.entries(fields ?? {}).map(([name, value]) => [name, String(value)]));
 }
 
-function formatLocality(locality: Locality | undefined): string {
+/** `region/zone/subzone` */
+export function formatLocality(locality: Locality | undefined): string {
   if (locality === undefined) return '';
   return [locality.region, locality.zone, locality.subZone].filter((part) => part !== '').join('/');
 }

@@ -4,17 +4,19 @@ import type {
   Cluster_MaglevLbConfig,
   Cluster_RingHashLbConfig,
   Cluster_SlowStartConfig,
+  LoadBalancingPolicy,
 } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
 import {
   Cluster_RingHashLbConfig_HashFunction as HashFunction,
   Cluster_LbPolicy as LbPolicy,
 } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
+import { ClientSideWeightedRoundRobin } from '#codec/protobuf/generated/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin';
 import { type Findings, milliseconds } from './findings.ts';
 import { type LoadBalancerConfig, type PriorityConfig, priorityDefault, roundRobinDefault, type SlowStartConfig } from './load-balancer.ts';
 
 export function decodeLoadBalancer(cluster: Cluster, findings: Findings): LoadBalancerConfig {
   const { lbConfig } = cluster;
-  if (cluster.loadBalancingPolicy !== undefined) findings.report('load_balancing_policy', 'is not supported: use lb_policy');
+  if (cluster.loadBalancingPolicy !== undefined) return decodePolicy(cluster.loadBalancingPolicy, findings);
   switch (cluster.lbPolicy) {
     case LbPolicy.ROUND_ROBIN: {
       const slowStart = lbConfig?.$case === 'roundRobinLbConfig' ? lbConfig.value.slowStartConfig : undefined;
@@ -39,6 +41,31 @@ export function decodeLoadBalancer(cluster: Cluster, findings: Findings): LoadBa
       findings.report('lb_policy', `${LbPolicy[cluster.lbPolicy] ?? cluster.lbPolicy} is not supported`);
       return roundRobinDefault;
   }
+}
+
+const utilizationType =
+  'type.googleapis.com/envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin';
+
+/** The first one that is known counts: Envoy's rule. */
+function decodePolicy({ policies }: LoadBalancingPolicy, findings: Findings): LoadBalancerConfig {
+  const field = 'load_balancing_policy';
+  const configs = policies.map(({ typedExtensionConfig }) => typedExtensionConfig?.typedConfig);
+  const any = configs.find((config) => config?.typeUrl === utilizationType);
+  if (any === undefined) {
+    findings.report(field, 'of its policies client_side_weighted_round_robin alone is supported: use lb_policy for others');
+    return roundRobinDefault;
+  }
+  const config = findings.attempt(field, () => ClientSideWeightedRoundRobin.decode(any.value));
+  if (config?.enableOobLoadReport) findings.report(`${field}.enable_oob_load_report`, 'is not supported: reports come with responses');
+  return {
+    kind: 'utilization',
+    blackoutMs: milliseconds(config?.blackoutPeriod, 10_000),
+    expirationMs: milliseconds(config?.weightExpirationPeriod, 180_000),
+    // Envoy's own least.
+    updateMs: Math.max(100, milliseconds(config?.weightUpdatePeriod, 1000)),
+    errorPenalty: config?.errorUtilizationPenalty ?? 1,
+    metricNames: config?.metricNamesForComputingUtilization ?? [],
+  };
 }
 
 function decodeSlowStart(config: Cluster_SlowStartConfig | undefined): SlowStartConfig | undefined {
@@ -80,8 +107,16 @@ export function decodePriorities({ commonLbConfig }: Cluster, findings: Findings
   if (commonLbConfig?.consistentHashingLbConfig?.hashBalanceFactor !== undefined) {
     findings.report('common_lb_config.consistent_hashing_lb_config.hash_balance_factor', 'is not supported');
   }
+  const localities = commonLbConfig?.localityConfigSpecifier;
+  const zones = localities?.$case === 'zoneAwareLbConfig' ? localities.value : undefined;
+  const { zoneAware } = priorityDefault;
   return {
     panicThreshold: commonLbConfig?.healthyPanicThreshold?.value ?? priorityDefault.panicThreshold,
-    localityWeighted: commonLbConfig?.localityConfigSpecifier?.$case === 'localityWeightedLbConfig',
+    localityWeighted: localities?.$case === 'localityWeightedLbConfig',
+    zoneAware: {
+      routedPercent: zones?.routingEnabled?.value ?? zoneAware.routedPercent,
+      endpointsMin: zones?.minClusterSize ?? zoneAware.endpointsMin,
+      failsInPanic: zones?.failTrafficOnPanic ?? zoneAware.failsInPanic,
+    },
   };
 }

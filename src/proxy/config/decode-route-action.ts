@@ -56,6 +56,7 @@ function decodeForward(
     kind: 'forward',
     clusters,
     weightTotal: clusters.reduce((sum, { weight }) => sum + weight, 0),
+    countsAttempts: host.includeRequestAttemptCount,
     clusterFilters: clusters.some(({ filters }) => filters.size > 0),
     timeoutMs: milliseconds(action.timeout, routeTimeoutMsDefault),
     idleTimeoutMs: milliseconds(action.idleTimeout, 0),

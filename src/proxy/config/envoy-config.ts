@@ -14,6 +14,8 @@ export interface EnvoyConfig {
   admin: SocketAddress | undefined;
   /** Of the ADS; undefined: the file says all. */
   xds: SocketAddress | undefined;
+  /** The cluster of the proxy's own workload, where the file names it. */
+  localCluster: string | undefined;
   /** In an order that takes effect. */
   resources: readonly DeltaDiscoveryResponse[];
   /** What of the file has no effect, in sentences. */
@@ -42,6 +44,7 @@ function readBootstrap(document: JsonObject, json: CanonicalJson): EnvoyConfig {
   const bootstrap = json.print(bootstrapType, bytes) as JsonObject;
   const statics = objectOf(bootstrap['static_resources']);
   const clusters = listOf(statics['clusters']);
+  const { local_cluster_name: localCluster } = objectOf(bootstrap['cluster_manager']);
   const resources = Object.entries(staticTypes)
     .map(([field, type]) => response(type, listOf(statics[field]), json))
     .filter((made) => made.resources.length > 0);
@@ -49,6 +52,7 @@ function readBootstrap(document: JsonObject, json: CanonicalJson): EnvoyConfig {
     node: nodeOf(bootstrap['node']),
     admin: socketAddressOf(objectOf(bootstrap['admin'])['address']),
     xds: adsAddress(objectOf(bootstrap['dynamic_resources']), clusters),
+    localCluster: typeof localCluster === 'string' && localCluster !== '' ? localCluster : undefined,
     resources,
     notes: ['layered_runtime', 'stats_sinks', 'overload_manager', 'hds_config', 'watchdogs']
       .filter((field) => field in bootstrap)
@@ -88,7 +92,7 @@ function readDump(configs: readonly JsonObject[], json: CanonicalJson): EnvoyCon
     return whole.length === 0 ? [] : [response(type, whole, json)];
   });
   if (resources.length === 0) throw wrong('there is neither a listener nor a cluster among its configs');
-  return { node: nodeOf(bootstrap['node']), admin: undefined, xds: undefined, resources, notes };
+  return { node: nodeOf(bootstrap['node']), admin: undefined, xds: undefined, localCluster: undefined, resources, notes };
 }
 
 function response(type: TypeUrl, resources: readonly JsonObject[], json: CanonicalJson): DeltaDiscoveryResponse {

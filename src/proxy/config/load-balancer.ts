@@ -8,8 +8,23 @@ export type LoadBalancerConfig =
   | { kind: 'ring_hash'; ringSizeMin: number; ringSizeMax: number }
   /** A prime. */
   | { kind: 'maglev'; tableSize: number }
+  | ({ kind: 'utilization' } & UtilizationConfig)
   /** The cluster itself knows where to go. */
   | { kind: 'cluster_provided' };
+
+/** Turns by what endpoints report of themselves (ORCA). Envoy's client-side weighted round robin. */
+export interface UtilizationConfig {
+  /** Counted from its first report: until then an endpoint is not judged by them. */
+  blackoutMs: number;
+  /** A report older than this says nothing any more. */
+  expirationMs: number;
+  /** How often turns are dealt anew. */
+  updateMs: number;
+  /** How much an error in every request adds to the utilization. */
+  errorPenalty: number;
+  /** Where applications do not say their utilization: the highest of these is it, such as `named_metrics.queue`; else that of the CPU. */
+  metricNames: readonly string[];
+}
 
 /** An endpoint that has become available gets a growing share of its weight. */
 export interface SlowStartConfig {
@@ -28,6 +43,21 @@ export interface PriorityConfig {
   panicThreshold: number;
   /** Localities get traffic by their weights and how many of their endpoints are fit. */
   localityWeighted: boolean;
+  /** Else, where the proxy knows its own cluster: the own zone first. */
+  zoneAware: ZoneAwareConfig;
 }
 
-export const priorityDefault: PriorityConfig = { panicThreshold: 50, localityWeighted: false };
+export interface ZoneAwareConfig {
+  /** Of the traffic. */
+  routedPercent: number;
+  /** With fewer healthy endpoints, zones do not count. */
+  endpointsMin: number;
+  /** In panic nobody is called, in place of everybody. */
+  failsInPanic: boolean;
+}
+
+export const priorityDefault: PriorityConfig = {
+  panicThreshold: 50,
+  localityWeighted: false,
+  zoneAware: { routedPercent: 100, endpointsMin: 6, failsInPanic: false },
+};

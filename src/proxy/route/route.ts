@@ -57,6 +57,8 @@ export interface ForwardAction {
   /** At least one; weights add up to `weightTotal` > 0. */
   readonly clusters: readonly WeightedCluster[];
   readonly weightTotal: number;
+  /** The upstream is told how many tries there were: `x-envoy-attempt-count`. */
+  readonly countsAttempts: boolean;
   /** Some of `clusters` say something of filters: the choice is made before them. */
   readonly clusterFilters: boolean;
   /** For the whole response to have come, retries included; 0: none. */

@@ -45,6 +45,15 @@ export class ClusterStats {
   membership_degraded = 0;
   /** Picks among all endpoints of a priority, because too few of them were fit. */
   lb_healthy_panic = 0;
+  /** Of balancing by zone: picks in the own zone since it can take all, in it by its share, and elsewhere. */
+  lb_zone_routing_all_directly = 0;
+  lb_zone_routing_sampled = 0;
+  lb_zone_routing_cross_zone = 0;
+  /** No other zone has room: any of them. */
+  lb_zone_no_capacity_left = 0;
+  /** Zones do not count: there are too few endpoints; the proxy's own cluster is not well. */
+  lb_zone_cluster_too_small = 0;
+  lb_local_cluster_not_ok = 0;
   update_success = 0;
   update_failure = 0;
 

@@ -7,6 +7,7 @@ import { TlsStats } from '#proxy/tls/tls-stats';
 import type { PickContext } from './balance/pick-context.ts';
 import { isHashed } from './balance/picker.ts';
 import { PrioritySet } from './balance/priority-set.ts';
+import { ReportedLoad } from './balance/reported-load.ts';
 import { ClusterStats } from './cluster-stats.ts';
 import { Endpoint } from './endpoint.ts';
 import type { HealthCheckStats } from './health/health-check-stats.ts';
@@ -69,6 +70,7 @@ export class Cluster {
       // No request goes by a connection that is not secured as it is now to be.
       for (const endpoint of this.endpoints.values()) endpoint.renew();
     }
+    this.hearReports();
     this.detectOutliers();
     this.checkHealth();
     this.refresh();
@@ -141,6 +143,7 @@ export class Cluster {
     const endpoint = new Endpoint(this.context, config);
     endpoint.monitor = this.outliers?.watch();
     endpoint.checked = this.checker?.watch(endpoint, undefined);
+    endpoint.load = this.reports ? new ReportedLoad() : undefined;
     this.endpoints.set(name, endpoint);
     return endpoint;
   }
@@ -151,6 +154,15 @@ export class Cluster {
     if (endpoint.monitor !== undefined) this.outliers?.forget(endpoint.monitor);
     if (endpoint.checked !== undefined) this.checker?.forget(endpoint.checked);
     this.endpoints.delete(name);
+  }
+
+  /** Endpoints say how busy they are, and it counts. */
+  private get reports(): boolean {
+    return this.config.loadBalancer.kind === 'utilization';
+  }
+
+  private hearReports(): void {
+    for (const endpoint of this.endpoints.values()) endpoint.load = this.reports ? (endpoint.load ?? new ReportedLoad()) : undefined;
   }
 
   /** What was found out stays when the way of looking for it changes. */
@@ -187,14 +199,16 @@ export class Cluster {
     stats.membership_healthy = count('healthy');
     stats.membership_degraded = count('degraded');
     this.balance = this.balanced();
+    const { local } = this.context;
+    if (local?.name === this.name) local.note(this.endpoints.values());
   }
 
   private balanced(): PrioritySet {
     const { config, stats } = this;
-    const { random, clock } = this.context;
+    const { random, clock, local } = this.context;
     // Envoy has no weight 0; here it means: none of the traffic.
     const serving = [...this.endpoints.values()].filter((endpoint) => endpoint.config.weight > 0);
-    return new PrioritySet(serving, { policy: config.loadBalancer, priorities: config.priorities, random, clock, stats });
+    return new PrioritySet(serving, { policy: config.loadBalancer, priorities: config.priorities, random, clock, stats, local });
   }
 
   private toDestination(address: SocketAddress): Endpoint {

@@ -3,6 +3,7 @@ import type { EndpointConfig, EndpointHealth } from '#proxy/config/cluster';
 import { formatAddress, place, type SocketAddress } from '#proxy/config/socket-address';
 import type { AlpnOffer, AlpnOffers } from './alpn-offer.ts';
 import { AlpnPool } from './alpn-pool.ts';
+import type { ReportedLoad } from './balance/reported-load.ts';
 import { EndpointStats } from './cluster-stats.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import type { CheckedHost } from './health/health-checker.ts';
@@ -30,6 +31,8 @@ export class Endpoint {
   removed = false;
   /** There when the cluster detects outliers: is told how every try went. */
   monitor: HostMonitor | undefined;
+  /** There when what it reports of itself counts. */
+  load: ReportedLoad | undefined;
   /** There when endpoints are asked how they are. */
   checked: CheckedHost | undefined;
   /** When it last became available: slow start counts from there. */

@@ -24,11 +24,14 @@ export function openSocket(
   onConnect: () => void,
   { proxied, offer }: OpenOptions = {},
 ): Socket {
-  const { network, config } = endpoint.context;
+  const { network, config, keepaliveProbes } = endpoint.context;
   const { address } = endpoint.target;
   const isPath = isSocketPath(address);
   const entered = <S extends Socket>(socket: S): S => {
-    if (!isPath) network.enter(socket, address);
+    if (!isPath) {
+      network.enter(socket, address);
+      if (config.keepalive !== undefined) keepaliveProbes.set(socket, config.keepalive);
+    }
     return socket;
   };
   // Node, as the kernel, marks an abstract name by a zero byte.
@@ -59,7 +62,7 @@ function networkOptions({ context, target: { address, port } }: Endpoint) {
     host: address,
     port,
     noDelay: true,
-    ...(config.keepaliveMs === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: config.keepaliveMs }),
+    ...(config.keepalive === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: config.keepalive.timeMs }),
     ...(source === undefined ? {} : { localAddress: place(placement, source) }),
     ...(isIP(address) > 0 ? {} : { lookup: resolver.lookup }),
   };

@@ -2,6 +2,7 @@
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
 import type { Random } from '#foundation/random';
+import type { KeepaliveProbes } from '#net/keepalive-probes';
 import type { Network } from '#net/network';
 import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
 import type { Placement } from '#proxy/config/socket-address';
@@ -11,6 +12,7 @@ import type { TimerWheel } from '#proxy/timer-wheel';
 import type { SecretStore } from '#proxy/tls/secret-store';
 import type { ClusterStats } from './cluster-stats.ts';
 import type { Resolver } from './dns-resolver.ts';
+import type { LocalCluster } from './local-cluster.ts';
 import type { TlsClient } from './tls-client.ts';
 
 export interface UpstreamOptions {
@@ -22,7 +24,10 @@ export interface UpstreamOptions {
   timers: TimerWheel;
   sockets: SocketResources;
   resolver: Resolver;
+  keepaliveProbes: KeepaliveProbes;
   secrets: SecretStore;
+  /** The proxy's own cluster, where it knows it. */
+  local?: LocalCluster | undefined;
 }
 
 /** The part of a cluster that its endpoints and connections need; `config` is replaced by updates. */

@@ -27,7 +27,10 @@ test.each<[finding: string, cluster: ClusterPartial]>([
     'least_request_lb_config.choice_count: 1 is below 2',
     { lbPolicy: LbPolicy.LEAST_REQUEST, lbConfig: { $case: 'leastRequestLbConfig', value: { choiceCount: 1 } } },
   ],
-  ['load_balancing_policy: is not supported: use lb_policy', { loadBalancingPolicy: { policies: [] } }],
+  [
+    'load_balancing_policy: of its policies client_side_weighted_round_robin alone is supported: use lb_policy for others',
+    { loadBalancingPolicy: { policies: [] } },
+  ],
   [
     'common_lb_config.consistent_hashing_lb_config.hash_balance_factor: is not supported',
     { commonLbConfig: { consistentHashingLbConfig: { hashBalanceFactor: 120 } } },

@@ -9,6 +9,7 @@ import { localReset, overflow, type ResetReason, type ResponsePort } from '#prox
 import type { HttpStream, Pending } from '#proxy/http/stream';
 import type { ForwardAction, Mirror, RetryPolicy } from '#proxy/route/route';
 import { Timeout } from '#proxy/timer-wheel';
+import { readLoadReport } from '#proxy/upstream/balance/load-report';
 import type { PickContext } from '#proxy/upstream/balance/pick-context';
 import type { Cluster } from '#proxy/upstream/cluster';
 import type { Endpoint } from '#proxy/upstream/endpoint';
@@ -116,7 +117,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     stream.attempts++;
     stream.upstreamHost = endpoint.name;
     stream.workload = endpoint.config.workload;
-    if (!this.suppressEnvoyHeaders) stream.request.setField(attemptCounts.of(stream.attempts));
+    if (this.action.countsAttempts) stream.request.setField(attemptCounts.of(stream.attempts));
     this.tryStartMs = stream.manager.runtime.clock.now();
     const perTryTimeoutMs = this.action.retry?.perTryTimeoutMs ?? 0;
     if (perTryTimeoutMs > 0) {
@@ -212,7 +213,8 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     cluster.stats.countResponse(head.status);
     if (head.status >= 500) endpoint!.stats.rq_error++;
     else endpoint!.stats.rq_success++;
-    if (endpoint!.monitor !== undefined) this.judge(head.status, head.header('grpc-status'), fin);
+    if (endpoint!.monitor !== undefined) this.judgeHead(head, fin);
+    if (endpoint!.load !== undefined) this.hear((name) => head.header(name));
     if (this.policy !== undefined && retriesStatus(this.policy, head)) {
       const decision = this.decideRetry();
       if (decision.kind === 'retry') {
@@ -241,7 +243,10 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
   }
 
   trailers(trailers: FieldList): void {
-    if (this.stream.requestProtocol === 'grpc') this.judge(200, trailers.find(([name]) => name === 'grpc-status')?.[1], true);
+    const trailer = (wanted: string) => trailers.find(([name]) => name === wanted)?.[1];
+    const byStatus = this.cluster.config.failedAnswers === undefined;
+    if (byStatus && this.stream.requestProtocol === 'grpc') this.judge(200, trailer('grpc-status'), true);
+    if (this.endpoint!.load !== undefined) this.hear(trailer);
     this.endResponse();
     this.stream.respondTrailers(trailers);
   }
@@ -282,12 +287,32 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     this.stream.downstream.flush();
   }
 
+  /** Where the cluster says which answers are failures, these and no others are. */
+  private judgeHead(head: ResponseHead, fin: boolean): void {
+    const { failedAnswers } = this.cluster.config;
+    if (failedAnswers === undefined) {
+      this.judge(head.status, head.header('grpc-status'), fin);
+      return;
+    }
+    const status = String(head.status);
+    const failed = failedAnswers((name) => (name === ':status' ? status : head.header(name)));
+    this.endpoint!.monitor!.answered(failed ? Math.max(head.status, 500) : 200);
+  }
+
   /** Tells outlier detection. A gRPC call is judged by its status, which may come with the trailers. */
   private judge(status: number, grpcStatus: string | undefined, fin: boolean): void {
     const { monitor } = this.endpoint!;
     if (monitor === undefined) return;
     if (this.stream.requestProtocol !== 'grpc' || status !== 200) monitor.answered(status);
     else if (grpcStatus !== undefined || fin) monitor.answered(httpStatusOfGrpc(Number(grpcStatus ?? 0)));
+  }
+
+  /** What the endpoint says of its load, in fields of the response. */
+  private hear(field: (name: string) => string | undefined): void {
+    const { loadBalancer } = this.cluster.config;
+    const report = readLoadReport(field);
+    if (report !== undefined && loadBalancer.kind === 'utilization')
+      this.endpoint!.load!.hear(report, loadBalancer, this.stream.manager.runtime.clock.now());
   }
 
   /** When the request has not ended either, the stream's end will take the connection down. */

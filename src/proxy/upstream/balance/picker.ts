@@ -10,6 +10,7 @@ import { Maglev } from './maglev.ts';
 import { RandomPicker } from './random-picker.ts';
 import { RingHash } from './ring-hash.ts';
 import { RoundRobin } from './round-robin.ts';
+import { UtilizationRoundRobin } from './utilization.ts';
 
 export interface Picker {
   /** `hash`: for consistent hashing. `attempt`: counts the picks of one request, so that another endpoint may be found. */
@@ -33,6 +34,8 @@ export function createPicker(config: LoadBalancerConfig, candidates: readonly Ca
       return new LazyPicker(() => new RingHash(candidates, config));
     case 'maglev':
       return new LazyPicker(() => new Maglev(candidates, config));
+    case 'utilization':
+      return new UtilizationRoundRobin(candidates, config, random, clock);
     default:
       return new RoundRobin(candidates, config.kind === 'round_robin' ? config.slowStart : undefined, random, clock);
   }

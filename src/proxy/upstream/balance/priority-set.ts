@@ -6,9 +6,11 @@ import type { Random } from '#foundation/random';
 import type { LoadBalancerConfig, PriorityConfig } from '#proxy/config/load-balancer';
 import type { ClusterStats } from '../cluster-stats.ts';
 import type { Endpoint } from '../endpoint.ts';
+import type { LocalCluster } from '../local-cluster.ts';
 import { byWeight, hashedByLocality, pickerByLocality } from './locality.ts';
 import { type Candidate, createPicker, isHashed, type Picker } from './picker.ts';
 import { type PriorityHealth, type PriorityLoad, priorityLoads } from './priority-load.ts';
+import { pickerByZone } from './zone-routing.ts';
 
 export interface BalanceOptions {
   policy: LoadBalancerConfig;
@@ -16,6 +18,8 @@ export interface BalanceOptions {
   random: Random;
   clock: Clock;
   stats: ClusterStats;
+  /** The proxy's own cluster, where it knows it. */
+  local?: LocalCluster | undefined;
 }
 
 interface Level {
@@ -48,7 +52,7 @@ export class PrioritySet {
       degraded: level.filter(({ health }) => health === 'degraded').length,
     }));
     this.loads = priorityLoads(this.counts, options.priorities.panicThreshold);
-    this.levels = members.map((level, i) => this.level(level, this.loads[i]!.panic));
+    this.levels = members.map((level, i) => this.level(level, i === 0, this.loads[i]!.panic));
     this.only = this.loads[0]?.healthy === 100 && !this.loads[0].panic ? this.levels[0]!.healthy : undefined;
   }
 
@@ -85,18 +89,25 @@ export class PrioritySet {
     return this.drawn.set(Math.floor(random.next() * 4_294_967_296), Math.floor(random.next() * 4_294_967_296));
   }
 
-  private level(members: readonly Endpoint[], panic: boolean): Level {
+  private level(members: readonly Endpoint[], first: boolean, panic: boolean): Level {
     const among = (health: Endpoint['health']) => members.filter((endpoint) => endpoint.health === health);
-    if (panic) return { healthy: this.picker(members, members), degraded: undefined };
-    return { healthy: this.picker(among('healthy'), members), degraded: this.picker(among('degraded'), members) };
+    const { zoneAware, localityWeighted } = this.options.priorities;
+    if (panic) {
+      const nobody = zoneAware.failsInPanic && !localityWeighted;
+      return { healthy: nobody ? undefined : this.picker(members, members, false), degraded: undefined };
+    }
+    return { healthy: this.picker(among('healthy'), members, first), degraded: this.picker(among('degraded'), members, false) };
   }
 
-  /** `fit`: those to choose from, of all `members` of the priority. */
-  private picker(fit: readonly Endpoint[], members: readonly Endpoint[]): Picker | undefined {
-    const { policy, priorities, random, clock } = this.options;
+  /** `fit`: those to choose from, of all `members` of the priority. `byZone`: the own zone goes before others, where it is known. */
+  private picker(fit: readonly Endpoint[], members: readonly Endpoint[], byZone: boolean): Picker | undefined {
+    const { policy, priorities, random, clock, local, stats } = this.options;
     if (fit.length === 0) return undefined;
     const make = (candidates: readonly Candidate[]) => createPicker(policy, candidates, random, clock);
-    if (!priorities.localityWeighted) return make(byWeight(fit));
+    if (!priorities.localityWeighted) {
+      const zones = byZone && !this.hashed && local !== undefined;
+      return zones ? pickerByZone(fit, { priorities, local, random, stats, make }) : make(byWeight(fit));
+    }
     return this.hashed ? hashedByLocality(fit, members, make) : pickerByLocality(fit, members, make, random);
   }
 }
