@@ -12,6 +12,7 @@ import type { ProxyBootstrap } from '#proxy/bootstrap';
 import { ConfigApplier, type ConfigTarget } from '#proxy/config/config-applier';
 import type { DecodeCache } from '#proxy/config/decode-cache';
 import { type IstioStatsConfig, istioStatsType } from '#proxy/filters/http/istio-stats';
+import type { LimitSharing } from '#proxy/limits/limit-sharing';
 import { ListenerManager, type ListeningSockets, type WhichListeners } from '#proxy/listen/listener-manager';
 import type { RouteTable } from '#proxy/route/route-table';
 import { closeRuntime, createRuntime, type ExchangeListeners, type ProxyRuntime } from '#proxy/runtime';
@@ -35,6 +36,8 @@ export interface DataPlaneOptions {
   decodings: DecodeCache;
   /** Sockets that listen already. */
   sockets?: ListeningSockets;
+  /** With other processes that serve the same proxy. */
+  sharing?: LimitSharing;
 }
 
 export interface Drain {
@@ -65,7 +68,7 @@ export class DataPlane {
     private readonly options: DataPlaneOptions,
     subscriptions: Pick<ConfigTarget, 'subscribe' | 'setNames'>,
   ) {
-    const { clock, random, logger, network = ownNetwork, decodings, sockets } = options;
+    const { clock, random, logger, network = ownNetwork, decodings, sockets, sharing } = options;
     const { node, placement, standardOutput } = bootstrap;
     this.accessLoggers = new AccessLoggers({ clock, random, logger, standardOutput, runtime: () => this.runtime });
     this.runtime = createRuntime({
@@ -80,6 +83,7 @@ export class DataPlane {
       resolver: systemResolver,
       node: { id: node.id, cluster: node.cluster },
       newRequestId: createUuids(random),
+      ...(sharing && { sharing }),
     });
     this.listeners = new ListenerManager(this.runtime, undefined, sockets);
     this.applier = new ConfigApplier({ ...this.target(), ...subscriptions }, clock, decodings);

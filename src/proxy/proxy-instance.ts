@@ -25,7 +25,7 @@ import type { ProxyRuntime } from '#proxy/runtime';
 import type { ProxyWorkers, WorkerPool } from '#proxy/workers/worker-pool';
 import { pushOrder, type TypeUrl, typeUrl } from '#xds/resource-type';
 import type { ProxyBootstrap } from './bootstrap.ts';
-import { DataPlane, type Drain } from './data-plane.ts';
+import { DataPlane, type DataPlaneOptions, type Drain } from './data-plane.ts';
 
 export interface ProxyInstanceOptions {
   clock: Clock;
@@ -82,7 +82,7 @@ export class ProxyInstance implements AdminSubject {
     this.startedAt = clock.now();
     this.plane = new DataPlane(
       bootstrap,
-      { clock, random, logger, network, decodings, ...(handed && { sockets: handed }) },
+      { clock, random, logger, network, decodings, ...(handed && { sockets: handed }), ...this.limitSharing() },
       { subscribe: (type, names) => this.subscribe(type, names), setNames },
     );
     this.certificates = this.workloadCertificates();
@@ -138,6 +138,12 @@ export class ProxyInstance implements AdminSubject {
     if (workers === undefined || concurrency < 2) return undefined;
     const source = { held: () => this.held(), listeningAt: (address: string) => this.listeners.listeningAt(address) };
     return workers.join(node.id, concurrency - 1, { bootstrap: this.bootstrap, source });
+  }
+
+  private limitSharing(): Pick<DataPlaneOptions, 'sharing'> {
+    const { concurrency = 1, node } = this.bootstrap;
+    const { workers } = this.options;
+    return workers === undefined || concurrency < 2 ? {} : { sharing: workers.sharingOf(node.id, concurrency) };
   }
 
   private *held(): Iterable<DeltaDiscoveryResponse> {

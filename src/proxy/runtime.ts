@@ -10,6 +10,7 @@ import type { TcpProxyConfig, TrafficDirection } from '#proxy/config/listener';
 import type { Placement } from '#proxy/config/socket-address';
 import { RequestHeads } from '#proxy/http/request-heads';
 import { Http2Stats } from '#proxy/http2/http2-stats';
+import { type LimitSharing, unshared } from '#proxy/limits/limit-sharing';
 import type { RouteTable } from '#proxy/route/route-table';
 import { FlushQueue } from '#proxy/socket/flush-queue';
 import { ReadBuffers } from '#proxy/socket/read-buffers';
@@ -67,9 +68,12 @@ export interface RuntimeOptions {
   node: { readonly id: string; readonly cluster: string };
   /** A fresh `x-request-id`: a UUID in lower case. */
   newRequestId: () => string;
+  /** With the other processes that serve this proxy. */
+  sharing?: LimitSharing;
 }
 
 export interface ProxyRuntime extends RuntimeOptions {
+  readonly sharing: LimitSharing;
   readonly timers: TimerWheel;
   readonly sockets: SocketResources;
   readonly clusters: ClusterManager;
@@ -96,9 +100,11 @@ export function createRuntime(options: RuntimeOptions): ProxyRuntime {
   const timers = new TimerWheel(options.clock);
   const sockets = { buffers: new ReadBuffers(), flushes: new FlushQueue(), outputs: new OutputBuffers() };
   const secrets = new SecretStore();
-  const clusters = new ClusterManager({ ...options, timers, sockets, secrets });
+  const { sharing = unshared } = options;
+  const clusters = new ClusterManager({ ...options, sharing, timers, sockets, secrets });
   return {
     ...options,
+    sharing,
     timers,
     sockets,
     secrets,

@@ -1,4 +1,5 @@
 // Clusters at run time: load balancing by a seed, updates in place, circuit breakers, DNS, original destinations.
+
 import { afterEach, describe, expect, test } from 'vitest';
 import { OutputBuffers } from '#codec/http2/output';
 import { ManualClock } from '#foundation/clock';
@@ -8,6 +9,7 @@ import { ownNetwork } from '#net/network';
 import type { EndpointConfig } from '#proxy/config/cluster';
 import type { LoadBalancerConfig } from '#proxy/config/load-balancer';
 import { identityPlacement, type SocketAddress } from '#proxy/config/socket-address';
+import { unshared } from '#proxy/limits/limit-sharing';
 import { FlushQueue } from '#proxy/socket/flush-queue';
 import { ReadBuffers } from '#proxy/socket/read-buffers';
 import { TimerWheel } from '#proxy/timer-wheel';
@@ -52,6 +54,7 @@ function options(resolver = noNames, clock = new ManualClock()) {
     sockets: { buffers: new ReadBuffers(), flushes: new FlushQueue(), outputs: new OutputBuffers() },
     resolver,
     secrets: new SecretStore(),
+    sharing: unshared,
   };
 }
 

@@ -8,6 +8,7 @@ import type { PickContext } from './balance/pick-context.ts';
 import { isHashed } from './balance/picker.ts';
 import { PrioritySet } from './balance/priority-set.ts';
 import { ClusterStats } from './cluster-stats.ts';
+import { ClusterUsage, usageCell } from './cluster-usage.ts';
 import { Endpoint } from './endpoint.ts';
 import type { HealthCheckStats } from './health/health-check-stats.ts';
 import { HealthChecker } from './health/health-checker.ts';
@@ -20,11 +21,9 @@ import type { UpstreamContext, UpstreamOptions } from './upstream-context.ts';
 const destinationsMax = 4096;
 
 export class Cluster {
-  readonly stats = new ClusterStats();
+  readonly stats: ClusterStats;
   readonly http2Stats = new Http2Stats();
   private readonly handshakes = new TlsStats();
-  /** Requests that are at a second try or later: bounded by the circuit breaker. */
-  activeRetries = 0;
   private readonly context: UpstreamContext;
   private tls: ClusterTls;
   /** By address, as xDS says it. */
@@ -32,28 +31,32 @@ export class Cluster {
   private balance: PrioritySet;
   private outliers: OutlierDetector | undefined;
   private checker: HealthChecker | undefined;
+  private sharesLimits = false;
 
   constructor(
     options: UpstreamOptions,
     public config: ClusterConfig,
   ) {
+    this.stats = new ClusterStats(new ClusterUsage(options.sharing.processes));
     this.tls = new ClusterTls(config, options, this.handshakes);
     this.context = { ...options, config, stats: this.stats, http2Stats: this.http2Stats, tlsFor: (endpoint) => this.tls.for(endpoint) };
     this.balance = this.balanced();
     this.detectOutliers();
     this.checkHealth();
+    this.shareLimits();
   }
 
   get name(): string {
     return this.config.name;
   }
 
-  /** How many requests may be at a second try at this moment. */
-  get retriesMax(): number {
+  /** As many requests are at a second try as may be at this moment. */
+  get retriesReached(): boolean {
+    const { usage } = this.stats;
     const { retryBudget: budget, retriesMax } = this.config.circuitBreaker;
-    if (budget === undefined) return retriesMax;
-    const underWay = this.stats.upstream_rq_active + this.stats.upstream_rq_pending_active;
-    return Math.max(budget.retriesMin, Math.floor((underWay * budget.percent) / 100));
+    if (budget === undefined) return usage.reaches(usageCell.retries, retriesMax);
+    const underWay = usage.total(usageCell.requests) + usage.total(usageCell.pendingRequests);
+    return usage.reaches(usageCell.retries, Math.max(budget.retriesMin, Math.floor((underWay * budget.percent) / 100)));
   }
 
   all(): Iterable<Endpoint> {
@@ -71,6 +74,7 @@ export class Cluster {
     }
     this.detectOutliers();
     this.checkHealth();
+    this.shareLimits();
     this.refresh();
   }
 
@@ -126,12 +130,14 @@ export class Cluster {
   }
 
   drain(): void {
+    this.keepLimits();
     this.outliers?.close();
     this.checker?.close();
     for (const endpoint of this.endpoints.values()) endpoint.drain();
   }
 
   close(): void {
+    this.keepLimits();
     this.outliers?.close();
     this.checker?.close();
     for (const endpoint of this.endpoints.values()) endpoint.close();
@@ -178,6 +184,22 @@ export class Cluster {
     for (const endpoint of this.endpoints.values()) endpoint.checked = this.checker?.watch(endpoint, endpoint.checked?.health);
   }
 
+  /** With the other processes of the proxy, where there is anything to exceed. */
+  private shareLimits(): void {
+    if (!isLimited(this.config)) {
+      this.keepLimits();
+    } else if (!this.sharesLimits) {
+      this.sharesLimits = true;
+      this.stats.usage.join(this.context.sharing, sharingKey(this.name));
+    }
+  }
+
+  private keepLimits(): void {
+    if (!this.sharesLimits) return;
+    this.sharesLimits = false;
+    this.stats.usage.leave(this.context.sharing, sharingKey(this.name));
+  }
+
   private refresh(): void {
     const { stats } = this;
     for (const endpoint of this.endpoints.values()) endpoint.noteHealth();
@@ -218,6 +240,18 @@ export class Cluster {
     }
     return endpoint;
   }
+}
+
+/** Istio's way to say that there is no limit. */
+const unlimited = 0xffff_ffff;
+
+function isLimited({ circuitBreaker }: ClusterConfig): boolean {
+  const { connectionsMax, pendingRequestsMax, requestsMax, retriesMax, retryBudget } = circuitBreaker;
+  return retryBudget !== undefined || Math.min(connectionsMax, pendingRequestsMax, requestsMax, retriesMax) < unlimited;
+}
+
+function sharingKey(cluster: string): string {
+  return `cluster ${cluster}`;
 }
 
 /** What connections are made with. */

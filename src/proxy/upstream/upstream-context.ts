@@ -6,6 +6,7 @@ import type { Network } from '#net/network';
 import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
 import type { Placement } from '#proxy/config/socket-address';
 import type { Http2Stats } from '#proxy/http2/http2-stats';
+import type { LimitSharing } from '#proxy/limits/limit-sharing';
 import type { SocketResources } from '#proxy/socket/socket-writer';
 import type { TimerWheel } from '#proxy/timer-wheel';
 import type { SecretStore } from '#proxy/tls/secret-store';
@@ -23,6 +24,8 @@ export interface UpstreamOptions {
   sockets: SocketResources;
   resolver: Resolver;
   secrets: SecretStore;
+  /** With the other processes of this proxy. */
+  sharing: LimitSharing;
 }
 
 /** The part of a cluster that its endpoints and connections need; `config` is replaced by updates. */

@@ -16,7 +16,17 @@ export type WorkerCommand =
   | { type: 'remove'; id: string; serial: number }
   | { type: 'log level'; id: string; level: string }
   /** To `socket wanted`, with the socket where there is one. */
-  | { type: 'socket'; serial: number };
+  | { type: 'socket'; serial: number }
+  /** To `row wanted`. Without `found`: there is none. */
+  | { type: 'row'; id: string; key: string; found?: RowFound };
+
+/** A row of shared memory: which, since when, the worker's column in it, and where the memory is. */
+export interface RowFound {
+  readonly index: number;
+  readonly ageMs: number;
+  readonly column: number;
+  readonly path: string;
+}
 
 /** Worker to first process. */
 export type WorkerReport =
@@ -24,4 +34,7 @@ export type WorkerReport =
   | { type: 'up' }
   | { type: 'answer'; serial: number; value: unknown }
   /** `address`: as the listener's configuration asks for it. */
-  | { type: 'socket wanted'; serial: number; id: string; address: string };
+  | { type: 'socket wanted'; serial: number; id: string; address: string }
+  /** For limits that all processes keep together. */
+  | { type: 'row wanted'; id: string; key: string }
+  | { type: 'row left'; id: string; key: string };

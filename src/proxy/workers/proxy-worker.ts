@@ -8,6 +8,7 @@ import type { Network } from '#net/network';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
 import { DataPlane, type DataPlaneOptions } from '#proxy/data-plane';
 import type { WorkerCommand, WorkerReport } from './messages.ts';
+import { WorkerRows } from './worker-rows.ts';
 
 export interface ProxyWorkerOptions extends Omit<DataPlaneOptions, 'network' | 'sockets'> {
   /** Undefined: the process's own. */
@@ -24,9 +25,12 @@ interface Served {
 export class ProxyWorker {
   private readonly served = new Map<string, Promise<Served>>();
   private readonly wanted = new Map<number, (socket: ListeningHandle | undefined) => void>();
+  private readonly rows: WorkerRows;
   private last = 0;
 
-  constructor(private readonly options: ProxyWorkerOptions) {}
+  constructor(private readonly options: ProxyWorkerOptions) {
+    this.rows = new WorkerRows(options);
+  }
 
   /** `socket`: came with the command. */
   async receive(command: WorkerCommand, socket?: ListeningHandle): Promise<void> {
@@ -38,6 +42,8 @@ export class ProxyWorker {
         this.wanted.get(command.serial)?.(socket);
         this.wanted.delete(command.serial);
         return;
+      case 'row':
+        return this.rows.receive(command.id, command.key, command.found);
       case 'log level': {
         const served = await this.served.get(command.id);
         if (served) served.logger.level = command.level;
@@ -48,7 +54,7 @@ export class ProxyWorker {
     }
   }
 
-  private async answer(command: Exclude<WorkerCommand, { type: 'add' | 'socket' | 'log level' }>): Promise<unknown> {
+  private async answer(command: Exclude<WorkerCommand, { type: 'add' | 'socket' | 'row' | 'log level' }>): Promise<unknown> {
     const serving = this.served.get(command.id);
     if (command.type === 'remove') this.served.delete(command.id);
     const served = await serving;
@@ -73,7 +79,7 @@ export class ProxyWorker {
     // What is asked for, and the names of the pod, are the first process's business.
     const plane = new DataPlane(
       bootstrap,
-      { ...this.options, ...(network && { network }), logger, sockets },
+      { ...this.options, ...(network && { network }), logger, sockets, sharing: this.rows.sharingOf(id, bootstrap.concurrency ?? 1) },
       { subscribe: () => {}, setNames: undefined },
     );
     const close = async () => {
