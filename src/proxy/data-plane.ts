@@ -20,6 +20,7 @@ import { AccessLoggers } from '#proxy/telemetry/access-logger';
 import type { MetricOverrides } from '#proxy/telemetry/metric-overrides';
 import { RequestStats } from '#proxy/telemetry/request-stats';
 import { systemResolver } from '#proxy/upstream/dns-resolver';
+import type { Judging } from '#proxy/upstream/judging';
 import { IstioMetrics } from '#telemetry/istio-metrics';
 import { MetricsRegistry } from '#telemetry/metrics';
 import { encodePeerMetadata, workloadOfMetadata } from '#telemetry/workload';
@@ -38,6 +39,8 @@ export interface DataPlaneOptions {
   sockets?: ListeningSockets;
   /** With other processes that serve the same proxy. */
   sharing?: LimitSharing;
+  /** Where endpoints are judged then. */
+  judging?: Judging;
 }
 
 export interface Drain {
@@ -68,7 +71,7 @@ export class DataPlane {
     private readonly options: DataPlaneOptions,
     subscriptions: Pick<ConfigTarget, 'subscribe' | 'setNames'>,
   ) {
-    const { clock, random, logger, network = ownNetwork, decodings, sockets, sharing } = options;
+    const { clock, random, logger, network = ownNetwork, decodings, sockets, sharing, judging } = options;
     const { node, placement, standardOutput } = bootstrap;
     this.accessLoggers = new AccessLoggers({ clock, random, logger, standardOutput, runtime: () => this.runtime });
     this.runtime = createRuntime({
@@ -84,6 +87,7 @@ export class DataPlane {
       node: { id: node.id, cluster: node.cluster },
       newRequestId: createUuids(random),
       ...(sharing && { sharing }),
+      ...(judging && { judging }),
     });
     this.listeners = new ListenerManager(this.runtime, undefined, sockets);
     this.applier = new ConfigApplier({ ...this.target(), ...subscriptions }, clock, decodings);

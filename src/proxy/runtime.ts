@@ -20,6 +20,7 @@ import { TimerWheel } from '#proxy/timer-wheel';
 import { SecretStore } from '#proxy/tls/secret-store';
 import { ClusterManager } from '#proxy/upstream/cluster-manager';
 import type { Resolver } from '#proxy/upstream/dns-resolver';
+import type { Judging } from '#proxy/upstream/judging';
 import type { Exchange } from '#telemetry/exchange';
 
 /** Hears of every finished exchange, once, right after its last byte; what it wants to keep it must copy. Must not throw. */
@@ -70,6 +71,8 @@ export interface RuntimeOptions {
   newRequestId: () => string;
   /** With the other processes that serve this proxy. */
   sharing?: LimitSharing;
+  /** Where endpoints are judged, when more processes serve it. */
+  judging?: Judging;
 }
 
 export interface ProxyRuntime extends RuntimeOptions {
@@ -100,8 +103,8 @@ export function createRuntime(options: RuntimeOptions): ProxyRuntime {
   const timers = new TimerWheel(options.clock);
   const sockets = { buffers: new ReadBuffers(), flushes: new FlushQueue(), outputs: new OutputBuffers() };
   const secrets = new SecretStore();
-  const { sharing = unshared } = options;
-  const clusters = new ClusterManager({ ...options, sharing, timers, sockets, secrets });
+  const { sharing = unshared, judging } = options;
+  const clusters = new ClusterManager({ ...options, sharing, judging, timers, sockets, secrets });
   return {
     ...options,
     sharing,

@@ -1,4 +1,5 @@
-// A proxy of two processes: what is limited is limited in both together. Which of them serves is decided by stopping the other.
+// A proxy of two processes: what is limited is limited in both together, how endpoints are is found out once, and holds in both. Which of
+// them serves is decided by stopping the other.
 import { once } from 'node:events';
 import http, { type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,8 +12,17 @@ import { until } from './until.ts';
 
 const tokens = 40;
 const held: ServerResponse[] = [];
-const backend = http.createServer(({ url }, response) => (url === '/held' ? held.push(response) : response.end()));
+let healthChecks = 0;
+const backend = http.createServer(({ url }, response) => {
+  if (url === '/healthz') healthChecks++;
+  response.statusCode = url === '/flaky/failing' ? 500 : 200;
+  if (url === '/held') held.push(response);
+  else response.end();
+});
 let proxy: StandaloneProxy;
+
+const assignment = (cluster: string, port: number) =>
+  `{cluster_name: ${cluster}, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: ${port}}}}}]}]}`;
 
 const configuration = (port: number) => `
 node: {id: edge, cluster: edge}
@@ -42,6 +52,10 @@ static_resources:
                               filter_enabled: {default_value: {numerator: 100}}
                               filter_enforced: {default_value: {numerator: 100}}
                               enable_x_ratelimit_headers: DRAFT_VERSION_03
+                        - match: {prefix: /flaky}
+                          route: {cluster: flaky}
+                        - match: {prefix: /checked}
+                          route: {cluster: checked}
                         - match: {prefix: /}
                           route: {cluster: backend, timeout: 60s}
                 http_filters:
@@ -54,7 +68,19 @@ static_resources:
       connect_timeout: 1s
       type: STATIC
       circuit_breakers: {thresholds: [{max_requests: 2}]}
-      load_assignment: {cluster_name: backend, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: ${port}}}}}]}]}
+      load_assignment: ${assignment('backend', port)}
+    - name: flaky
+      connect_timeout: 1s
+      type: STATIC
+      common_lb_config: {healthy_panic_threshold: {value: 0}}
+      outlier_detection: {consecutive_5xx: 3, base_ejection_time: 3600s, max_ejection_percent: 100}
+      load_assignment: ${assignment('flaky', port)}
+    - name: checked
+      connect_timeout: 1s
+      type: STATIC
+      common_lb_config: {healthy_panic_threshold: {value: 0}}
+      health_checks: [{timeout: 5s, interval: 3600s, no_traffic_interval: 3600s, healthy_threshold: 1, unhealthy_threshold: 1, http_health_check: {path: /healthz}}]
+      load_assignment: ${assignment('checked', port)}
 `;
 
 beforeAll(async () => {
@@ -130,4 +156,23 @@ test('what a worker had under way ends with it', async () => {
   await Promise.all(under);
   held.splice(0);
   await until('there is room', async () => (await ask('/')).status === 200);
+});
+
+test('an endpoint that fails in the worker is ejected in both', async () => {
+  const statuses = async () => {
+    const found: number[] = [];
+    for (const pid of [first(), worker()!]) found.push((await without(pid, () => ask('/flaky', 300))).status);
+    return found;
+  };
+  await until('both serve', async () => (await statuses()).every((status) => status === 200));
+  await without(first(), async () => {
+    for (let i = 0; i < 3; i++) expect((await ask('/flaky/failing')).status).toBe(500);
+  });
+  await until('it is ejected in both', async () => (await statuses()).every((status) => status === 503));
+  expect((await request(`${proxy.at('admin')}/stats?filter=flaky.*ejections_enforced_consecutive_5xx`)).body).toContain(': 1');
+});
+
+test('endpoints are asked by one process how they are, and both know', async () => {
+  for (const pid of [first(), worker()!]) expect((await without(pid, () => ask('/checked'))).status).toBe(200);
+  expect(healthChecks).toBe(1);
 });

@@ -55,6 +55,7 @@ function options(resolver = noNames, clock = new ManualClock()) {
     resolver,
     secrets: new SecretStore(),
     sharing: unshared,
+    judging: undefined,
   };
 }
 

@@ -7,12 +7,12 @@ import { TlsStats } from '#proxy/tls/tls-stats';
 import type { PickContext } from './balance/pick-context.ts';
 import { isHashed } from './balance/picker.ts';
 import { PrioritySet } from './balance/priority-set.ts';
+import { type ClusterJudge, judgeOf } from './cluster-judge.ts';
 import { ClusterStats } from './cluster-stats.ts';
 import { ClusterUsage, usageCell } from './cluster-usage.ts';
 import { Endpoint } from './endpoint.ts';
 import type { HealthCheckStats } from './health/health-check-stats.ts';
-import { HealthChecker } from './health/health-checker.ts';
-import { OutlierDetector } from './outlier/outlier-detector.ts';
+import type { Outcome, Verdicts } from './judging.ts';
 import type { OutlierStats } from './outlier/outlier-stats.ts';
 import { ClusterTls } from './tls-client.ts';
 import type { UpstreamContext, UpstreamOptions } from './upstream-context.ts';
@@ -29,8 +29,7 @@ export class Cluster {
   /** By address, as xDS says it. */
   private readonly endpoints = new Map<string, Endpoint>();
   private balance: PrioritySet;
-  private outliers: OutlierDetector | undefined;
-  private checker: HealthChecker | undefined;
+  private readonly judge: ClusterJudge;
   private sharesLimits = false;
 
   constructor(
@@ -41,8 +40,8 @@ export class Cluster {
     this.tls = new ClusterTls(config, options, this.handshakes);
     this.context = { ...options, config, stats: this.stats, http2Stats: this.http2Stats, tlsFor: (endpoint) => this.tls.for(endpoint) };
     this.balance = this.balanced();
-    this.detectOutliers();
-    this.checkHealth();
+    this.judge = judgeOf(this.context, () => this.refresh());
+    this.judge.update();
     this.shareLimits();
   }
 
@@ -72,8 +71,7 @@ export class Cluster {
       // No request goes by a connection that is not secured as it is now to be.
       for (const endpoint of this.endpoints.values()) endpoint.renew();
     }
-    this.detectOutliers();
-    this.checkHealth();
+    this.judge.update();
     this.shareLimits();
     this.refresh();
   }
@@ -83,14 +81,29 @@ export class Cluster {
     return this.tls.any ? this.handshakes : undefined;
   }
 
-  /** Undefined while nobody is asked. */
+  /** Undefined while nobody is asked from here. */
   get healthCheckStats(): HealthCheckStats | undefined {
-    return this.checker?.stats;
+    return this.judge.healthCheckStats;
   }
 
-  /** Undefined while nobody looks for outliers. */
+  /** Undefined while nobody looks for outliers here. */
   get outlierStats(): OutlierStats | undefined {
-    return this.outliers?.stats;
+    return this.judge.outlierStats;
+  }
+
+  /** What is known of its endpoints, for processes that go by it. */
+  get verdicts(): Verdicts {
+    return this.judge.verdicts;
+  }
+
+  /** Tries of another process. */
+  hear(outcomes: readonly Outcome[]): void {
+    this.judge.hear(outcomes);
+  }
+
+  /** Another process has found out how its endpoints are. */
+  judged(): void {
+    this.refresh();
   }
 
   /** Those that stay keep their connections and counters; those that are gone finish what they have. */
@@ -131,22 +144,19 @@ export class Cluster {
 
   drain(): void {
     this.keepLimits();
-    this.outliers?.close();
-    this.checker?.close();
+    this.judge.close();
     for (const endpoint of this.endpoints.values()) endpoint.drain();
   }
 
   close(): void {
     this.keepLimits();
-    this.outliers?.close();
-    this.checker?.close();
+    this.judge.close();
     for (const endpoint of this.endpoints.values()) endpoint.close();
   }
 
   private addEndpoint(name: string, config: EndpointConfig): Endpoint {
     const endpoint = new Endpoint(this.context, config);
-    endpoint.monitor = this.outliers?.watch();
-    endpoint.checked = this.checker?.watch(endpoint, undefined);
+    this.judge.watch(endpoint);
     this.endpoints.set(name, endpoint);
     return endpoint;
   }
@@ -154,34 +164,8 @@ export class Cluster {
   private removeEndpoint(name: string): void {
     const endpoint = this.endpoints.get(name)!;
     endpoint.drain();
-    if (endpoint.monitor !== undefined) this.outliers?.forget(endpoint.monitor);
-    if (endpoint.checked !== undefined) this.checker?.forget(endpoint.checked);
+    this.judge.forget(endpoint);
     this.endpoints.delete(name);
-  }
-
-  /** What was found out stays when the way of looking for it changes. */
-  private detectOutliers(): void {
-    const { outlierDetection } = this.config;
-    if (outlierDetection !== undefined && this.outliers !== undefined) {
-      this.outliers.config = outlierDetection;
-      return;
-    }
-    if ((outlierDetection === undefined) === (this.outliers === undefined)) return;
-    this.outliers?.close();
-    const { clock, random } = this.context;
-    this.outliers = outlierDetection && new OutlierDetector(outlierDetection, { clock, random, onChange: () => this.refresh() });
-    for (const endpoint of this.endpoints.values()) endpoint.monitor = this.outliers?.watch();
-  }
-
-  /** What was found out holds until the new way of asking knows better. */
-  private checkHealth(): void {
-    const { healthCheck } = this.config;
-    if (healthCheck === this.checker?.config) return;
-    this.checker?.close();
-    const { timers, random, stats } = this.context;
-    const options = { timers, random, clusterStats: stats, onChange: () => this.refresh() };
-    this.checker = healthCheck && new HealthChecker(healthCheck, options);
-    for (const endpoint of this.endpoints.values()) endpoint.checked = this.checker?.watch(endpoint, endpoint.checked?.health);
   }
 
   /** With the other processes of the proxy, where there is anything to exceed. */
@@ -202,8 +186,8 @@ export class Cluster {
 
   private refresh(): void {
     const { stats } = this;
+    this.judge.settle();
     for (const endpoint of this.endpoints.values()) endpoint.noteHealth();
-    this.checker?.recount();
     const count = (health: EndpointHealth) => [...this.endpoints.values()].filter((endpoint) => endpoint.health === health).length;
     stats.membership_total = this.endpoints.size;
     stats.membership_healthy = count('healthy');

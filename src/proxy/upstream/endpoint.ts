@@ -5,10 +5,10 @@ import type { AlpnOffer, AlpnOffers } from './alpn-offer.ts';
 import { AlpnPool } from './alpn-pool.ts';
 import { EndpointStats } from './cluster-stats.ts';
 import { ConnectionPool } from './connection-pool.ts';
-import type { CheckedHost } from './health/health-checker.ts';
 import type { HttpPool } from './http-pool.ts';
 import { Http2Pool } from './http2-pool.ts';
-import type { HostMonitor } from './outlier/host-monitor.ts';
+import type { Verdict } from './judging.ts';
+import type { EndpointMonitor } from './outlier/host-monitor.ts';
 import type { UpstreamContext } from './upstream-context.ts';
 
 /** Of one endpoint: listeners ask for few. */
@@ -29,9 +29,9 @@ export class Endpoint {
   /** No longer in its cluster: its connections finish what they have, and end. */
   removed = false;
   /** There when the cluster detects outliers: is told how every try went. */
-  monitor: HostMonitor | undefined;
+  monitor: EndpointMonitor | undefined;
   /** There when endpoints are asked how they are. */
-  checked: CheckedHost | undefined;
+  checked: Verdict['checked'];
   /** When it last became available: slow start counts from there. */
   availableSinceMs: number;
   private wasSick = false;

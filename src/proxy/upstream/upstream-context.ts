@@ -12,6 +12,7 @@ import type { TimerWheel } from '#proxy/timer-wheel';
 import type { SecretStore } from '#proxy/tls/secret-store';
 import type { ClusterStats } from './cluster-stats.ts';
 import type { Resolver } from './dns-resolver.ts';
+import type { Judging } from './judging.ts';
 import type { TlsClient } from './tls-client.ts';
 
 export interface UpstreamOptions {
@@ -26,6 +27,8 @@ export interface UpstreamOptions {
   secrets: SecretStore;
   /** With the other processes of this proxy. */
   sharing: LimitSharing;
+  /** Undefined: this process serves alone. */
+  judging: Judging | undefined;
 }
 
 /** The part of a cluster that its endpoints and connections need; `config` is replaced by updates. */

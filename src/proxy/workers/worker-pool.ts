@@ -7,6 +7,7 @@ import type { ProxyStats } from '#proxy/admin/proxy-stats';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
 import type { Drain } from '#proxy/data-plane';
 import type { LimitSharing } from '#proxy/limits/limit-sharing';
+import type { Outcome, Verdicts } from '#proxy/upstream/judging';
 import type { WorkerCommand, WorkerReport } from './messages.ts';
 import type { SharedRows } from './shared-rows.ts';
 
@@ -27,6 +28,9 @@ export interface WorkerSource {
   /** Everything that is in force, in an order that takes effect. */
   held(): Iterable<DeltaDiscoveryResponse>;
   listeningAt(address: string): Promise<ListeningHandle | undefined>;
+  /** How endpoints are, by cluster. */
+  verdicts(): Iterable<readonly [cluster: string, verdicts: Verdicts]>;
+  hear(cluster: string, outcomes: readonly Outcome[]): void;
 }
 
 interface Member {
@@ -87,6 +91,10 @@ export class ProxyWorkers {
 
   async dismissCallers(graceMs: number): Promise<void> {
     await this.askAll({ type: 'dismiss', id: this.id, graceMs } as Question);
+  }
+
+  tellVerdicts(cluster: string, verdicts: Verdicts): void {
+    for (const worker of this.workers) worker.send({ type: 'verdicts', id: this.id, cluster, verdicts });
   }
 
   setLogLevel(level: string): void {
@@ -171,6 +179,9 @@ class Worker {
         this.send({ type: 'row', id, key, ...(found && { found }) });
         return;
       }
+      case 'outcomes':
+        this.members.get(report.id)?.source.hear(report.cluster, report.outcomes);
+        return;
       case 'row left':
         this.rows.leave(report.id, report.key, this.column);
     }
@@ -178,6 +189,7 @@ class Worker {
 
   private tell(id: string, { bootstrap, source }: Member): void {
     this.process.send({ type: 'add', id, bootstrap });
+    for (const [cluster, verdicts] of source.verdicts()) this.process.send({ type: 'verdicts', id, cluster, verdicts });
     for (const response of source.held()) void this.ask({ type: 'apply', id, response: encode(response) } as Question);
   }
 
