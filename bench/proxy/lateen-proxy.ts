@@ -146,6 +146,7 @@ function route(name: string, weights: Record<string, number>): Route {
     filters: noRouteFilters,
     disabledFilters: undefined,
     origin: undefined,
+    filterMetadata: undefined,
     operation: '',
     statPrefix: '',
     action: {

@@ -10,8 +10,8 @@ export interface ProcessSpec {
   /** Asked at every start. */
   command: () => readonly string[];
   env: Readonly<Record<string, string>>;
-  /** Appended to: standard output and error. */
-  logFile: string;
+  /** Standard output and error are appended to it; without it they go where the errors of this process go. */
+  logFile?: string;
   cwd?: string;
   /** Opens Node's message channel to it. */
   channel?: boolean;
@@ -45,6 +45,7 @@ export interface ProcessEvents {
 
 /** A process that has run so long is taken to be well: its next restart is immediate again. */
 const settledMs = 10_000;
+const standardError = 2;
 const setpriv = '/usr/bin/setpriv';
 
 export class SupervisedProcess {
@@ -69,7 +70,8 @@ export class SupervisedProcess {
   start(): void {
     const { clock, events } = this.options;
     const startedAt = clock.now();
-    const log = openSync(this.spec.logFile, 'a');
+    const { logFile } = this.spec;
+    const log = logFile === undefined ? standardError : openSync(logFile, 'a');
     const [program = '', ...args] = withParentDeathSignal(this.spec.command());
     const child = spawn(program, args, {
       env: { ...this.spec.env },
@@ -78,7 +80,7 @@ export class SupervisedProcess {
       // A group of its own: Ctrl-C in a terminal is for the supervisor, who ends the others in order.
       detached: true,
     });
-    closeSync(log);
+    if (log !== standardError) closeSync(log);
     this.child = child;
     let error: string | undefined;
     child.on('message', (message, socket) => events.message?.(message, socket as SentSocket | undefined));

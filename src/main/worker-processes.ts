@@ -5,19 +5,18 @@ import type { Logger } from '#foundation/logger';
 import { systemRandom } from '#foundation/random';
 import { SupervisedProcess } from '#host/process';
 import type { WorkerReport } from '#proxy/workers/messages';
-import { WorkerPool } from '#proxy/workers/worker-pool';
+import { SharedRows } from '#proxy/workers/shared-rows';
+import { WorkerPool, type WorkerProcess, type WorkerProcessEvents } from '#proxy/workers/worker-pool';
 import { dist } from './package.ts';
 
 const stopMsMax = 1_000;
 
 export function workerProcesses(env: Readonly<Record<string, string>>, logger: Logger): WorkerPool {
-  return new WorkerPool((events) => {
+  const start = (events: WorkerProcessEvents): WorkerProcess => {
     const worker = new SupervisedProcess(
       {
         command: () => [process.execPath, ...process.execArgv, fileURLToPath(new URL('main/proxy-worker.js', dist))],
         env,
-        // What it says stands among what this process says.
-        logFile: '/dev/stderr',
         channel: true,
       },
       {
@@ -39,5 +38,6 @@ export function workerProcesses(env: Readonly<Record<string, string>>, logger: L
       send: (command, socket) => worker.send(command, socket, { shared: true }),
       stop: () => void worker.stop(),
     };
-  });
+  };
+  return new WorkerPool(start, new SharedRows({ clock: systemClock, logger }));
 }

@@ -1,4 +1,4 @@
-// Calls of Linux that Node does not have: sockets in other network namespaces, and where a redirected connection wanted to go. By koffi,
+// Calls of Linux that Node does not have: sockets in other network namespaces, where a redirected connection wanted to go, shared memory. By koffi,
 // which is loaded when it is asked for. All are synchronous and take microseconds.
 import { getSystemErrorName } from 'node:util';
 import { MeshError } from '#foundation/mesh-error';
@@ -15,6 +15,10 @@ export interface SystemCalls {
   setOption(socket: number, option: keyof typeof options, value: number): void;
   /** What conntrack knows of a connection over IPv4; undefined: it was not redirected. */
   originalDestination(socket: number): NetworkAddress | undefined;
+  /** A new file without a name, in memory: its file descriptor. Throws a system error. */
+  memoryFile(): number;
+  /** The first `size` bytes of a file, shared with all who map it; never unmapped. Throws a system error. */
+  mapShared(file: number, size: number): ArrayBuffer;
 }
 
 /** The kernel's numbers, the same on every architecture that Node runs on. */
@@ -36,6 +40,9 @@ const ipLevel = 0;
 const originalDestinationOption = 80;
 /** struct sockaddr_in: family in the machine's order, port and address in the network's, padding. */
 const addressBytes = 16;
+const closeMemoryOnExec = 1;
+const readAndWrite = 3;
+const mapToAll = 1;
 
 /** Throws MeshError `SYSTEM_CALLS` where there is no koffi for this machine. */
 export async function loadSystemCalls(): Promise<SystemCalls> {
@@ -51,6 +58,8 @@ export async function loadSystemCalls(): Promise<SystemCalls> {
   const bind = libc.func('int bind(int, _In_ uint8_t *, uint32_t)');
   const setsockopt = libc.func('int setsockopt(int, int, int, _In_ int *, uint32_t)');
   const getsockopt = libc.func('int getsockopt(int, int, int, _Out_ uint8_t *, _Inout_ uint32_t *)');
+  const memfdCreate = libc.func('int memfd_create(const char *, uint32_t)');
+  const mmap = libc.func('intptr_t mmap(void *, size_t, int, int, int, int64_t)');
   const checked = (call: string, result: number): number => {
     if (result >= 0) return result;
     const code = getSystemErrorName(-koffi.default.errno());
@@ -63,6 +72,12 @@ export async function loadSystemCalls(): Promise<SystemCalls> {
     socket: (kind) => checked('socket', socket(inet, socketTypes[kind] | nonBlocking | closeOnExec, 0)),
     bind: (file, at) => void checked('bind', bind(file, encodeAddress(at), addressBytes)),
     setOption: (file, option, value) => void checked('setsockopt', setsockopt(file, ...options[option], [value], 4)),
+    memoryFile: () => checked('memfd_create', memfdCreate('lateen', closeMemoryOnExec)),
+    mapShared: (file, size) => {
+      const address = mmap(null, size, readAndWrite, mapToAll, file, 0);
+      checked('mmap', Number(address));
+      return koffi.default.view(BigInt(address), size);
+    },
     originalDestination: (file) => {
       length[0] = addressBytes;
       if (getsockopt(file, ipLevel, originalDestinationOption, found, length) !== 0) return undefined;

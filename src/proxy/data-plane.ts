@@ -13,6 +13,7 @@ import { ConfigApplier, type ConfigTarget } from '#proxy/config/config-applier';
 import type { DecodeCache } from '#proxy/config/decode-cache';
 import { formatLocality } from '#proxy/config/decode-cluster';
 import { type IstioStatsConfig, istioStatsType } from '#proxy/filters/http/istio-stats';
+import type { LimitSharing } from '#proxy/limits/limit-sharing';
 import { ListenerManager, type ListeningSockets, type WhichListeners } from '#proxy/listen/listener-manager';
 import type { RouteTable } from '#proxy/route/route-table';
 import { closeRuntime, createRuntime, type ExchangeListeners, type ProxyRuntime } from '#proxy/runtime';
@@ -20,6 +21,7 @@ import { AccessLoggers } from '#proxy/telemetry/access-logger';
 import type { MetricOverrides } from '#proxy/telemetry/metric-overrides';
 import { RequestStats } from '#proxy/telemetry/request-stats';
 import { systemResolver } from '#proxy/upstream/dns-resolver';
+import type { Judging } from '#proxy/upstream/judging';
 import { LocalCluster } from '#proxy/upstream/local-cluster';
 import { IstioMetrics } from '#telemetry/istio-metrics';
 import { MetricsRegistry } from '#telemetry/metrics';
@@ -37,6 +39,10 @@ export interface DataPlaneOptions {
   decodings: DecodeCache;
   /** Sockets that listen already. */
   sockets?: ListeningSockets;
+  /** With other processes that serve the same proxy. */
+  sharing?: LimitSharing;
+  /** Where endpoints are judged then. */
+  judging?: Judging;
 }
 
 export interface Drain {
@@ -67,7 +73,7 @@ export class DataPlane {
     private readonly options: DataPlaneOptions,
     subscriptions: Pick<ConfigTarget, 'subscribe' | 'setNames'>,
   ) {
-    const { clock, random, logger, network = ownNetwork, decodings, sockets } = options;
+    const { clock, random, logger, network = ownNetwork, decodings, sockets, sharing, judging } = options;
     const { node, placement, standardOutput, localCluster } = bootstrap;
     this.accessLoggers = new AccessLoggers({ clock, random, logger, standardOutput, runtime: () => this.runtime });
     this.runtime = createRuntime({
@@ -83,6 +89,8 @@ export class DataPlane {
       node: { id: node.id, cluster: node.cluster },
       newRequestId: createUuids(random),
       local: localCluster === undefined ? undefined : new LocalCluster(localCluster, formatLocality(node.locality)),
+      ...(sharing && { sharing }),
+      ...(judging && { judging }),
     });
     this.listeners = new ListenerManager(this.runtime, undefined, sockets);
     this.applier = new ConfigApplier({ ...this.target(), ...subscriptions }, clock, decodings);

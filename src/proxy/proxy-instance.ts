@@ -23,10 +23,11 @@ import { identityOf } from '#proxy/identity/node-identity';
 import { WorkloadCertificates } from '#proxy/identity/workload-certificates';
 import type { ListenerManager } from '#proxy/listen/listener-manager';
 import type { ProxyRuntime } from '#proxy/runtime';
-import type { ProxyWorkers, WorkerPool } from '#proxy/workers/worker-pool';
+import type { Verdicts } from '#proxy/upstream/judging';
+import type { ProxyWorkers, WorkerPool, WorkerSource } from '#proxy/workers/worker-pool';
 import { pushOrder, type TypeUrl, typeUrl } from '#xds/resource-type';
 import type { ProxyBootstrap } from './bootstrap.ts';
-import { DataPlane, type Drain } from './data-plane.ts';
+import { DataPlane, type DataPlaneOptions, type Drain } from './data-plane.ts';
 
 export interface ProxyInstanceOptions {
   clock: Clock;
@@ -86,7 +87,7 @@ export class ProxyInstance implements AdminSubject {
     this.startedAt = clock.now();
     this.plane = new DataPlane(
       bootstrap,
-      { clock, random, logger, network, decodings, ...(handed && { sockets: handed }) },
+      { clock, random, logger, network, decodings, ...(handed && { sockets: handed }), ...this.sharedWithWorkers() },
       { subscribe: (type, names) => this.subscribe(type, names), setNames },
     );
     this.certificates = this.workloadCertificates();
@@ -143,8 +144,23 @@ export class ProxyInstance implements AdminSubject {
     const { workers } = this.options;
     const { concurrency = 1, node } = this.bootstrap;
     if (workers === undefined || concurrency < 2) return undefined;
-    const source = { held: () => this.held(), listeningAt: (address: string) => this.listeners.listeningAt(address) };
+    const { clusters } = this.runtime;
+    const source: WorkerSource = {
+      held: () => this.held(),
+      listeningAt: (address) => this.listeners.listeningAt(address),
+      verdicts: () => [...clusters.all()].map(({ name, verdicts }) => [name, verdicts] as const),
+      hear: (cluster, outcomes) => clusters.get(cluster)?.hear(outcomes),
+    };
     return workers.join(node.id, concurrency - 1, { bootstrap: this.bootstrap, source });
+  }
+
+  /** Limits are kept together; endpoints are judged here. */
+  private sharedWithWorkers(): Pick<DataPlaneOptions, 'sharing' | 'judging'> {
+    const { concurrency = 1, node } = this.bootstrap;
+    const { workers } = this.options;
+    if (workers === undefined || concurrency < 2) return {};
+    const publish = (cluster: string, verdicts: Verdicts) => this.workers?.tellVerdicts(cluster, verdicts);
+    return { sharing: workers.sharingOf(node.id, concurrency), judging: { kind: 'for all', publish } };
   }
 
   private *held(): Iterable<DeltaDiscoveryResponse> {

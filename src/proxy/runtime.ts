@@ -11,6 +11,7 @@ import type { TcpProxyConfig, TrafficDirection } from '#proxy/config/listener';
 import type { Placement } from '#proxy/config/socket-address';
 import { RequestHeads } from '#proxy/http/request-heads';
 import { Http2Stats } from '#proxy/http2/http2-stats';
+import { type LimitSharing, unshared } from '#proxy/limits/limit-sharing';
 import type { RouteTable } from '#proxy/route/route-table';
 import { FlushQueue } from '#proxy/socket/flush-queue';
 import { ReadBuffers } from '#proxy/socket/read-buffers';
@@ -20,6 +21,7 @@ import { TimerWheel } from '#proxy/timer-wheel';
 import { SecretStore } from '#proxy/tls/secret-store';
 import { ClusterManager } from '#proxy/upstream/cluster-manager';
 import type { Resolver } from '#proxy/upstream/dns-resolver';
+import type { Judging } from '#proxy/upstream/judging';
 import type { LocalCluster } from '#proxy/upstream/local-cluster';
 import type { Exchange } from '#telemetry/exchange';
 
@@ -71,9 +73,14 @@ export interface RuntimeOptions {
   local?: LocalCluster | undefined;
   /** A fresh `x-request-id`: a UUID in lower case. */
   newRequestId: () => string;
+  /** With the other processes that serve this proxy. */
+  sharing?: LimitSharing;
+  /** Where endpoints are judged, when more processes serve it. */
+  judging?: Judging;
 }
 
 export interface ProxyRuntime extends RuntimeOptions {
+  readonly sharing: LimitSharing;
   readonly timers: TimerWheel;
   readonly sockets: SocketResources;
   readonly clusters: ClusterManager;
@@ -100,9 +107,12 @@ export function createRuntime(options: RuntimeOptions): ProxyRuntime {
   const timers = new TimerWheel(options.clock);
   const sockets = { buffers: new ReadBuffers(), flushes: new FlushQueue(), outputs: new OutputBuffers() };
   const secrets = new SecretStore();
-  const clusters = new ClusterManager({ ...options, timers, sockets, secrets, keepaliveProbes: new KeepaliveProbes(options.logger) });
+  const { sharing = unshared, judging } = options;
+  const keepaliveProbes = new KeepaliveProbes(options.logger);
+  const clusters = new ClusterManager({ ...options, sharing, judging, timers, sockets, secrets, keepaliveProbes });
   return {
     ...options,
+    sharing,
     timers,
     sockets,
     secrets,

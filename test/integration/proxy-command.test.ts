@@ -1,58 +1,30 @@
 // `lateen proxy`: the data plane by itself, from files of Envoy's, and below a control plane that is not its parent.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import os from 'node:os';
-import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { request } from './http-client.ts';
-import { inherited, program, useMesh, whyNotBuilt } from './mesh-fixture.ts';
+import { useMesh, whyNotBuilt } from './mesh-fixture.ts';
+import { type StandaloneProxy, startStandaloneProxy } from './standalone-proxy.ts';
 import { until } from './until.ts';
 
 const mesh = useMesh();
 const cleanups: (() => Promise<unknown> | void)[] = [];
-let directory: string;
 
 beforeEach((context) => {
   if (whyNotBuilt !== undefined) context.skip(whyNotBuilt);
-  directory = mkdtempSync(path.join(os.tmpdir(), 'lateen-proxy-'));
-  cleanups.push(() => rmSync(directory, { recursive: true, force: true }));
 });
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-interface Running {
-  child: ChildProcess;
-  said: { stdout: string; stderr: string };
-  /** The address after a name. */
-  at(name: string): string;
+async function start(content: string, ...args: string[]): Promise<StandaloneProxy> {
+  const proxy = await startStandaloneProxy(content, ...args);
+  cleanups.push(proxy.close);
+  return proxy;
 }
 
-/** `content`: of its configuration file. */
-async function start(content: string, ...args: string[]): Promise<Running> {
-  const file = path.join(directory, `config-${cleanups.length}`);
-  writeFileSync(file, content);
-  const child = spawn(process.execPath, [program, 'proxy', '-c', file, ...args], { env: inherited, stdio: ['ignore', 'pipe', 'pipe'] });
-  const ended = once(child, 'close');
-  cleanups.push(async () => {
-    child.kill('SIGKILL');
-    await ended;
-  });
-  const said = { stdout: '', stderr: '' };
-  child.stdout!.on('data', (chunk: Buffer) => (said.stdout += chunk));
-  child.stderr!.on('data', (chunk: Buffer) => (said.stderr += chunk));
-  await until(
-    'it serves, or has ended',
-    () => said.stdout.includes('Ctrl-C') || child.exitCode !== null || said.stdout + said.stderr,
-    20_000,
-  );
-  return { child, said, at: (name) => new RegExp(`^${name} +(\\S+)`, 'm').exec(said.stdout)?.[1] ?? '' };
-}
-
-async function end({ child }: Running): Promise<number | null> {
+async function end({ child }: StandaloneProxy): Promise<number | null> {
   child.kill('SIGINT');
   await once(child, 'close');
   return child.exitCode;

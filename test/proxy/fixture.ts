@@ -133,6 +133,7 @@ export function route(action: RouteAction, changes: Partial<Route> = {}): Route 
     filters: noRouteFilters,
     disabledFilters: undefined,
     origin: undefined,
+    filterMetadata: undefined,
     operation: '',
     statPrefix: '',
     ...changes,

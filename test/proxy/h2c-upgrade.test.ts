@@ -13,6 +13,7 @@ afterEach(open.closeAll);
 
 /** SETTINGS_INITIAL_WINDOW_SIZE of 5. */
 const smallWindow = Buffer.from([0, 4, 0, 0, 0, 5]).toString('base64url');
+const emptySettings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
 const asking = (settings: string, more = '') =>
   `host: a\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: ${settings}\r\n${more}\r\n`;
 
@@ -136,12 +137,25 @@ describe('with the upgrade', () => {
   test('what it said in its header holds: a window of 5', async () => {
     const { client } = await started();
     await client.write(`GET / HTTP/1.1\r\n${asking(smallWindow)}`).until('101 Switching Protocols');
+    client.socket.write(clientPreface);
+    client.socket.write(emptySettings);
     await client.until('hello');
     // Not before the client has opened the window.
-    client.socket.write(clientPreface);
-    client.socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]));
     client.socket.write(Buffer.from([0, 0, 4, 8, 0, 0, 0, 0, 1, 0, 0, 0, 6]));
     expect(await client.until(' world')).not.toContain('hello world');
+  });
+
+  test('nothing but settings goes to a client that has not spoken HTTP/2 yet, nor to the upstream for it', async () => {
+    const { upstream, client } = await started();
+    await client.write(`GET / HTTP/1.1\r\n${asking('')}`).until('101 Switching Protocols');
+    // All but the last byte of what makes it a client of HTTP/2.
+    client.socket.write(Buffer.concat([clientPreface, emptySettings.subarray(0, -1)]));
+    // Another connection's exchange comes and goes meanwhile.
+    const other = open.add(await Client.connect(client.socket.remotePort!));
+    await other.write('GET /other HTTP/1.1\r\nhost: a\r\n\r\n').until('hello world');
+    expect(upstream.requests.join()).not.toContain('GET / ');
+    client.socket.write(emptySettings.subarray(-1));
+    await client.until('hello world');
   });
 
   test('a HEAD has no body', async () => {

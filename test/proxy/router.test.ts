@@ -193,7 +193,7 @@ describe('retries', () => {
     expect(upstream.requests.map((text) => [/x-envoy-attempt-count: (\d+)/.exec(text)?.[1], text.slice(-4)])).toEqual(
       Array.from({ length: attempts }, (_, i) => [`${i + 1}`, 'body']),
     );
-    expect(proxy.runtime.clusters.get('a')!.activeRetries).toBe(0);
+    expect(proxy.runtime.clusters.get('a')!.stats.activeRetries).toBe(0);
   });
 
   test('connect-failure: at another endpoint, when the policy avoids those tried', async () => {

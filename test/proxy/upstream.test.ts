@@ -1,4 +1,5 @@
 // Clusters at run time: load balancing by a seed, updates in place, circuit breakers, DNS, original destinations.
+
 import { afterEach, describe, expect, test } from 'vitest';
 import { OutputBuffers } from '#codec/http2/output';
 import { ManualClock } from '#foundation/clock';
@@ -9,6 +10,7 @@ import { ownNetwork } from '#net/network';
 import type { EndpointConfig } from '#proxy/config/cluster';
 import type { LoadBalancerConfig } from '#proxy/config/load-balancer';
 import { identityPlacement, type SocketAddress } from '#proxy/config/socket-address';
+import { unshared } from '#proxy/limits/limit-sharing';
 import { FlushQueue } from '#proxy/socket/flush-queue';
 import { ReadBuffers } from '#proxy/socket/read-buffers';
 import { TimerWheel } from '#proxy/timer-wheel';
@@ -54,6 +56,8 @@ function options(resolver = noNames, clock = new ManualClock()) {
     resolver,
     keepaliveProbes: new KeepaliveProbes(silentLogger),
     secrets: new SecretStore(),
+    sharing: unshared,
+    judging: undefined,
   };
 }
 

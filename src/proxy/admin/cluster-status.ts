@@ -50,7 +50,7 @@ function endpointStatus({ name, config, monitor, checked, stats }: Endpoint): En
 
 /** Some of them are there only where the cluster has what they count. */
 function* clusterSamples({ stats, http2Stats, tlsStats, outlierStats, healthCheckStats }: Cluster): Iterable<readonly [string, number]> {
-  for (const [key, value] of Object.entries(stats)) yield [key, value as number];
+  yield* Object.entries(stats.samples());
   for (const [key, value] of Object.entries(http2Stats)) yield [`http2.${key}`, value as number];
   if (tlsStats !== undefined) yield* tlsSamples(tlsStats, 'client');
   for (const [key, value] of Object.entries(outlierStats ?? {})) yield [`outlier_detection.${key}`, value as number];

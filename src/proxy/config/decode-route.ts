@@ -1,5 +1,5 @@
 // Envoy's RouteConfiguration -> RouteTable. Everything that would route otherwise than asked for is refused by name.
-import type { HeaderValueOption } from '#codec/protobuf/generated/envoy/config/core/v3/base';
+import type { HeaderValueOption, Metadata } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import { RouteConfiguration } from '#codec/protobuf/generated/envoy/config/route/v3/route';
 import type {
   Route as EnvoyRoute,
@@ -86,6 +86,7 @@ function redirectToTls(host: EnvoyVirtualHost, field: string, findings: Findings
       filters: noRouteFilters,
       disabledFilters: undefined,
       origin: undefined,
+      filterMetadata: undefined,
       operation: '',
       statPrefix: '',
     },
@@ -114,9 +115,16 @@ function decodeRoute(route: EnvoyRoute, host: EnvoyVirtualHost, table: RouteConf
     filters,
     disabledFilters: disabledIn(filters, action),
     origin: originOf(route.metadata),
+    filterMetadata: metadataForFilters(route.metadata),
     operation: route.decorator?.operation ?? '',
     statPrefix: route.statPrefix,
   };
+}
+
+/** What the mesh itself says of where it came from is not kept. */
+function metadataForFilters(metadata: Metadata | undefined): Route['filterMetadata'] {
+  const entries = Object.entries(metadata?.filterMetadata ?? {}).filter(([name]) => name !== 'istio' && name !== 'lateen');
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
 /** Whether one is left out is asked for each filter and stream: only where some are. */

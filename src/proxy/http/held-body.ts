@@ -6,7 +6,8 @@ import type { FieldList } from './head.ts';
 export class HeldBody extends BodyTransform {
   private chunks: Buffer[] = [];
   private bytes = 0;
-  private trailersHeld: FieldList | undefined;
+  /** Those that came; undefined: none have. */
+  trailersHeld: FieldList | undefined;
   private ended = false;
   private released = false;
   /** All of it is wanted; until then the source waits, once something has come. */
@@ -38,6 +39,11 @@ export class HeldBody extends BodyTransform {
   replace(contents: Buffer): void {
     this.chunks = [contents];
     this.bytes = contents.length;
+  }
+
+  /** In the place of those that came. */
+  replaceTrailers(trailers: FieldList): void {
+    this.trailersHeld = trailers;
   }
 
   /** From here on it passes. */

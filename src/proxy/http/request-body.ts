@@ -8,7 +8,7 @@ export class RequestBody {
   ended = false;
   private chunks: Buffer[] = [];
   private bytes = 0;
-  private trailers: FieldList | undefined;
+  trailers: FieldList | undefined;
   private forgotten = false;
 
   constructor(private readonly bytesMax: number) {}

@@ -92,6 +92,10 @@ export abstract class StreamRecord implements ProxiedExchange {
     metadata.set(namespace, { ...metadata.get(namespace), ...values });
   }
 
+  allMetadata(): Iterable<readonly [namespace: string, values: Readonly<Record<string, unknown>>]> {
+    return this.metadata ?? [];
+  }
+
   metadataOf(namespace: string): Readonly<Record<string, unknown>> | undefined {
     return this.metadata?.get(namespace);
   }

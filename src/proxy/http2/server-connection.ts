@@ -41,6 +41,8 @@ export class Http2ServerConnection implements ConnectionEvents {
   private partSinceMs = never;
   private requests = 0;
   private drainDeadlineMs = never;
+  /** The request that came in HTTP/1. Begun when the client speaks HTTP/2: curl keeps no more than 32 KB of what comes right behind the 101. */
+  private upgraded: { readonly stream: Http2Stream; readonly head: MessageHead } | undefined;
 
   /** `onClose` is called once, when the socket is closed. */
   constructor(
@@ -68,7 +70,7 @@ export class Http2ServerConnection implements ConnectionEvents {
     stats.downstream_cx_http2_total++;
     stats.downstream_cx_http2_active++;
     this.codec.start();
-    if (upgrade !== undefined) this.onRequest(this.codec.upgrade(upgrade.settings), listed(upgrade.head), true);
+    if (upgrade !== undefined) this.upgraded = { stream: this.codec.upgrade(upgrade.settings), head: listed(upgrade.head) };
     this.arm(this.deadlineMs());
   }
 
@@ -140,7 +142,11 @@ export class Http2ServerConnection implements ConnectionEvents {
     else this.arm(this.deadlineMs());
   }
 
-  onSettings(): void {}
+  onSettings(): void {
+    const { upgraded } = this;
+    this.upgraded = undefined;
+    if (upgraded !== undefined) this.onRequest(upgraded.stream, upgraded.head, true);
+  }
 
   onGoaway(): void {}
 

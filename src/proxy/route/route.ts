@@ -28,6 +28,8 @@ export interface Route {
   readonly disabledFilters: ReadonlySet<string> | undefined;
   /** Which resource it came from: `metadata.filter_metadata.istio.config`, with Lateen's file and line. */
   readonly origin: string | undefined;
+  /** What its metadata say to filters, by their names; undefined: nothing. */
+  readonly filterMetadata: Readonly<Record<string, unknown>> | undefined;
   /** What a span of it is called; empty: nothing in particular. */
   readonly operation: string;
   /** Under which its answers are counted by themselves; empty: they are not. */

@@ -1,10 +1,12 @@
 // The connections to one endpoint whose protocol is what its server agrees to by ALPN (Envoy's `auto_config`). The first connection offers
 // both and is then the first of its kind; later ones offer what was agreed. A server that agrees to it no more is asked again.
+
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { connectTimeout, overflow, type ResetReason } from '#proxy/http/port';
 import { Timeout } from '#proxy/timer-wheel';
 import { alpnOffer } from './alpn-offer.ts';
+import { usageCell } from './cluster-usage.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { HttpPool, PoolWaiter } from './http-pool.ts';
@@ -38,7 +40,7 @@ export class AlpnPool implements HttpPool {
       return;
     }
     const { stats, config } = this.endpoint.context;
-    if (stats.upstream_rq_pending_active >= config.circuitBreaker.pendingRequestsMax) {
+    if (stats.usage.reaches(usageCell.pendingRequests, config.circuitBreaker.pendingRequestsMax)) {
       stats.upstream_rq_pending_overflow++;
       waiter.onPoolFailure(overflow);
       return;

@@ -1,9 +1,9 @@
 // Counters of one cluster. Plain numbers under Envoy's names, made once and then only added to; the admin interface prints them as
-// they are (`cluster.<name>.<field>`).
+// they are (`cluster.<name>.<field>`), and those beside that are bounded by the circuit breaker (`usage`).
+import { ClusterUsage, usageCell } from './cluster-usage.ts';
 
 export class ClusterStats {
   upstream_cx_total = 0;
-  upstream_cx_active = 0;
   upstream_cx_http1_total = 0;
   upstream_cx_http2_total = 0;
   upstream_cx_connect_fail = 0;
@@ -20,7 +20,6 @@ export class ClusterStats {
   upstream_cx_rx_bytes_total = 0;
   upstream_cx_tx_bytes_total = 0;
   upstream_rq_total = 0;
-  upstream_rq_active = 0;
   upstream_rq_completed = 0;
   upstream_rq_1xx = 0;
   upstream_rq_2xx = 0;
@@ -28,7 +27,6 @@ export class ClusterStats {
   upstream_rq_4xx = 0;
   upstream_rq_5xx = 0;
   upstream_rq_pending_total = 0;
-  upstream_rq_pending_active = 0;
   upstream_rq_pending_overflow = 0;
   upstream_rq_pending_failure_eject = 0;
   upstream_rq_cancelled = 0;
@@ -56,6 +54,55 @@ export class ClusterStats {
   lb_local_cluster_not_ok = 0;
   update_success = 0;
   update_failure = 0;
+
+  readonly #usage: ClusterUsage;
+
+  constructor(usage = new ClusterUsage()) {
+    this.#usage = usage;
+  }
+
+  get usage(): ClusterUsage {
+    return this.#usage;
+  }
+
+  get upstream_cx_active(): number {
+    return this.#usage.own[usageCell.connections]!;
+  }
+
+  set upstream_cx_active(count: number) {
+    this.#usage.own[usageCell.connections] = count;
+  }
+
+  get upstream_rq_active(): number {
+    return this.#usage.own[usageCell.requests]!;
+  }
+
+  set upstream_rq_active(count: number) {
+    this.#usage.own[usageCell.requests] = count;
+  }
+
+  get upstream_rq_pending_active(): number {
+    return this.#usage.own[usageCell.pendingRequests]!;
+  }
+
+  set upstream_rq_pending_active(count: number) {
+    this.#usage.own[usageCell.pendingRequests] = count;
+  }
+
+  /** Of requests that are at a second try or later. */
+  get activeRetries(): number {
+    return this.#usage.own[usageCell.retries]!;
+  }
+
+  set activeRetries(count: number) {
+    this.#usage.own[usageCell.retries] = count;
+  }
+
+  /** All that are counted, with their names. */
+  samples(): Record<string, number> {
+    const { upstream_cx_active, upstream_rq_active, upstream_rq_pending_active } = this;
+    return { ...Object.fromEntries(Object.entries(this)), upstream_cx_active, upstream_rq_active, upstream_rq_pending_active };
+  }
 
   countResponse(status: number): void {
     this.upstream_rq_completed++;

@@ -8,11 +8,12 @@ import type { PickContext } from './balance/pick-context.ts';
 import { isHashed } from './balance/picker.ts';
 import { PrioritySet } from './balance/priority-set.ts';
 import { ReportedLoad } from './balance/reported-load.ts';
+import { type ClusterJudge, judgeOf } from './cluster-judge.ts';
 import { ClusterStats } from './cluster-stats.ts';
+import { ClusterUsage, usageCell } from './cluster-usage.ts';
 import { Endpoint } from './endpoint.ts';
 import type { HealthCheckStats } from './health/health-check-stats.ts';
-import { HealthChecker } from './health/health-checker.ts';
-import { OutlierDetector } from './outlier/outlier-detector.ts';
+import type { Outcome, Verdicts } from './judging.ts';
 import type { OutlierStats } from './outlier/outlier-stats.ts';
 import { ClusterTls } from './tls-client.ts';
 import type { UpstreamContext, UpstreamOptions } from './upstream-context.ts';
@@ -21,40 +22,41 @@ import type { UpstreamContext, UpstreamOptions } from './upstream-context.ts';
 const destinationsMax = 4096;
 
 export class Cluster {
-  readonly stats = new ClusterStats();
+  readonly stats: ClusterStats;
   readonly http2Stats = new Http2Stats();
   private readonly handshakes = new TlsStats();
-  /** Requests that are at a second try or later: bounded by the circuit breaker. */
-  activeRetries = 0;
   private readonly context: UpstreamContext;
   private tls: ClusterTls;
   /** By address, as xDS says it. */
   private readonly endpoints = new Map<string, Endpoint>();
   private balance: PrioritySet;
-  private outliers: OutlierDetector | undefined;
-  private checker: HealthChecker | undefined;
+  private readonly judge: ClusterJudge;
+  private sharesLimits = false;
 
   constructor(
     options: UpstreamOptions,
     public config: ClusterConfig,
   ) {
+    this.stats = new ClusterStats(new ClusterUsage(options.sharing.processes));
     this.tls = new ClusterTls(config, options, this.handshakes);
     this.context = { ...options, config, stats: this.stats, http2Stats: this.http2Stats, tlsFor: (endpoint) => this.tls.for(endpoint) };
     this.balance = this.balanced();
-    this.detectOutliers();
-    this.checkHealth();
+    this.judge = judgeOf(this.context, () => this.refresh());
+    this.judge.update();
+    this.shareLimits();
   }
 
   get name(): string {
     return this.config.name;
   }
 
-  /** How many requests may be at a second try at this moment. */
-  get retriesMax(): number {
+  /** As many requests are at a second try as may be at this moment. */
+  get retriesReached(): boolean {
+    const { usage } = this.stats;
     const { retryBudget: budget, retriesMax } = this.config.circuitBreaker;
-    if (budget === undefined) return retriesMax;
-    const underWay = this.stats.upstream_rq_active + this.stats.upstream_rq_pending_active;
-    return Math.max(budget.retriesMin, Math.floor((underWay * budget.percent) / 100));
+    if (budget === undefined) return usage.reaches(usageCell.retries, retriesMax);
+    const underWay = usage.total(usageCell.requests) + usage.total(usageCell.pendingRequests);
+    return usage.reaches(usageCell.retries, Math.max(budget.retriesMin, Math.floor((underWay * budget.percent) / 100)));
   }
 
   all(): Iterable<Endpoint> {
@@ -71,8 +73,8 @@ export class Cluster {
       for (const endpoint of this.endpoints.values()) endpoint.renew();
     }
     this.hearReports();
-    this.detectOutliers();
-    this.checkHealth();
+    this.judge.update();
+    this.shareLimits();
     this.refresh();
   }
 
@@ -81,14 +83,29 @@ export class Cluster {
     return this.tls.any ? this.handshakes : undefined;
   }
 
-  /** Undefined while nobody is asked. */
+  /** Undefined while nobody is asked from here. */
   get healthCheckStats(): HealthCheckStats | undefined {
-    return this.checker?.stats;
+    return this.judge.healthCheckStats;
   }
 
-  /** Undefined while nobody looks for outliers. */
+  /** Undefined while nobody looks for outliers here. */
   get outlierStats(): OutlierStats | undefined {
-    return this.outliers?.stats;
+    return this.judge.outlierStats;
+  }
+
+  /** What is known of its endpoints, for processes that go by it. */
+  get verdicts(): Verdicts {
+    return this.judge.verdicts;
+  }
+
+  /** Tries of another process. */
+  hear(outcomes: readonly Outcome[]): void {
+    this.judge.hear(outcomes);
+  }
+
+  /** Another process has found out how its endpoints are. */
+  judged(): void {
+    this.refresh();
   }
 
   /** Those that stay keep their connections and counters; those that are gone finish what they have. */
@@ -128,21 +145,20 @@ export class Cluster {
   }
 
   drain(): void {
-    this.outliers?.close();
-    this.checker?.close();
+    this.keepLimits();
+    this.judge.close();
     for (const endpoint of this.endpoints.values()) endpoint.drain();
   }
 
   close(): void {
-    this.outliers?.close();
-    this.checker?.close();
+    this.keepLimits();
+    this.judge.close();
     for (const endpoint of this.endpoints.values()) endpoint.close();
   }
 
   private addEndpoint(name: string, config: EndpointConfig): Endpoint {
     const endpoint = new Endpoint(this.context, config);
-    endpoint.monitor = this.outliers?.watch();
-    endpoint.checked = this.checker?.watch(endpoint, undefined);
+    this.judge.watch(endpoint);
     endpoint.load = this.reports ? new ReportedLoad() : undefined;
     this.endpoints.set(name, endpoint);
     return endpoint;
@@ -151,8 +167,7 @@ export class Cluster {
   private removeEndpoint(name: string): void {
     const endpoint = this.endpoints.get(name)!;
     endpoint.drain();
-    if (endpoint.monitor !== undefined) this.outliers?.forget(endpoint.monitor);
-    if (endpoint.checked !== undefined) this.checker?.forget(endpoint.checked);
+    this.judge.forget(endpoint);
     this.endpoints.delete(name);
   }
 
@@ -165,35 +180,26 @@ export class Cluster {
     for (const endpoint of this.endpoints.values()) endpoint.load = this.reports ? (endpoint.load ?? new ReportedLoad()) : undefined;
   }
 
-  /** What was found out stays when the way of looking for it changes. */
-  private detectOutliers(): void {
-    const { outlierDetection } = this.config;
-    if (outlierDetection !== undefined && this.outliers !== undefined) {
-      this.outliers.config = outlierDetection;
-      return;
+  /** With the other processes of the proxy, where there is anything to exceed. */
+  private shareLimits(): void {
+    if (!isLimited(this.config)) {
+      this.keepLimits();
+    } else if (!this.sharesLimits) {
+      this.sharesLimits = true;
+      this.stats.usage.join(this.context.sharing, sharingKey(this.name));
     }
-    if ((outlierDetection === undefined) === (this.outliers === undefined)) return;
-    this.outliers?.close();
-    const { clock, random } = this.context;
-    this.outliers = outlierDetection && new OutlierDetector(outlierDetection, { clock, random, onChange: () => this.refresh() });
-    for (const endpoint of this.endpoints.values()) endpoint.monitor = this.outliers?.watch();
   }
 
-  /** What was found out holds until the new way of asking knows better. */
-  private checkHealth(): void {
-    const { healthCheck } = this.config;
-    if (healthCheck === this.checker?.config) return;
-    this.checker?.close();
-    const { timers, random, stats } = this.context;
-    const options = { timers, random, clusterStats: stats, onChange: () => this.refresh() };
-    this.checker = healthCheck && new HealthChecker(healthCheck, options);
-    for (const endpoint of this.endpoints.values()) endpoint.checked = this.checker?.watch(endpoint, endpoint.checked?.health);
+  private keepLimits(): void {
+    if (!this.sharesLimits) return;
+    this.sharesLimits = false;
+    this.stats.usage.leave(this.context.sharing, sharingKey(this.name));
   }
 
   private refresh(): void {
     const { stats } = this;
+    this.judge.settle();
     for (const endpoint of this.endpoints.values()) endpoint.noteHealth();
-    this.checker?.recount();
     const count = (health: EndpointHealth) => [...this.endpoints.values()].filter((endpoint) => endpoint.health === health).length;
     stats.membership_total = this.endpoints.size;
     stats.membership_healthy = count('healthy');
@@ -232,6 +238,18 @@ export class Cluster {
     }
     return endpoint;
   }
+}
+
+/** Istio's way to say that there is no limit. */
+const unlimited = 0xffff_ffff;
+
+function isLimited({ circuitBreaker }: ClusterConfig): boolean {
+  const { connectionsMax, pendingRequestsMax, requestsMax, retriesMax, retryBudget } = circuitBreaker;
+  return retryBudget !== undefined || Math.min(connectionsMax, pendingRequestsMax, requestsMax, retriesMax) < unlimited;
+}
+
+function sharingKey(cluster: string): string {
+  return `cluster ${cluster}`;
 }
 
 /** What connections are made with. */

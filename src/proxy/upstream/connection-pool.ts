@@ -1,9 +1,11 @@
 // The HTTP/1 connections to one endpoint. Last in, first out: the connection used last is the warmest, and those not needed any more
 // fall idle and end. Bounded by the cluster's circuit breaker; who finds no connection waits in line, and that is bounded too.
+
 import type { Socket } from 'node:net';
 import { overflow } from '#proxy/http/port';
 import type { AlpnOffer } from './alpn-offer.ts';
 import { ClientConnection } from './client-connection.ts';
+import { usageCell } from './cluster-usage.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { HttpPool, PoolWaiter } from './http-pool.ts';
 
@@ -32,7 +34,7 @@ export class ConnectionPool implements HttpPool {
     }
     const { stats, config } = this.endpoint.context;
     const { pendingRequestsMax, connectionsMax } = config.circuitBreaker;
-    if (stats.upstream_rq_pending_active >= pendingRequestsMax) {
+    if (stats.usage.reaches(usageCell.pendingRequests, pendingRequestsMax)) {
       stats.upstream_rq_pending_overflow++;
       waiter.onPoolFailure(overflow);
       return;
@@ -40,7 +42,7 @@ export class ConnectionPool implements HttpPool {
     stats.upstream_rq_pending_total++;
     stats.upstream_rq_pending_active++;
     // Every endpoint may have one connection, however many its cluster has: or it would starve (Envoy's rule).
-    if (stats.upstream_cx_active < connectionsMax || this.open.size === 0) {
+    if (this.open.size === 0 || !stats.usage.reaches(usageCell.connections, connectionsMax)) {
       waiter.onConnection(this.connect(true));
       this.connectAhead();
       return;
@@ -114,7 +116,8 @@ export class ConnectionPool implements HttpPool {
     const { preconnectRatio, circuitBreaker } = config;
     if (preconnectRatio <= 1) return;
     const busy = this.open.size - this.idle.length - this.ahead;
-    while (this.open.size < Math.ceil(busy * preconnectRatio) && stats.upstream_cx_active < circuitBreaker.connectionsMax) {
+    const wanted = Math.ceil(busy * preconnectRatio);
+    while (this.open.size < wanted && !stats.usage.reaches(usageCell.connections, circuitBreaker.connectionsMax)) {
       this.ahead++;
       this.connect(false);
     }

@@ -6,10 +6,10 @@ import { AlpnPool } from './alpn-pool.ts';
 import type { ReportedLoad } from './balance/reported-load.ts';
 import { EndpointStats } from './cluster-stats.ts';
 import { ConnectionPool } from './connection-pool.ts';
-import type { CheckedHost } from './health/health-checker.ts';
 import type { HttpPool } from './http-pool.ts';
 import { Http2Pool } from './http2-pool.ts';
-import type { HostMonitor } from './outlier/host-monitor.ts';
+import type { Verdict } from './judging.ts';
+import type { EndpointMonitor } from './outlier/host-monitor.ts';
 import type { UpstreamContext } from './upstream-context.ts';
 
 /** Of one endpoint: listeners ask for few. */
@@ -30,11 +30,11 @@ export class Endpoint {
   /** No longer in its cluster: its connections finish what they have, and end. */
   removed = false;
   /** There when the cluster detects outliers: is told how every try went. */
-  monitor: HostMonitor | undefined;
+  monitor: EndpointMonitor | undefined;
   /** There when what it reports of itself counts. */
   load: ReportedLoad | undefined;
   /** There when endpoints are asked how they are. */
-  checked: CheckedHost | undefined;
+  checked: Verdict['checked'];
   /** When it last became available: slow start counts from there. */
   availableSinceMs: number;
   private wasSick = false;

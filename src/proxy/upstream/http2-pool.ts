@@ -1,8 +1,10 @@
 // The HTTP/2 connections to one endpoint: few, each for many requests. A connection takes as many as its peer allows; only when all are
 // full is another made. Bounded by the cluster's circuit breaker; who finds no room waits in line, and that is bounded too.
+
 import type { Socket } from 'node:net';
 import { overflow } from '#proxy/http/port';
 import type { AlpnOffer } from './alpn-offer.ts';
+import { usageCell } from './cluster-usage.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { HttpPool, PoolWaiter } from './http-pool.ts';
 import { Http2ClientConnection } from './http2-client-connection.ts';
@@ -29,7 +31,7 @@ export class Http2Pool implements HttpPool {
     }
     const { stats, config } = this.endpoint.context;
     const { pendingRequestsMax, connectionsMax } = config.circuitBreaker;
-    if (stats.upstream_rq_pending_active >= pendingRequestsMax) {
+    if (stats.usage.reaches(usageCell.pendingRequests, pendingRequestsMax)) {
       stats.upstream_rq_pending_overflow++;
       waiter.onPoolFailure(overflow);
       return;
@@ -38,7 +40,7 @@ export class Http2Pool implements HttpPool {
     stats.upstream_rq_pending_active++;
     if (connection !== undefined) {
       waiter.onConnection(connection.request());
-    } else if (stats.upstream_cx_active < connectionsMax || this.connections.length === 0) {
+    } else if (this.connections.length === 0 || !stats.usage.reaches(usageCell.connections, connectionsMax)) {
       waiter.onConnection(this.connect().request());
     } else {
       stats.upstream_cx_overflow++;

@@ -7,11 +7,13 @@ import type { Network } from '#net/network';
 import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
 import type { Placement } from '#proxy/config/socket-address';
 import type { Http2Stats } from '#proxy/http2/http2-stats';
+import type { LimitSharing } from '#proxy/limits/limit-sharing';
 import type { SocketResources } from '#proxy/socket/socket-writer';
 import type { TimerWheel } from '#proxy/timer-wheel';
 import type { SecretStore } from '#proxy/tls/secret-store';
 import type { ClusterStats } from './cluster-stats.ts';
 import type { Resolver } from './dns-resolver.ts';
+import type { Judging } from './judging.ts';
 import type { LocalCluster } from './local-cluster.ts';
 import type { TlsClient } from './tls-client.ts';
 
@@ -28,6 +30,10 @@ export interface UpstreamOptions {
   secrets: SecretStore;
   /** The proxy's own cluster, where it knows it. */
   local?: LocalCluster | undefined;
+  /** With the other processes of this proxy. */
+  sharing: LimitSharing;
+  /** Undefined: this process serves alone. */
+  judging: Judging | undefined;
 }
 
 /** The part of a cluster that its endpoints and connections need; `config` is replaced by updates. */

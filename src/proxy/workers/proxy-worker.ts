@@ -7,7 +7,9 @@ import type { ListeningHandle } from '#net/handed-sockets';
 import type { Network } from '#net/network';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
 import { DataPlane, type DataPlaneOptions } from '#proxy/data-plane';
+import { RemoteJudge } from '#proxy/upstream/judging';
 import type { WorkerCommand, WorkerReport } from './messages.ts';
+import { WorkerRows } from './worker-rows.ts';
 
 export interface ProxyWorkerOptions extends Omit<DataPlaneOptions, 'network' | 'sockets'> {
   /** Undefined: the process's own. */
@@ -17,6 +19,7 @@ export interface ProxyWorkerOptions extends Omit<DataPlaneOptions, 'network' | '
 
 interface Served {
   readonly plane: DataPlane;
+  readonly judge: RemoteJudge;
   readonly logger: Logger;
   close(): Promise<void>;
 }
@@ -24,9 +27,12 @@ interface Served {
 export class ProxyWorker {
   private readonly served = new Map<string, Promise<Served>>();
   private readonly wanted = new Map<number, (socket: ListeningHandle | undefined) => void>();
+  private readonly rows: WorkerRows;
   private last = 0;
 
-  constructor(private readonly options: ProxyWorkerOptions) {}
+  constructor(private readonly options: ProxyWorkerOptions) {
+    this.rows = new WorkerRows(options);
+  }
 
   /** `socket`: came with the command. */
   async receive(command: WorkerCommand, socket?: ListeningHandle): Promise<void> {
@@ -38,6 +44,14 @@ export class ProxyWorker {
         this.wanted.get(command.serial)?.(socket);
         this.wanted.delete(command.serial);
         return;
+      case 'row':
+        return this.rows.receive(command.id, command.key, command.found);
+      case 'verdicts': {
+        const served = await this.served.get(command.id);
+        served?.judge.receive(command.cluster, command.verdicts);
+        served?.plane.runtime.clusters.get(command.cluster)?.judged();
+        return;
+      }
       case 'log level': {
         const served = await this.served.get(command.id);
         if (served) served.logger.level = command.level;
@@ -48,7 +62,7 @@ export class ProxyWorker {
     }
   }
 
-  private async answer(command: Exclude<WorkerCommand, { type: 'add' | 'socket' | 'log level' }>): Promise<unknown> {
+  private async answer(command: Exclude<WorkerCommand, { type: 'add' | 'socket' | 'row' | 'verdicts' | 'log level' }>): Promise<unknown> {
     const serving = this.served.get(command.id);
     if (command.type === 'remove') this.served.delete(command.id);
     const served = await serving;
@@ -69,18 +83,23 @@ export class ProxyWorker {
   private async serve(id: string, bootstrap: ProxyBootstrap): Promise<Served> {
     const logger = this.options.logger.child({ proxy: bootstrap.node.id });
     const network = await this.options.networkOf(bootstrap);
+    const judge = new RemoteJudge(this.options.clock, (cluster, outcomes) =>
+      this.options.send({ type: 'outcomes', id, cluster, outcomes }),
+    );
+    const sharing = this.rows.sharingOf(id, bootstrap.concurrency ?? 1);
     const sockets = { take: (address: string) => this.ask(id, address) };
     // What is asked for, and the names of the pod, are the first process's business.
     const plane = new DataPlane(
       bootstrap,
-      { ...this.options, ...(network && { network }), logger, sockets },
+      { ...this.options, ...(network && { network }), logger, sockets, sharing, judging: { kind: 'elsewhere', judge } },
       { subscribe: () => {}, setNames: undefined },
     );
     const close = async () => {
+      judge.close();
       await plane.close();
       network?.close?.();
     };
-    return { plane, logger, close };
+    return { plane, judge, logger, close };
   }
 
   /** Rejects where the first process does not listen there. */

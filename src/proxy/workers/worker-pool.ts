@@ -1,12 +1,15 @@
 // Processes that share the ports of this process's proxies: each serves with the same listening sockets, and the kernel gives a new
 // connection to whichever is free first. The first process alone speaks with the control plane and answers its admin interface; it tells the
-// workers what it has put into effect, and adds up what they count. Limits (circuit breakers, local rate limits) are each process's own.
+// workers what it has put into effect, and adds up what they count. Limits they keep together, in shared memory.
 import { DeltaDiscoveryResponse } from '#codec/protobuf/generated/envoy/service/discovery/v3/discovery';
 import type { ListeningHandle } from '#net/handed-sockets';
 import type { ProxyStats } from '#proxy/admin/proxy-stats';
 import type { ProxyBootstrap } from '#proxy/bootstrap';
 import type { Drain } from '#proxy/data-plane';
+import type { LimitSharing } from '#proxy/limits/limit-sharing';
+import type { Outcome, Verdicts } from '#proxy/upstream/judging';
 import type { WorkerCommand, WorkerReport } from './messages.ts';
+import type { SharedRows } from './shared-rows.ts';
 
 /** A worker process; it is started again when it ends. */
 export interface WorkerProcess {
@@ -25,6 +28,9 @@ export interface WorkerSource {
   /** Everything that is in force, in an order that takes effect. */
   held(): Iterable<DeltaDiscoveryResponse>;
   listeningAt(address: string): Promise<ListeningHandle | undefined>;
+  /** How endpoints are, by cluster. */
+  verdicts(): Iterable<readonly [cluster: string, verdicts: Verdicts]>;
+  hear(cluster: string, outcomes: readonly Outcome[]): void;
 }
 
 interface Member {
@@ -38,11 +44,19 @@ type Question = Omit<Extract<WorkerCommand, { serial: number; id: string }>, 'se
 export class WorkerPool {
   private readonly workers: Worker[] = [];
 
-  constructor(private readonly start: (events: WorkerProcessEvents) => WorkerProcess) {}
+  constructor(
+    private readonly start: (events: WorkerProcessEvents) => WorkerProcess,
+    private readonly rows: SharedRows,
+  ) {}
+
+  /** The first process's part in the limits of a proxy that `processes` serve. */
+  sharingOf(id: string, processes: number): LimitSharing {
+    return this.rows.sharingOf(id, processes);
+  }
 
   /** Makes `count` processes serve a proxy beside this one, and starts those that are not there yet. */
   join(id: string, count: number, member: Member): ProxyWorkers {
-    while (this.workers.length < count) this.workers.push(new Worker(this.start));
+    while (this.workers.length < count) this.workers.push(new Worker(this.workers.length + 1, this.start, this.rows));
     const workers = this.workers.slice(0, count);
     for (const worker of workers) worker.add(id, member);
     return new ProxyWorkers(id, workers);
@@ -79,6 +93,10 @@ export class ProxyWorkers {
     await this.askAll({ type: 'dismiss', id: this.id, graceMs } as Question);
   }
 
+  tellVerdicts(cluster: string, verdicts: Verdicts): void {
+    for (const worker of this.workers) worker.send({ type: 'verdicts', id: this.id, cluster, verdicts });
+  }
+
   setLogLevel(level: string): void {
     for (const worker of this.workers) worker.send({ type: 'log level', id: this.id, level });
   }
@@ -103,7 +121,12 @@ class Worker {
   /** One that starts is told everything when it is up, and nothing before. */
   private up = false;
 
-  constructor(start: (events: WorkerProcessEvents) => WorkerProcess) {
+  /** `column`: its number among the processes; the first has 0. */
+  constructor(
+    private readonly column: number,
+    start: (events: WorkerProcessEvents) => WorkerProcess,
+    private readonly rows: SharedRows,
+  ) {
     this.process = start({ report: (report) => void this.receive(report), ended: () => this.ended() });
   }
 
@@ -148,17 +171,31 @@ class Worker {
       case 'socket wanted': {
         const socket = await this.members.get(report.id)?.source.listeningAt(report.address);
         this.process.send({ type: 'socket', serial: report.serial }, socket);
+        return;
       }
+      case 'row wanted': {
+        const { id, key } = report;
+        const found = await this.rows.take(id, key, this.column);
+        this.send({ type: 'row', id, key, ...(found && { found }) });
+        return;
+      }
+      case 'outcomes':
+        this.members.get(report.id)?.source.hear(report.cluster, report.outcomes);
+        return;
+      case 'row left':
+        this.rows.leave(report.id, report.key, this.column);
     }
   }
 
   private tell(id: string, { bootstrap, source }: Member): void {
     this.process.send({ type: 'add', id, bootstrap });
+    for (const [cluster, verdicts] of source.verdicts()) this.process.send({ type: 'verdicts', id, cluster, verdicts });
     for (const response of source.held()) void this.ask({ type: 'apply', id, response: encode(response) } as Question);
   }
 
   private ended(): void {
     this.up = false;
+    void this.rows.ended(this.column);
     for (const resolve of this.waiting.values()) resolve(undefined);
     this.waiting.clear();
   }

@@ -1,4 +1,5 @@
 // Scripts in Lua: what they may do with requests and responses, and that they cannot do more.
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Lua, LuaPerRoute } from '#codec/protobuf/generated/envoy/extensions/filters/http/lua/v3/lua';
 import { luaType } from '#proxy/filters/http/lua';
@@ -18,7 +19,7 @@ async function start(source: string, changes: Parameters<typeof Lua.fromPartial>
   const upstream = open.add(
     await httpPeer((request) => (request.startsWith('GET /large') ? ok(`${large};`) : ok('served;', 'x-from: upstream\r\n'))),
   );
-  const service = open.add(await httpPeer((request) => ok(`asked ${request.split(' ')[1]}`, 'x-service: yes\r\n')));
+  const service = open.add(await httpPeer((request) => ok(`asked ${request.split(' ')[1]}`, 'x-service: no\r\nx-service: yes\r\n')));
   const started = await startFiltered(open, {
     filters: [entry(luaType, Lua, { defaultSourceCode: inline(source), ...changes })],
     clusters: [cluster('a', [upstream.port]), cluster('service', [service.port])],
@@ -195,7 +196,6 @@ describe('a response', () => {
     ['an error after a wait', `handle:body() error('late')`],
     ['a loop without an end after a wait', `handle:body() while true do end`],
     ['a status of its own', `handle:headers():replace(':status', '404')`],
-    ['trailers()', 'handle:trailers()'],
   ])('%s fails the script, and the response goes down as it came', async (_, script) => {
     const { send, errors } = await start(onResponse(script));
     expect(await send(get(), 'served;')).toMatch(/^HTTP\/1.1 200/);
@@ -217,10 +217,9 @@ describe('a script that fails lets the request pass, and is counted', () => {
     ['more memory than there is', `local s = 'x' for i = 1, 60 do s = s .. s end`],
     ['a pattern that backtracks', `('a'):rep(20000):find('.-.-.-b')`],
     ['a header of two lines', `handle:headers():add('x-a', 'b\\r\\nx-c: d')`],
-    ['trailers()', 'handle:trailers()'],
-    ['bodyChunks()', 'for chunk in handle:bodyChunks() do end'],
-    ['metadata()', 'handle:metadata()'],
-    ['importPublicKey()', `handle:importPublicKey('x', 1)`],
+    ['a body in the place of none', `handle:body(true):setBytes('x')`],
+    ['a typed filter state', 'handle:streamInfo():filterState()'],
+    ['another host', `handle:setUpstreamOverrideHost('a')`],
     ['files', `io.open('/etc/passwd')`],
     ['the environment', `os.getenv('HOME')`],
     ['modules', `require('os')`],
@@ -232,6 +231,101 @@ describe('a script that fails lets the request pass, and is counted', () => {
     await send(get(), 'served');
     expect(errors()).toBe(1);
     expect(upstream.requests).toHaveLength(1);
+  });
+});
+
+describe('what a script finds out', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+  const bytes = (buffer: Buffer) => `'${[...buffer].map((byte) => `\\${String(byte).padStart(3, '0')}`).join('')}'`;
+  const key = bytes(publicKey.export({ format: 'der', type: 'spki' }));
+  const signature = bytes(sign('sha256', Buffer.from('data\0of bytes'), privateKey));
+  const chunked = 'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n';
+
+  /** The script ends with `say(...)` what it found. */
+  test.each<[name: string, request: string, script: string, found: string]>([
+    [
+      'values of a name that comes more than once',
+      get('/', 'x-a: 1', 'x-a: 2'),
+      `local h = handle:headers() say(h:getNumValues('X-A'), h:getAtIndex('x-a', 1), h:getAtIndex('x-a', 2))`,
+      '2 2 nil',
+    ],
+    ['a body piece by piece', `${chunked}\r\n`, `local n = 0 for chunk in handle:bodyChunks() do n = n + chunk:length() end say(n)`, '5'],
+    [
+      'no pieces of no body',
+      get(),
+      `for chunk in handle:bodyChunks() do error('one') end say(handle:body(), handle:body(true):length())`,
+      'nil 0',
+    ],
+    [
+      'trailers',
+      `${chunked}x-sum: 42\r\n\r\n`,
+      `local t = handle:trailers() local n = 0 for k, v in pairs(t) do n = n + 1 end say(t:get('X-Sum'), n)`,
+      '42 1',
+    ],
+    ['that there are no trailers', `${chunked}\r\n`, 'say(handle:trailers())', 'nil'],
+    [
+      'the route’s metadata, by the filter’s name',
+      get(),
+      `local n = 0 for k in pairs(handle:metadata()) do n = n + 1 end say(handle:metadata():get('foo').bar, handle:metadata():get('none'), n)`,
+      'baz nil 1',
+    ],
+    ['the same of its route', get(), `say(handle:route():metadata():get('foo').list[2])`, '2'],
+    [
+      'all dynamic metadata',
+      get(),
+      `local d = handle:streamInfo():dynamicMetadata() d:set('mine', 'a', 'b') for k, v in pairs(d) do say(k, v.a) end`,
+      'mine b',
+    ],
+    [
+      'a signature that is good',
+      get(),
+      `local k = handle:importPublicKey(${key}, ${publicKey.export({ format: 'der', type: 'spki' }).length}) say(handle:verifySignature('SHA256', k, ${signature}, 128, 'data\\0of bytes', 13))`,
+      'true ',
+    ],
+    [
+      'one of other data',
+      get(),
+      `local k = handle:importPublicKey(${key}, 1000) say(handle:verifySignature('sha256', k:get(), ${signature}, 128, 'data', 4))`,
+      'false Failed to verify digest.',
+    ],
+    [
+      'one by another hash',
+      get(),
+      `local k = handle:importPublicKey(${key}, 1000) say(handle:verifySignature('md5', k, ${signature}, 128, 'data', 4))`,
+      'false md5 is not supported',
+    ],
+    ['a key that is none', get(), `say(handle:importPublicKey('x', 1))`, 'nil'],
+    ['the time', get(), `say(handle:timestamp(EnvoyTimestampResolution.MICROSECOND) > 1000 * 1e12, #handle:timestampString())`, 'true 13'],
+    [
+      'a call’s headers, with all values',
+      get(),
+      `local h = handle:httpCall('service', {[':path'] = '/'}, '', 5000, {return_duplicate_headers = true}) say(h['x-service'][2], h[':status'])`,
+      'yes 200',
+    ],
+  ])('%s', async (_, request, script, found) => {
+    const metadata = { filterMetadata: { 'envoy.filters.http.lua': { foo: { bar: 'baz', list: [1, 2] } } } };
+    const said =
+      "local function say(...) local all = table.pack(...) for i = 1, all.n do all[i] = tostring(all[i]) end handle:headers():add('x-found', table.concat(all, ' ')) end ";
+    const { send, upstream, errors } = await start(onRequest(said + script), {}, metadata);
+    await send(request, 'served');
+    expect(errors()).toBe(0);
+    expect(/x-found: (.*)\r\n/.exec(upstream.requests[0]!)?.[1]).toBe(found);
+  });
+
+  test('trailers are changed, of the request and of the response', async () => {
+    const chunks = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx-a: 1\r\nx-b: 2\r\n\r\n';
+    const upstream = open.add(await httpPeer(() => chunks));
+    const change = `local t = handle:trailers() t:add('x-c', t:get('x-a') .. 'c') t:replace('x-a', '3') t:remove('x-b')`;
+    const { send } = await startFiltered(open, {
+      filters: [
+        entry(luaType, Lua, { defaultSourceCode: inline(`${onRequest(change)}\nfunction envoy_on_response(handle) ${change} end`) }),
+      ],
+      clusters: [cluster('a', [upstream.port])],
+      routes: route(forward('a')),
+    });
+    const answer = await send(`${chunked}x-a: 1\r\nx-b: 2\r\n\r\n`, '0\r\nx-c: 1c\r\nx-a: 3\r\n\r\n');
+    expect(answer).not.toContain('x-b');
+    expect(upstream.requests[0]).toMatch(/0\r\nx-c: 1c\r\nx-a: 3\r\n\r\n$/);
   });
 });
 

@@ -1,5 +1,6 @@
 // One request on its way to a cluster: tries, each with an endpoint and a connection of its pool; timeouts; retries; and what the
 // client is told when all fails. The response passes through to the stream. Made by router.ts.
+
 import type { Word64 } from '#codec/hash/word64';
 import type { SocketAddress } from '#proxy/config/socket-address';
 import { FieldCache } from '#proxy/http/field-cache';
@@ -12,6 +13,7 @@ import { Timeout } from '#proxy/timer-wheel';
 import { readLoadReport } from '#proxy/upstream/balance/load-report';
 import type { PickContext } from '#proxy/upstream/balance/pick-context';
 import type { Cluster } from '#proxy/upstream/cluster';
+import { usageCell } from '#proxy/upstream/cluster-usage';
 import type { Endpoint } from '#proxy/upstream/endpoint';
 import type { HttpPool, PoolWaiter, UpstreamRequest } from '#proxy/upstream/http-pool';
 import { TunnelConnection } from '#proxy/upstream/tunnel-connection';
@@ -103,7 +105,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
 
   private try(): void {
     const { stream, cluster } = this;
-    if (cluster.stats.upstream_rq_active >= cluster.config.circuitBreaker.requestsMax) {
+    if (cluster.stats.usage.reaches(usageCell.requests, cluster.config.circuitBreaker.requestsMax)) {
       cluster.stats.upstream_rq_pending_overflow++;
       this.fail(overflow, true);
       return;

@@ -1,5 +1,5 @@
-// Limits the rate of requests by buckets of tokens, in this proxy alone: Envoy's `local_ratelimit` filter. A route's configuration has
-// buckets of its own.
+// Limits the rate of requests by buckets of tokens, in this proxy alone, but in all of its processes together: Envoy's `local_ratelimit`
+// filter. A route's configuration has buckets of its own.
 import { LocalRateLimit } from '#codec/protobuf/generated/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
 import { decodeHeaderMutations } from '#proxy/config/decode-header-mutations';
 import { fractionOf } from '#proxy/config/decode-matcher';
@@ -10,12 +10,15 @@ import type { DownstreamConnection } from '#proxy/http/connection-manager';
 import type { ResponseHead } from '#proxy/http/head';
 import { type HttpFilter, type HttpFilterType, routeConfig } from '#proxy/http/http-filter';
 import type { HttpStream } from '#proxy/http/stream';
+import { type LimitSharing, unshared } from '#proxy/limits/limit-sharing';
 import type { DescriptorEntry } from '#proxy/route/rate-limit';
 import type { HeaderMutations } from '#proxy/route/route';
 import { responseFlag } from '#telemetry/response-flags';
 import { addedFields, mutateRequest } from './header-mutations.ts';
 
 interface LocalRateLimitConfig {
+  /** Where it stands in its resource. */
+  readonly field: string;
   readonly statPrefix: string;
   readonly status: number;
   /** Undefined: only descriptors are limited. */
@@ -38,9 +41,9 @@ export const localRateLimitType: HttpFilterType<LocalRateLimitConfig, LocalRateL
   message: 'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit',
   decode,
   perRoute: { decode },
-  make(general, { name, runtime }) {
+  make(general, { name, statPrefix, direction, runtime }) {
     const { clock, random, counters } = runtime;
-    const buckets = new BucketTable();
+    const buckets = new BucketTable(`rate limit ${direction} ${statPrefix} ${name}`, runtime.sharing);
     const filter: HttpFilter = {
       request(stream) {
         const config = routeConfig(stream, localRateLimitType, name) ?? general;
@@ -48,7 +51,9 @@ export const localRateLimitType: HttpFilterType<LocalRateLimitConfig, LocalRateL
         const counter = (key: string) => counters.get(`${config.statPrefix}.http_local_rate_limit.${key}`);
         counter('enabled').value++;
         const nowMs = clock.now();
-        const { allowed, bucket } = buckets.of(config, stream.connection, nowMs).take(stream, nowMs);
+        const { allowed, bucket } = buckets
+          .of(config, stream.connection, config === general ? '' : stream.virtualHost, nowMs)
+          .take(stream, nowMs);
         if (config.headers) stream.keep(filter, bucket);
         if (allowed) {
           counter('ok').value++;
@@ -82,6 +87,7 @@ function decode(bytes: Uint8Array, field: string, findings: Findings): LocalRate
     return tokenBucket === undefined ? [] : [{ entries, bucket: decodeTokenBucket(tokenBucket, `${at}.token_bucket`, findings) }];
   });
   return {
+    field,
     statPrefix: config.statPrefix,
     status: config.status && config.status.code >= 400 ? config.status.code : 429,
     bucket: config.tokenBucket && decodeTokenBucket(config.tokenBucket, `${field}.token_bucket`, findings),
@@ -104,7 +110,14 @@ class BucketTable {
   private readonly shared = new WeakMap<LocalRateLimitConfig, Buckets>();
   private readonly apart = new WeakMap<DownstreamConnection, WeakMap<LocalRateLimitConfig, Buckets>>();
 
-  of(config: LocalRateLimitConfig, connection: DownstreamConnection, nowMs: number): Buckets {
+  /** `place`: of the filter, the same in every process of the proxy. */
+  constructor(
+    private readonly place: string,
+    private readonly sharing: LimitSharing,
+  ) {}
+
+  /** `virtualHost`: in which the configuration stands; empty: in the filter. */
+  of(config: LocalRateLimitConfig, connection: DownstreamConnection, virtualHost: string, nowMs: number): Buckets {
     let table = this.shared;
     if (config.perConnection) {
       const own = this.apart.get(connection) ?? new WeakMap<LocalRateLimitConfig, Buckets>();
@@ -112,7 +125,11 @@ class BucketTable {
       table = own;
     }
     let buckets = table.get(config);
-    if (buckets === undefined) table.set(config, (buckets = new Buckets(config, nowMs)));
+    if (buckets === undefined) {
+      // A connection is in one process.
+      buckets = new Buckets(config, nowMs, config.perConnection ? unshared : this.sharing, `${this.place} ${virtualHost}`);
+      table.set(config, buckets);
+    }
     return buckets;
   }
 }
@@ -124,9 +141,17 @@ class Buckets {
   constructor(
     private readonly config: LocalRateLimitConfig,
     nowMs: number,
+    sharing: LimitSharing,
+    place: string,
   ) {
-    this.general = config.bucket && new TokenBucket(config.bucket, nowMs);
-    this.byDescriptor = config.descriptors.map(({ entries, bucket }) => ({ entries, bucket: new TokenBucket(bucket, nowMs) }));
+    const shared = (bucket: TokenBucketConfig, which: string): TokenBucket => {
+      const made = new TokenBucket(bucket, nowMs, sharing.processes);
+      // One that is configured otherwise is another bucket.
+      sharing.join(`${place} ${config.field} ${which} ${JSON.stringify(bucket)}`, made.join, made);
+      return made;
+    };
+    this.general = config.bucket && shared(config.bucket, 'general');
+    this.byDescriptor = config.descriptors.map(({ entries, bucket }) => ({ entries, bucket: shared(bucket, JSON.stringify(entries)) }));
   }
 
   /** `bucket`: the one that decided; undefined: none did. */
@@ -161,6 +186,6 @@ function refuse(stream: HttpStream, { status, whenLimited, resourceExhausted }: 
 /** The draft's headers, version 3. */
 function tellLimits(head: ResponseHead, bucket: TokenBucket, nowMs: number): void {
   head.set('x-ratelimit-limit', String(bucket.config.tokensMax));
-  head.set('x-ratelimit-remaining', String(bucket.remaining));
+  head.set('x-ratelimit-remaining', String(bucket.remaining(nowMs)));
   head.set('x-ratelimit-reset', String(Math.ceil(bucket.resetMs(nowMs) / 1000)));
 }

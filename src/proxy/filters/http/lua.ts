@@ -85,7 +85,7 @@ class Scripts {
     if (!this.bySource.has(source)) {
       let script: LuaScript | undefined;
       try {
-        script = new LuaScript(source);
+        script = new LuaScript(source, this.context.name);
       } catch (thrown) {
         this.fail(messageOf(thrown));
       }

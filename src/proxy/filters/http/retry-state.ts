@@ -57,20 +57,20 @@ export class RetryState {
       stats.upstream_rq_retry_limit_exceeded++;
       return { kind: 'limit' };
     }
-    if (this.cluster.activeRetries >= this.cluster.retriesMax) {
+    if (this.cluster.retriesReached) {
       stats.upstream_rq_retry_overflow++;
       return { kind: 'overflow' };
     }
     this.retries++;
     this.counted = true;
-    this.cluster.activeRetries++;
+    stats.activeRetries++;
     stats.upstream_rq_retry++;
     return { kind: 'retry', delayMs: this.backoff.next() };
   }
 
   /** The try under way is over; to be called at the stream's end too. */
   settle(): void {
-    if (this.counted) this.cluster.activeRetries--;
+    if (this.counted) this.cluster.stats.activeRetries--;
     this.counted = false;
   }
 }

@@ -44,8 +44,10 @@ export class RequestRun extends Run {
       present: stream.requestBody !== undefined && stream.request.upgrade === '',
       whole: () => stream.requestDone,
       contents: () => stream.requestBody?.contents() ?? Buffer.alloc(0),
+      trailers: () => stream.requestBody?.trailers,
+      setTrailers: (trailers) => stream.requestBody?.addTrailers(trailers),
     };
-    this.host = new StreamHost(stream, stream.request, 'request', body);
+    this.host = new StreamHost(stream, stream.request, 'request', body, script.filter);
     this.host.onAnswer = (text) => this.proceed(text);
   }
 
@@ -109,8 +111,10 @@ export class ResponseRun extends Run {
       present: !fin && head.status !== 101 && stream.request.method !== 'CONNECT',
       whole: () => this.held?.whole ?? false,
       contents: () => this.held?.contents() ?? Buffer.alloc(0),
+      trailers: () => this.held?.trailersHeld,
+      setTrailers: (trailers) => this.held?.replaceTrailers(trailers),
     };
-    this.host = new StreamHost(stream, head, 'response', body);
+    this.host = new StreamHost(stream, head, 'response', body, script.filter);
     this.host.onAnswer = (text) => this.proceed(text);
   }
 

@@ -17,7 +17,11 @@ export class LuaScript {
   private last = 0;
 
   /** Throws what is wrong with the script outside of its functions. */
-  constructor(source: string) {
+  constructor(
+    source: string,
+    /** The name of the filter that has it. */
+    readonly filter: string,
+  ) {
     this.engine = newState();
     const { global } = this.engine;
     global.set('__host', (run: number, operation: string, a: unknown, b: unknown) => this.hosts.get(run)?.ask(operation, a, b));

@@ -1,9 +1,9 @@
 // What a Lua script can ask of a stream, by the names of prelude.ts. What it cannot is an error of the script.
-import type { Head } from '#proxy/http/head';
-import { FieldRequestHead, fieldOf } from '#proxy/http/head';
+import { type FieldList, FieldRequestHead, fieldOf, type Head } from '#proxy/http/head';
 import type { HttpStream } from '#proxy/http/stream';
 import { ClusterCall } from '#proxy/upstream/cluster-call';
 import { responseFlag } from '#telemetry/response-flags';
+import { publicKey, signatureFault } from './public-key.ts';
 import type { RunHost } from './script.ts';
 
 type Value = string | number | boolean | undefined;
@@ -27,6 +27,9 @@ export interface ScriptBody {
   /** All of it is here. */
   whole(): boolean;
   contents(): Buffer;
+  /** Once all is here; undefined: there are none. */
+  trailers(): FieldList | undefined;
+  setTrailers(trailers: FieldList): void;
 }
 
 export class StreamHost implements RunHost {
@@ -43,8 +46,17 @@ export class StreamHost implements RunHost {
     private readonly head: Head,
     private readonly phase: 'request' | 'response',
     private readonly body: ScriptBody,
+    /** By it a route's metadata speak of the filter. */
+    private readonly filter: string,
   ) {
-    this.operations = { ...this.headOperations(), ...this.bodyOperations(), ...this.streamOperations() };
+    this.operations = {
+      ...this.headOperations(),
+      ...this.bodyOperations(),
+      ...this.trailerOperations(),
+      ...this.streamOperations(),
+      ...this.peerOperations(),
+      ...signatures,
+    };
   }
 
   ask(operation: string, a: unknown, b: unknown): Value {
@@ -94,9 +106,46 @@ export class StreamHost implements RunHost {
         return text;
       },
       setBody: (text) => {
+        if (!body.present) throw new Error('setBytes() of a message without a body is not supported');
         this.replaced = Buffer.from(text);
         return undefined;
       },
+    };
+  }
+
+  private trailerOperations(): Record<string, Operation> {
+    const { body } = this;
+    const all = () => body.trailers() ?? [];
+    const without = (name: string) => all().filter((each) => each[0] !== checkedTrailer(name));
+    const set = (trailers: FieldList): undefined => void body.setTrailers(trailers);
+    return {
+      hasTrailers: () => body.trailers() !== undefined,
+      'trailer get': (name) => all().find((each) => each[0] === name.toLowerCase())?.[1],
+      'trailer list': () =>
+        all()
+          .map(([name, value]) => `${name}: ${value}`)
+          .join('\n'),
+      'trailer add': (name, value) => set([...all(), [checkedTrailer(name), checkedValue(value)]]),
+      'trailer replace': (name, value) => set([...without(name), [checkedTrailer(name), checkedValue(value)]]),
+      'trailer remove': (name) => set(without(name)),
+    };
+  }
+
+  private peerOperations(): Record<string, Operation> {
+    const tls = () => this.stream.connection.tls;
+    const peer = () => tls()?.peer;
+    const seconds = (ms: number | undefined) => (ms === undefined ? undefined : Math.floor(ms / 1000));
+    return {
+      tlsVersion: () => tls()?.version,
+      tlsCipher: () => tls()?.cipher,
+      peerSubject: () => peer()?.subject,
+      peerIssuer: () => peer()?.issuer,
+      peerSerial: () => peer()?.serial,
+      peerDigest: () => peer()?.hash,
+      peerUris: () => luaLiteral(peer()?.uriNames ?? []),
+      peerDnsNames: () => luaLiteral(peer()?.dnsNames ?? []),
+      peerValidFrom: () => seconds(peer()?.validFromMs),
+      peerValidTo: () => seconds(peer()?.validToMs),
     };
   }
 
@@ -109,10 +158,11 @@ export class StreamHost implements RunHost {
       localAddress: () => stream.downstreamLocal,
       remoteAddress: () => stream.downstreamRemote,
       serverName: () => connection.serverName,
-      tlsVersion: () => connection.tls?.version,
-      tlsCipher: () => connection.tls?.cipher,
-      peerSubject: () => connection.tls?.peer?.subject,
-      peerDigest: () => connection.tls?.peer?.hash,
+      routeMetadata: () => {
+        const { filterMetadata } = stream.route ?? {};
+        return luaLiteral(filterMetadata?.[this.filter] ?? filterMetadata?.[canonicalName] ?? {});
+      },
+      allMetadata: () => luaLiteral(Object.fromEntries(stream.allMetadata())),
       metadata: (filter) => {
         const found = stream.metadataOf(filter);
         return found && luaLiteral(found);
@@ -176,6 +226,16 @@ export class StreamHost implements RunHost {
 }
 
 const defaultCallMs = 5000;
+/** By which routes speak of the filter, whatever its name. */
+const canonicalName = 'envoy.filters.http.lua';
+
+const signatures: Readonly<Record<string, Operation>> = {
+  isKey: (hex) => publicKey(hex) !== undefined,
+  signatureFault: (hash, text) => {
+    const [key = '', signature = '', data = ''] = text.split(' ');
+    return signatureFault(hash, key, signature, data);
+  },
+};
 
 function fieldsOf(lines: string): (readonly [name: string, value: string])[] {
   return lines
@@ -196,6 +256,15 @@ function checkedName(name: string): string {
   const lower = name.toLowerCase();
   if (!namePattern.test(lower)) throw new Error(`${JSON.stringify(name)} is no name of a header`);
   return lower;
+}
+
+/** Of what frames a message, or is about the connection, nothing stands in trailers. */
+const notInTrailers = new Set(['content-length', 'transfer-encoding', 'host', 'connection', 'trailer', 'upgrade', 'te']);
+
+function checkedTrailer(name: string): string {
+  const checked = checkedName(name);
+  if (notInTrailers.has(checked)) throw new Error(`${checked} is no trailer`);
+  return checked;
 }
 
 function checkedValue(value: string): string {

@@ -1,5 +1,6 @@
 // One proxied TCP connection: two sockets, bytes both ways, each way ending for itself. What one side does not take, the other does
 // not read. Made by tcp-proxy.ts.
+
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Word64 } from '#codec/hash/word64';
@@ -13,6 +14,7 @@ import { SocketReader } from '#proxy/socket/read-buffers';
 import { after, Timeout } from '#proxy/timer-wheel';
 import type { PickContext } from '#proxy/upstream/balance/pick-context';
 import type { Cluster } from '#proxy/upstream/cluster';
+import { usageCell } from '#proxy/upstream/cluster-usage';
 import type { Endpoint } from '#proxy/upstream/endpoint';
 import { responseFlag } from '#telemetry/response-flags';
 import { HttpTunnel } from './http-tunnel.ts';
@@ -85,7 +87,7 @@ export class TcpSession implements ServedConnection, PickContext, TcpUpstreamEve
     }
     this.cluster = cluster;
     this.exchange.service = cluster.config.service;
-    if (cluster.stats.upstream_cx_active >= cluster.config.circuitBreaker.connectionsMax) {
+    if (cluster.stats.usage.reaches(usageCell.connections, cluster.config.circuitBreaker.connectionsMax)) {
       cluster.stats.upstream_cx_overflow++;
       this.finish('upstream_connection_overflow', responseFlag.upstreamOverflow);
       return;

@@ -1,6 +1,8 @@
-// A bucket that gives out so many tokens per interval, and holds so many: Envoy's TokenBucket. Pure; the time is told.
+// A bucket that gives out so many tokens per interval, and holds so many: Envoy's TokenBucket, one for all processes of a proxy. Pure; the
+// time is told.
 import type { TokenBucket as EnvoyTokenBucket } from '#codec/protobuf/generated/envoy/type/v3/token_bucket';
 import { type Findings, milliseconds } from '#proxy/config/findings';
+import { rowCells, type SharedRow } from '#proxy/limits/limit-sharing';
 
 export interface TokenBucketConfig {
   readonly tokensMax: number;
@@ -18,40 +20,57 @@ export function decodeTokenBucket(bucket: EnvoyTokenBucket, field: string, findi
   return { tokensMax: bucket.maxTokens, tokensPerFill: bucket.tokensPerFill ?? 1, fillIntervalMs };
 }
 
-export class TokenBucket {
-  private tokens: number;
-  private filledAtMs: number;
+/** In the row: the tokens taken since the bucket was made, and those that there was no room for. */
+const takenCell = 0;
 
+export class TokenBucket {
+  private own: Float64Array = new Float64Array(rowCells);
+  private row: SharedRow | undefined;
+
+  /** `processes`: how many take from it, each its share while there is no row. `sinceMs`: when it was full. */
   constructor(
     readonly config: TokenBucketConfig,
-    nowMs: number,
-  ) {
-    this.tokens = config.tokensMax;
-    this.filledAtMs = nowMs;
-  }
+    private sinceMs: number,
+    private readonly processes = 1,
+  ) {}
+
+  /** From here on what the others take is missing here. */
+  readonly join = (row: SharedRow): void => {
+    row.own[takenCell]! += this.own[takenCell]!;
+    this.own = row.own;
+    this.sinceMs = row.sinceMs;
+    this.row = row;
+  };
 
   /** False: there is none left. */
   take(nowMs: number): boolean {
-    this.fill(nowMs);
-    if (this.tokens < 1) return false;
-    this.tokens--;
+    const level = this.level(nowMs);
+    if (level < 1) return false;
+    this.own[takenCell]!++;
     return true;
   }
 
-  get remaining(): number {
-    return this.tokens;
+  remaining(nowMs: number): number {
+    return Math.max(0, Math.floor(this.level(nowMs)));
   }
 
   /** Until the next fill. */
   resetMs(nowMs: number): number {
-    return Math.max(0, this.filledAtMs + this.config.fillIntervalMs - nowMs);
+    const { fillIntervalMs } = this.config;
+    return fillIntervalMs - ((nowMs - this.sinceMs) % fillIntervalMs);
   }
 
-  private fill(nowMs: number): void {
+  /** Who looks first after a fill takes out what there is no room for; the others see that it is taken. */
+  private level(nowMs: number): number {
     const { tokensMax, tokensPerFill, fillIntervalMs } = this.config;
-    const fills = Math.floor((nowMs - this.filledAtMs) / fillIntervalMs);
-    if (fills <= 0) return;
-    this.tokens = Math.min(tokensMax, this.tokens + fills * tokensPerFill);
-    this.filledAtMs += fills * fillIntervalMs;
+    const { row } = this;
+    const share = row === undefined ? this.processes : 1;
+    const most = Math.ceil(tokensMax / share);
+    const fills = Math.floor((nowMs - this.sinceMs) / fillIntervalMs);
+    const taken = this.own[takenCell]! + (row === undefined ? 0 : row.others(takenCell));
+    const level = most + (fills * tokensPerFill) / share - taken;
+    if (level <= most) return level;
+    this.own[takenCell]! += level - most;
+    return most;
   }
 }

@@ -9,7 +9,25 @@ export interface OutlierJudge {
   suspect(monitor: HostMonitor, kind: ConsecutiveKind): void;
 }
 
-export class HostMonitor {
+/** Is told how every try of an endpoint went. */
+export interface EndpointMonitor {
+  readonly ejected: boolean;
+  /** The endpoint answered; of gRPC, with what its status is in HTTP. */
+  answered(status: number): void;
+  /** A connection was made, to an endpoint whose protocol has no answers to be judged by. */
+  connected(): void;
+  /** It could not be reached, broke off, or took too long. `status`: what the client is told. */
+  failed(status: 503 | 504): void;
+}
+
+/** Whether anybody is compared by rates: then an interval must follow the other. */
+export function ratesCount({ successRate, failurePercentage, splitsLocalOrigin }: OutlierDetectionConfig): boolean {
+  return [successRate, failurePercentage].some(
+    ({ enforcedPercent, localEnforcedPercent }) => enforcedPercent > 0 || (splitsLocalOrigin && localEnforcedPercent > 0),
+  );
+}
+
+export class HostMonitor implements EndpointMonitor {
   ejected = false;
   ejectedAtMs = 0;
   /** Ejections lately: each makes the next one longer, each interval without one takes one off. */
@@ -25,7 +43,6 @@ export class HostMonitor {
 
   constructor(private readonly judge: OutlierJudge) {}
 
-  /** The endpoint answered; of gRPC, with what its status is in HTTP. */
   answered(status: number): void {
     this.inRow.consecutive_local_origin_failure = 0;
     note(this.local, true);
@@ -34,12 +51,10 @@ export class HostMonitor {
     this.count('consecutive_gateway_failure', status >= 502 && status <= 504);
   }
 
-  /** A connection was made, to an endpoint whose protocol has no answers to be judged by. */
   connected(): void {
     this.answered(200);
   }
 
-  /** It could not be reached, broke off, or took too long. `status`: what the client is told. */
   failed(status: 503 | 504): void {
     if (!this.judge.config.splitsLocalOrigin) {
       this.answered(status);

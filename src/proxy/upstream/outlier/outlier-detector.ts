@@ -4,7 +4,7 @@
 import type { Clock, Timer } from '#foundation/clock';
 import type { Random } from '#foundation/random';
 import type { ConsecutiveKind, OutlierDetectionConfig } from '#proxy/config/outlier-detection';
-import { HostMonitor, type OutlierJudge } from './host-monitor.ts';
+import { HostMonitor, type OutlierJudge, ratesCount } from './host-monitor.ts';
 import { OutlierStats } from './outlier-stats.ts';
 import { outliersByFailurePercentage, outliersBySuccessRate } from './rate.ts';
 
@@ -31,7 +31,7 @@ export class OutlierDetector implements OutlierJudge {
   watch(): HostMonitor {
     const monitor = new HostMonitor(this);
     this.monitors.add(monitor);
-    if (this.ratesCount) this.arm();
+    if (ratesCount(this.config)) this.arm();
     return monitor;
   }
 
@@ -95,22 +95,14 @@ export class OutlierDetector implements OutlierJudge {
       remembered ||= monitor.ejections > 0;
     }
     if (this.judgeRates()) changed = true;
-    if (remembered || this.ratesCount) this.arm();
+    if (remembered || ratesCount(this.config)) this.arm();
     if (changed) onChange();
-  }
-
-  /** Whether anybody is compared by rates: then an interval must follow the other. */
-  private get ratesCount(): boolean {
-    const { successRate, failurePercentage, splitsLocalOrigin } = this.config;
-    return [successRate, failurePercentage].some(
-      ({ enforcedPercent, localEnforcedPercent }) => enforcedPercent > 0 || (splitsLocalOrigin && localEnforcedPercent > 0),
-    );
   }
 
   /** At the end of an interval. True when somebody was ejected. */
   private judgeRates(): boolean {
     const { successRate, failurePercentage, splitsLocalOrigin } = this.config;
-    if (!this.ratesCount) return false;
+    if (!ratesCount(this.config)) return false;
     let ejected = false;
     const judge = (found: readonly HostMonitor[], kind: RateKind, percent: number) => {
       for (const monitor of found) if (this.eject(monitor, kind, percent)) ejected = true;
