@@ -22,6 +22,7 @@ import type { PodAccess } from '#apiserver/pod-access';
 import { FindingKeeper } from '#diagnosis/finding-keeper';
 import type { Forwarder } from '#dns/forwarder';
 import { systemClock } from '#foundation/clock';
+import { endInOrder } from '#foundation/ending';
 import type { Logger } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
@@ -256,16 +257,18 @@ export class LocalMesh {
     return this.cgroups instanceof Cgroups ? `by cgroups, version ${this.cgroups.version}` : `not kept: ${this.cgroups.why}`;
   }
 
-  /** Pods first, then their proxies, then what told them. */
+  /** Pods first, then their proxies, then what told them. Throws MeshError ENDED_BADLY when everything that can end has ended. */
   async stop(): Promise<void> {
-    this.findings?.stop();
-    await this.host?.stop();
-    await Promise.all([this.proxies.stop(), this.formerProxies?.stop(), this.controlPlane?.stop()]);
-    this.clusterNetwork?.close();
-    // Only now: whoever claims these addresses next finds nobody at them.
-    await this.networks?.close();
-    await this.api?.close();
-    await this.opened?.journal?.close();
+    await endInOrder({
+      findings: () => this.findings?.stop(),
+      pods: () => this.host?.stop(),
+      processes: () => Promise.all([this.proxies.stop(), this.formerProxies?.stop(), this.controlPlane?.stop()]),
+      'the cluster’s network': () => this.clusterNetwork?.close(),
+      // Only now: whoever claims these addresses next finds nobody at them.
+      'networks of pods': () => this.networks?.close(),
+      'the API server': () => this.api?.close(),
+      'the store': () => this.opened?.journal?.close(),
+    });
   }
 
   /**
