@@ -61,7 +61,8 @@ export class ClusterServices {
     const [namespace, service, pod, ...more] = parts.slice(0, -3).reverse();
     const found = parts.at(-3) === 'svc' && more.length === 0 ? this.services.objects.get(`${namespace}/${service}`) : undefined;
     if (!found) return { kind: 'absent' };
-    const { clusterIP = '' } = (found as Service).spec;
+    const { clusterIP = '', type, externalName = '' } = (found as Service).spec;
+    if (type === 'ExternalName') return pod === undefined ? { kind: 'alias', name: externalName.replace(/\.$/, '') } : { kind: 'absent' };
     const ipv4 =
       isIPv4(clusterIP) && pod === undefined
         ? [clusterIP]
@@ -98,7 +99,8 @@ export class ClusterServices {
 
   private routesOf(key: string): ServiceRoute[] {
     const service = this.services.objects.get(key) as Service | undefined;
-    const { clusterIP: address = '', ports = [] } = service?.spec ?? {};
+    const { clusterIP: address = '', ports = [], sessionAffinity } = service?.spec ?? {};
+    const sticky = sessionAffinity === 'ClientIP';
     if (!service || !isIPv4(address)) return [];
     const slices = [...(this.slicesOf.get(key)?.values() ?? [])];
     return ports.flatMap(({ name = '', port, protocol = 'TCP' }) => {
@@ -109,7 +111,7 @@ export class ClusterServices {
           ? []
           : readyOf(slice).flatMap(({ addresses }) => addresses.map((each) => ({ address: each, port: target })));
       });
-      return [{ address, protocol: protocol === 'UDP' ? 'udp' : 'tcp', port, endpoints } as const];
+      return [{ address, protocol: protocol === 'UDP' ? 'udp' : 'tcp', port, ...(sticky && { sticky }), endpoints } as const];
     });
   }
 
