@@ -72,6 +72,11 @@ export class ClusterServices {
     return ipv4.length > 0 || pod === undefined ? { kind: 'known', addresses: { ipv4, ipv6: [] } } : { kind: 'absent' };
   }
 
+  /** `key`: `namespace/name`. */
+  service(key: string): Service | undefined {
+    return this.services.objects.get(key) as Service | undefined;
+  }
+
   private putSlice(slice: EndpointSlice): void {
     const key = serviceOf(slice);
     const slices = this.slicesOf.get(key) ?? new Map<string, EndpointSlice>();
@@ -98,12 +103,12 @@ export class ClusterServices {
   }
 
   private routesOf(key: string): ServiceRoute[] {
-    const service = this.services.objects.get(key) as Service | undefined;
+    const service = this.service(key);
     const { clusterIP: address = '', ports = [], sessionAffinity } = service?.spec ?? {};
     const sticky = sessionAffinity === 'ClientIP';
     if (!service || !isIPv4(address)) return [];
     const slices = [...(this.slicesOf.get(key)?.values() ?? [])];
-    return ports.flatMap(({ name = '', port, protocol = 'TCP' }) => {
+    return ports.flatMap(({ name = '', port, protocol = 'TCP', nodePort }) => {
       if (protocol === 'SCTP') return [];
       const endpoints = slices.flatMap((slice) => {
         const target = slice.ports?.find((each) => (each.name ?? '') === name && (each.protocol ?? 'TCP') === protocol)?.port;
@@ -111,7 +116,16 @@ export class ClusterServices {
           ? []
           : readyOf(slice).flatMap(({ addresses }) => addresses.map((each) => ({ address: each, port: target })));
       });
-      return [{ address, protocol: protocol === 'UDP' ? 'udp' : 'tcp', port, ...(sticky && { sticky }), endpoints } as const];
+      return [
+        {
+          address,
+          protocol: protocol === 'UDP' ? 'udp' : 'tcp',
+          port,
+          ...(nodePort && { nodePort }),
+          ...(sticky && { sticky }),
+          endpoints,
+        } as const,
+      ];
     });
   }
 

@@ -33,7 +33,7 @@ import { Cgroups } from '#host/cgroup/cgroups';
 import { EventRecorder } from '#host/event-recorder';
 import { Host, type HostOptions } from '#host/host';
 import { ImageMap, type ImageMapping } from '#host/image-map';
-import { ingressGateway } from '#host/ingress-gateway';
+import { ingressGateway, isPublished } from '#host/ingress-gateway';
 import type { MachinePort } from '#host/machine-service';
 import { endOrphans, supervisorVariable } from '#host/orphans';
 import { gracePeriodOf as podGracePeriod } from '#host/pod-worker';
@@ -51,6 +51,7 @@ import { withClusterIp } from '#store/cluster-ip';
 import type { LmdbJournal } from '#store/lmdb-journal';
 import { MemoryStore, type StoreView } from '#store/memory-store';
 import { admitNamespace } from '#store/namespaces';
+import { withNodePorts } from '#store/node-port';
 import type { Store } from '#store/store';
 import { StoreError } from '#store/store-error';
 import { ClusterNetwork } from './cluster-network.ts';
@@ -245,11 +246,8 @@ export class LocalMesh {
 
   /** As Kubernetes' API server would. */
   private complete(object: ApiObject, view: StoreView): ApiObject {
-    return withClusterIp(
-      withApiAccess(withSidecarLabels(withDefaults(object)), view),
-      view,
-      this.networks?.serviceNetwork ?? serviceNetworkDefault,
-    );
+    const completed = withApiAccess(withSidecarLabels(withDefaults(object)), view);
+    return withNodePorts(withClusterIp(completed, view, this.networks?.serviceNetwork ?? serviceNetworkDefault), view, isPublished);
   }
 
   /** How limits of containers are kept, or why they are not. */

@@ -9,6 +9,8 @@ export interface ServiceRoute {
   address: string;
   protocol: 'tcp' | 'udp';
   port: number;
+  /** Of the machine, that leads there as well. */
+  nodePort?: number;
   /** A client stays with its endpoint as long as they are the same (`sessionAffinity: ClientIP`). */
   sticky?: boolean;
   /** Those that are ready. */
