@@ -27,6 +27,8 @@ const loopback = '127.0.0.1';
 
 export class NodePorts {
   private readonly open = new Map<number, OpenPort>();
+  /** Of each Service, what cannot be done. */
+  private readonly said = new Map<string, string>();
   private readonly relay = new ConnectionRelay();
   /** Settles when what was asked for so far is done. */
   private done: Promise<void> = Promise.resolve();
@@ -50,14 +52,14 @@ export class NodePorts {
       close();
       this.open.delete(port);
     }
+    if (routes.length === 0) this.said.delete(service);
     for (const [port, route] of wanted) await this.openOne(service, port, route);
   }
 
   private async openOne(service: string, port: number, route: ServiceRoute): Promise<void> {
     const known = this.open.get(port);
-    if (route.protocol === 'udp') {
-      if (!known) this.options.failed(service, `node port ${port} is not opened: those of UDP lead nowhere on this machine`);
-    } else if (known) known.route = route;
+    if (route.protocol === 'udp') this.sayOnce(service, `node port ${port} is not opened: those of UDP lead nowhere on this machine`);
+    else if (known) known.route = route;
     else {
       try {
         this.open.set(port, { service, route, close: await this.listen(port) });
@@ -66,6 +68,12 @@ export class NodePorts {
         this.options.failed(service, `node port ${port} cannot be opened: ${messageOf(thrown)}`);
       }
     }
+  }
+
+  private sayOnce(service: string, message: string): void {
+    if (this.said.get(service) === message) return;
+    this.said.set(service, message);
+    this.options.failed(service, message);
   }
 
   /** Resolves to what closes it. */
