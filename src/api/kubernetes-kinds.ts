@@ -1,8 +1,8 @@
 // Kinds of Kubernetes and of the Gateway API that files hold beside the mesh's own, and that analyzers read. Nothing
-// of ours acts on them; their schemas take whatever Kubernetes takes, and name what is read.
+// of ours acts on most of them; their schemas take whatever Kubernetes takes, and name fields for who asks what there are.
 import { type Static, type TProperties, type TSchema, Type } from '@sinclair/typebox';
 import type { Kind } from './kind.ts';
-import { bool, openMessage, stringMap, text, texts } from './schema/field.ts';
+import { bool, int32, opaqueObject, opaqueObjects, openMessage, stringMap, text, texts } from './schema/field.ts';
 import { metadataOf } from './schema/metadata.ts';
 
 /** An object of which only these fields are looked at. */
@@ -21,27 +21,72 @@ const selectorSchema = openMessage({
 const webhookSchema = openMessage(
   {
     name: text,
-    clientConfig: openMessage({ url: text, service: openMessage({ name: text, namespace: text }) }),
+    clientConfig: openMessage({
+      url: text,
+      service: openMessage({ name: text, namespace: text, path: text, port: int32 }),
+      caBundle: text,
+    }),
+    rules: opaqueObjects,
     namespaceSelector: selectorSchema,
     objectSelector: selectorSchema,
+    matchConditions: opaqueObjects,
+    matchPolicy: text,
+    failurePolicy: text,
+    reinvocationPolicy: text,
+    sideEffects: text,
+    timeoutSeconds: int32,
+    admissionReviewVersions: texts,
   },
   ['name'],
 );
 
-const webhookConfigurationSchema = tolerant({ webhooks: Type.Optional(Type.Array(webhookSchema)) });
-const customResourceDefinitionSchema = tolerant({
-  spec: Type.Optional(
-    openMessage({
-      group: text,
-      names: openMessage({ kind: text }),
-      versions: Type.Array(openMessage({ name: text, served: bool, schema: openMessage({ openAPIV3Schema: openMessage({}) }) })),
-    }),
-  ),
+const definitionVersionSchema = openMessage({
+  name: text,
+  served: bool,
+  storage: bool,
+  deprecated: bool,
+  deprecationWarning: text,
+  schema: openMessage({ openAPIV3Schema: opaqueObject }),
+  subresources: openMessage({ status: opaqueObject, scale: opaqueObject }),
+  additionalPrinterColumns: opaqueObjects,
+  selectableFields: opaqueObjects,
 });
+
+const definitionSpecSchema = openMessage({
+  group: text,
+  names: openMessage({ kind: text, listKind: text, plural: text, singular: text, shortNames: texts, categories: texts }),
+  scope: text,
+  versions: Type.Array(definitionVersionSchema),
+  conversion: opaqueObject,
+  preserveUnknownFields: bool,
+});
+
+const spec = Type.Optional(opaqueObject);
+const status = Type.Optional(opaqueObject);
+const specOnlySchema = tolerant({ spec });
+const specAndStatusSchema = tolerant({ spec, status });
+const webhookConfigurationSchema = tolerant({ webhooks: Type.Optional(Type.Array(webhookSchema)) });
+const customResourceDefinitionSchema = tolerant({ spec: Type.Optional(definitionSpecSchema), status });
 const kubernetesGatewaySchema = tolerant({
   spec: Type.Optional(openMessage({ listeners: Type.Array(openMessage({ hostname: text })) })),
 });
-const anySchema = tolerant({});
+
+const ruleSchema = openMessage({ apiGroups: texts, resources: texts, resourceNames: texts, verbs: texts, nonResourceURLs: texts });
+const subjectSchema = openMessage({ kind: text, apiGroup: text, name: text, namespace: text });
+const roleSchema = tolerant({ rules: Type.Optional(Type.Array(ruleSchema)), aggregationRule: Type.Optional(opaqueObject) });
+const roleBindingSchema = tolerant({
+  roleRef: Type.Optional(openMessage({ apiGroup: text, kind: text, name: text })),
+  subjects: Type.Optional(Type.Array(subjectSchema)),
+});
+const storageClassSchema = tolerant({
+  provisioner: Type.Optional(text),
+  parameters: Type.Optional(stringMap),
+  reclaimPolicy: Type.Optional(text),
+  mountOptions: Type.Optional(texts),
+  allowVolumeExpansion: Type.Optional(bool),
+  volumeBindingMode: Type.Optional(text),
+  allowedTopologies: Type.Optional(opaqueObjects),
+});
 
 export type LabelSelector = Static<typeof selectorSchema>;
 export type WebhookConfiguration = Static<typeof webhookConfigurationSchema>;
@@ -62,7 +107,7 @@ const byGroup: Readonly<Record<string, readonly Row[]>> = {
     { kind: 'Node', short: ['no'], cluster: true },
     { kind: 'PersistentVolumeClaim', short: ['pvc'] },
     { kind: 'PersistentVolume', short: ['pv'], cluster: true },
-    { kind: 'LimitRange', short: ['limits'] },
+    { kind: 'LimitRange', short: ['limits'], schema: specOnlySchema },
     { kind: 'ResourceQuota', short: ['quota'] },
     { kind: 'ReplicationController', short: ['rc'] },
   ],
@@ -70,16 +115,16 @@ const byGroup: Readonly<Record<string, readonly Row[]>> = {
   policy: [{ kind: 'PodDisruptionBudget', short: ['pdb'] }],
   'networking.k8s.io': [
     { kind: 'Ingress', short: ['ing'], plural: 'ingresses' },
-    { kind: 'IngressClass', plural: 'ingressclasses', cluster: true },
-    { kind: 'NetworkPolicy', short: ['netpol'], plural: 'networkpolicies' },
+    { kind: 'IngressClass', plural: 'ingressclasses', cluster: true, schema: specOnlySchema },
+    { kind: 'NetworkPolicy', short: ['netpol'], plural: 'networkpolicies', schema: specOnlySchema },
   ],
   'rbac.authorization.k8s.io': [
-    { kind: 'Role' },
-    { kind: 'RoleBinding' },
-    { kind: 'ClusterRole', cluster: true },
-    { kind: 'ClusterRoleBinding', cluster: true },
+    { kind: 'Role', schema: roleSchema },
+    { kind: 'RoleBinding', schema: roleBindingSchema },
+    { kind: 'ClusterRole', cluster: true, schema: roleSchema },
+    { kind: 'ClusterRoleBinding', cluster: true, schema: roleBindingSchema },
   ],
-  'storage.k8s.io': [{ kind: 'StorageClass', short: ['sc'], plural: 'storageclasses', cluster: true }],
+  'storage.k8s.io': [{ kind: 'StorageClass', short: ['sc'], plural: 'storageclasses', cluster: true, schema: storageClassSchema }],
   'admissionregistration.k8s.io': [
     { kind: 'ValidatingWebhookConfiguration', cluster: true, schema: webhookConfigurationSchema },
     { kind: 'MutatingWebhookConfiguration', cluster: true, schema: webhookConfigurationSchema },
@@ -101,7 +146,7 @@ const byGroup: Readonly<Record<string, readonly Row[]>> = {
 };
 
 export const kubernetesKinds: readonly Kind[] = Object.entries(byGroup).flatMap(([group, rows]) =>
-  rows.map(({ kind, plural, versions = ['v1'], cluster, schema = anySchema, short = [] }) => ({
+  rows.map(({ kind, plural, versions = ['v1'], cluster, schema = specAndStatusSchema, short = [] }) => ({
     kind,
     plural: plural ?? `${kind.toLowerCase()}s`,
     singular: kind.toLowerCase(),

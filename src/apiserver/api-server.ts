@@ -23,8 +23,8 @@ import { CustomKinds } from './custom-kinds.ts';
 import { Discovery } from './discovery.ts';
 import { DualListener, isSecure } from './dual-listener.ts';
 import { type Advise, ObjectHandlers } from './object-handlers.ts';
-import { openApiIndex, openApiV2, openApiV3 } from './openapi.ts';
-import { openApiV2Protobuf, openApiV2ProtobufType, wantsProtobuf } from './openapi-v2-protobuf.ts';
+import { OpenApiDocuments } from './openapi/documents.ts';
+import { openApiV2ProtobufType, wantsProtobuf } from './openapi/v2-protobuf.ts';
 import type { PodAccess } from './pod-access.ts';
 import { decodeProtobuf, protobufType } from './protobuf-body.ts';
 import { serviceAccountUser } from './rbac.ts';
@@ -194,13 +194,20 @@ export class ApiServer {
     app.get<{ Params: { group: string } }>('/apis/:group', ({ params }, reply) =>
       found(reply, new Discovery(catalog.kinds).group(params.group)),
     );
-    app.get('/openapi/v2', (request, reply) => {
-      if (!wantsProtobuf(request.headers.accept)) return openApiV2(catalog.kinds);
-      return reply.type(openApiV2ProtobufType).send(Buffer.from(openApiV2Protobuf(catalog.kinds)));
-    });
-    app.get('/openapi/v3', () => openApiIndex(catalog.kinds));
-    app.get<{ Params: { '*': string } }>('/openapi/v3/*', ({ params }, reply) => found(reply, openApiV3(catalog.kinds, params['*'])));
+    this.routeOpenApi();
     app.addHook('onRequest', async (request) => void this.userOf(request.raw));
+  }
+
+  private routeOpenApi(): void {
+    const { app } = this;
+    const documents = new OpenApiDocuments(this.catalog);
+    const asJson = (reply: FastifyReply, bytes: Buffer | undefined) =>
+      bytes ? reply.type('application/json').send(bytes) : reply.callNotFound();
+    app.get('/openapi/v2', ({ headers }, reply) =>
+      wantsProtobuf(headers.accept) ? reply.type(openApiV2ProtobufType).send(documents.v2Protobuf()) : asJson(reply, documents.v2()),
+    );
+    app.get('/openapi/v3', (_, reply) => asJson(reply, documents.index()));
+    app.get<{ Params: { '*': string } }>('/openapi/v3/*', ({ params }, reply) => asJson(reply, documents.v3(params['*'])));
   }
 
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {

@@ -7,8 +7,16 @@ export interface Addresses {
   ipv6: readonly string[];
 }
 
-/** `known` may have no address of a family. `absent`: it would be ours to know, and does not exist. `foreign`: others may know it. */
-export type NameLookup = { kind: 'known'; addresses: Addresses } | { kind: 'absent' } | { kind: 'foreign' };
+/**
+ * `known` may have no address of a family. `alias`: the name stands for another one. `service`: no proxy is told of it, but it may be that
+ * of a Service all the same. `absent`: it would be ours to know, and does not exist. `foreign`: others may know it.
+ */
+export type NameLookup =
+  | { kind: 'known'; addresses: Addresses }
+  | { kind: 'alias'; name: string }
+  | { kind: 'service' }
+  | { kind: 'absent' }
+  | { kind: 'foreign' };
 
 /** Of the pod that asks. */
 export interface NamesOptions {
@@ -20,11 +28,13 @@ export interface NamesOptions {
 export class Names {
   private readonly byName = new Map<string, Addresses>();
   private readonly clusterDomain: string;
+  private readonly serviceSuffix: string;
   private hasWildcards = false;
 
   constructor({ table }: NameTable, { namespace, dnsDomain }: NamesOptions) {
     const serviceDomain = dnsDomain.startsWith(`${namespace}.`) ? dnsDomain.slice(namespace.length + 1) : dnsDomain;
     this.clusterDomain = serviceDomain.replace(/^svc\./, '');
+    this.serviceSuffix = `.${serviceDomain}`;
     for (const [host, { ips, registry, shortname, namespace: owner }] of Object.entries(table)) {
       const addresses = { ipv4: ips.filter(isIPv4), ipv6: ips.filter((ip) => !isIPv4(ip)) };
       const full = host.toLowerCase();
@@ -42,6 +52,9 @@ export class Names {
     const wanted = name.toLowerCase();
     const addresses = this.byName.get(wanted) ?? (this.hasWildcards ? this.covering(wanted) : undefined);
     if (addresses) return { kind: 'known', addresses };
+    // Services of type ExternalName are in no table.
+    if (wanted.endsWith(this.serviceSuffix) && wanted.slice(0, -this.serviceSuffix.length).split('.').length === 2)
+      return { kind: 'service' };
     // Clients try their search domains on every name: those end here, and not at somebody's server.
     return wanted === this.clusterDomain || wanted.endsWith(`.${this.clusterDomain}`) ? { kind: 'absent' } : { kind: 'foreign' };
   }

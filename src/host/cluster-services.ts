@@ -61,7 +61,8 @@ export class ClusterServices {
     const [namespace, service, pod, ...more] = parts.slice(0, -3).reverse();
     const found = parts.at(-3) === 'svc' && more.length === 0 ? this.services.objects.get(`${namespace}/${service}`) : undefined;
     if (!found) return { kind: 'absent' };
-    const { clusterIP = '' } = (found as Service).spec;
+    const { clusterIP = '', type, externalName = '' } = (found as Service).spec;
+    if (type === 'ExternalName') return pod === undefined ? { kind: 'alias', name: externalName.replace(/\.$/, '') } : { kind: 'absent' };
     const ipv4 =
       isIPv4(clusterIP) && pod === undefined
         ? [clusterIP]
@@ -69,6 +70,11 @@ export class ClusterServices {
             .filter(({ hostname }) => pod === undefined || hostname === pod)
             .flatMap(({ addresses }) => addresses);
     return ipv4.length > 0 || pod === undefined ? { kind: 'known', addresses: { ipv4, ipv6: [] } } : { kind: 'absent' };
+  }
+
+  /** `key`: `namespace/name`. */
+  service(key: string): Service | undefined {
+    return this.services.objects.get(key) as Service | undefined;
   }
 
   private putSlice(slice: EndpointSlice): void {
@@ -97,11 +103,12 @@ export class ClusterServices {
   }
 
   private routesOf(key: string): ServiceRoute[] {
-    const service = this.services.objects.get(key) as Service | undefined;
-    const { clusterIP: address = '', ports = [] } = service?.spec ?? {};
+    const service = this.service(key);
+    const { clusterIP: address = '', ports = [], sessionAffinity } = service?.spec ?? {};
+    const sticky = sessionAffinity === 'ClientIP';
     if (!service || !isIPv4(address)) return [];
     const slices = [...(this.slicesOf.get(key)?.values() ?? [])];
-    return ports.flatMap(({ name = '', port, protocol = 'TCP' }) => {
+    return ports.flatMap(({ name = '', port, protocol = 'TCP', nodePort }) => {
       if (protocol === 'SCTP') return [];
       const endpoints = slices.flatMap((slice) => {
         const target = slice.ports?.find((each) => (each.name ?? '') === name && (each.protocol ?? 'TCP') === protocol)?.port;
@@ -109,7 +116,16 @@ export class ClusterServices {
           ? []
           : readyOf(slice).flatMap(({ addresses }) => addresses.map((each) => ({ address: each, port: target })));
       });
-      return [{ address, protocol: protocol === 'UDP' ? 'udp' : 'tcp', port, endpoints } as const];
+      return [
+        {
+          address,
+          protocol: protocol === 'UDP' ? 'udp' : 'tcp',
+          port,
+          ...(nodePort && { nodePort }),
+          ...(sticky && { sticky }),
+          endpoints,
+        } as const,
+      ];
     });
   }
 

@@ -104,11 +104,12 @@ export class Host {
     for (const each of [...this.controllers, this.secrets]) each.start();
   }
 
-  /** Ends every program; the proxies' process ends theirs. */
+  /** Ends every program; the proxies' process ends theirs. Rejects, with the first that went wrong, when all have ended. */
   async stop(): Promise<void> {
     for (const each of [...this.controllers, this.services, this.configMaps, this.secrets, this.proxyConfigs, this.pods]) each.stop();
-    await Promise.all([...this.workers.values()].map((worker) => worker.kill()));
+    const ends = await Promise.allSettled([...this.workers.values()].map((worker) => worker.kill()));
     this.options.cgroups?.close();
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
   /** The file to which a container writes; undefined where it has not been started. */

@@ -58,6 +58,9 @@ export function loadBalancerStatus({ metadata, spec }: Service): Service['status
   return addresses.size === 0 ? undefined : { loadBalancer: { ingress: [...addresses].map((ip) => ({ ip })) } };
 }
 
+/** Its annotation says where, and on which ports. */
+export const isPublished = ({ metadata }: Service): boolean => metadata.annotations?.[publishAnnotation] !== undefined;
+
 /** Reads the annotation; what is not of its form is left out. */
 export function parsePublish(text: string): { port: number; at: SocketAddress }[] {
   return text.split(',').flatMap((entry) => {

@@ -16,8 +16,11 @@ import type { Random } from '#foundation/random';
 import { apiService, apiServicePort } from '#host/api-access';
 import { relayMachinePort } from '#host/capture/machine-relay';
 import type { PodNetworks } from '#host/capture/pod-network';
+import type { ServiceRoutes } from '#host/capture/service-table';
 import { ClusterServices } from '#host/cluster-services';
+import { EventRecorder } from '#host/event-recorder';
 import { type MachinePort, machinePortLabel, machineService } from '#host/machine-service';
+import { NodePorts } from '#host/node-ports';
 import { type NetworkAddress, ownNetwork } from '#net/network';
 import { applyObject } from '#store/apply';
 import type { Store } from '#store/store';
@@ -37,13 +40,27 @@ export interface ClusterNetworkOptions {
 
 export class ClusterNetwork {
   private readonly services: ClusterServices;
+  private readonly nodePorts: NodePorts;
   private names: DnsServer | undefined;
   private readonly relays: Server[] = [];
 
   constructor(private readonly options: ClusterNetworkOptions) {
     const { networks, logger } = options;
+    const events = new EventRecorder(options);
+    this.nodePorts = new NodePorts({
+      ...options,
+      way: networks.way,
+      failed: (key, message) => {
+        const service = this.services.service(key);
+        if (service) events.record(service, 'Warning', 'NodePortNotOpen', message);
+      },
+    });
     const failed = (thrown: unknown) => logger.warn({ error: messageOf(thrown) }, 'cluster IPs do not lead where they should');
-    this.services = new ClusterServices({ ...options, changed: (routes) => void networks.setServices(routes).catch(failed) });
+    const changed = (routes: ServiceRoutes) => {
+      this.nodePorts.set(routes);
+      networks.setServices(routes).catch(failed);
+    };
+    this.services = new ClusterServices({ ...options, changed });
   }
 
   /** Resolves to where programs in pods find the API. Throws MeshError `MACHINE_PORT`. */
@@ -51,16 +68,15 @@ export class ClusterNetwork {
     const { mode } = this.options.networks;
     await this.publishMachinePorts(machinePorts);
     const api = await this.publishApi(apiPort);
+    this.services.start();
     // In loopback mode nobody has a network that it could be on without being in the mesh.
-    if (mode !== 'loopback') {
-      this.services.start();
-      await this.answerNames();
-    }
+    if (mode !== 'loopback') await this.answerNames();
     return api;
   }
 
   close(): void {
     this.services.stop();
+    this.nodePorts.close();
     this.names?.close();
     for (const relay of this.relays) relay.close();
   }

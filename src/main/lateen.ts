@@ -183,4 +183,6 @@ try {
 } catch (thrown) {
   writeFailure(context, thrown);
   process.exitCode = 1;
+  // What could not be ended must not keep the rest.
+  if (stays) process.exit();
 }

@@ -22,6 +22,7 @@ import type { PodAccess } from '#apiserver/pod-access';
 import { FindingKeeper } from '#diagnosis/finding-keeper';
 import type { Forwarder } from '#dns/forwarder';
 import { systemClock } from '#foundation/clock';
+import { endInOrder } from '#foundation/ending';
 import type { Logger } from '#foundation/logger';
 import { MeshError } from '#foundation/mesh-error';
 import { systemRandom } from '#foundation/random';
@@ -32,7 +33,7 @@ import { Cgroups } from '#host/cgroup/cgroups';
 import { EventRecorder } from '#host/event-recorder';
 import { Host, type HostOptions } from '#host/host';
 import { ImageMap, type ImageMapping } from '#host/image-map';
-import { ingressGateway } from '#host/ingress-gateway';
+import { ingressGateway, isPublished } from '#host/ingress-gateway';
 import type { MachinePort } from '#host/machine-service';
 import { endOrphans, supervisorVariable } from '#host/orphans';
 import { gracePeriodOf as podGracePeriod } from '#host/pod-worker';
@@ -50,6 +51,7 @@ import { withClusterIp } from '#store/cluster-ip';
 import type { LmdbJournal } from '#store/lmdb-journal';
 import { MemoryStore, type StoreView } from '#store/memory-store';
 import { admitNamespace } from '#store/namespaces';
+import { withNodePorts } from '#store/node-port';
 import type { Store } from '#store/store';
 import { StoreError } from '#store/store-error';
 import { ClusterNetwork } from './cluster-network.ts';
@@ -244,11 +246,8 @@ export class LocalMesh {
 
   /** As Kubernetes' API server would. */
   private complete(object: ApiObject, view: StoreView): ApiObject {
-    return withClusterIp(
-      withApiAccess(withSidecarLabels(withDefaults(object)), view),
-      view,
-      this.networks?.serviceNetwork ?? serviceNetworkDefault,
-    );
+    const completed = withApiAccess(withSidecarLabels(withDefaults(object)), view);
+    return withNodePorts(withClusterIp(completed, view, this.networks?.serviceNetwork ?? serviceNetworkDefault), view, isPublished);
   }
 
   /** How limits of containers are kept, or why they are not. */
@@ -256,16 +255,18 @@ export class LocalMesh {
     return this.cgroups instanceof Cgroups ? `by cgroups, version ${this.cgroups.version}` : `not kept: ${this.cgroups.why}`;
   }
 
-  /** Pods first, then their proxies, then what told them. */
+  /** Pods first, then their proxies, then what told them. Throws MeshError ENDED_BADLY when everything that can end has ended. */
   async stop(): Promise<void> {
-    this.findings?.stop();
-    await this.host?.stop();
-    await Promise.all([this.proxies.stop(), this.formerProxies?.stop(), this.controlPlane?.stop()]);
-    this.clusterNetwork?.close();
-    // Only now: whoever claims these addresses next finds nobody at them.
-    await this.networks?.close();
-    await this.api?.close();
-    await this.opened?.journal?.close();
+    await endInOrder({
+      findings: () => this.findings?.stop(),
+      pods: () => this.host?.stop(),
+      processes: () => Promise.all([this.proxies.stop(), this.formerProxies?.stop(), this.controlPlane?.stop()]),
+      'the cluster’s network': () => this.clusterNetwork?.close(),
+      // Only now: whoever claims these addresses next finds nobody at them.
+      'networks of pods': () => this.networks?.close(),
+      'the API server': () => this.api?.close(),
+      'the store': () => this.opened?.journal?.close(),
+    });
   }
 
   /**

@@ -3,6 +3,7 @@
 import type { Server, Socket } from 'node:net';
 import type { Forwarder } from '#dns/forwarder';
 import { failure, type Question, type Reply } from '#dns/message';
+import { MeshError } from '#foundation/mesh-error';
 import { bridgePort, type WayOut } from '#host/capture/connection-relay';
 import type { NetworkAddress } from '#net/network';
 import type { InsideReport, OutsideMessage } from './user-namespace.ts';
@@ -12,12 +13,15 @@ const questionsMax = 1_024;
 
 export class Outside implements WayOut, Pick<Forwarder, 'ask'> {
   private readonly questions = new Map<number, (reply: Reply) => void>();
+  /** Ports that are asked for. */
+  private readonly publications = new Map<number, { resolve(end: () => void): void; reject(why: MeshError): void }>();
   private serial = 0;
 
   constructor() {
     process.on('message', (message: OutsideMessage, handle) => {
-      if (message.type === 'port') bridgePort(handle as Server, message.port);
-      else this.settle(message.id, message.reply);
+      if (message.type === 'reply') this.settle(message.id, message.reply);
+      else if (message.type === 'port refused') this.refuse(message.port, message.why);
+      else this.take(message.port, handle as Server);
     });
     // The mesh decides how long it lives, not the bridge.
     process.channel?.unref();
@@ -25,6 +29,13 @@ export class Outside implements WayOut, Pick<Forwarder, 'ask'> {
 
   lead(from: Socket, to: NetworkAddress): void {
     this.report({ type: 'lead', to }, from);
+  }
+
+  publish(port: number): Promise<() => void> {
+    return new Promise((resolve, reject) => {
+      this.publications.set(port, { resolve, reject });
+      this.report({ type: 'publish', port });
+    });
   }
 
   /** Never rejects. The one outside answers in any case, unless it is gone, and we with it. */
@@ -40,6 +51,18 @@ export class Outside implements WayOut, Pick<Forwarder, 'ask'> {
   report(message: InsideReport, socket?: Socket): void {
     if (process.connected) process.send?.(message, socket, undefined, () => {});
     else socket?.destroy();
+  }
+
+  /** One that was asked for, or one of those that the mesh has from the beginning. */
+  private take(port: number, server: Server): void {
+    bridgePort(server, port);
+    this.publications.get(port)?.resolve(() => server.close());
+    this.publications.delete(port);
+  }
+
+  private refuse(port: number, why: string): void {
+    this.publications.get(port)?.reject(new MeshError('PORT_REFUSED', why));
+    this.publications.delete(port);
   }
 
   private settle(id: number, reply: Reply): void {

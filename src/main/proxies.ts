@@ -3,6 +3,7 @@
 import type { SendHandle } from 'node:child_process';
 import type { NameTable } from '#codec/protobuf/generated/istio/nds';
 import { DnsServer } from '#dns/dns-server';
+import { Forwarder } from '#dns/forwarder';
 import { Names } from '#dns/names';
 import { ReplyCache } from '#dns/reply-cache';
 import { Resolver } from '#dns/resolver';
@@ -66,7 +67,9 @@ function takeToken(id: string, token: string): void {
 function namesOf({ names, node }: ProxyBootstrap, network: Network) {
   const id = parseNodeId(node.id);
   if (names === undefined || id === undefined) return undefined;
-  const resolver = new Resolver({ clock: systemClock, random: systemRandom, forwarder, cache });
+  const own = { clock: systemClock, random: systemRandom };
+  const cluster = names.cluster && new Forwarder({ ...own, servers: [names.cluster] });
+  const resolver = new Resolver({ ...own, forwarder, cluster, cache });
   const namespace = String(node.metadata['NAMESPACE']);
   const { dnsDomain } = id;
   return {

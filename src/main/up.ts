@@ -10,6 +10,7 @@ import { type Screen, UpScreen } from '#cli/up-screen';
 import { DirectorySource } from '#control/sources/directory-source';
 import type { Forwarder } from '#dns/forwarder';
 import { systemClock } from '#foundation/clock';
+import { endInOrder } from '#foundation/ending';
 import { createLogger, type LogLevel } from '#foundation/logger';
 import { MeshError, messageOf } from '#foundation/mesh-error';
 import { formatProblem, type Problem } from '#foundation/problem';
@@ -116,8 +117,7 @@ export async function up(
     await ended;
     show.note('\nending …');
   } finally {
-    for (const source of sources) await source.stop();
-    await mesh.stop();
+    await endInOrder({ 'files that are watched': () => Promise.all(sources.map((source) => source.stop())), mesh: () => mesh.stop() });
   }
   show.note('ended: nothing is left running');
 }

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Forwarder } from '#dns/forwarder';
 import type { Question, Reply } from '#dns/message';
+import { messageOf } from '#foundation/mesh-error';
 import type { RefusedMode } from '#host/capture/capture-mode';
 import { ConnectionRelay } from '#host/capture/connection-relay';
 import type { SystemTools } from '#host/capture/system-tools';
@@ -18,10 +19,12 @@ export type InsideReport =
   | { type: 'refused'; refused: RefusedMode }
   /** With a connection that leaves. */
   | { type: 'lead'; to: NetworkAddress }
+  /** A port of the machine that is to be opened and handed in. */
+  | { type: 'publish'; port: number }
   | { type: 'ask'; id: number; question: Question };
 export type OutsideMessage =
   /** With its server. */
-  { type: 'port'; port: number } | { type: 'reply'; id: number; reply: Reply };
+  { type: 'port'; port: number } | { type: 'port refused'; port: number; why: string } | { type: 'reply'; id: number; reply: Reply };
 
 export type UserNamespaceOutcome = { kind: 'ended'; code: number } | { kind: 'refused'; refused: RefusedMode };
 
@@ -97,6 +100,9 @@ function follow(child: ChildProcess, servers: readonly Server[], forwarder: Pick
           // Without one the connection has ended on its way here.
           if (socket) relay.lead(socket as Socket, message.to);
           return;
+        case 'publish':
+          void publish(child, message.port);
+          return;
         case 'ask':
           void forwarder.ask(message.question).then((reply) => tell(child, { type: 'reply', id: message.id, reply }));
       }
@@ -114,6 +120,14 @@ function follow(child: ChildProcess, servers: readonly Server[], forwarder: Pick
 
 const userNamespaceHint =
   'the kernel may forbid it: see sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns';
+
+async function publish(child: ChildProcess, port: number): Promise<void> {
+  try {
+    hand(child, await listen(port));
+  } catch (thrown) {
+    tell(child, { type: 'port refused', port, why: messageOf(thrown) });
+  }
+}
 
 /** The one inside accepts from now on; connections that came before it was there wait in the socket. */
 function hand(child: ChildProcess, server: Server): void {

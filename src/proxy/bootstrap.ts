@@ -11,8 +11,8 @@ export interface ProxyBootstrap {
   placement: Placement;
   /** The network namespace in which its sockets are, by its file, and the addresses that are reached from there; without one, the process's own. */
   namespace?: { file: string; range: string };
-  /** Where its pod's names are answered; without it, they are not. */
-  names?: SocketAddress;
+  /** Where its pod's names are answered; without it, they are not. `cluster`: who knows names of the cluster that no proxy is told of. */
+  names?: SocketAddress & { cluster?: SocketAddress };
   /** Others redirect connections to it, as Istio's init container does: where they were going is asked of the kernel. */
   redirected?: boolean;
   /** The cluster of its own workload, by name: Envoy's `local_cluster_name`. Its endpoints come by EDS unless something else is said. */

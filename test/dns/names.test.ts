@@ -250,6 +250,36 @@ describe('resolver', () => {
     expect([...firsts].sort()).toEqual(['10.244.0.3', '10.244.0.4']);
   });
 
+  test('a name that stands for another one: the alias, and what is known of the other', async () => {
+    const { resolver, asked } = setUp();
+    const aliases: Record<string, string> = { a: 'b', b: 'x.test', loop: 'loop' };
+    resolver.setNames({ lookup: (name) => (name in aliases ? { kind: 'alias', name: aliases[name]! } : { kind: 'foreign' }) });
+    const alias = (name: string, data: string) => ({ type: 'CNAME', name, ttl: 30, data });
+    expect(await resolver.resolve({ name: 'a', type: 'A' })).toMatchObject({
+      answers: [alias('a', 'b'), alias('b', 'x.test'), { data: '192.0.2.9' }],
+    });
+    expect(await resolver.resolve({ name: 'a', type: 'CNAME' })).toMatchObject({ answers: [alias('a', 'b')] });
+    expect(await resolver.resolve({ name: 'loop', type: 'A' })).toMatchObject({ rcode: rcodes.serverFailure });
+    expect(asked).toEqual(['x.test']);
+  });
+
+  test('a Service that no proxy is told of is asked for at the cluster’s server, and nobody else’s name is', async () => {
+    const { clock, asked } = setUp();
+    const forwarder = { ask: () => Promise.reject(new Error('not this one')) };
+    const cluster = {
+      ask: ({ name }: { name: string }) => {
+        asked.push(name);
+        return Promise.resolve({ rcode: 0, answers: [], authorities: [], authoritative: true });
+      },
+    };
+    const resolver = new Resolver({ clock, random: new SeededRandom(1), forwarder, cluster, cache: new ReplyCache(clock) });
+    resolver.setNames(names);
+    expect(await resolver.resolve({ name: 'ext.default.svc.cluster.local', type: 'A' })).toMatchObject({ rcode: 0 });
+    for (const name of ['www.example.com.default.svc.cluster.local', 'ext.cluster.local', 'a.ext.default.svc.cluster.local'])
+      expect(await resolver.resolve({ name, type: 'A' })).toMatchObject({ rcode: rcodes.nameError });
+    expect(asked).toEqual(['ext.default.svc.cluster.local']);
+  });
+
   test('what others know is asked for once', async () => {
     const { resolver, asked } = setUp();
     resolver.setNames(names);

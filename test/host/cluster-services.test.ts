@@ -49,7 +49,7 @@ describe('rules', () => {
   ];
 
   test('of one Service, as it changes', () => {
-    const table = new ServiceTable({ name: 't', priority: -99 });
+    const table = new ServiceTable({ name: 't', priority: -99, protocols: ['tcp', 'udp'] });
     for (const [what, routes, lines] of steps) {
       expect([
         what,
@@ -59,6 +59,22 @@ describe('rules', () => {
           .split('\n') ?? [],
       ]).toEqual([what, lines]);
     }
+  });
+
+  test('a client stays with its endpoint where the Service says so', () => {
+    const table = new ServiceTable({ name: 't', priority: -99, protocols: ['tcp'] });
+    expect(table.change(new Map([['default/a', [{ ...route('10.244.0.2', '10.244.0.3'), sticky: true }]]]))).toContain(
+      'dnat ip to jhash ip saddr mod 2 map { 0 : 10.244.0.2 . 8080, 1 : 10.244.0.3 . 8080 }',
+    );
+  });
+
+  test('of UDP alone, beside a proxy', () => {
+    const table = new ServiceTable({ name: 't', priority: -99, protocols: ['udp'] });
+    expect(table.create()).not.toContain('tcp');
+    expect(table.change(new Map([['default/a', [route('10.244.0.2')]]]))).toBeUndefined();
+    const udp = table.change(new Map([['default/a', [route('10.244.0.2'), { ...route('10.244.0.2'), protocol: 'udp' as const }]]]));
+    expect(udp).toContain('add element ip t ports { 10.96.1.1 . udp . 80 : goto udp-10.96.1.1-80 }');
+    expect(udp).not.toContain('tcp');
   });
 
   test('of the machine: what is nobody’s goes to the gateway; of its own programs too, where it is enclosed', () => {
@@ -128,6 +144,7 @@ describe('Services', () => {
     const { store, services, settle } = await follow();
     await store.create(service('web', { clusterIP: '10.96.1.2' }));
     await store.create(service('db', { clusterIP: 'None' }));
+    await store.create(service('ext', { type: 'ExternalName', externalName: 'db.example.com' }));
     await store.create(
       slice('db-1', 'db', [
         { addresses: ['10.244.0.2'], hostname: 'db-0' },
@@ -141,6 +158,8 @@ describe('Services', () => {
       ['WEB.Shop.SVC.cluster.local', known('10.96.1.2')],
       ['db.shop.svc.cluster.local', known('10.244.0.2', '10.244.0.3')],
       ['db-1.db.shop.svc.cluster.local', known('10.244.0.3')],
+      ['ext.shop.svc.cluster.local', { kind: 'alias', name: 'db.example.com' }],
+      ['a.ext.shop.svc.cluster.local', { kind: 'absent' }],
       ['db-2.db.shop.svc.cluster.local', { kind: 'absent' }],
       ['web.other.svc.cluster.local', { kind: 'absent' }],
       ['web.shop.pod.cluster.local', { kind: 'absent' }],

@@ -8,7 +8,9 @@ import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { ApiObject } from '#api/kind';
 import { KindCatalog } from '#api/kind-catalog';
+import { type Event, eventKind } from '#api/kinds/event';
 import { type Pod, podKind } from '#api/kinds/pod';
+import { type Service, serviceKind } from '#api/kinds/service';
 import { kindOf } from '#api/registry';
 import { createLogger } from '#foundation/logger';
 import { messageOf } from '#foundation/mesh-error';
@@ -128,8 +130,17 @@ export class CaptureMesh {
   }
 
   async clusterIp(service: string): Promise<string> {
-    const found = await this.mesh.store.get(kindOf('v1', 'Service')!, 'default', service);
-    return (found as { spec?: { clusterIP?: string } } | undefined)?.spec?.clusterIP ?? '';
+    return (await this.service(service)).spec.clusterIP ?? '';
+  }
+
+  async service(name: string): Promise<Service> {
+    return (await this.mesh.store.get(serviceKind, 'default', name)) as Service;
+  }
+
+  /** Reason and message of each that is about the object. */
+  async eventsOf(name: string): Promise<string[]> {
+    const events = (await this.mesh.store.list(eventKind)).items as Event[];
+    return events.filter(({ involvedObject }) => involvedObject.name === name).map(({ reason, message }) => `${reason}: ${message}`);
   }
 
   /** Runs a command in the pod of an app, as its programs run. */

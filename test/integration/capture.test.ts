@@ -11,6 +11,7 @@ const echo = `
 const http = require('node:http'), net = require('node:net');
 http.createServer((q, s) => s.end(JSON.stringify({ path: q.url, peer: q.socket.remoteAddress, at: q.socket.localAddress }))).listen(8080);
 net.createServer((c) => c.end('greetings from ' + process.env.POD_NAME + '\\n')).listen(9000);
+const u = require('node:dgram').createSocket('udp4').on('message', (m, r) => u.send('echo of ' + m, r.port, r.address)).bind(9001);
 `;
 
 const app = (name: string, annotations: Record<string, string> = {}) => `
@@ -19,7 +20,7 @@ kind: Service
 metadata: {name: ${name}}
 spec:
   selector: {app: ${name}}
-  ports: [{name: http, port: 80, targetPort: 8080}, {name: tcp, port: 9000}]
+  ports: [{name: http, port: 80, targetPort: 8080}, {name: tcp, port: 9000}, {name: udp, port: 9001, protocol: UDP}]
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -52,6 +53,23 @@ apiVersion: v1
 kind: Service
 metadata: {name: headless}
 spec: {selector: {app: server}, clusterIP: None, ports: [{port: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: alias}
+spec: {type: ExternalName, externalName: server.default.svc.cluster.local}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: at-node-port}
+spec: {type: NodePort, selector: {app: server}, ports: [{name: http, port: 80, targetPort: 8080}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: hiding, labels: {app: hiding}, annotations: {lateen.dev/command: /usr/bin/sleep infinity}}
+spec:
+  volumes: [{name: usr, emptyDir: {}}]
+  containers: [{name: app, image: none, volumeMounts: [{name: usr, mountPath: /usr}]}]
 `;
 
 const mesh = useCaptureMesh(
@@ -94,6 +112,36 @@ describe('a request to a Service by its cluster IP', () => {
     await mesh.untilLogged('client', /"GET \/myself .* outbound\|80\|\|client/);
     await mesh.untilLogged('client', /"GET \/myself .* inbound\|8080\|\|/);
   });
+});
+
+describe('Services that are not like others', () => {
+  test('UDP, with a proxy and without, and past the proxy’s name server', async () => {
+    const script = `const u = require('node:dgram').createSocket('udp4').on('message', (m) => { console.log(String(m)); u.close(); });
+      u.send(process.argv[1], 9001, process.argv[2]);`;
+    for (const from of ['client', 'plain']) {
+      const { stdout } = await mesh.run(from, [process.execPath, '-e', script, from, 'server']);
+      expect(stdout).toBe(`echo of ${from}\n`);
+    }
+  });
+
+  test('ExternalName: another name for another Service', async () => {
+    for (const from of ['client', 'plain']) expect(await greeting(from, 'alias')).toMatch(/^greetings from server-/);
+  });
+
+  test('NodePort: from the machine, through the pod’s proxy', async () => {
+    const { ports = [] } = (await mesh.service('at-node-port')).spec;
+    const url = `http://127.0.0.1:${ports[0]!.nodePort}/by-node-port`;
+    expect(await (await fetch(url)).json()).toMatchObject({ path: '/by-node-port', peer: '::ffff:127.0.0.6' });
+    await mesh.untilLogged('server', /"GET \/by-node-port .* inbound\|8080\|\|/);
+  });
+});
+
+test('a volume that would hide the program is not mounted, and an event says so', async () => {
+  const { stdout } = await mesh.run('hiding', ['ls', '/usr/bin/sleep']);
+  expect(stdout).toBe('/usr/bin/sleep\n');
+  expect(await mesh.eventsOf('hiding')).toContainEqual(
+    "VolumeNotMounted: the volume at /usr is not mounted in container app: it would hide its program, which is this machine's; the variable LATEEN_VOLUME_NAME says where it is",
+  );
 });
 
 describe('connections that are not HTTP', () => {

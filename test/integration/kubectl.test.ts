@@ -10,9 +10,11 @@ import { inherited, whyNotBuilt } from './mesh-fixture.ts';
 
 const folder = '/usr/lib/google-cloud-sdk/bin';
 const versions = ['1.27', '1.28', '1.29', '1.30', '1.31', '1.32', '1.33'].filter((version) => existsSync(`${folder}/kubectl.${version}`));
-/** Another one, such as Debian's 1.20, which knows less. */
-const named = process.env['LATEEN_KUBECTL'];
-const unknownToOld = ['explain', 'auth whoami', 'events', 'get dr web -o yaml', 'patch service web --type json -p [{"op":"test"'];
+/** An old one, such as Debian's 1.20, which knows less: by LATEEN_KUBECTL, or as `kubectl-1.20` in the path. */
+const named =
+  process.env['LATEEN_KUBECTL'] ??
+  ['kubectl-1.20', 'kubectl.1.20'].find((program) => spawnSync(program, ['version', '--client']).status === 0);
+const unknownToOld = ['auth whoami', 'events', 'get dr web -o yaml', 'patch service web --type json -p [{"op":"test"'];
 const found: [name: string, program: string][] =
   versions.length > 0
     ? [versions[0]!, versions.at(-1)!].map((version) => [version, `${folder}/kubectl.${version}`])
@@ -118,8 +120,11 @@ describe.skipIf(whyNotBuilt !== undefined || programs.length === 0).each(program
     ['describe deployment web', /StrategyType: +RollingUpdate[\s\S]*ScalingReplicaSet/],
     ['describe service web', /Selector: +app=web[\s\S]*Endpoints: +127\./],
     ['describe pod -l app=web', /Status: +Running/],
-    ['explain service.spec.ports', /targetPort/],
-    ['explain virtualservice.spec.http', /retries/],
+    ['explain service.spec.ports', /targetPort[\s\S]*number, or the name of a port/],
+    ['explain virtualservice.spec.http', /Rules for HTTP[\s\S]*retries\t<Object>\n +When and how often/],
+    ['explain deployment.spec', /replicas\t<integer>[\s\S]*template\t<Object> -required-/],
+    ['explain pod.spec.containers.ports', /containerPort\t<integer> -required-/],
+    ['explain role.rules', /verbs\t<\[\]string>/],
     ['logs deployment/web', /serving/],
     ['logs deployment/web --tail=1 -c web', /serving/],
     ['logs deployment/web -c none', /container none is not valid/, { code: 1 }],
@@ -173,7 +178,13 @@ describe.skipIf(whyNotBuilt !== undefined || programs.length === 0).each(program
     ['get service none', /services "none" not found/, { code: 1 }],
     [
       'apply -f -',
-      /spec\.hots: unknown field "hots" \(did you mean "host"\?\)/,
+      /unknown field "(spec\.template\.spec\.containers\[0\]\.)?imagee"/,
+      { code: 1, input: () => web('web:1').replace('image:', 'imagee:') },
+    ],
+    [
+      'apply -f -',
+      // kubectl up to 1.23 looks itself.
+      program === named ? /unknown field "hots" in io\.istio/ : /spec\.hots: unknown field "hots" \(did you mean "host"\?\)/,
       { code: 1, input: () => rule('web').replace('host', 'hots') },
     ],
     ['get service web --raw /api/v1/none', /arguments may not be passed|could not find|nothing at|NotFound/, { code: 1 }],

@@ -23,8 +23,13 @@ export class LateenUp {
   private over = false;
   private readonly seen = new Map<string, Incarnation>();
 
-  /** `args` come after `up`, and win over the free ports. `before`: a command that becomes the one that it is given. */
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = inherited, before: readonly string[] = []) {
+  /** `args` come after `up`, and win over the free ports. `before`: a command that becomes the one that it is given. `file`: of the program. */
+  constructor(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = inherited,
+    before: readonly string[] = [],
+    file: string = program,
+  ) {
     const ports = ['api', 'xds', 'debug', 'gateway-http', 'gateway-https'].map((name) => `--${name}-port`);
     const free = ports.filter((option) => !args.includes(option)).flatMap((option) => [option, '0']);
     // The machine's best mode is not every machine's.
@@ -33,7 +38,7 @@ export class LateenUp {
     mkdirSync(state);
     // Whoever it runs as.
     for (const own of [this.directory, state]) chmodSync(own, 0o777);
-    const [first = '', ...rest] = [...before, process.execPath, program, 'up', ...capture, '--state-directory', state, ...free, ...args];
+    const [first = '', ...rest] = [...before, process.execPath, file, 'up', ...capture, '--state-directory', state, ...free, ...args];
     this.child = spawn(first, rest, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout!.on('data', (chunk: Buffer) => (this.stdout += chunk));
     this.child.stderr!.on('data', (chunk: Buffer) => (this.stderr += chunk));

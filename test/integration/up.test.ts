@@ -1,7 +1,7 @@
 // `lateen up` as a process: ports that are taken, the ways to end it, and a folder of files that it follows.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -91,6 +91,24 @@ describe('the end', () => {
     up.kill('SIGTERM');
     expect(await up.untilEnded()).toBe(0);
     expect(up.stderr).toBe('');
+  });
+
+  test('though what it was built of is gone: `npm run build` under a running mesh', async () => {
+    const copy = mkdtempSync(path.join(os.tmpdir(), 'lateen-dist-'));
+    cleanups.push(() => rmSync(copy, { recursive: true, force: true }));
+    const root = path.resolve(path.dirname(program), '../..');
+    for (const name of ['dist', 'package.json']) cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
+    symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
+    const up = new LateenUp([], inherited, [], path.join(copy, 'dist/main/lateen.js'));
+    cleanups.push(() => up.dispose());
+    await up.untilUp();
+    const [proxies] = up.look().filter(({ command }) => command.includes('proxies.js'));
+    rmSync(path.join(copy, 'dist'), { recursive: true });
+    // Nor do they come back.
+    process.kill(proxies!.pid, 'SIGKILL');
+    up.kill('SIGTERM');
+    expect(await up.untilEnded()).toBe(0);
+    expect(up.stdout).toContain('ended: nothing is left running');
   });
 
   test('asked for while it starts', async () => {

@@ -10,6 +10,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { decode, encode } from 'dns-packet';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import type { Pod } from '#api/kinds/pod';
+import type { Service } from '#api/kinds/service';
+import { ask as askApi } from '#cli/http-json';
+import { outputInPod } from '#cli/pod-exec';
+import { below } from '#net/http-access';
 import { machineAddress, runHere } from './capture-mesh.ts';
 import { LateenUp } from './lateen-up.ts';
 import { program, whyNotBuilt } from './mesh-fixture.ts';
@@ -47,6 +52,22 @@ kind: Pod
 metadata: {name: ${name}, labels: {app: ${name}, sidecar.istio.io/inject: "${inject}"}}
 spec: {containers: [{name: app, command: ['$(NODE)', '-e', ${JSON.stringify(script)}]}]}
 `;
+const nodePort = `
+apiVersion: v1
+kind: Service
+metadata: {name: at-node-port}
+spec: {type: NodePort, selector: {app: meshed}, ports: [{name: http, port: 80, targetPort: 8080}]}
+`;
+/** What the API says to the pod's service account, found as Kubernetes' clients find it. */
+const askingApi = `
+const [fs, https] = [require('node:fs'), require('node:https')];
+const own = (name) => fs.readFileSync('/var/run/secrets/kubernetes.io/serviceaccount/' + name, 'utf8');
+const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env;
+const headers = { authorization: 'Bearer ' + own('token') };
+https.get({ host, port, path: '/api/v1/namespaces/' + own('namespace') + '/pods', ca: own('ca.crt'), headers }, (answer) => {
+  let text = '';
+  answer.on('data', (chunk) => (text += chunk)).on('end', () => console.log(answer.statusCode, JSON.parse(text).message));
+});`;
 const serve = (says: string) => `require('http').createServer((q, s) => s.end('${says}')).listen(8080)`;
 const asking = `fetch(process.argv[1]).then(async (r) => console.log(r.status, await r.text()), (e) => console.log(e.cause?.code))`;
 
@@ -77,7 +98,7 @@ test('pods reach each other and the world; a word to the one outside ends all', 
   const directory = mkdtempSync(path.join(os.tmpdir(), 'lateen-user-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   const manifest = path.join(os.tmpdir(), `${path.basename(directory)}.yaml`);
-  writeFileSync(manifest, [app('meshed', true, serve('in the mesh')), app('plain', false, serve('not in the mesh'))].join('---'));
+  writeFileSync(manifest, [app('meshed', true, serve('in the mesh')), app('plain', false, serve('not in the mesh')), nodePort].join('---'));
   onTestFinished(() => rmSync(manifest));
   const port = await worldlyServer();
   const mount = isRoot
@@ -116,6 +137,16 @@ test('pods reach each other and the world; a word to the one outside ends all', 
     ...(isRoot ? [[`http://world.test:${port}/`, '200 the world'] as const] : []),
   ];
   for (const [url, answer] of calls) await Promise.all(['meshed', 'plain'].map((pod) => answers(pod, url, answer)));
+  for (const pod of ['meshed', 'plain']) {
+    const asked = { metadata: { name: pod, namespace: 'default' } } as Pod;
+    expect(await outputInPod(up.api, asked, [process.execPath, '-e', askingApi])).toBe(
+      '403 pods is forbidden: User "system:serviceaccount:default:default" cannot list resource "pods" in API group "" in the namespace "default"\n',
+    );
+  }
+  const service = JSON.parse(
+    await askApi('GET', below(up.api, '/api/v1/namespaces/default/services/at-node-port'), 'the API server'),
+  ) as Service;
+  expect(await (await fetch(`http://127.0.0.1:${service.spec.ports![0]!.nodePort}/`)).text()).toBe('in the mesh');
   up.kill('SIGINT');
   expect(await up.untilEnded()).toBe(0);
   expect(up.stdout).toContain('ended: nothing is left running');

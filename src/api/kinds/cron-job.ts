@@ -1,8 +1,9 @@
 // CronJob of Kubernetes: makes a Job at the times that its schedule says.
 import { type Static, Type } from '@sinclair/typebox';
 import type { Kind } from '#api/kind';
-import { bool, count, message, opaque, openMessage, text } from '../schema/field.ts';
+import { bool, count, message, text } from '../schema/field.ts';
 import { objectSchema, templateMetaSchema } from '../schema/metadata.ts';
+import { objectReferenceSchema } from '../schema/object-reference.ts';
 import { jobSpecSchema } from './job.ts';
 
 const cronJobSpecSchema = message(
@@ -19,7 +20,7 @@ const cronJobSpecSchema = message(
   ['schedule', 'jobTemplate'],
 );
 
-const cronJobStatusSchema = openMessage({ active: opaque, lastScheduleTime: text, lastSuccessfulTime: text });
+const cronJobStatusSchema = message({ active: Type.Array(objectReferenceSchema), lastScheduleTime: text, lastSuccessfulTime: text });
 
 const cronJobSchema = objectSchema('CronJob', { spec: cronJobSpecSchema, status: Type.Optional(cronJobStatusSchema) });
 

@@ -1,7 +1,8 @@
 // DaemonSet of Kubernetes: one pod on every node, and this machine is the only one.
 import { type Static, Type } from '@sinclair/typebox';
 import type { Kind } from '#api/kind';
-import { count, int32, message, opaque, openMessage } from '../schema/field.ts';
+import { conditionsSchema } from '../schema/condition.ts';
+import { count, int32, intOrString, message, text } from '../schema/field.ts';
 import { labelSelectorSchema } from '../schema/label-selector.ts';
 import { objectSchema } from '../schema/metadata.ts';
 import { podTemplateSchema } from '../schema/pod-spec.ts';
@@ -10,14 +11,14 @@ const daemonSetSpecSchema = message(
   {
     selector: labelSelectorSchema,
     template: podTemplateSchema,
-    updateStrategy: opaque,
+    updateStrategy: message({ type: text, rollingUpdate: message({ maxUnavailable: intOrString, maxSurge: intOrString }) }),
     minReadySeconds: int32,
     revisionHistoryLimit: int32,
   },
   ['selector', 'template'],
 );
 
-const daemonSetStatusSchema = openMessage({
+const daemonSetStatusSchema = message({
   observedGeneration: Type.Integer(),
   currentNumberScheduled: count,
   desiredNumberScheduled: count,
@@ -26,6 +27,8 @@ const daemonSetStatusSchema = openMessage({
   numberAvailable: count,
   numberUnavailable: count,
   updatedNumberScheduled: count,
+  collisionCount: count,
+  conditions: conditionsSchema,
 });
 
 const daemonSetSchema = objectSchema('DaemonSet', { spec: daemonSetSpecSchema, status: Type.Optional(daemonSetStatusSchema) });

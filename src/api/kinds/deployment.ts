@@ -1,7 +1,8 @@
 // Deployment of Kubernetes: so many pods of one template.
 import { type Static, Type } from '@sinclair/typebox';
 import type { Kind } from '#api/kind';
-import { bool, count, int32, message, opaque, openMessage } from '../schema/field.ts';
+import { conditionsSchema } from '../schema/condition.ts';
+import { bool, count, int32, intOrString, message, text } from '../schema/field.ts';
 import { labelSelectorSchema } from '../schema/label-selector.ts';
 import { objectSchema } from '../schema/metadata.ts';
 import { podTemplateSchema } from '../schema/pod-spec.ts';
@@ -11,7 +12,7 @@ const deploymentSpecSchema = message(
     replicas: count,
     selector: labelSelectorSchema,
     template: podTemplateSchema,
-    strategy: opaque,
+    strategy: message({ type: text, rollingUpdate: message({ maxUnavailable: intOrString, maxSurge: intOrString }) }),
     minReadySeconds: int32,
     revisionHistoryLimit: int32,
     progressDeadlineSeconds: int32,
@@ -20,14 +21,16 @@ const deploymentSpecSchema = message(
   ['selector', 'template'],
 );
 
-const deploymentStatusSchema = openMessage({
+const deploymentStatusSchema = message({
   observedGeneration: Type.Integer(),
   replicas: count,
   updatedReplicas: count,
   readyReplicas: count,
   availableReplicas: count,
   unavailableReplicas: count,
-  conditions: opaque,
+  terminatingReplicas: count,
+  collisionCount: count,
+  conditions: conditionsSchema,
 });
 
 const deploymentSchema = objectSchema('Deployment', { spec: deploymentSpecSchema, status: Type.Optional(deploymentStatusSchema) });

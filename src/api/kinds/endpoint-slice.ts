@@ -1,7 +1,7 @@
 // EndpointSlice of Kubernetes: some of the addresses behind the Service that its label kubernetes.io/service-name names.
 import { type Static, Type } from '@sinclair/typebox';
 import type { Kind } from '#api/kind';
-import { bool, enumOf, message, opaque, port, stringMap, text, texts } from '../schema/field.ts';
+import { bool, enumOf, message, port, stringMap, text, texts } from '../schema/field.ts';
 import { objectSchema } from '../schema/metadata.ts';
 import { objectReferenceSchema } from '../schema/object-reference.ts';
 
@@ -13,7 +13,7 @@ const sliceEndpointSchema = message(
     targetRef: objectReferenceSchema,
     nodeName: text,
     zone: text,
-    hints: opaque,
+    hints: message({ forZones: Type.Array(message({ name: text }, ['name'])), forNodes: Type.Array(message({ name: text }, ['name'])) }),
     deprecatedTopology: stringMap,
   },
   ['addresses'],

@@ -1,13 +1,12 @@
 // Event of Kubernetes: what happened to an object, for people to read.
 import { type Static, Type } from '@sinclair/typebox';
 import type { Kind } from '#api/kind';
-import { count, opaque, openMessage, text } from '../schema/field.ts';
+import { count, message, text } from '../schema/field.ts';
 import { objectSchema } from '../schema/metadata.ts';
-
-const referenceSchema = openMessage({ apiVersion: text, kind: text, namespace: text, name: text, uid: text, fieldPath: text });
+import { objectReferenceSchema } from '../schema/object-reference.ts';
 
 const eventSchema = objectSchema('Event', {
-  involvedObject: referenceSchema,
+  involvedObject: objectReferenceSchema,
   reason: Type.Optional(text),
   message: Type.Optional(text),
   type: Type.Optional(text),
@@ -16,9 +15,9 @@ const eventSchema = objectSchema('Event', {
   lastTimestamp: Type.Optional(text),
   eventTime: Type.Optional(text),
   action: Type.Optional(text),
-  source: Type.Optional(openMessage({ component: text, host: text })),
-  series: Type.Optional(opaque),
-  related: Type.Optional(opaque),
+  source: Type.Optional(message({ component: text, host: text })),
+  series: Type.Optional(message({ count, lastObservedTime: text })),
+  related: Type.Optional(objectReferenceSchema),
   reportingComponent: Type.Optional(text),
   reportingInstance: Type.Optional(text),
 });

@@ -1,7 +1,8 @@
 // Job of Kubernetes: pods that run until so many of them have succeeded.
 import { type Static, Type } from '@sinclair/typebox';
 import type { Kind } from '#api/kind';
-import { bool, count, int32, message, opaque, openMessage, text } from '../schema/field.ts';
+import { conditionsSchema } from '../schema/condition.ts';
+import { bool, count, int32, message, opaqueObjects, text, texts } from '../schema/field.ts';
 import { labelSelectorSchema } from '../schema/label-selector.ts';
 import { objectSchema } from '../schema/metadata.ts';
 import { podTemplateSchema } from '../schema/pod-spec.ts';
@@ -18,26 +19,28 @@ export const jobSpecSchema = message(
     manualSelector: bool,
     selector: labelSelectorSchema,
     template: podTemplateSchema,
-    podFailurePolicy: opaque,
+    podFailurePolicy: message({ rules: opaqueObjects }, ['rules']),
     podReplacementPolicy: text,
     backoffLimitPerIndex: int32,
     maxFailedIndexes: int32,
-    successPolicy: opaque,
+    successPolicy: message({ rules: opaqueObjects }, ['rules']),
     managedBy: text,
   },
   ['template'],
 );
 
-const jobStatusSchema = openMessage({
+const jobStatusSchema = message({
   active: count,
   ready: count,
   succeeded: count,
   failed: count,
   startTime: text,
   completionTime: text,
-  conditions: Type.Array(
-    openMessage({ type: text, status: text, reason: text, message: text, lastTransitionTime: text }, ['type', 'status']),
-  ),
+  terminating: count,
+  completedIndexes: text,
+  failedIndexes: text,
+  uncountedTerminatedPods: message({ succeeded: texts, failed: texts }),
+  conditions: conditionsSchema,
 });
 
 const jobSchema = objectSchema('Job', { spec: jobSpecSchema, status: Type.Optional(jobStatusSchema) });

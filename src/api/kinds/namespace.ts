@@ -1,12 +1,13 @@
 // Namespace of Kubernetes. Its labels switch injection on; its spec and status are carried, not read.
 import { type Static, Type } from '@sinclair/typebox';
 import type { Kind } from '#api/kind';
-import { message, opaque, texts } from '../schema/field.ts';
+import { conditionsSchema } from '../schema/condition.ts';
+import { message, text, texts } from '../schema/field.ts';
 import { objectSchema } from '../schema/metadata.ts';
 
 const namespaceSchema = objectSchema('Namespace', {
   spec: Type.Optional(message({ finalizers: texts })),
-  status: Type.Optional(opaque),
+  status: Type.Optional(message({ phase: text, conditions: conditionsSchema })),
 });
 
 export type Namespace = Static<typeof namespaceSchema>;

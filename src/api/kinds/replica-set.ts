@@ -1,7 +1,8 @@
 // ReplicaSet of Kubernetes: so many pods of one state of a template. A Deployment has one for each of its revisions.
 import { type Static, Type } from '@sinclair/typebox';
 import type { Kind } from '#api/kind';
-import { count, int32, message, opaque, openMessage } from '../schema/field.ts';
+import { conditionsSchema } from '../schema/condition.ts';
+import { count, int32, message } from '../schema/field.ts';
 import { labelSelectorSchema } from '../schema/label-selector.ts';
 import { objectSchema } from '../schema/metadata.ts';
 import { podTemplateSchema } from '../schema/pod-spec.ts';
@@ -11,13 +12,14 @@ const replicaSetSpecSchema = message(
   ['selector', 'template'],
 );
 
-const replicaSetStatusSchema = openMessage({
+const replicaSetStatusSchema = message({
   replicas: count,
   fullyLabeledReplicas: count,
   readyReplicas: count,
   availableReplicas: count,
   observedGeneration: Type.Integer(),
-  conditions: opaque,
+  terminatingReplicas: count,
+  conditions: conditionsSchema,
 });
 
 const replicaSetSchema = objectSchema('ReplicaSet', { spec: replicaSetSpecSchema, status: Type.Optional(replicaSetStatusSchema) });

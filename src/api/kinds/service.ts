@@ -1,7 +1,8 @@
 // Service of Kubernetes: a name, its ports, and the pods behind it.
 import { type Static, Type } from '@sinclair/typebox';
 import type { Kind } from '#api/kind';
-import { bool, enumOf, int32, intOrString, message, opaque, openMessage, port, stringMap, text, texts } from '../schema/field.ts';
+import { conditionsSchema } from '../schema/condition.ts';
+import { bool, enumOf, int32, intOrString, message, port, stringMap, text, texts } from '../schema/field.ts';
 import { objectSchema } from '../schema/metadata.ts';
 
 const servicePortSchema = message(
@@ -32,15 +33,17 @@ const serviceSpecSchema = message({
   internalTrafficPolicy: enumOf('Cluster', 'Local'),
   trafficDistribution: text,
   sessionAffinity: enumOf('None', 'ClientIP'),
-  sessionAffinityConfig: opaque,
+  sessionAffinityConfig: message({ clientIP: message({ timeoutSeconds: int32 }) }),
   healthCheckNodePort: int32,
   publishNotReadyAddresses: bool,
   ipFamilies: Type.Array(enumOf('IPv4', 'IPv6')),
   ipFamilyPolicy: enumOf('SingleStack', 'PreferDualStack', 'RequireDualStack'),
 });
 
-const serviceStatusSchema = openMessage({
-  loadBalancer: openMessage({ ingress: Type.Array(openMessage({ ip: text, hostname: text })) }),
+const ingressPortSchema = message({ port: int32, protocol: text, error: text }, ['port', 'protocol']);
+const serviceStatusSchema = message({
+  loadBalancer: message({ ingress: Type.Array(message({ ip: text, hostname: text, ipMode: text, ports: Type.Array(ingressPortSchema) })) }),
+  conditions: conditionsSchema,
 });
 
 const serviceSchema = objectSchema('Service', { spec: serviceSpecSchema, status: Type.Optional(serviceStatusSchema) });

@@ -1,7 +1,8 @@
 // StatefulSet of Kubernetes: pods with names that stay, `<set>-0` and on.
 import { type Static, Type } from '@sinclair/typebox';
 import type { Kind } from '#api/kind';
-import { count, int32, message, opaque, openMessage, text } from '../schema/field.ts';
+import { conditionsSchema } from '../schema/condition.ts';
+import { count, int32, intOrString, message, opaqueObjects, text } from '../schema/field.ts';
 import { labelSelectorSchema } from '../schema/label-selector.ts';
 import { objectSchema } from '../schema/metadata.ts';
 import { podTemplateSchema } from '../schema/pod-spec.ts';
@@ -13,17 +14,17 @@ const statefulSetSpecSchema = message(
     template: podTemplateSchema,
     serviceName: text,
     podManagementPolicy: text,
-    updateStrategy: opaque,
+    updateStrategy: message({ type: text, rollingUpdate: message({ partition: int32, maxUnavailable: intOrString }) }),
     revisionHistoryLimit: int32,
     minReadySeconds: int32,
-    volumeClaimTemplates: opaque,
-    persistentVolumeClaimRetentionPolicy: opaque,
-    ordinals: openMessage({ start: int32 }),
+    volumeClaimTemplates: opaqueObjects,
+    persistentVolumeClaimRetentionPolicy: message({ whenDeleted: text, whenScaled: text }),
+    ordinals: message({ start: int32 }),
   },
   ['selector', 'template'],
 );
 
-const statefulSetStatusSchema = openMessage({
+const statefulSetStatusSchema = message({
   observedGeneration: Type.Integer(),
   replicas: count,
   readyReplicas: count,
@@ -32,6 +33,8 @@ const statefulSetStatusSchema = openMessage({
   availableReplicas: count,
   currentRevision: text,
   updateRevision: text,
+  collisionCount: count,
+  conditions: conditionsSchema,
 });
 
 const statefulSetSchema = objectSchema('StatefulSet', { spec: statefulSetSpecSchema, status: Type.Optional(statefulSetStatusSchema) });

@@ -46,6 +46,7 @@ export const stringMap = Type.Record(Type.String(), Type.String());
 export const opaque = Type.Unknown();
 /** The same, known to be an object. */
 export const opaqueObject = Type.Unsafe<Record<string, unknown>>({ type: 'object', 'x-kubernetes-preserve-unknown-fields': true });
+export const opaqueObjects = Type.Array(opaqueObject);
 
 export const int32 = Type.Integer({ minimum: -2_147_483_648, maximum: 2_147_483_647 });
 export const uint32 = Type.Integer({ minimum: 0, maximum: 4_294_967_295 });
@@ -53,6 +54,8 @@ export const uint32 = Type.Integer({ minimum: 0, maximum: 4_294_967_295 });
 export const count = Type.Integer({ minimum: 0, maximum: 2_147_483_647 });
 export const port = Type.Integer({ minimum: 1, maximum: 65_535 });
 export const percent = Type.Number({ minimum: 0, maximum: 100 });
+/** `500m`, `128Mi`, or a plain number. */
+export const quantity = Type.Unsafe<string | number>({ type: ['string', 'number'] });
 /** An integer, or the name of a port. */
 export const intOrString = Type.Unsafe<number | string>({ type: ['integer', 'string'] });
 

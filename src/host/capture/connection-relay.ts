@@ -7,15 +7,22 @@ import type { NetworkAddress } from '#net/network';
 export interface WayOut {
   /** Takes an accepted connection over, of which nothing has been read; it is reset where nobody listens there. */
   lead(from: Socket, to: NetworkAddress): void;
+  /** A port of 127.0.0.1 in this process's network becomes one of the machine's. Resolves to what ends that. Rejects with a MeshError. */
+  publish(port: number): Promise<() => void>;
 }
 
 const connectionsMaxDefault = 10_000;
 
-/** From the network of this process. */
+/** From the network of this process, which is the machine's. */
 export class ConnectionRelay implements WayOut {
   private connections = 0;
 
   constructor(private readonly connectionsMax = connectionsMaxDefault) {}
+
+  /** It is one already. */
+  publish(): Promise<() => void> {
+    return Promise.resolve(() => {});
+  }
 
   lead(from: Socket, { address, port }: NetworkAddress): void {
     if (this.connections >= this.connectionsMax) {
@@ -39,7 +46,7 @@ export class ConnectionRelay implements WayOut {
 }
 
 /** `server` listens for as long as the process lives, which it does not keep alive; who comes is led on to a port of this machine. */
-export function bridgePort(server: Server, port: number, way: WayOut = new ConnectionRelay()): void {
+export function bridgePort(server: Server, port: number, way: Pick<WayOut, 'lead'> = new ConnectionRelay()): void {
   server.on('connection', (from: Socket) => way.lead(from, { address: '127.0.0.1', port }));
   server.on('error', () => {});
   server.unref();

@@ -32,6 +32,7 @@ export interface NamespaceOptions {
   way: WayOut;
 }
 
+const dnsPort = 53;
 const trialPod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'trial' }, spec: { containers: [] } } as unknown as Pod;
 
 export class NamespaceNetworks implements PodNetworks {
@@ -136,7 +137,7 @@ export class NamespaceNetworks implements PodNetworks {
   private async openServices(): Promise<void> {
     const { tools, mode } = this.options;
     const { prefix, serviceNetwork } = this.block;
-    await this.services.add({ name: `${prefix}-services`, priority: -101 }, (command) => command);
+    await this.services.add({ name: `${prefix}-services`, priority: -101, protocols: ['tcp', 'udp'] }, (command) => command);
     if (mode === 'user') return;
     const range = `${serviceNetwork}.0.0/16`;
     await tools.run(tools.command('ip', 'route', 'add', range, 'dev', prefix, 'src', this.machineAddress));
@@ -193,9 +194,16 @@ class NamespacedPod implements PodNetwork {
     return {
       placement: { wildcard: '0.0.0.0', loopback: '127.0.0.1' },
       namespace: { file: this.files.namespace, range: this.options.block.range },
-      names: this.answersNames ? { address: this.addresses.loopback, port: sidecarPorts.dns } : undefined,
+      names: this.answersNames
+        ? { address: this.addresses.loopback, port: sidecarPorts.dns, cluster: { address: this.clusterNames, port: dnsPort } }
+        : undefined,
       metadata: isGateway(this.pod) ? {} : { INTERCEPTION_MODE: 'REDIRECT', DNS_CAPTURE: 'true', DNS_AUTO_ALLOCATE: 'true' },
     };
+  }
+
+  /** Where the machine answers names, to who has no proxy. */
+  private get clusterNames(): string {
+    return `${this.options.block.network}.0.1`;
   }
 
   private get captured(): boolean {
@@ -218,7 +226,7 @@ class NamespacedPod implements PodNetwork {
   async open(): Promise<void> {
     const { tools, block, directory } = this.options;
     mkdirSync(directory, { recursive: true });
-    writeFileSync(this.files.resolvConf, resolvConfOf(this.pod, `${block.network}.0.1`));
+    writeFileSync(this.files.resolvConf, resolvConfOf(this.pod, this.clusterNames));
     await this.makeNamespace();
     await tools.run(
       tools.command('ip', '-batch', '-'),
@@ -236,13 +244,15 @@ class NamespacedPod implements PodNetwork {
     );
     const here = (command: readonly string[]) => onNetwork(tools, this.files.namespace, command);
     const { traffic } = capturedTraffic(this.pod);
+    const proxied = this.captured && !leavesAnyOut(traffic);
     if (this.captured) {
       const rules = redirectRules(traffic, { prober: proberAddress, dns: this.answersNames });
       await tools.run(here(tools.command('nft', '-f', '-')), rules);
-      if (!leavesAnyOut(traffic)) return;
     }
-    // After redirection, of which it is for what is left.
-    if (!isGateway(this.pod)) this.closeServices = await this.options.services.add({ name: 'lateen-services', priority: -99 }, here);
+    if (isGateway(this.pod)) return;
+    // After redirection, of which it is for what is left: proxies take TCP alone.
+    const protocols = proxied ? (['udp'] as const) : (['tcp', 'udp'] as const);
+    this.closeServices = await this.options.services.add({ name: 'lateen-services', priority: -99, protocols }, here);
   }
 
   inside(command: readonly string[], plan: MountPlan = { mounts: [], own: '' }): readonly string[] {

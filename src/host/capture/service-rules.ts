@@ -11,6 +11,8 @@ interface Place {
   inside: Inside;
   /** Undefined: it is not known what is there, and all is to be made anew. */
   table: ServiceTable | undefined;
+  /** Nothing has concerned it so far, and nothing is there. */
+  idle: boolean;
   /** Settles when what was asked for so far is done. */
   done: Promise<void>;
 }
@@ -23,7 +25,7 @@ export class ServiceRules {
 
   /** Makes the table, with all that there is. Resolves to what is to be called when the namespace ends. Rejects with a MeshError. */
   async add(options: ServiceTableOptions, inside: Inside): Promise<() => void> {
-    const place: Place = { options, inside, table: undefined, done: Promise.resolve() };
+    const place: Place = { options, inside, table: undefined, idle: false, done: Promise.resolve() };
     this.places.add(place);
     const remove = () => void this.places.delete(place);
     await this.bring(place, new Map()).catch((thrown) => {
@@ -42,6 +44,12 @@ export class ServiceRules {
     await Promise.all([...this.places].map((place) => this.bring(place, changes)));
   }
 
+  /** Undefined where nothing concerns it: most pods with a proxy need no table. */
+  private creation(table: ServiceTable): string | undefined {
+    const routes = table.change(this.routes);
+    return routes === undefined ? undefined : table.create() + routes;
+  }
+
   /** One after the other: each change is told from what was there before. */
   private bring(place: Place, changes: ServiceRoutes): Promise<void> {
     const brought = place.done.then(() => this.bringNow(place, changes));
@@ -50,9 +58,10 @@ export class ServiceRules {
   }
 
   private async bringNow(place: Place, changes: ServiceRoutes): Promise<void> {
-    if (!this.places.has(place)) return;
+    if (!this.places.has(place) || (place.idle && !concerns(changes, place.options))) return;
     const { options, table = new ServiceTable(options) } = place;
-    const script = place.table ? table.change(changes) : table.create() + (table.change(this.routes) ?? '');
+    const script = place.table ? table.change(changes) : this.creation(table);
+    place.idle = script === undefined && place.table === undefined;
     if (script === undefined) return;
     try {
       await this.tools.run(place.inside(this.tools.command('nft', '-f', '-')), script);
@@ -62,4 +71,9 @@ export class ServiceRules {
       throw new MeshError('SERVICE_RULES', `rules for cluster IPs: ${messageOf(cause)}`, { cause });
     }
   }
+}
+
+function concerns(changes: ServiceRoutes, { protocols }: ServiceTableOptions): boolean {
+  for (const routes of changes.values()) if (routes.some(({ protocol }) => protocols.includes(protocol))) return true;
+  return false;
 }

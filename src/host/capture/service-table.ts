@@ -9,6 +9,10 @@ export interface ServiceRoute {
   address: string;
   protocol: 'tcp' | 'udp';
   port: number;
+  /** Of the machine, that leads there as well. */
+  nodePort?: number;
+  /** A client stays with its endpoint as long as they are the same (`sessionAffinity: ClientIP`). */
+  sticky?: boolean;
   /** Those that are ready. */
   endpoints: readonly NetworkAddress[];
 }
@@ -20,6 +24,8 @@ export interface ServiceTableOptions {
   name: string;
   /** Among the rules for what is sent: the lower, the earlier. */
   priority: number;
+  /** Those that it is about. */
+  protocols: readonly ServiceRoute['protocol'][];
 }
 
 export class ServiceTable {
@@ -29,7 +35,7 @@ export class ServiceTable {
 
   /** A script of nft that makes the table, empty, whatever was there under its name. */
   create(): string {
-    const { name, priority } = this.options;
+    const { name, priority, protocols } = this.options;
     return [
       `add table ip ${name}`,
       `delete table ip ${name}`,
@@ -43,8 +49,10 @@ export class ServiceTable {
       // What leads nowhere fails at once.
       '  chain refusal {',
       '    type filter hook output priority 0; policy accept;',
-      '    ip daddr @addresses meta l4proto tcp reject with tcp reset',
-      '    ip daddr @addresses reject',
+      ...(protocols.includes('tcp') ? ['    ip daddr @addresses meta l4proto tcp reject with tcp reset'] : []),
+      ...(protocols.length > 1
+        ? ['    ip daddr @addresses reject']
+        : protocols.map((only) => `    ip daddr @addresses meta l4proto ${only} reject`)),
       '  }',
       '}',
       '',
@@ -53,7 +61,8 @@ export class ServiceTable {
 
   /** A script that changes it; undefined where there is nothing to do. */
   change(changes: ServiceRoutes): string | undefined {
-    const lines = [...changes].flatMap(([key, after]) => {
+    const lines = [...changes].flatMap(([key, all]) => {
+      const after = all.filter(({ protocol }) => this.options.protocols.includes(protocol));
       const before = this.routes.get(key) ?? [];
       if (after.length > 0) this.routes.set(key, after);
       else this.routes.delete(key);
@@ -93,9 +102,10 @@ function chainsOf(routes: readonly ServiceRoute[]): Map<string, { element: strin
   return new Map(
     routes
       .filter(({ endpoints }) => endpoints.length > 0)
-      .map(({ address, protocol, port, endpoints }) => {
+      .map(({ address, protocol, port, sticky, endpoints }) => {
         const places = endpoints.map((endpoint, i) => `${i} : ${endpoint.address} . ${endpoint.port}`).join(', ');
-        const rule = `meta l4proto ${protocol} dnat ip to numgen random mod ${endpoints.length} map { ${places} }`;
+        const pick = sticky ? 'jhash ip saddr' : 'numgen random';
+        const rule = `meta l4proto ${protocol} dnat ip to ${pick} mod ${endpoints.length} map { ${places} }`;
         return [`${protocol}-${address}-${port}`, { element: `${address} . ${protocol} . ${port}`, rule }] as const;
       }),
   );
