@@ -1,6 +1,6 @@
-// `lateen/test` as its users have it: packed, unpacked into a project of its own, type-checked and run there.
+// `lateen/test` as its users have it: packed, unpacked into a project of its own with what it depends on, type-checked and run there.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,6 +36,12 @@ beforeAll(() => {
   const installed = path.join(project, 'node_modules/lateen');
   mkdirSync(installed, { recursive: true });
   execFileSync('tar', ['-xzf', path.join(project, packed!.filename), '-C', installed, '--strip-components=1']);
+  const { dependencies } = JSON.parse(readFileSync(path.join(installed, 'package.json'), 'utf8')) as { dependencies: object };
+  for (const name of Object.keys(dependencies)) {
+    const place = path.join(project, 'node_modules', name);
+    mkdirSync(path.dirname(place), { recursive: true });
+    symlinkSync(path.join(root, 'node_modules', name), place);
+  }
   writeFileSync(path.join(project, 'package.json'), '{"type": "module"}');
   writeFileSync(path.join(project, 'routes.ts'), `declare const console: { log(...args: unknown[]): void };\n${program}`);
   writeFileSync(path.join(project, 'wrong.ts'), wrong);
