@@ -62,6 +62,7 @@ const roots = [
   'envoy/extensions/access_loggers/grpc/v3',
   'envoy/extensions/access_loggers/filters/cel/v3',
   'envoy/service/accesslog/v3',
+  'envoy/extensions/request_id/uuid/v3',
   'envoy/config/trace/v3/zipkin.proto',
   'envoy/config/trace/v3/opentelemetry.proto',
   'envoy/admin/v3',

@@ -154,12 +154,12 @@ export class DataPlane {
   /** Istio's metrics where the configuration has its filter (TCP: always), access logs where it asks for them. */
   private exchangeListeners(): ExchangeListeners {
     const { metadata, id } = this.bootstrap.node;
-    const metrics = new IstioMetrics(this.registry);
+    const istioMetrics = new IstioMetrics(this.registry);
     const self = workloadOfMetadata(metadata);
     const identity = identityOf(metadata);
     const isRouter = parseNodeId(id)?.type === 'router';
     const stats = (direction: string, overrides?: MetricOverrides) =>
-      new RequestStats(metrics, direction === 'inbound' && !isRouter ? 'destination' : 'source', self, identity, overrides);
+      new RequestStats(istioMetrics, direction === 'inbound' && !isRouter ? 'destination' : 'source', self, identity, overrides);
     return {
       http: ({ httpFilters, accessLogs }, direction) => [
         ...httpFilters.flatMap(({ type, config }) =>
@@ -167,7 +167,10 @@ export class DataPlane {
         ),
         ...accessLogs.map((config) => this.accessLoggers.create(config)),
       ],
-      tcp: ({ accessLogs }, direction) => [stats(direction), ...accessLogs.map((config) => this.accessLoggers.create(config))],
+      tcp: ({ accessLogs, metrics }, direction) => [
+        stats(direction, metrics),
+        ...accessLogs.map((config) => this.accessLoggers.create(config)),
+      ],
     };
   }
 }

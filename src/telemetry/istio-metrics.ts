@@ -20,6 +20,13 @@ export interface TrafficLabels {
 /** By the names that configurations have for them. */
 export const requestMetrics = ['requests_total', 'request_duration_milliseconds', 'request_bytes', 'response_bytes'] as const;
 export type RequestMetric = (typeof requestMetrics)[number];
+export const connectionMetrics = [
+  'tcp_connections_opened_total',
+  'tcp_connections_closed_total',
+  'tcp_sent_bytes_total',
+  'tcp_received_bytes_total',
+] as const;
+export type ConnectionMetric = (typeof connectionMetrics)[number];
 
 /** The series of one kind of request, looked up once and held. Undefined: it is not counted. */
 export interface RequestSeries {
@@ -30,15 +37,16 @@ export interface RequestSeries {
 }
 
 /** Of one metric: undefined, it is not counted. */
-export type MetricChanges = (metric: RequestMetric) => LabelChanges | undefined;
+export type MetricChanges = (metric: RequestMetric | ConnectionMetric) => LabelChanges | undefined;
 
 const unchanged: LabelChanges = {};
 
+/** The same of connections. */
 export interface ConnectionSeries {
-  opened: Counter;
-  closed: Counter;
-  sentBytes: Counter;
-  receivedBytes: Counter;
+  opened: Counter | undefined;
+  closed: Counter | undefined;
+  sentBytes: Counter | undefined;
+  receivedBytes: Counter | undefined;
 }
 
 const commonLabels = [
@@ -104,13 +112,17 @@ export class IstioMetrics {
     };
   }
 
-  connectionSeries(labels: TrafficLabels): ConnectionSeries {
+  connectionSeries(labels: TrafficLabels, changesOf: MetricChanges = () => unchanged): ConnectionSeries {
     const values = commonValues(labels);
+    const series = (family: Family<Counter>, metric: ConnectionMetric): Counter | undefined => {
+      const changes = changesOf(metric);
+      return changes && family.changed(values, changes);
+    };
     return {
-      opened: this.opened.with(...values),
-      closed: this.closed.with(...values),
-      sentBytes: this.sentBytes.with(...values),
-      receivedBytes: this.receivedBytes.with(...values),
+      opened: series(this.opened, 'tcp_connections_opened_total'),
+      closed: series(this.closed, 'tcp_connections_closed_total'),
+      sentBytes: series(this.sentBytes, 'tcp_sent_bytes_total'),
+      receivedBytes: series(this.receivedBytes, 'tcp_received_bytes_total'),
     };
   }
 }

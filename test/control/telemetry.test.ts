@@ -3,6 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
 import { ZipkinConfig } from '#codec/protobuf/generated/envoy/config/trace/v3/zipkin';
 import { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { UuidRequestIdConfig } from '#codec/protobuf/generated/envoy/extensions/request_id/uuid/v3/uuid';
 import { PluginConfig } from '#codec/protobuf/generated/istio/stats';
 import { fold } from '#control/mesh/fold';
 import { emptySnapshot } from '#control/mesh/snapshot';
@@ -123,6 +124,18 @@ test('for one side alone', () => {
 test('reporting can be turned off', () => {
   const off = telemetry('default', 'off', { tracing: [{ disableSpanReporting: true }] });
   expect(tracerOf(managers(`${mesh}\ndefaultProviders: {tracing: [zipkin]}`, off).outbound)).toBeUndefined();
+});
+
+test.each([
+  [undefined, undefined],
+  [true, { useRequestIdForTraceSampling: true }],
+  [false, { useRequestIdForTraceSampling: false }],
+])('request ids may be left out of it: %s', (useRequestIdForTraceSampling, expected) => {
+  const own = telemetry('default', 'own', {
+    tracing: [{ ...(useRequestIdForTraceSampling !== undefined && { useRequestIdForTraceSampling }) }],
+  });
+  const { typedConfig } = managers(`${mesh}\ndefaultProviders: {tracing: [zipkin]}`, own).outbound?.requestIdExtension ?? {};
+  expect(typedConfig && UuidRequestIdConfig.decode(typedConfig.value)).toEqual(expected && expect.objectContaining(expected));
 });
 
 test('access logs go where providers say', () => {

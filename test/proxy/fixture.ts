@@ -212,6 +212,7 @@ export function tcpListener(
           maxConnectAttempts: 1,
           hashesSourceIp: false,
           accessLogs: [],
+          metrics: undefined,
           ...tcp,
         },
       },

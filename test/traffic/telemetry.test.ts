@@ -14,9 +14,9 @@ metadata: {name: metrics, namespace: default}
 spec: {metrics: [${metrics}]}
 `;
 
-/** Lines of a metric, of requests with this path among their labels. */
-async function lines(metric: string, label: string): Promise<string[]> {
-  const text = formatFamilies((await town.mesh.proxyOf('client').stats()).families);
+/** Lines of a metric with this among their labels. */
+async function lines(metric: string, label: string, proxy = 'client'): Promise<string[]> {
+  const text = formatFamilies((await town.mesh.proxyOf(proxy).stats()).families);
   return text.split('\n').filter((line) => line.startsWith(metric) && line.includes(label));
 }
 
@@ -42,6 +42,22 @@ test('labels by expressions, labels that go, metrics that are not counted', asyn
   expect(line).not.toContain('response_flags');
   expect((await lines('istio_request_bytes_count', 'who="GET!"')).length).toBeGreaterThan(0);
   expect(await lines('istio_request_duration_milliseconds_count', 'who=')).toEqual([]);
+});
+
+test('of connections, at the side that is meant', async () => {
+  const sent = 'istio_tcp_sent_bytes_total';
+  await town.mesh.apply(
+    telemetry(`{overrides: [
+      {match: {metric: TCP_SENT_BYTES, mode: SERVER}, tagOverrides: {where: {value: "'server'"}}},
+      {match: {metric: TCP_SENT_BYTES, mode: CLIENT}, tagOverrides: {where: {value: "'client'"}}},
+      {match: {metric: TCP_OPENED_CONNECTIONS, mode: CLIENT_AND_SERVER}, disabled: true}]}`),
+  );
+  await until('a connection is counted anew', async () => {
+    await town.mesh.call({ at: 'POD(bare-v1):9080', url: 'http://any/' });
+    return (await lines(sent, 'where="server"', 'bare-v1')).length > 0;
+  });
+  expect(await lines(sent, 'where="client"', 'bare-v1')).toEqual([]);
+  expect(await lines('istio_tcp_connections_closed_total', 'reporter="destination"', 'bare-v1')).toHaveLength(1);
 });
 
 test('an expression that is none is refused, and what was before goes on', async () => {

@@ -29,11 +29,13 @@ const table: readonly Inert[] = [
   {
     kind: 'Telemetry',
     field: 'spec.metrics.*.overrides.*.match.metric',
-    effect: 'metrics of TCP are counted as they are, and messages of gRPC are not',
-    unless: ['ALL_METRICS', 'REQUEST_COUNT', 'REQUEST_DURATION', 'REQUEST_SIZE', 'RESPONSE_SIZE'],
+    effect: 'messages of gRPC are not counted among these metrics',
+    unless: [
+      ...['ALL_METRICS', 'REQUEST_COUNT', 'REQUEST_DURATION', 'REQUEST_SIZE', 'RESPONSE_SIZE'],
+      ...['TCP_OPENED_CONNECTIONS', 'TCP_CLOSED_CONNECTIONS', 'TCP_SENT_BYTES', 'TCP_RECEIVED_BYTES'],
+    ],
   },
   { kind: 'Telemetry', field: 'spec.tracing.*.disableContextPropagation', effect: 'the next hop is told of the trace', unless: [false] },
-  { kind: 'Telemetry', field: 'spec.tracing.*.useRequestIdForTraceSampling', effect: 'request ids carry the decision', unless: [true] },
   {
     kind: 'ServiceEntry',
     field: 'spec.resolution',

@@ -71,16 +71,20 @@ const alpn = httpFilter(
 );
 
 function stats(place: ListenerClass, metrics: readonly MetricPlan[]): HttpFilter {
-  const config = {
-    disableHostHeaderFallback: place !== 'sidecar-outbound',
+  return httpFilter('istio.stats', statsConfig(place !== 'sidecar-outbound', metrics));
+}
+
+/** Of Istio's metrics, for requests and for connections. */
+export function statsConfig(disableHostHeaderFallback: boolean, metrics: readonly MetricPlan[]): Any {
+  return pack('stats.PluginConfig', StatsConfig, {
+    disableHostHeaderFallback,
     metrics: metrics.map(({ metric, disabled, upserted, removed }) => ({
       name: metricNames[metric] ?? metric,
       drop: disabled,
       dimensions: upserted,
       tagsToRemove: [...removed],
     })),
-  };
-  return httpFilter('istio.stats', pack('stats.PluginConfig', StatsConfig, config));
+  });
 }
 
 /** Of Istio's API to those that its filter has; a metric of the user's own has its own name. */

@@ -12,7 +12,7 @@ import { inspections, plainHttp } from './inspection.ts';
 import { direction, filterChain, type ListenerInput, listenerOptions } from './listener.ts';
 import { socketAddress } from './message.ts';
 import { meshHttpProtocols, meshProtocols, meshServerSocket, meshTcpProtocols } from './mutual-tls.ts';
-import { tcpProxy } from './tcp-proxy.ts';
+import { tcpFilters } from './tcp-proxy.ts';
 import { serverTransportSocket } from './transport-socket.ts';
 import { trustDomains } from './trust-domain.ts';
 import { virtualHost } from './virtual-host.ts';
@@ -50,7 +50,7 @@ function virtualInbound(ports: readonly Inbound[], otherPorts: 'closed' | 'passe
   const toOthers = () =>
     filterChain('virtualInbound-catchall', [
       ...options.guards.network(),
-      tcpProxy(inboundPassthroughCluster, [{ name: inboundPassthroughCluster, weight: 1 }], options),
+      ...tcpFilters(inboundPassthroughCluster, [{ name: inboundPassthroughCluster, weight: 1 }], options),
     ]);
   return {
     name: 'virtualInbound',
@@ -66,7 +66,7 @@ function virtualInbound(ports: readonly Inbound[], otherPorts: 'closed' | 'passe
       ),
       filterChains: [
         // Traffic for the port itself was never redirected: it would come back for ever.
-        filterChain('virtualInbound-blackhole', [tcpProxy(blackHoleCluster, [{ name: blackHoleCluster, weight: 1 }], options)], {
+        filterChain('virtualInbound-blackhole', tcpFilters(blackHoleCluster, [{ name: blackHoleCluster, weight: 1 }], options), {
           destinationPort: virtualInboundPort,
         }),
         ...ports.flatMap((inbound) => inboundChains(inbound, options, inbound.port.number)),
@@ -122,7 +122,7 @@ function inboundChains(
   const name = `0.0.0.0_${number}`;
   const statPrefix = `inbound_${name}`;
   const http = () => [httpConnectionManager({ ...options, place: 'sidecar-inbound', statPrefix, routes: inboundRoutes(number, options) })];
-  const tcp = () => [...options.guards.network(), tcpProxy(cluster, [{ name: cluster, weight: 1 }], options)];
+  const tcp = () => [...options.guards.network(), ...tcpFilters(cluster, [{ name: cluster, weight: 1 }], options)];
   const secured = (inner: 'http' | 'tcp', applicationProtocols: readonly string[]): FilterChain => ({
     ...filterChain(name, inner === 'http' ? http() : tcp(), { destinationPort, transportProtocol: 'tls', applicationProtocols }),
     transportSocket: meshServerSocket(inner, trustDomains),

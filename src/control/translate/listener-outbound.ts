@@ -11,7 +11,7 @@ import { direction, filterChain, type ListenerInput, listenerOptions } from './l
 import { type ConnectionChain, type ConnectionListener, connectionListener } from './listener-tcp.ts';
 import { socketAddress } from './message.ts';
 import { httpProxyRoutes, serviceRoutes } from './route-outbound.ts';
-import { tcpProxy } from './tcp-proxy.ts';
+import { tcpFilters } from './tcp-proxy.ts';
 import { tcpDestinations } from './tcp-route.ts';
 import { tlsChains } from './tls-route.ts';
 
@@ -39,11 +39,11 @@ function virtualOutbound(view: ProxyView, options: ListenerOptions): ListenerInp
       useOriginalDst: true,
       filterChains: [
         // Traffic for the port itself was never redirected: it would come back for ever.
-        filterChain('virtualOutbound-trafficloop', [tcpProxy(blackHoleCluster, [{ name: blackHoleCluster, weight: 1 }], options)], {
+        filterChain('virtualOutbound-trafficloop', tcpFilters(blackHoleCluster, [{ name: blackHoleCluster, weight: 1 }], options), {
           destinationPort: virtualOutboundPort,
         }),
       ],
-      defaultFilterChain: filterChain('virtualOutbound-catchall-tcp', [tcpProxy(cluster, [{ name: cluster, weight: 1 }], options)]),
+      defaultFilterChain: filterChain('virtualOutbound-catchall-tcp', tcpFilters(cluster, [{ name: cluster, weight: 1 }], options)),
     }),
   };
 }

@@ -12,7 +12,7 @@ import { inspections, plainHttp } from './inspection.ts';
 import { direction, filterChain, type ListenerInput } from './listener.ts';
 import { socketAddress } from './message.ts';
 import { meshProtocols } from './mutual-tls.ts';
-import { type ClusterWeight, tcpProxy } from './tcp-proxy.ts';
+import { type ClusterWeight, tcpFilters } from './tcp-proxy.ts';
 import { type ServerTls, serverTransportSocket } from './transport-socket.ts';
 
 /** Where the connections go that meet its conditions. */
@@ -72,7 +72,7 @@ export function connectionListener(listener: ConnectionListener, options: Listen
       filterChains: chains.map((chain) => chainMessage(chain, listener, options)),
       ...(otherwise !== undefined &&
         !takesAll && {
-          defaultFilterChain: filterChain('PassthroughFilterChain', [tcpProxy(otherwise, [{ name: otherwise, weight: 1 }], options)]),
+          defaultFilterChain: filterChain('PassthroughFilterChain', tcpFilters(otherwise, [{ name: otherwise, weight: 1 }], options)),
         }),
     }),
   };
@@ -86,7 +86,7 @@ function chainMessage(chain: ConnectionChain, { address, port, chainName }: Conn
     name: chainName,
     filters: [
       ...(target.kind === 'clusters' ? options.guards.network() : []),
-      targetFilter(target, `outbound_${address}_${port}`, options),
+      ...targetFilters(target, `outbound_${address}_${port}`, options),
     ],
     ...(tls && { transportSocket: serverTransportSocket(tls.server, tls.applicationProtocols) }),
     ...(conditionsKey(chain) !== anything && { filterChainMatch: match }),
@@ -94,10 +94,10 @@ function chainMessage(chain: ConnectionChain, { address, port, chainName }: Conn
   });
 }
 
-function targetFilter(target: ChainTarget, statPrefix: string, options: ListenerOptions): Filter {
-  if (target.kind === 'http') return httpConnectionManager({ ...options, place: target.place, statPrefix, routes: target.routes });
+function targetFilters(target: ChainTarget, statPrefix: string, options: ListenerOptions): Filter[] {
+  if (target.kind === 'http') return [httpConnectionManager({ ...options, place: target.place, statPrefix, routes: target.routes })];
   const [only, second] = target.clusters;
-  return tcpProxy(only && !second ? only.name : statPrefix, target.clusters, options);
+  return tcpFilters(only && !second ? only.name : statPrefix, target.clusters, options);
 }
 
 /** `10.0.0.0/8`, or one address. */

@@ -1,8 +1,9 @@
-// The TCP proxy network filter.
+// The TCP proxy network filter, and before it what is changed of the metrics of connections.
 import type { Filter } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import { TcpProxy } from '#codec/protobuf/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
 import { accessLogs } from './access-log.ts';
 import type { ListenerOptions } from './http-connection-manager.ts';
+import { statsConfig } from './http-filter.ts';
 import { durationOf, pack } from './message.ts';
 
 /** Each there when it is said. */
@@ -23,7 +24,17 @@ export interface ClusterWeight {
 }
 
 /** `clusters`: at least one. Of settings in which they differ, those of the first hold. */
-export function tcpProxy(statPrefix: string, clusters: readonly ClusterWeight[], { accessLog }: ListenerOptions): Filter {
+export function tcpFilters(statPrefix: string, clusters: readonly ClusterWeight[], options: ListenerOptions): Filter[] {
+  return [...tcpStats(options), tcpProxy(statPrefix, clusters, options)];
+}
+
+/** Without it connections are counted as they are. */
+function tcpStats({ istio, metrics }: ListenerOptions): Filter[] {
+  if (!istio || metrics.length === 0) return [];
+  return [{ name: 'istio.stats', configType: { $case: 'typedConfig', value: statsConfig(true, metrics) } }];
+}
+
+function tcpProxy(statPrefix: string, clusters: readonly ClusterWeight[], { accessLog }: ListenerOptions): Filter {
   const [only] = clusters;
   const settings: ConnectionSettings = Object.assign({}, ...clusters.map(({ connections }) => connections).reverse());
   const value = pack('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', TcpProxy, {

@@ -3,6 +3,7 @@ import type { GrpcService } from '#codec/protobuf/generated/envoy/config/core/v3
 import { OpenTelemetryConfig } from '#codec/protobuf/generated/envoy/config/trace/v3/opentelemetry';
 import { ZipkinConfig_CollectorEndpointVersion as Version, ZipkinConfig } from '#codec/protobuf/generated/envoy/config/trace/v3/zipkin';
 import type { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { UuidRequestIdConfig } from '#codec/protobuf/generated/envoy/extensions/request_id/uuid/v3/uuid';
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
 import { canonicalName, canonicalRevision } from '#control/mesh/workload';
 import type { ProxyView } from '#control/view/proxy-view';
@@ -37,12 +38,10 @@ export function tracedAs({ proxy, labels, snapshot }: ProxyView): Omit<TracingOp
   };
 }
 
-export function tracing(
-  options: TracingOptions | undefined,
-): { tracing: Parameters<typeof HttpConnectionManager.fromPartial>[0]['tracing'] } | object {
+export function tracing(options: TracingOptions | undefined): Parameters<typeof HttpConnectionManager.fromPartial>[0] {
   const provider = options && tracerOf(options);
   if (options === undefined || provider === undefined) return {};
-  const { samplingPercent, customTags, istioTags, istioTagValues, spawnUpstreamSpan } = options;
+  const { samplingPercent, customTags, istioTags, istioTagValues, spawnUpstreamSpan, requestIds } = options;
   const own = istioTags ? Object.entries(istioTagValues).map(([tag, value]) => literal(tag, value)) : [];
   const { urlLengthMax } = options.provider as { urlLengthMax?: number };
   return {
@@ -55,7 +54,12 @@ export function tracing(
       provider: { name: provider.name, configType: { $case: 'typedConfig', value: provider.config } },
       ...(spawnUpstreamSpan && { spawnUpstreamSpan }),
     },
+    ...(requestIds !== undefined && { requestIdExtension: { typedConfig: requestIdConfig(requestIds) } }),
   };
+}
+
+function requestIdConfig(useRequestIdForTraceSampling: boolean): Any {
+  return pack('envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig', UuidRequestIdConfig, { useRequestIdForTraceSampling });
 }
 
 function tracerOf({ provider, serviceName }: TracingOptions): { name: string; config: Any } | undefined {

@@ -17,6 +17,8 @@ export interface TracingPlan {
   readonly samplingPercent: number;
   readonly customTags: CustomTags;
   readonly istioTags: boolean;
+  /** Whether request ids carry the decision; undefined: as proxies do it, they do. */
+  readonly requestIds: boolean | undefined;
 }
 
 export interface SideTelemetry {
@@ -93,6 +95,7 @@ function tracingOf(config: MeshConfig, specs: readonly Spec[], side: Side, trace
   let customTags = tracer.customTags as CustomTags;
   let istioTags = true;
   let reported = true;
+  let requestIds: boolean | undefined;
   for (const { tracing = [] } of specs) {
     // The first element alone acts.
     const entry = tracing.find(({ match }) => isOf(match, side));
@@ -101,10 +104,11 @@ function tracingOf(config: MeshConfig, specs: readonly Spec[], side: Side, trace
     samplingPercent = entry.randomSamplingPercentage ?? samplingPercent;
     customTags = entry.customTags ?? customTags;
     istioTags = entry.enableIstioTags ?? istioTags;
+    requestIds = entry.useRequestIdForTraceSampling ?? requestIds;
     reported = entry.disableSpanReporting === undefined ? reported : !entry.disableSpanReporting;
   }
   if (provider === undefined || !reported) return undefined;
-  return { provider, samplingPercent, customTags, istioTags };
+  return { provider, samplingPercent, customTags, istioTags, requestIds };
 }
 
 /** Of the time before there were providers. */

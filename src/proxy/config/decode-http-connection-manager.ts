@@ -34,7 +34,7 @@ export function decodeHttpConnectionManager(hcm: HttpConnectionManager, field: s
     routes: decodeRouteSpecifier(hcm, field, findings),
     httpFilters: decodeHttpFilters(hcm.httpFilters, `${field}.http_filters`, findings),
     accessLogs: decodeAccessLogs(hcm.accessLog, `${field}.access_log`, findings),
-    tracing: findings.attempt(`${field}.tracing`, () => decodeTracing(hcm.tracing, `${field}.tracing`, findings)),
+    tracing: findings.attempt(`${field}.tracing`, () => decodeTracing(hcm, field, findings)),
     idleTimeoutMs: milliseconds(common?.idleTimeout, defaults.idleTimeoutMs),
     streamIdleTimeoutMs: milliseconds(hcm.streamIdleTimeout, defaults.streamIdleTimeoutMs),
     requestTimeoutMs: milliseconds(hcm.requestTimeout, 0),

@@ -1,4 +1,5 @@
 // Envoy's Listener -> ListenerConfig.
+
 import { TrafficDirection as Direction } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import type { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/listener';
 import type {
@@ -8,8 +9,10 @@ import type {
 } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { TcpProxy } from '#codec/protobuf/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import { PluginConfig } from '#codec/protobuf/generated/istio/stats';
 import { decodeNetworkExtAuthz } from '#proxy/filters/network/ext-authz';
 import { decodeNetworkRbac } from '#proxy/filters/network/rbac';
+import { MetricOverrides } from '#proxy/telemetry/metric-overrides';
 import { decodeAccessLogs } from './decode-access-log.ts';
 import { decodeAddress } from './decode-address.ts';
 import { decodeHeaderMutations } from './decode-header-mutations.ts';
@@ -72,7 +75,8 @@ function decodeFilterChain(chain: EnvoyFilterChain, field: string, findings: Fin
     return config === undefined ? [] : [config];
   });
   const last = decoded.pop();
-  if (last?.kind === 'gate' || decoded.some(({ kind }) => kind !== 'gate')) {
+  const terminal = last?.kind === 'http_connection_manager' || last?.kind === 'tcp_proxy' ? last : undefined;
+  if ((last !== undefined && terminal === undefined) || decoded.some(({ kind }) => kind !== 'gate' && kind !== 'stats')) {
     findings.report(`${field}.filters`, 'the last filter, and no other, must be http_connection_manager or tcp_proxy');
   }
   return {
@@ -80,10 +84,16 @@ function decodeFilterChain(chain: EnvoyFilterChain, field: string, findings: Fin
     origin: originOf(chain.metadata),
     match: decodeMatch(chain.filterChainMatch, field, findings),
     gates: decoded.flatMap((each) => (each.kind === 'gate' ? [each.gate] : [])),
-    filters: last === undefined || last.kind === 'gate' ? [] : [last],
+    filters: terminal === undefined ? [] : [counting(terminal, decoded)],
     tls: decodeDownstreamTls(chain.transportSocket, `${field}.transport_socket`, findings),
     transportSocketConnectTimeoutMs: milliseconds(chain.transportSocketConnectTimeout, 0),
   };
+}
+
+/** Of connections, metrics are changed by a filter of their own. */
+function counting(filter: NetworkFilterConfig, before: readonly DecodedFilter[]): NetworkFilterConfig {
+  const stats = before.find((each) => each.kind === 'stats');
+  return filter.kind === 'tcp_proxy' && stats !== undefined ? { ...filter, tcp: { ...filter.tcp, metrics: stats.metrics } } : filter;
 }
 
 function decodeMatch(match: EnvoyFilterChainMatch | undefined, field: string, findings: Findings): FilterChainMatch {
@@ -100,7 +110,10 @@ function decodeMatch(match: EnvoyFilterChainMatch | undefined, field: string, fi
   };
 }
 
-type DecodedFilter = NetworkFilterConfig | { kind: 'gate'; gate: ConnectionGateConfig };
+type DecodedFilter =
+  | NetworkFilterConfig
+  | { kind: 'gate'; gate: ConnectionGateConfig }
+  | { kind: 'stats'; metrics: MetricOverrides | undefined };
 
 function decodeNetworkFilter(filter: Filter, field: string, findings: Findings): DecodedFilter | undefined {
   if (filter.configType?.$case !== 'typedConfig') {
@@ -122,8 +135,10 @@ function decodeNetworkFilter(filter: Filter, field: string, findings: Findings):
       const gate = decodeNetworkExtAuthz(filter.name, any.value, field, findings);
       return gate && { kind: 'gate', gate };
     }
-    // Sessions are always counted; where the peer's proxy says who it is, its ALPN tells.
+    // Sessions are counted without it as well.
     case 'stats.PluginConfig':
+      return { kind: 'stats', metrics: MetricOverrides.decode(PluginConfig.decode(any.value).metrics, field, findings) };
+    // Where the peer's proxy says who it is, its ALPN tells.
     case 'envoy.tcp.metadataexchange.config.MetadataExchange':
       return undefined;
     default:
@@ -147,6 +162,7 @@ function decodeTcpProxy(tcp: TcpProxy, field: string, findings: Findings): TcpPr
     maxConnectAttempts: tcp.maxConnectAttempts ?? 1,
     hashesSourceIp: tcp.hashPolicy.some(({ policySpecifier }) => policySpecifier?.$case === 'sourceIp'),
     accessLogs: decodeAccessLogs(tcp.accessLog, `${field}.access_log`, findings),
+    metrics: undefined,
   };
 }
 

@@ -4,19 +4,24 @@ import type { HttpService } from '#codec/protobuf/generated/envoy/config/core/v3
 import type { Tracing_Http } from '#codec/protobuf/generated/envoy/config/trace/v3/http_tracer';
 import { OpenTelemetryConfig } from '#codec/protobuf/generated/envoy/config/trace/v3/opentelemetry';
 import { ZipkinConfig_CollectorEndpointVersion as Version, ZipkinConfig } from '#codec/protobuf/generated/envoy/config/trace/v3/zipkin';
-import type { HttpConnectionManager_Tracing as Tracing } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import type { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { UuidRequestIdConfig } from '#codec/protobuf/generated/envoy/extensions/request_id/uuid/v3/uuid';
 import type { CustomTag as EnvoyTag } from '#codec/protobuf/generated/envoy/type/tracing/v3/custom_tag';
+import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
 import { textAttribute } from '#telemetry/otlp';
 import { type Findings, messageName, milliseconds } from './findings.ts';
 import { decodeGrpcTarget } from './grpc-target.ts';
 import type { CustomTag, HttpTarget, OpenTelemetryProvider, TracingConfig, ZipkinProvider } from './tracing.ts';
+
+type Manager = Pick<HttpConnectionManager, 'tracing' | 'requestIdExtension'>;
 
 /** Envoy's. */
 const urlLengthMaxDefault = 256;
 const timeoutMsDefault = 5000;
 
 /** Undefined: without a provider nothing is traced. */
-export function decodeTracing(tracing: Tracing | undefined, field: string, findings: Findings): TracingConfig | undefined {
+export function decodeTracing({ tracing, requestIdExtension }: Manager, manager: string, findings: Findings): TracingConfig | undefined {
+  const field = `${manager}.tracing`;
   if (tracing?.provider === undefined) return undefined;
   const provider = decodeProvider(tracing.provider, `${field}.provider`, findings);
   if (provider === undefined) return undefined;
@@ -28,8 +33,16 @@ export function decodeTracing(tracing: Tracing | undefined, field: string, findi
     urlLengthMax: tracing.maxPathTagLength ?? urlLengthMaxDefault,
     customTags: tracing.customTags.map((tag, i) => decodeCustomTag(tag, `${field}.custom_tags[${i}]`, findings)),
     spawnUpstreamSpan: tracing.spawnUpstreamSpan ?? false,
+    requestIds: decodeRequestIds(requestIdExtension?.typedConfig, `${manager}.request_id_extension`, findings),
     provider,
   };
+}
+
+function decodeRequestIds(config: Any | undefined, field: string, findings: Findings): TracingConfig['requestIds'] {
+  const known = config === undefined || messageName(config) === 'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig';
+  if (!known) findings.report(field, `${config.typeUrl} is not supported: UuidRequestIdConfig is`);
+  const { packTraceReason, useRequestIdForTraceSampling } = UuidRequestIdConfig.decode(config?.value ?? new Uint8Array());
+  return { marked: packTraceReason ?? true, followed: useRequestIdForTraceSampling ?? true };
 }
 
 function decodeProvider({ name, configType }: Tracing_Http, field: string, findings: Findings): TracingConfig['provider'] | undefined {

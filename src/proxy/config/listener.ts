@@ -8,6 +8,7 @@ import type { DownstreamTlsConfig } from '#proxy/config/tls';
 import type { RbacEngine } from '#proxy/filters/rbac/engine';
 import type { DownstreamConnection } from '#proxy/http/connection-manager';
 import type { ProxyRuntime } from '#proxy/runtime';
+import type { MetricOverrides } from '#proxy/telemetry/metric-overrides';
 
 export type TrafficDirection = 'inbound' | 'outbound' | 'unspecified';
 
@@ -118,4 +119,6 @@ export interface TcpProxyConfig {
   /** Connections are hashed by the client's address, for clusters that balance by a hash. */
   hashesSourceIp: boolean;
   accessLogs: readonly AccessLogConfig[];
+  /** What is changed of Istio's metrics; undefined: nothing. */
+  metrics: MetricOverrides | undefined;
 }

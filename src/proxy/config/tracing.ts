@@ -12,6 +12,8 @@ export interface TracingConfig {
   readonly customTags: readonly CustomTag[];
   /** The call to the upstream has a span of its own. */
   readonly spawnUpstreamSpan: boolean;
+  /** What request ids have to do with it: the decision is written into them, and read from them. Not read: everything is sampled. */
+  readonly requestIds: { readonly marked: boolean; readonly followed: boolean };
   readonly provider: ZipkinProvider | OpenTelemetryProvider;
 }
 

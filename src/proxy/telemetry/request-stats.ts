@@ -84,16 +84,18 @@ export class RequestStats implements ExchangeListener {
   }
 
   private countConnection(exchange: ProxiedExchange): void {
-    const key = `${exchange.upstreamCluster}|${exchange.workload}|${this.principal(exchange)}|${exchange.flags}`;
+    const { overrides } = this;
+    const own = overrides === undefined ? '' : overrides.key(exchange);
+    const key = `${exchange.upstreamCluster}|${exchange.workload}|${this.principal(exchange)}|${exchange.flags}|${own}`;
     let series = this.connections.get(key);
     if (series === undefined) {
-      series = this.metrics.connectionSeries(this.labels(exchange));
+      series = this.metrics.connectionSeries(this.labels(exchange), overrides && ((metric) => overrides.changes(metric, exchange)));
       if (this.connections.size < seriesHeldMax) this.connections.set(key, series);
     }
-    series.opened.value++;
-    series.closed.value++;
-    series.sentBytes.value += exchange.bytesSent;
-    series.receivedBytes.value += exchange.bytesReceived;
+    if (series.opened !== undefined) series.opened.value++;
+    if (series.closed !== undefined) series.closed.value++;
+    if (series.sentBytes !== undefined) series.sentBytes.value += exchange.bytesSent;
+    if (series.receivedBytes !== undefined) series.receivedBytes.value += exchange.bytesReceived;
   }
 
   private labels(exchange: ProxiedExchange): TrafficLabels {

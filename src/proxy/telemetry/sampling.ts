@@ -16,10 +16,11 @@ const marks = { random_sampling: '9', service_forced: 'a', client_enabled: 'b' }
 
 /** `header`: of the request, which has its id. */
 export function decideSampling(
-  { clientSampling, randomSampling, overallSampling }: TracingConfig,
+  { clientSampling, randomSampling, overallSampling, requestIds }: TracingConfig,
   header: (name: string) => string | undefined,
   random: Random,
 ): SamplingDecision {
+  if (!requestIds.followed) return { reason: 'random_sampling' };
   const chosen = (fraction: number) => fraction >= 1 || (fraction > 0 && random.next() < fraction);
   const before = header('x-request-id')?.[markPosition];
   const known = Object.entries(marks).find(([, mark]) => mark === before)?.[0] as keyof typeof marks | undefined;

@@ -51,7 +51,7 @@ export class Tracer implements ExchangeListener {
     const incoming = readTrace(propagation, (name) => request.header(name));
     const decision = decideSampling(config, (name) => request.header(name), runtime.random);
     runtime.counters.get(`http.${this.statPrefix}.tracing.${decision.reason}`).value++;
-    if (decision.reason !== 'not_traceable') markSampled(request, decision);
+    if (decision.reason !== 'not_traceable' && config.requestIds.marked) markSampled(request, decision);
     const alwaysOn = config.provider.kind === 'opentelemetry' && config.provider.alwaysOn;
     const sampled = alwaysOn || (incoming?.sampled ?? decision.reason !== 'not_traceable');
     const upstreamSpanId = config.spawnUpstreamSpan ? this.newId(16) : '';

@@ -2,7 +2,11 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { OpenTelemetryConfig } from '#codec/protobuf/generated/envoy/config/trace/v3/opentelemetry';
 import { ZipkinConfig } from '#codec/protobuf/generated/envoy/config/trace/v3/zipkin';
-import { HttpConnectionManager_Tracing as Tracing } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import {
+  HttpConnectionManager,
+  type HttpConnectionManager_Tracing as Tracing,
+} from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { UuidRequestIdConfig } from '#codec/protobuf/generated/envoy/extensions/request_id/uuid/v3/uuid';
 import type { MessageFns } from '#codec/protobuf/generated/google/protobuf/any';
 import { ManualClock } from '#foundation/clock';
 import { decodeTracing } from '#proxy/config/decode-tracing';
@@ -17,9 +21,12 @@ afterEach(open.closeAll);
 
 type Part<T> = Parameters<MessageFns<T>['fromPartial']>[0];
 
+function any<T>(typeName: string, message: MessageFns<T>, value: Part<T>) {
+  return { typeUrl: `type.googleapis.com/${typeName}`, value: Buffer.from(message.encode(message.fromPartial(value)).finish()) };
+}
+
 function provider<T>(typeName: string, message: MessageFns<T>, value: Part<T>) {
-  const any = { typeUrl: `type.googleapis.com/${typeName}`, value: Buffer.from(message.encode(message.fromPartial(value)).finish()) };
-  return { name: 'tracer', configType: { $case: 'typedConfig', value: any } } as const;
+  return { name: 'tracer', configType: { $case: 'typedConfig', value: any(typeName, message, value) } } as const;
 }
 
 const zipkin = (changes: Part<ZipkinConfig> = {}) =>
@@ -32,23 +39,26 @@ const zipkin = (changes: Part<ZipkinConfig> = {}) =>
 const openTelemetry = (value: Part<OpenTelemetryConfig>) =>
   provider('envoy.config.trace.v3.OpenTelemetryConfig', OpenTelemetryConfig, value);
 
-function decoded(tracing: Part<Tracing>) {
+function decoded(tracing: Part<Tracing>, requestIds?: Part<UuidRequestIdConfig>) {
   const findings = new Findings();
-  return { config: decodeTracing(Tracing.fromPartial(tracing), 'tracing', findings), findings: findings.list };
+  const typedConfig = requestIds && any('envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig', UuidRequestIdConfig, requestIds);
+  const manager = HttpConnectionManager.fromPartial({ tracing, ...(typedConfig && { requestIdExtension: { typedConfig } }) });
+  return { config: decodeTracing(manager, 'manager', findings), findings: findings.list };
 }
 
 interface Setup {
   tracing: Part<Tracing>;
+  requestIds?: Part<UuidRequestIdConfig>;
   collector: { port: number; protocol?: 'http2' };
   direction?: 'inbound' | 'outbound';
 }
 
-async function traced({ tracing, collector, direction = 'outbound' }: Setup) {
+async function traced({ tracing, requestIds, collector, direction = 'outbound' }: Setup) {
   const upstream = open.add(await httpPeer(ok()));
   const proxy = open.add(new TestProxy());
   proxy.runtime.clusters.set(cluster('up', [upstream.port]));
   proxy.runtime.clusters.set(cluster('collector', [collector.port], { protocol: collector.protocol ?? 'http1' }));
-  const { config, findings } = decoded(tracing);
+  const { config, findings } = decoded(tracing, requestIds);
   expect(findings).toEqual([]);
   const listener = httpListener(httpConfig(routeTable({ '*': route(forward('up')) }), { tracing: config }), { direction });
   const client = open.add(await Client.connect(await proxy.listen(listener)));
@@ -194,6 +204,18 @@ describe('sampling', () => {
     const { ask } = await traced({ tracing: { provider: zipkin(), ...tracing }, collector });
     expect(await ask(...headers)).toContain(`x-b3-sampled: ${sampled}`);
   });
+});
+
+test.each<[string, Part<UuidRequestIdConfig>, sampled: string, mark: string]>([
+  ['they are read and marked', {}, '0', '9'],
+  ['they are not read: everything is sampled', { useRequestIdForTraceSampling: false }, '1', '9'],
+  ['they are read, and left as they are', { packTraceReason: false }, '0', '4'],
+])('request ids: %s', async (_, requestIds, sampled, mark) => {
+  const collector = open.add(await httpPeer(ok()));
+  const none = { provider: zipkin(), randomSampling: { value: 0 } };
+  expect(await (await traced({ tracing: none, requestIds, collector })).ask()).toContain(`x-b3-sampled: ${sampled}`);
+  const all = await traced({ tracing: { provider: zipkin() }, requestIds, collector });
+  expect(/x-request-id: (\S+)/.exec(await all.ask(`x-request-id: ${uuid}`))?.[1]?.[14]).toBe(mark);
 });
 
 test.each<[string, Part<Tracing>, string]>([

@@ -59,7 +59,8 @@ export const compressorType: HttpFilterType<CompressorConfig, { readonly disable
     const filter = {
       request(stream: HttpStream) {
         const { request } = stream;
-        stream.keep(filter, accepts(request.header('accept-encoding') ?? '', library.encoding));
+        const wanted = request.header('accept-encoding');
+        if (wanted !== undefined && accepts(wanted, library.encoding)) stream.keep(filter, true);
         if (removeAcceptEncoding) request.remove('accept-encoding');
         if (requests.enabled && !stream.requestDone && request.upgrade === '' && compressible(request, requests)) {
           const refusal = { status: 500, flags: responseFlag.none, details: 'compressor_failed' };
@@ -91,13 +92,14 @@ function answers({ request }: HttpStream, head: ResponseHead, { responses, disab
   return !(disableOnEtag && head.has('etag')) && compressible(head, responses);
 }
 
+/** What leaves most messages alone is asked first. */
 function compressible(head: Head, { contentBytesMin, contentTypes }: Direction): boolean {
-  if (head.has('content-encoding')) return false;
-  if (/(?:^|[,\s])no-transform(?:$|[,\s])/i.test(head.header('cache-control') ?? '')) return false;
   const length = head.header('content-length');
   if (length !== undefined && Number(length) < contentBytesMin) return false;
   const type = head.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
-  return type === undefined || contentTypes.has(type);
+  if (type !== undefined && !contentTypes.has(type)) return false;
+  const control = head.header('cache-control');
+  return !head.has('content-encoding') && (control === undefined || !/(?:^|[,\s])no-transform(?:$|[,\s])/i.test(control));
 }
 
 function encode(head: Head, { encoding }: CompressionLibrary): void {
