@@ -31,6 +31,7 @@ import { serviceAccountUser } from './rbac.ts';
 import { type Query, verbOf } from './request.ts';
 import { parseResourcePath, type ResourcePath } from './resource-path.ts';
 import { patchTypes, ResourceRoutes } from './resource-routes.ts';
+import type { IssueToken } from './token-request.ts';
 import { UpgradeRoutes } from './upgrade-routes.ts';
 import { bearerToken, localUser, TokenUsers, type User } from './user.ts';
 
@@ -55,6 +56,8 @@ export interface ApiServerOptions {
   pods?: PodAccess;
   /** Whose token it is; undefined: nobody's. */
   serviceAccountOf?: (token: string) => ServiceAccountName | undefined;
+  /** For `kubectl create token`. */
+  issueToken?: IssueToken;
 }
 
 const bodyBytesMax = 3 * 1024 * 1024;
@@ -92,7 +95,7 @@ export class ApiServer {
       ...{ store, clock, random, advise, examine, namespacedKinds },
       admission: new WebhookAdmission({ store, random }),
     });
-    this.routes = new ResourceRoutes({ store, clock, handlers, pods, authorizer: this.authorizer });
+    this.routes = new ResourceRoutes({ store, clock, handlers, pods, authorizer: this.authorizer, issueToken: options.issueToken });
     const handler = (request: IncomingMessage, response: ServerResponse) => {
       // kubectl up to 1.20 leaves it out, and Kubernetes takes it for this.
       request.headers['content-type'] ??= 'application/json';

@@ -33,11 +33,13 @@ function served(kind: Kind): Served {
     { name: 'portforward', kind: 'PodPortForwardOptions', verbs: ['create', 'get'] },
     { name: 'eviction', kind: 'Eviction', verbs: ['create'], of: { group: 'policy', version: 'v1' } },
   ];
+  const token = { name: 'token', kind: 'TokenRequest', verbs: ['create'], of: { group: 'authentication.k8s.io', version: 'v1' } };
+  const own = kind.kind === 'Pod' ? ofPod : kind.kind === 'ServiceAccount' ? [token] : [];
   const isReview = reviewKinds.includes(kind);
   return {
     kind,
     resource: { name: kind.plural, kind: kind.kind, verbs: isReview ? ['create'] : verbs },
-    parts: isReview ? [] : [status, ...(scalable.includes(kind.kind) ? [scale] : []), ...(kind.kind === 'Pod' ? ofPod : [])],
+    parts: isReview ? [] : [status, ...(scalable.includes(kind.kind) ? [scale] : []), ...own],
   };
 }
 

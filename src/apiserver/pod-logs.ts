@@ -11,6 +11,9 @@ export interface LogQuery {
   tailLines?: string;
   limitBytes?: string;
   previous?: string;
+  sinceSeconds?: string;
+  sinceTime?: string;
+  timestamps?: string;
 }
 
 /** Read back from the end when only the last lines are wanted. */
@@ -18,6 +21,8 @@ const tailBytesMax = 4 * 1024 * 1024;
 const chunkBytes = 64 * 1024;
 const followEveryMs = 200;
 const unsentBytesMax = 4 * 1024 * 1024;
+
+const timeless = '299 - "output is kept as programs write it, and not when: --since and --timestamps change nothing"';
 
 /** Writes to the response until the end of the file, or until the client goes when it follows. */
 export async function writeLog(file: string, query: LogQuery, clock: Clock, response: ServerResponse): Promise<void> {
@@ -38,7 +43,8 @@ export async function writeLog(file: string, query: LogQuery, clock: Clock, resp
       sent += bytesRead;
     }
   };
-  response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
+  const warning = [query.sinceSeconds, query.sinceTime, query.timestamps].some(Boolean) ? { warning: timeless } : {};
+  response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store', ...warning });
   response.flushHeaders();
   if (!isTrue(query.follow)) {
     // A slow reader is waited for by the response, which ends when all is sent.

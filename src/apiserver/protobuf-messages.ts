@@ -182,5 +182,16 @@ export const messages: Readonly<Record<string, Message>> = {
   SelfSubjectRulesReview: objectOf('SelfSubjectRulesReviewSpec'),
   SelfSubjectRulesReviewSpec: { 1: ['namespace', 'text'] },
   SelfSubjectReview: { 1: ['metadata', 'ObjectMeta'], 2: ['status', 'ignored'] },
+  TokenRequest: objectOf('TokenRequestSpec'),
+  TokenRequestSpec: { 1: ['audiences', '[] text'], 4: ['expirationSeconds', 'int!'] },
+  HorizontalPodAutoscaler: objectOf('HorizontalPodAutoscalerSpec'),
+  // Of autoscaling/v1.
+  HorizontalPodAutoscalerSpec: {
+    1: ['scaleTargetRef', 'CrossVersionObjectReference'],
+    2: ['minReplicas', 'int!'],
+    3: ['maxReplicas', 'int'],
+    4: ['targetCPUUtilizationPercentage', 'int!'],
+  },
+  CrossVersionObjectReference: { 1: ['kind', 'text'], 2: ['name', 'text'], 3: ['apiVersion', 'text'] },
   EnvVar: { 1: ['name', 'text'], 2: ['value', 'text'] },
 };

@@ -20,6 +20,7 @@ import { podAndPort, proxyToPod } from './pod-proxy.ts';
 import { formOf, type Included, Presentation } from './presentation.ts';
 import { type ApiRequest, isTrue, numberOf, type Target } from './request.ts';
 import { scaled, scaleOf } from './scale.ts';
+import { answerTokenRequest, type IssueToken } from './token-request.ts';
 import { writeWatch } from './watch-response.ts';
 
 export interface Answer {
@@ -43,6 +44,7 @@ export class ResourceRoutes {
       handlers: ObjectHandlers;
       pods: PodAccess | undefined;
       authorizer: Authorizer;
+      issueToken: IssueToken | undefined;
     },
   ) {}
 
@@ -62,7 +64,14 @@ export class ResourceRoutes {
       await this.options.handlers.delete(targetOf(request, path.name), undefined, request);
       return { code: 201, body: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' } };
     }
+    if (path.subresource === 'token' && kind.kind === 'ServiceAccount' && method === 'POST') return this.token(request, path.name);
     return undefined;
+  }
+
+  private async token(request: ApiRequest, name: string): Promise<Answer | undefined> {
+    const { handlers, issueToken, clock } = this.options;
+    const account = await handlers.get(targetOf(request, name));
+    return issueToken && { code: 201, body: answerTokenRequest(account, request.body, issueToken, clock) };
   }
 
   private async answerCollection(request: ApiRequest, response: () => ServerResponse): Promise<Answer | 'streaming' | undefined> {
@@ -156,6 +165,8 @@ export class ResourceRoutes {
     const container = query.container ?? pod.spec.containers[0]?.name ?? '';
     const known = containers.includes(container) || container === 'istio-proxy';
     if (!known) throw new StoreError('BAD_REQUEST', `container ${container} is not valid for pod ${name}: it has ${containers.join(', ')}`);
+    if (isTrue(query.previous) && restartsOf(pod, container) === 0)
+      throw new StoreError('BAD_REQUEST', `previous terminated container "${container}" in pod "${name}" not found`);
     const file = this.options.pods?.logFile(target.namespace, name, container);
     if (file === undefined) throw new StoreError('BAD_REQUEST', `container "${container}" in pod "${name}" is waiting to start`);
     await writeLog(file, query, this.options.clock, response());
@@ -197,6 +208,12 @@ export class ResourceRoutes {
     const form = method === 'GET' ? formOf(accept) : 'object';
     return new Presentation(kind, path.version, form, this.options.clock, query.includeObject as Included | undefined);
   }
+}
+
+/** What a container has written is in one file, whatever ran. */
+function restartsOf({ status = {} }: Pod, container: string): number {
+  const all = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
+  return all.find(({ name }) => name === container)?.restartCount ?? 0;
 }
 
 function inVersion<T extends object>({ kind, path }: ApiRequest, object: T): T {

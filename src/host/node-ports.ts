@@ -28,7 +28,7 @@ const loopback = '127.0.0.1';
 export class NodePorts {
   private readonly open = new Map<number, OpenPort>();
   /** Of each Service, what cannot be done. */
-  private readonly said = new Map<string, string>();
+  private readonly said = new Map<string, Set<string>>();
   private readonly relay = new ConnectionRelay();
   /** Settles when what was asked for so far is done. */
   private done: Promise<void> = Promise.resolve();
@@ -71,8 +71,9 @@ export class NodePorts {
   }
 
   private sayOnce(service: string, message: string): void {
-    if (this.said.get(service) === message) return;
-    this.said.set(service, message);
+    const said = this.said.get(service) ?? new Set();
+    if (said.has(message)) return;
+    this.said.set(service, said.add(message));
     this.options.failed(service, message);
   }
 

@@ -15,7 +15,7 @@ export interface ServiceAccountName {
 export const authorityAudience = 'istio-ca';
 export const apiAudience = 'https://kubernetes.default.svc.cluster.local';
 const subjectPrefix = 'system:serviceaccount:';
-const validMs = 10 * 60_000;
+const validSecondsDefault = 600;
 const header = encode({ alg: 'ES256', typ: 'JWT' });
 
 export class TokenIssuer {
@@ -29,14 +29,14 @@ export class TokenIssuer {
     this.publicKey = publicKey.export({ type: 'spki', format: 'der' }).toString('base64url');
   }
 
-  issue({ namespace, serviceAccount }: ServiceAccountName, audience: string): string {
+  issue({ namespace, serviceAccount }: ServiceAccountName, audience: string, validSeconds = validSecondsDefault): string {
     const now = Math.floor(this.clock.wallMs() / 1000);
     const claims = {
       iss: 'lateen',
       aud: [audience],
       sub: `${subjectPrefix}${namespace}:${serviceAccount}`,
       iat: now,
-      exp: now + validMs / 1000,
+      exp: now + validSeconds,
     };
     const signed = `${header}.${encode(claims)}`;
     const signature = sign('sha256', Buffer.from(signed), { key: this.key, dsaEncoding: 'ieee-p1363' });

@@ -19,6 +19,7 @@ import { ApiServer } from '#apiserver/api-server';
 import { ensureCredentials, writeKubeconfigs } from '#apiserver/credentials';
 import { definitionKind } from '#apiserver/custom-kinds';
 import type { PodAccess } from '#apiserver/pod-access';
+import type { IssueToken } from '#apiserver/token-request';
 import { FindingKeeper } from '#diagnosis/finding-keeper';
 import type { Forwarder } from '#dns/forwarder';
 import { systemClock } from '#foundation/clock';
@@ -163,7 +164,8 @@ export class LocalMesh {
     const access = { credentials, plainHttp: this.options.insecureApi === true };
     const { examine, pods, tokens } = this;
     const serviceAccountOf = (token: string) => tokens.accountOf(token, apiAudience);
-    const served = { store, logger, version, advise: advise(store), examine, catalog, pods, serviceAccountOf };
+    const issueToken: IssueToken = (account, audience, validSeconds) => tokens.issue(account, audience, validSeconds);
+    const served = { store, logger, version, advise: advise(store), examine, catalog, pods, serviceAccountOf, issueToken };
     this.api = new ApiServer({ ...own, ...access, ...served });
     this.findings = new FindingKeeper({ ...own, store, logger, canonicalJson });
     const { url, port } = await this.api.listen({ host: loopback, port: this.options.apiPort });

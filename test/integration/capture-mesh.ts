@@ -174,6 +174,9 @@ export class CaptureMesh {
   }
 }
 
+/** Node ports are the machine's: meshes of other processes would be given the same for a Service of the same name. */
+export const ownNodePort = 30_000 + (process.pid % 2_768);
+
 /** An address of this machine that is not its own loopback: for pods, one of the world. */
 export const machineAddress = (): string | undefined =>
   Object.values(os.networkInterfaces())

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { machineAddress, runHere, useCaptureMesh } from './capture-mesh.ts';
+import { machineAddress, ownNodePort, runHere, useCaptureMesh } from './capture-mesh.ts';
 import { until } from './until.ts';
 
 /** Answers with who asked, and from where; on port 9000 it speaks first. */
@@ -62,7 +62,7 @@ spec: {type: ExternalName, externalName: server.default.svc.cluster.local}
 apiVersion: v1
 kind: Service
 metadata: {name: at-node-port}
-spec: {type: NodePort, selector: {app: server}, ports: [{name: http, port: 80, targetPort: 8080}]}
+spec: {type: NodePort, selector: {app: server}, ports: [{name: http, port: 80, targetPort: 8080, nodePort: ${ownNodePort}}]}
 ---
 apiVersion: v1
 kind: Pod

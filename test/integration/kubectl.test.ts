@@ -14,7 +14,7 @@ const versions = ['1.27', '1.28', '1.29', '1.30', '1.31', '1.32', '1.33'].filter
 const named =
   process.env['LATEEN_KUBECTL'] ??
   ['kubectl-1.20', 'kubectl.1.20'].find((program) => spawnSync(program, ['version', '--client']).status === 0);
-const unknownToOld = ['auth whoami', 'events', 'get dr web -o yaml', 'patch service web --type json -p [{"op":"test"'];
+const unknownToOld = ['create token', 'auth whoami', 'events', 'get dr web -o yaml', 'patch service web --type json -p [{"op":"test"'];
 const found: [name: string, program: string][] =
   versions.length > 0
     ? [versions[0]!, versions.at(-1)!].map((version) => [version, `${folder}/kubectl.${version}`])
@@ -188,6 +188,11 @@ describe.skipIf(whyNotBuilt !== undefined || programs.length === 0).each(program
       { code: 1, input: () => rule('web').replace('host', 'hots') },
     ],
     ['get service web --raw /api/v1/none', /arguments may not be passed|could not find|nothing at|NotFound/, { code: 1 }],
+    ['create token default --duration=5m', /may not specify a duration less than 10 minutes/, { code: 1 }],
+    ['create token default', /^[\w-]+\.[\w-]+\.[\w-]+\n?$/],
+    ['create token none', /serviceaccounts "none" not found/, { code: 1 }],
+    ['autoscale deployment web --max=3', /horizontalpodautoscaler.autoscaling\/web autoscaled/],
+    ['logs deployment/web --previous', /previous terminated container "web" in pod "web-\w+-\w+" not found/, { code: 1 }],
     ['auth can-i delete pods', /^yes/],
     ['auth whoami', /lateen:admin|not enabled/, version === '1.27' ? { code: 1 } : {}],
     ['auth can-i delete pods', /^no/, { code: 1, role: '-view' }],

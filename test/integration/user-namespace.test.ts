@@ -15,7 +15,7 @@ import type { Service } from '#api/kinds/service';
 import { ask as askApi } from '#cli/http-json';
 import { outputInPod } from '#cli/pod-exec';
 import { below } from '#net/http-access';
-import { machineAddress, runHere } from './capture-mesh.ts';
+import { machineAddress, ownNodePort, runHere } from './capture-mesh.ts';
 import { LateenUp } from './lateen-up.ts';
 import { program, whyNotBuilt } from './mesh-fixture.ts';
 import { until } from './until.ts';
@@ -56,7 +56,7 @@ const nodePort = `
 apiVersion: v1
 kind: Service
 metadata: {name: at-node-port}
-spec: {type: NodePort, selector: {app: meshed}, ports: [{name: http, port: 80, targetPort: 8080}]}
+spec: {type: NodePort, selector: {app: meshed}, ports: [{name: http, port: 80, targetPort: 8080, nodePort: ${ownNodePort}}]}
 `;
 /** What the API says to the pod's service account, found as Kubernetes' clients find it. */
 const askingApi = `
