@@ -206,6 +206,42 @@ spec: {hosts: [outside.example.com], http: [{route: [{destination: {host: outsid
     calls: [{ url: 'http://outside.example.com/', expect: { reaches: 'outside-1' } }],
   },
   {
+    name: 'resolution: DYNAMIC_DNS, by the authority of a request',
+    fields: ['ServiceEntry resolution'],
+    yaml: entry('hosts: ["*.dynamic.example"], ports: [{number: 9080, name: http, protocol: HTTP}], resolution: DYNAMIC_DNS'),
+    calls: [
+      { url: 'http://outside-1.dynamic.example:9080/', times: 2, expect: { reaches: 'outside-1' } },
+      { url: 'http://outside-2.dynamic.example:9080/', times: 2, expect: { reaches: 'outside-2' } },
+      { url: 'http://nobody.dynamic.example:9080/', expect: { status: 503 } },
+    ],
+  },
+  {
+    name: 'resolution: DYNAMIC_DNS, by the name in TLS and in CONNECT',
+    fields: ['ServiceEntry resolution'],
+    yaml: `${entry('hosts: ["*.dynamic.example"], ports: [{number: 9080, name: tls, protocol: TLS}], resolution: DYNAMIC_DNS')}
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: client, namespace: default}
+spec: {workloadSelector: {labels: {app: client}}, egress: [{port: {number: 9080, name: tls, protocol: TLS}, bind: 127.0.0.1, hosts: ["*/*"]}]}
+`,
+    calls: [
+      { tunnel: 'outside-2.dynamic.example:9080', url: 'http://any/', expect: { reaches: 'outside-2' } },
+      // Whoever is there answers in the clear.
+      {
+        at: 'LOOPBACK(client):9080',
+        url: 'https://outside-1.dynamic.example:9080/',
+        tls: { servername: 'outside-1.dynamic.example' },
+        expect: { fails: /wrong version number|packet length too long/ },
+      },
+      {
+        at: 'LOOPBACK(client):9080',
+        url: 'https://elsewhere.example:9080/',
+        tls: { servername: 'elsewhere.example' },
+        expect: { fails: /ECONNRESET|disconnected/ },
+      },
+    ],
+  },
+  {
     name: 'workloadSelector: of WorkloadEntries',
     fields: [
       'ServiceEntry workloadSelector.labels',

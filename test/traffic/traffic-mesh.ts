@@ -33,6 +33,7 @@ import { MeshSigner } from '#identity/certificate-signer';
 import { authorityAudience, TokenIssuer, TokenVerifier } from '#identity/service-account-token';
 import { DecodeCache } from '#proxy/config/decode-cache';
 import { ProxyInstance } from '#proxy/proxy-instance';
+import { type Resolver, systemResolver } from '#proxy/upstream/dns-resolver';
 import { MemoryStore } from '#store/memory-store';
 import type { ResourceSet } from '#xds/resource';
 import type { TypeUrl } from '#xds/resource-type';
@@ -396,10 +397,26 @@ export class TrafficMesh {
         decodings: new DecodeCache(),
         identityToken: async () =>
           this.tokens.issue({ namespace: pod.metadata.namespace ?? 'default', serviceAccount: serviceAccountOf(pod) }, authorityAudience),
+        resolver: this.resolver(),
         canonicalJson: () => Promise.reject(new Error('no dumps in this test')),
       },
     );
     await running.proxy.start();
+  }
+
+  /** `NAME.dynamic.example` is the workload of that name. */
+  private resolver(): Resolver {
+    const domain = '.dynamic.example';
+    return {
+      resolve: systemResolver.resolve,
+      lookup: (host, options, callback) => {
+        if (!host.endsWith(domain)) return systemResolver.lookup(host, options, callback);
+        const address = this.running.get(host.slice(0, -domain.length))?.network.addresses.pod;
+        if (address === undefined) callback(Object.assign(new Error('no such name'), { code: 'ENOTFOUND' }), '');
+        else if (options.all) callback(null, [{ address, family: 4 }]);
+        else callback(null, address, 4);
+      },
+    };
   }
 
   /** Slices follow Services, and pods. */

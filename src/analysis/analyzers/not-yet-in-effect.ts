@@ -34,12 +34,6 @@ const table: readonly Inert[] = [
   },
   { kind: 'Telemetry', field: 'spec.tracing.*.disableContextPropagation', effect: 'the next hop is told of the trace', unless: [false] },
   { kind: 'Telemetry', field: 'spec.tracing.*.useRequestIdForTraceSampling', effect: 'request ids carry the decision', unless: [true] },
-  {
-    kind: 'ServiceEntry',
-    field: 'spec.resolution',
-    effect: 'the hosts are not resolved',
-    unless: ['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN'],
-  },
 ];
 
 const parsed = table.map((inert) => ({ ...inert, path: inert.field.split('.') }));

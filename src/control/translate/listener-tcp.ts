@@ -6,6 +6,7 @@ import {
   type FilterChain,
   FilterChain as FilterChainMessage,
 } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
+import { dynamicServerNameFilter } from './dynamic-forward-proxy.ts';
 import { httpConnectionManager, type ListenerOptions } from './http-connection-manager.ts';
 import type { ListenerClass } from './http-filter.ts';
 import { inspections, plainHttp } from './inspection.ts';
@@ -85,13 +86,18 @@ function chainMessage(chain: ConnectionChain, { address, port, chainName }: Conn
   return FilterChainMessage.fromPartial({
     name: chainName,
     filters: [
-      ...(target.kind === 'clusters' ? options.guards.network() : []),
+      ...(target.kind === 'clusters' ? [...options.guards.network(), ...namedHosts(target.clusters)] : []),
       targetFilter(target, `outbound_${address}_${port}`, options),
     ],
     ...(tls && { transportSocket: serverTransportSocket(tls.server, tls.applicationProtocols) }),
     ...(conditionsKey(chain) !== anything && { filterChainMatch: match }),
     ...(metadata && { metadata }),
   });
+}
+
+function namedHosts(clusters: readonly ClusterWeight[]): Filter[] {
+  const port = clusters.find(({ connections }) => connections?.namedHostPort !== undefined)?.connections?.namedHostPort;
+  return port === undefined ? [] : [dynamicServerNameFilter(port)];
 }
 
 function targetFilter(target: ChainTarget, statPrefix: string, options: ListenerOptions): Filter {

@@ -88,9 +88,13 @@ function decodePreconnect({ preconnectPolicy }: Cluster, findings: Findings): nu
   return ratio;
 }
 
+/** Its DNS cache is the system's: nothing of its configuration has a meaning here. */
+const dynamicForwardProxyType = 'type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig';
+
 function decodeDiscovery(cluster: Cluster, findings: Findings): ClusterConfig['discovery'] {
   const type = cluster.clusterDiscoveryType;
   if (type?.$case === 'clusterType') {
+    if (type.value.typedConfig?.typeUrl === dynamicForwardProxyType) return { kind: 'dynamic_forward_proxy' };
     findings.report('cluster_type', `${type.value.name} is not supported`);
     return { kind: 'static' };
   }

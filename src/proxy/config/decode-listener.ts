@@ -7,6 +7,7 @@ import type {
   Filter,
 } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { FilterConfig as SniDynamicForwardProxy } from '#codec/protobuf/generated/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy';
 import { TcpProxy } from '#codec/protobuf/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
 import { decodeNetworkExtAuthz } from '#proxy/filters/network/ext-authz';
 import { decodeNetworkRbac } from '#proxy/filters/network/rbac';
@@ -72,7 +73,8 @@ function decodeFilterChain(chain: EnvoyFilterChain, field: string, findings: Fin
     return config === undefined ? [] : [config];
   });
   const last = decoded.pop();
-  if (last?.kind === 'gate' || decoded.some(({ kind }) => kind !== 'gate')) {
+  const isTerminal = (each: DecodedFilter): each is NetworkFilterConfig => each.kind !== 'gate' && each.kind !== 'named host';
+  if (last === undefined ? false : !isTerminal(last) || decoded.some(isTerminal)) {
     findings.report(`${field}.filters`, 'the last filter, and no other, must be http_connection_manager or tcp_proxy');
   }
   return {
@@ -80,10 +82,17 @@ function decodeFilterChain(chain: EnvoyFilterChain, field: string, findings: Fin
     origin: originOf(chain.metadata),
     match: decodeMatch(chain.filterChainMatch, field, findings),
     gates: decoded.flatMap((each) => (each.kind === 'gate' ? [each.gate] : [])),
-    filters: last === undefined || last.kind === 'gate' ? [] : [last],
+    filters: last === undefined || !isTerminal(last) ? [] : [withNamedHost(last, decoded)],
     tls: decodeDownstreamTls(chain.transportSocket, `${field}.transport_socket`, findings),
     transportSocketConnectTimeoutMs: milliseconds(chain.transportSocketConnectTimeout, 0),
   };
+}
+
+/** What a filter before says of the port that named hosts are asked at. */
+function withNamedHost(terminal: NetworkFilterConfig, before: readonly DecodedFilter[]): NetworkFilterConfig {
+  const named = before.find((each) => each.kind === 'named host');
+  if (named === undefined || terminal.kind !== 'tcp_proxy') return terminal;
+  return { ...terminal, tcp: { ...terminal.tcp, namedHostPort: named.port } };
 }
 
 function decodeMatch(match: EnvoyFilterChainMatch | undefined, field: string, findings: Findings): FilterChainMatch {
@@ -100,7 +109,10 @@ function decodeMatch(match: EnvoyFilterChainMatch | undefined, field: string, fi
   };
 }
 
-type DecodedFilter = NetworkFilterConfig | { kind: 'gate'; gate: ConnectionGateConfig };
+/** Envoy's default. */
+const tlsPort = 443;
+
+type DecodedFilter = NetworkFilterConfig | { kind: 'gate'; gate: ConnectionGateConfig } | { kind: 'named host'; port: number };
 
 function decodeNetworkFilter(filter: Filter, field: string, findings: Findings): DecodedFilter | undefined {
   if (filter.configType?.$case !== 'typedConfig') {
@@ -122,6 +134,10 @@ function decodeNetworkFilter(filter: Filter, field: string, findings: Findings):
       const gate = decodeNetworkExtAuthz(filter.name, any.value, field, findings);
       return gate && { kind: 'gate', gate };
     }
+    case 'envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig': {
+      const { portSpecifier } = SniDynamicForwardProxy.decode(any.value);
+      return { kind: 'named host', port: portSpecifier?.value ?? tlsPort };
+    }
     // Sessions are always counted; where the peer's proxy says who it is, its ALPN tells.
     case 'stats.PluginConfig':
     case 'envoy.tcp.metadataexchange.config.MetadataExchange':
@@ -137,6 +153,7 @@ function decodeTcpProxy(tcp: TcpProxy, field: string, findings: Findings): TcpPr
   if (specifier === undefined) findings.report(field, 'cluster specifier is missing');
   return {
     statPrefix: tcp.statPrefix,
+    namedHostPort: undefined,
     clusters:
       specifier?.$case === 'weightedClusters'
         ? specifier.value.clusters.map(({ name, weight }) => ({ name, weight }))
