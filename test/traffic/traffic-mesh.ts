@@ -109,7 +109,7 @@ export interface Call {
   from?: string;
   /** A workload that is a gateway: the URL's port is the gateway's own. */
   via?: string;
-  /** Instead of a proxy: an address to connect to. */
+  /** Instead of a proxy: an address to connect to, or the path of a Unix socket. */
   at?: string;
   /** Of an `https` URL. */
   tls?: https.RequestOptions;
@@ -327,10 +327,10 @@ export class TrafficMesh {
     const target = new URL(url);
     const { addresses } = this.find(via ?? from).network;
     const path = target.pathname + target.search;
-    const [host, port] = at === undefined ? [] : this.placed(at).split(':');
+    const [host = '', port] = at === undefined ? [] : this.placed(at).split(':');
     const options =
       at !== undefined
-        ? { host, port, path }
+        ? { ...(/^[/@]/.test(host) ? { socketPath: host.replace(/^@/, '\0') } : { host, port }), path }
         : via === undefined
           ? { host: addresses.loopback, port: httpProxyPort, path: url }
           : { host: addresses.pod, port: target.port || 80, path };

@@ -11,7 +11,7 @@ import { httpConnectionManager, type ListenerOptions } from './http-connection-m
 import type { ListenerClass } from './http-filter.ts';
 import { inspections, plainHttp } from './inspection.ts';
 import { direction, filterChain, type ListenerInput } from './listener.ts';
-import { socketAddress } from './message.ts';
+import { servingAddress } from './message.ts';
 import { meshProtocols } from './mutual-tls.ts';
 import { type ClusterWeight, tcpProxy } from './tcp-proxy.ts';
 import { type ServerTls, serverTransportSocket } from './transport-socket.ts';
@@ -60,7 +60,7 @@ export function connectionListener(listener: ConnectionListener, options: Listen
     name,
     key: JSON.stringify(['connections', listener, options.key]),
     make: () => ({
-      address: socketAddress(address, port),
+      address: servingAddress(address, port),
       ...(!bindToPort && { bindToPort }),
       trafficDirection: direction.outbound,
       ...inspections({

@@ -8,7 +8,7 @@ import type { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/conf
 import type { LbEndpoint, LocalityLbEndpoints } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint_components';
 import { HttpProtocolOptions } from '#codec/protobuf/generated/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import type { CircuitBreakerConfig, ClusterConfig, EndpointConfig, EndpointHealth, KeepaliveConfig } from './cluster.ts';
-import { decodeEndpointAddress } from './decode-address.ts';
+import { decodeAddress } from './decode-address.ts';
 import { bufferBytesDefault } from './decode-listener.ts';
 import { decodeLoadBalancer, decodePriorities } from './decode-load-balancer.ts';
 import { decodeResponsePredicate } from './decode-match-predicate.ts';
@@ -209,7 +209,7 @@ function decodeEndpoint(
     findings.report(field, 'only endpoints with an address are supported');
     return undefined;
   }
-  const address = decodeEndpointAddress(endpoint.hostIdentifier.value.address, `${field}.endpoint.address`, findings);
+  const address = decodeAddress(endpoint.hostIdentifier.value.address, `${field}.endpoint.address`, findings);
   if (address === undefined) return undefined;
   if (priority > priorityMax) findings.report(field, `priority ${priority} is above ${priorityMax}`);
   const check = endpoint.hostIdentifier.value.healthCheckConfig;
