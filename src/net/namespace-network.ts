@@ -2,7 +2,7 @@
 // all in one turn. So one process serves many pods. A socket stays in the namespace that it was made in.
 import type { BindOptions } from 'node:dgram';
 import { closeSync, openSync } from 'node:fs';
-import { BlockList, isIPv4, type Socket } from 'node:net';
+import { BlockList, isIP, isIPv4, type Socket } from 'node:net';
 import { type ListenPlace, type Network, type NetworkAddress, ownNetwork } from './network.ts';
 import { descriptorOf, handleOf } from './socket-handle.ts';
 import type { SystemCalls } from './system-calls.ts';
@@ -49,7 +49,8 @@ export class NamespaceNetwork implements Network {
   }
 
   enter(connecting: Socket, destination: string): void {
-    if (isIPv4(destination) && !this.inside.check(destination, 'ipv4')) return;
+    // Names that are resolved on the way are the world's.
+    if (isIP(destination) === 0 || (isIPv4(destination) && !this.inside.check(destination, 'ipv4'))) return;
     const descriptor = this.made('tcp', (socket) => this.calls.setOption(socket, 'mark', proxyMark));
     // Node opens the socket of a connection in a later turn, and takes the one that its handle has by then.
     handleOf(connecting)!.open(descriptor);

@@ -20,7 +20,7 @@ import { closeRuntime, createRuntime, type ExchangeListeners, type ProxyRuntime 
 import { AccessLoggers } from '#proxy/telemetry/access-logger';
 import type { MetricOverrides } from '#proxy/telemetry/metric-overrides';
 import { RequestStats } from '#proxy/telemetry/request-stats';
-import { systemResolver } from '#proxy/upstream/dns-resolver';
+import { type Resolver, systemResolver } from '#proxy/upstream/dns-resolver';
 import type { Judging } from '#proxy/upstream/judging';
 import { LocalCluster } from '#proxy/upstream/local-cluster';
 import { IstioMetrics } from '#telemetry/istio-metrics';
@@ -37,6 +37,8 @@ export interface DataPlaneOptions {
   network?: Network;
   /** Shared by the proxies of one process. */
   decodings: DecodeCache;
+  /** Of names that are not the mesh's; the machine's own when left out. */
+  resolver?: Resolver;
   /** Sockets that listen already. */
   sockets?: ListeningSockets;
   /** With other processes that serve the same proxy. */
@@ -85,7 +87,7 @@ export class DataPlane {
       routeTables: this.routeTables,
       exchangeListeners: this.exchangeListeners(),
       peerMetadata: { metadata: encodePeerMetadata(node.metadata), id: node.id },
-      resolver: systemResolver,
+      resolver: options.resolver ?? systemResolver,
       node: { id: node.id, cluster: node.cluster },
       newRequestId: createUuids(random),
       local: localCluster === undefined ? undefined : new LocalCluster(localCluster, formatLocality(node.locality)),

@@ -23,6 +23,7 @@ import { identityOf } from '#proxy/identity/node-identity';
 import { WorkloadCertificates } from '#proxy/identity/workload-certificates';
 import type { ListenerManager } from '#proxy/listen/listener-manager';
 import type { ProxyRuntime } from '#proxy/runtime';
+import type { Resolver } from '#proxy/upstream/dns-resolver';
 import type { Verdicts } from '#proxy/upstream/judging';
 import type { ProxyWorkers, WorkerPool, WorkerSource } from '#proxy/workers/worker-pool';
 import { pushOrder, type TypeUrl, typeUrl } from '#xds/resource-type';
@@ -36,6 +37,8 @@ export interface ProxyInstanceOptions {
   version: string;
   /** Where its sockets are; the process's own when left out. */
   network?: Network;
+  /** Of names that are not the mesh's; the machine's own when left out. */
+  resolver?: Resolver;
   /** Hears of the names that its pod is answered; without it, they are not asked for. */
   setNames?: (table: NameTable) => void;
   /** In force from the start, whatever the control plane says; in an order that takes effect. */
@@ -87,7 +90,16 @@ export class ProxyInstance implements AdminSubject {
     this.startedAt = clock.now();
     this.plane = new DataPlane(
       bootstrap,
-      { clock, random, logger, network, decodings, ...(handed && { sockets: handed }), ...this.sharedWithWorkers() },
+      {
+        clock,
+        random,
+        logger,
+        network,
+        decodings,
+        ...(options.resolver && { resolver: options.resolver }),
+        ...(handed && { sockets: handed }),
+        ...this.sharedWithWorkers(),
+      },
       { subscribe: (type, names) => this.subscribe(type, names), setNames },
     );
     this.certificates = this.workloadCertificates();

@@ -142,6 +142,17 @@ test('NETWORK_FILTER', () => {
 
 const managerMessage = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 
+test.each([
+  ['MERGE', ['websocket', 'mine']],
+  ['MERGE_AND_REPLACE_LIST', ['mine']],
+])('%s of a message with a list', (operation, upgrades) => {
+  const value = { typed_config: any(`${managerMessage}`, { upgrade_configs: [{ upgrade_type: 'mine' }] }) };
+  const [filter] = chains(resource([one(operation, at(), value, 'NETWORK_FILTER')], typeUrl.listener, inbound)).filters;
+  const config = filter!.typed_config as unknown as { upgrade_configs: { upgrade_type: string }[]; http_filters: object[] };
+  expect(config.upgrade_configs.map((each) => each.upgrade_type)).toEqual(upgrades);
+  expect(config.http_filters).not.toEqual([]);
+});
+
 test('FILTER_CHAIN and LISTENER', () => {
   const context = { context: 'SIDECAR_INBOUND' };
   const filters = [

@@ -210,6 +210,7 @@ export function tcpListener(
           connectionMsMax: 0,
           tunnel: undefined,
           maxConnectAttempts: 1,
+          namedHostPort: undefined,
           hashesSourceIp: false,
           accessLogs: [],
           metrics: undefined,

@@ -100,6 +100,20 @@ const gateways: Case[] = [
     ],
   },
   {
+    name: 'bind: servers of one port at addresses of their own',
+    fields: ['Gateway servers[].bind'],
+    yaml:
+      edgeGateway(
+        'port: {number: 8000, name: http, protocol: HTTP}, hosts: ["*"]',
+        'port: {number: 8000, name: inner, protocol: HTTP}, bind: 127.0.0.1, hosts: [inner.example.com]',
+      ) + bound(),
+    calls: [
+      { at: 'POD(gateway):8000', url: 'http://shop.example.com:8000/', expect: { reaches: 'reviews-v1' } },
+      { at: 'LOOPBACK(gateway):8000', url: 'http://inner.example.com:8000/', expect: { reaches: 'reviews-v1' } },
+      { at: 'LOOPBACK(gateway):8000', url: 'http://shop.example.com:8000/', expect: { status: 404 } },
+    ],
+  },
+  {
     name: 'tls: httpsRedirect',
     fields: ['Gateway servers[].tls.httpsRedirect'],
     yaml: edgeGateway('port: {number: 8000, name: http, protocol: HTTP}, hosts: ["*"], tls: {httpsRedirect: true}') + bound(),
@@ -206,6 +220,42 @@ spec: {hosts: [outside.example.com], http: [{route: [{destination: {host: outsid
     calls: [{ url: 'http://outside.example.com/', expect: { reaches: 'outside-1' } }],
   },
   {
+    name: 'resolution: DYNAMIC_DNS, by the authority of a request',
+    fields: ['ServiceEntry resolution'],
+    yaml: entry('hosts: ["*.dynamic.example"], ports: [{number: 9080, name: http, protocol: HTTP}], resolution: DYNAMIC_DNS'),
+    calls: [
+      { url: 'http://outside-1.dynamic.example:9080/', times: 2, expect: { reaches: 'outside-1' } },
+      { url: 'http://outside-2.dynamic.example:9080/', times: 2, expect: { reaches: 'outside-2' } },
+      { url: 'http://nobody.dynamic.example:9080/', expect: { status: 503 } },
+    ],
+  },
+  {
+    name: 'resolution: DYNAMIC_DNS, by the name in TLS and in CONNECT',
+    fields: ['ServiceEntry resolution'],
+    yaml: `${entry('hosts: ["*.dynamic.example"], ports: [{number: 9080, name: tls, protocol: TLS}], resolution: DYNAMIC_DNS')}
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: client, namespace: default}
+spec: {workloadSelector: {labels: {app: client}}, egress: [{port: {number: 9080, name: tls, protocol: TLS}, bind: 127.0.0.1, hosts: ["*/*"]}]}
+`,
+    calls: [
+      { tunnel: 'outside-2.dynamic.example:9080', url: 'http://any/', expect: { reaches: 'outside-2' } },
+      // Whoever is there answers in the clear.
+      {
+        at: 'LOOPBACK(client):9080',
+        url: 'https://outside-1.dynamic.example:9080/',
+        tls: { servername: 'outside-1.dynamic.example' },
+        expect: { fails: /wrong version number|packet length too long/ },
+      },
+      {
+        at: 'LOOPBACK(client):9080',
+        url: 'https://elsewhere.example:9080/',
+        tls: { servername: 'elsewhere.example' },
+        expect: { fails: /ECONNRESET|disconnected/ },
+      },
+    ],
+  },
+  {
     name: 'workloadSelector: of WorkloadEntries',
     fields: [
       'ServiceEntry workloadSelector.labels',
@@ -299,6 +349,24 @@ const sidecars: Case[] = [
       `workloadSelector: {labels: {app: client}}, egress: [{port: {number: 7070, protocol: TCP, name: tcp}, bind: 127.0.0.1, captureMode: NONE, hosts: ["./*"]}, {hosts: ["./*"]}]`,
     ),
     calls: [{ at: 'LOOPBACK(client):7070', url: 'http://any/', expect: { reaches: 'two-ports-v1' } }],
+  },
+  ...['SOCKET(egress)', '@lateen-traffic-egress'].flatMap((path): Case[] => [
+    {
+      name: `egress: bind, a Unix socket for HTTP: ${path}`,
+      fields: ['Sidecar egress[].bind'],
+      yaml: sidecar(
+        `workloadSelector: {labels: {app: client}}, egress: [{port: {number: 0, protocol: HTTP, name: http}, bind: "unix://${path}", captureMode: NONE, hosts: ["./*"]}]`,
+      ),
+      calls: ['ratings', 'sidecar'].map((name) => ({ at: path, url: `http://${name}:9080/`, expect: { reaches: `${name}-v1` } })),
+    },
+  ]),
+  {
+    name: 'egress: bind, a Unix socket for TCP',
+    fields: ['Sidecar egress[].bind'],
+    yaml: sidecar(
+      'workloadSelector: {labels: {app: client}}, egress: [{port: {number: 0, protocol: TCP, name: tcp}, bind: "unix://SOCKET(egress)", captureMode: NONE, hosts: ["./two-ports.default.svc.cluster.local"]}]',
+    ),
+    calls: [{ at: 'SOCKET(egress)', url: 'http://any/', times: 2, expect: { reaches: 'two-ports-v1' } }],
   },
   {
     name: 'ingress: a port, and where its program listens',

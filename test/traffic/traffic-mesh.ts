@@ -33,6 +33,7 @@ import { MeshSigner } from '#identity/certificate-signer';
 import { authorityAudience, TokenIssuer, TokenVerifier } from '#identity/service-account-token';
 import { DecodeCache } from '#proxy/config/decode-cache';
 import { ProxyInstance } from '#proxy/proxy-instance';
+import { type Resolver, systemResolver } from '#proxy/upstream/dns-resolver';
 import { MemoryStore } from '#store/memory-store';
 import type { ResourceSet } from '#xds/resource';
 import type { TypeUrl } from '#xds/resource-type';
@@ -108,7 +109,7 @@ export interface Call {
   from?: string;
   /** A workload that is a gateway: the URL's port is the gateway's own. */
   via?: string;
-  /** Instead of a proxy: an address to connect to. */
+  /** Instead of a proxy: an address to connect to, or the path of a Unix socket. */
   at?: string;
   /** Of an `https` URL. */
   tls?: https.RequestOptions;
@@ -326,10 +327,10 @@ export class TrafficMesh {
     const target = new URL(url);
     const { addresses } = this.find(via ?? from).network;
     const path = target.pathname + target.search;
-    const [host, port] = at === undefined ? [] : this.placed(at).split(':');
+    const [host = '', port] = at === undefined ? [] : this.placed(at).split(':');
     const options =
       at !== undefined
-        ? { host, port, path }
+        ? { ...(/^[/@]/.test(host) ? { socketPath: host.replace(/^@/, '\0') } : { host, port }), path }
         : via === undefined
           ? { host: addresses.loopback, port: httpProxyPort, path: url }
           : { host: addresses.pod, port: target.port || 80, path };
@@ -396,10 +397,26 @@ export class TrafficMesh {
         decodings: new DecodeCache(),
         identityToken: async () =>
           this.tokens.issue({ namespace: pod.metadata.namespace ?? 'default', serviceAccount: serviceAccountOf(pod) }, authorityAudience),
+        resolver: this.resolver(),
         canonicalJson: () => Promise.reject(new Error('no dumps in this test')),
       },
     );
     await running.proxy.start();
+  }
+
+  /** `NAME.dynamic.example` is the workload of that name. */
+  private resolver(): Resolver {
+    const domain = '.dynamic.example';
+    return {
+      resolve: systemResolver.resolve,
+      lookup: (host, options, callback) => {
+        if (!host.endsWith(domain)) return systemResolver.lookup(host, options, callback);
+        const address = this.running.get(host.slice(0, -domain.length))?.network.addresses.pod;
+        if (address === undefined) callback(Object.assign(new Error('no such name'), { code: 'ENOTFOUND' }), '');
+        else if (options.all) callback(null, [{ address, family: 4 }]);
+        else callback(null, address, 4);
+      },
+    };
   }
 
   /** Slices follow Services, and pods. */

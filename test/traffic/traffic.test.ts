@@ -53,7 +53,6 @@ const notShown: readonly (readonly [fields: RegExp, reason: string])[] = [
   [/^TrafficPolicy tls\./, 'needs servers of TLS: test/proxy/tls.test.ts, golden/gateway-tls'],
   [/^TrafficPolicy (tunnel|proxyProtocol|retryBudget)\./, 'test/proxy'],
   [/^Gateway servers\[\]\.(port\.targetPort|defaultEndpoint)$/, 'deprecated: Istio ignores them as well'],
-  [/^Gateway servers\[\]\.bind$/, 'not shown yet'],
   [
     /^Gateway servers\[\]\.tls\.(serverCertificate|privateKey|caCertificates|caCrl|credentialNames|tlsCertificates|subjectAltNames|verify|ecdhCurves|insecureSkipVerify)/,
     'test/proxy/tls.test.ts, golden/gateway-tls',

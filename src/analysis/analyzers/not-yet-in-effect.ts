@@ -15,6 +15,12 @@ interface Inert {
 }
 
 const table: readonly Inert[] = [
+  ...['spec.trafficPolicy', 'spec.subsets.*.trafficPolicy'].map((policy) => ({
+    kind: 'DestinationRule',
+    field: `${policy}.retryBudget.budgetInterval`,
+    effect: 'the budget counts the requests that are under way',
+    unless: ['0s'],
+  })),
   {
     kind: 'EnvoyFilter',
     field: 'spec.configPatches.*.applyTo',
@@ -36,12 +42,6 @@ const table: readonly Inert[] = [
     ],
   },
   { kind: 'Telemetry', field: 'spec.tracing.*.disableContextPropagation', effect: 'the next hop is told of the trace', unless: [false] },
-  {
-    kind: 'ServiceEntry',
-    field: 'spec.resolution',
-    effect: 'the hosts are not resolved',
-    unless: ['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN'],
-  },
 ];
 
 const parsed = table.map((inert) => ({ ...inert, path: inert.field.split('.') }));

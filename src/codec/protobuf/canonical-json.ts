@@ -13,7 +13,7 @@ import {
 } from '@bufbuild/protobuf';
 import { EmptySchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { withProtobufDurations } from './go-durations.ts';
-import { mergeBytes } from './merge.ts';
+import { type MergeOptions, mergeBytes } from './merge.ts';
 
 export class CanonicalJson {
   private readonly registry: Registry;
@@ -66,8 +66,8 @@ export class CanonicalJson {
   }
 
   /** `from` merged into `into`, both of the message `typeName`, which must be known. */
-  merge(typeName: string, into: Uint8Array, from: Uint8Array): Uint8Array {
-    return mergeBytes(this.registry.getMessage(typeName)!, into, from, this.registry);
+  merge(typeName: string, into: Uint8Array, from: Uint8Array, lists: MergeOptions['lists'] = 'grow'): Uint8Array {
+    return mergeBytes(this.registry.getMessage(typeName)!, into, from, { registry: this.registry, lists });
   }
 
   /**

@@ -14,8 +14,11 @@ export interface MeshPort {
   targetPort: number | string;
 }
 
-/** How clients find the endpoints. `passthrough`: they go where the application was going. */
-type Resolution = 'eds' | 'dns' | 'dns-round-robin' | 'passthrough';
+/**
+ * How clients find the endpoints. `passthrough`: they go where the application was going; `dynamic-dns`: the name that a request has is
+ * resolved when it comes.
+ */
+type Resolution = 'eds' | 'dns' | 'dns-round-robin' | 'dynamic-dns' | 'passthrough';
 
 export interface MeshService {
   /** Changes whenever anything else here does; no two values of one control plane share it. */
@@ -91,6 +94,7 @@ export function serviceEntryFacts(
     STATIC: 'eds',
     DNS: 'dns',
     DNS_ROUND_ROBIN: 'dns-round-robin',
+    DYNAMIC_DNS: 'dynamic-dns',
   };
   const allocatable = isAllocatable(entry);
   return spec.hosts.map((host) => ({

@@ -19,6 +19,7 @@ import { formatSpiffeId } from '#identity/spiffe';
 import { typeUrl } from '#xds/resource-type';
 import { outboundClusterName } from './cluster-name.ts';
 import { circuitBreakers, connectionOptions, protocolOptions } from './connection-pool.ts';
+import { dynamicDiscovery } from './dynamic-forward-proxy.ts';
 import { loadAssignment, mutualTlsLabels } from './endpoint.ts';
 import type { UpstreamProtocol } from './http-protocol-options.ts';
 import { type BalancingOptions, balancing } from './load-balancer.ts';
@@ -94,10 +95,11 @@ export function carriesEndpoints(service: MeshService): boolean {
 }
 
 function outboundCluster(input: ClusterInput): ClusterPartial {
-  const { port, subset, rule, connectTimeoutMs, tcpKeepalive } = input;
+  const { service, port, subset, rule, connectTimeoutMs, tcpKeepalive } = input;
   const policy = portPolicy(rule, subset, port.number);
   const timeout = policy.connectionPool?.tcp?.connectTimeout;
   const outliers = outlierDetection(policy.outlierDetection);
+  const errors = errorMatcher(policy.outlierDetection);
   return {
     name: clusterName(input),
     ...discovery(input, policy),
@@ -106,11 +108,11 @@ function outboundCluster(input: ClusterInput): ClusterPartial {
     circuitBreakers: circuitBreakers(policy),
     ...(outliers && { outlierDetection: outliers }),
     ...connectionOptions(policy.connectionPool ?? {}, tcpKeepalive),
-    typedExtensionProtocolOptions: protocolOptions(
-      upstreamProtocol(input, policy.connectionPool),
-      policy.connectionPool ?? {},
-      errorMatcher(policy.outlierDetection),
-    ),
+    typedExtensionProtocolOptions: protocolOptions(upstreamProtocol(input, policy.connectionPool), policy.connectionPool ?? {}, {
+      ...(errors && { outlierDetection: { errorMatcher: errors } }),
+      // Whoever is named is who must answer.
+      ...(service.resolution === 'dynamic-dns' && { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true } }),
+    }),
     metadata: Metadata.fromPartial({ filterMetadata: { istio: istioMetadata(input, policy) } }),
   };
 }
@@ -122,6 +124,7 @@ function discovery(input: ClusterInput, policy: PortPolicy): ClusterPartial {
   if (service.resolution === 'passthrough' || simple === 'PASSTHROUGH') {
     return { clusterDiscoveryType: type(Cluster_DiscoveryType.ORIGINAL_DST), lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED };
   }
+  if (service.resolution === 'dynamic-dns') return dynamicDiscovery();
   const name = clusterName(input);
   if (!carriesEndpoints(service)) {
     return {

@@ -7,7 +7,7 @@ import type { Cluster } from '#codec/protobuf/generated/envoy/config/cluster/v3/
 import type { Any } from '#codec/protobuf/generated/google/protobuf/any';
 import type { TcpKeepalive } from '#control/mesh/mesh-config';
 import { durationMs } from '#foundation/duration';
-import { type ErrorMatcher, httpProtocolOptions, type UpstreamProtocol } from './http-protocol-options.ts';
+import { httpProtocolOptions, type MoreOptions, type UpstreamProtocol } from './http-protocol-options.ts';
 import { durationOf } from './message.ts';
 import type { PortPolicy } from './traffic-policy.ts';
 
@@ -36,8 +36,8 @@ export function circuitBreakers({ connectionPool, retryBudget }: Pick<PortPolicy
   return { thresholds: [threshold], perHostThresholds: [] };
 }
 
-/** Empty where HTTP/1 with Envoy's own defaults is spoken. `errors`: which answers outlier detection takes for failures. */
-export function protocolOptions(protocol: UpstreamProtocol, { http, tcp }: ConnectionPool, errors?: ErrorMatcher): Record<string, Any> {
+/** Empty where HTTP/1 with Envoy's own defaults is spoken. */
+export function protocolOptions(protocol: UpstreamProtocol, { http, tcp }: ConnectionPool, more: MoreOptions = {}): Record<string, Any> {
   const idleTimeout = wireDuration(http?.idleTimeout);
   const maxConnectionDuration = wireDuration(tcp?.maxConnectionDuration);
   const { maxRequestsPerConnection, maxConcurrentStreams, http2KeepAlive } = http ?? {};
@@ -46,14 +46,14 @@ export function protocolOptions(protocol: UpstreamProtocol, { http, tcp }: Conne
     ...(maxConnectionDuration && { maxConnectionDuration }),
     ...(maxRequestsPerConnection && { maxRequestsPerConnection }),
   };
-  if (protocol === 'http1' && Object.keys(common).length === 0 && errors === undefined) return {};
+  if (protocol === 'http1' && Object.keys({ ...common, ...more }).length === 0) return {};
   const interval = wireDuration(http2KeepAlive?.interval);
   const timeout = wireDuration(http2KeepAlive?.timeout);
   const http2 = {
     ...(maxConcurrentStreams && { maxConcurrentStreams }),
     ...(http2KeepAlive && { connectionKeepalive: { ...(interval && { interval }), ...(timeout && { timeout }) } }),
   };
-  return httpProtocolOptions(protocol, common, http2, errors);
+  return httpProtocolOptions(protocol, common, http2, more);
 }
 
 /** `meshDefault`: where the pool says nothing of it. */

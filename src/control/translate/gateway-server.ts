@@ -12,11 +12,14 @@ export interface GatewayServer {
   server: Server;
 }
 
+export const anyAddress = '0.0.0.0';
+
 /** `tls`: told apart by server name, whether TLS ends here or passes through. */
 type GatewayProtocol = 'http' | 'tcp' | 'tls';
 
 export interface GatewayPort {
-  /** Where the router listens. */
+  /** Where the router listens: an address, 0.0.0.0 unless its servers say another. */
+  bind: string;
   number: number;
   protocol: GatewayProtocol;
   /** The oldest Gateway's first. */
@@ -25,16 +28,18 @@ export interface GatewayPort {
 
 /**
  * A server's port is one of the gateway's Service, whose target port is listened at, or else that port itself. Where protocols clash,
- * the older Gateway has the port.
+ * the older Gateway has the port. Servers that bind different addresses do not meet.
  */
 export function gatewayPorts(view: ProxyView): GatewayPort[] {
-  const ports = new Map<number, { number: number; protocol: GatewayProtocol; servers: GatewayServer[] }>();
+  const ports = new Map<string, Omit<GatewayPort, 'servers'> & { servers: GatewayServer[] }>();
   for (const gateway of view.gateways) {
     for (const server of gateway.object.spec.servers ?? []) {
       const protocol = serverProtocol(server);
       const number = listenPort(view, server.port.number);
-      let port = ports.get(number);
-      if (!port) ports.set(number, (port = { number, protocol, servers: [] }));
+      const bind = server.bind || anyAddress;
+      const key = `${bind}_${number}`;
+      let port = ports.get(key);
+      if (!port) ports.set(key, (port = { bind, number, protocol, servers: [] }));
       if (port.protocol === protocol) port.servers.push({ gateway: `${gateway.namespace}/${gateway.name}`, server });
     }
   }

@@ -28,6 +28,8 @@ export interface ListenerOptions {
   metrics: SideTelemetry['metrics'];
   pathNormalization: MeshConfig['pathNormalization'];
   settings: ProxySettings;
+  /** Some host that it may call is resolved by the name in the request. */
+  namesHosts: boolean;
   /** How long a connection's first bytes are waited for where they decide; 0: for ever. */
   detectionTimeoutMs: number;
   guards: Guards;
@@ -54,7 +56,7 @@ export function httpConnectionManager(input: HttpConnectionManagerInput): Filter
       typeof routes === 'string'
         ? { $case: 'rds', value: { configSource: adsSource(), routeConfigName: routes } }
         : { $case: 'routeConfig', value: routes },
-    httpFilters: httpFilters(place, istio, guards.http(), settings, input.metrics),
+    httpFilters: httpFilters(place, istio, guards.http(), settings, input.metrics, place !== 'sidecar-inbound' && input.namesHosts),
     ...(serverName === undefined ? { serverHeaderTransformation: ServerHeader.PASS_THROUGH } : { serverName }),
     ...(!settings.makesRequestIds && { generateRequestId: false }),
     streamIdleTimeout: durationOf(0),

@@ -10,6 +10,7 @@ import { Config as PeerMetadata } from '#codec/protobuf/generated/istio/peer_met
 import { PluginConfig as StatsConfig } from '#codec/protobuf/generated/istio/stats';
 import type { ProxySettings } from '#control/mesh/proxy-settings';
 import type { MetricPlan } from '#control/view/workload-telemetry';
+import { dynamicHostFilter } from './dynamic-forward-proxy.ts';
 import { pack } from './message.ts';
 import { offered } from './mutual-tls.ts';
 
@@ -19,13 +20,15 @@ export type ListenerClass = 'sidecar-inbound' | 'sidecar-outbound' | 'gateway';
 export const faultFilterName = 'envoy.filters.http.fault';
 export const corsFilterName = 'envoy.filters.http.cors';
 
-/** `istio`: the proxy has Istio's own filters; `guards`: who may pass; `metrics`: what is changed of Istio's. */
+/** `istio`: the proxy has Istio's own filters; `guards`: who may pass; `metrics`: what is changed of Istio's; `namesHosts`: some host is resolved by the
+ * name in the request. */
 export function httpFilters(
   place: ListenerClass,
   istio: boolean,
   guards: readonly HttpFilter[],
   settings: Pick<ProxySettings, 'envoyHeaders'>,
   metrics: readonly MetricPlan[],
+  namesHosts: boolean,
 ): HttpFilter[] {
   return [
     ...(istio ? [peerMetadata(place)] : []), // first: what follows may ask who the peer is
@@ -33,6 +36,7 @@ export function httpFilters(
     ...(istio && place !== 'sidecar-inbound' ? [alpn] : []),
     fault(), // rejects cheaply
     httpFilter(corsFilterName, pack('envoy.extensions.filters.http.cors.v3.Cors', Cors, {})), // per route; answers preflights
+    ...(namesHosts ? [dynamicHostFilter()] : []),
     ...(istio ? [stats(place, metrics)] : []), // last before the router: sees what came of all others
     router(settings),
   ];

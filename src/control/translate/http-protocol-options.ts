@@ -15,6 +15,8 @@ export type UpstreamProtocol = 'http1' | 'http2' | 'downstream';
 
 type Http2Partial = Parameters<typeof Http2ProtocolOptions.fromPartial>[0];
 export type ErrorMatcher = Parameters<typeof MatchPredicate.fromPartial>[0];
+/** What the protocol does not matter to. */
+export type MoreOptions = Pick<Parameters<typeof HttpProtocolOptions.fromPartial>[0], 'outlierDetection' | 'upstreamHttpProtocolOptions'>;
 type Choice = Parameters<typeof HttpProtocolOptions.fromPartial>[0]['upstreamProtocolOptions'];
 
 function choice(protocol: UpstreamProtocol, http2: Http2Partial): Choice {
@@ -28,18 +30,18 @@ function choice(protocol: UpstreamProtocol, http2: Http2Partial): Choice {
   }
 }
 
-/** The map for a cluster's field. `errors`: which answers outlier detection takes for failures. */
+/** The map for a cluster's field. */
 export function httpProtocolOptions(
   protocol: UpstreamProtocol,
   common: Parameters<typeof CommonHttpProtocolOptions.fromPartial>[0] = {},
   http2: Http2Partial = {},
-  errors?: ErrorMatcher,
+  more: MoreOptions = {},
 ): Record<string, Any> {
   return {
     [name]: pack(name, HttpProtocolOptions, {
       commonHttpProtocolOptions: common,
       upstreamProtocolOptions: choice(protocol, http2),
-      ...(errors && { outlierDetection: { errorMatcher: errors } }),
+      ...more,
     }),
   };
 }

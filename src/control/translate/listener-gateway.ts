@@ -16,9 +16,9 @@ import { gatewayTlsChains } from './tls-route.ts';
 export function gatewayListeners(view: ProxyView): ListenerInput[] {
   const options = listenerOptions(view, 'client', guardsOf(view));
   return gatewayPorts(view).flatMap((port) => {
-    if (port.protocol === 'http') return [httpListener(port.number, options)];
+    if (port.protocol === 'http') return [httpListener(port, options)];
     const chains = port.protocol === 'tls' ? tlsChains(view, port) : tcpChains(gatewayTcpDestinations(view, port));
-    return chains.length > 0 ? [chainListener(port.number, chains, options)] : [];
+    return chains.length > 0 ? [chainListener(port, chains, options)] : [];
   });
 }
 
@@ -49,13 +49,14 @@ function terminatedChains(view: ProxyView, port: GatewayPort, bound: GatewayServ
   return clusters?.length ? [{ ...common, target: { kind: 'clusters', clusters } }] : [];
 }
 
-function httpListener(port: number, options: ListenerOptions): ListenerInput {
-  const name = `0.0.0.0_${port}`;
+function httpListener(port: GatewayPort, options: ListenerOptions): ListenerInput {
+  const { bind, number } = port;
+  const name = `${bind}_${number}`;
   return {
     name,
     key: `gateway http ${options.key}`,
     make: () => ({
-      address: socketAddress('0.0.0.0', port),
+      address: socketAddress(bind, number),
       trafficDirection: direction.outbound,
       ...inspections({ proxyProtocol: options.settings.proxyProtocol, tls: false, httpPorts: [], timeoutMs: 0, serverFirst: false }),
       filterChains: [
@@ -67,8 +68,11 @@ function httpListener(port: number, options: ListenerOptions): ListenerInput {
   };
 }
 
-function chainListener(port: number, chains: readonly ConnectionChain[], options: ListenerOptions): ListenerInput {
-  const address = '0.0.0.0';
+function chainListener(
+  { bind: address, number: port }: GatewayPort,
+  chains: readonly ConnectionChain[],
+  options: ListenerOptions,
+): ListenerInput {
   return connectionListener(
     { address, port, chains, chainName: `${address}_${port}`, bindToPort: true, otherwise: undefined, edge: true },
     options,

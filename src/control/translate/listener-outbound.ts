@@ -1,7 +1,8 @@
 // Outbound listeners of a sidecar: what redirected traffic ends up at, and the explicit HTTP proxy.
+import { unixSocketPath } from '#control/mesh/endpoint';
 import { isHttp } from '#control/mesh/protocol';
 import type { MeshPort, MeshService } from '#control/mesh/service';
-import type { EgressListener } from '#control/view/egress-listener';
+import { type EgressListener, reachable } from '#control/view/egress-listener';
 import { addressesFor } from '#control/view/proxy';
 import type { ProxyView } from '#control/view/proxy-view';
 import { blackHoleCluster } from './cluster-name.ts';
@@ -9,7 +10,7 @@ import { unknownHostsCluster } from './egress-proxy.ts';
 import { httpConnectionManager, type ListenerOptions } from './http-connection-manager.ts';
 import { direction, filterChain, type ListenerInput, listenerOptions } from './listener.ts';
 import { type ConnectionChain, type ConnectionListener, connectionListener } from './listener-tcp.ts';
-import { socketAddress } from './message.ts';
+import { servingAddress, socketAddress } from './message.ts';
 import { httpProxyRoutes, serviceRoutes } from './route-outbound.ts';
 import { tcpFilters } from './tcp-proxy.ts';
 import { tcpDestinations } from './tcp-route.ts';
@@ -120,10 +121,12 @@ function listenAddresses({ proxy }: ProxyView, service: MeshService): readonly s
 }
 
 /** Of a Sidecar: programs are told of it, and connect to it by themselves. Undefined where there is no service that it could lead to. */
-function boundListener(view: ProxyView, { port, boundAt }: EgressListener, options: ListenerOptions): ListenerInput[] {
-  if (!port || boundAt === undefined) return [];
+function boundListener(view: ProxyView, listener: EgressListener, options: ListenerOptions): ListenerInput[] {
+  const { port, protocol, boundAt } = listener;
+  if (boundAt === undefined) return [];
+  if (!port) return unixSocketPath(boundAt) === undefined ? [] : socketListener(view, boundAt, listener, options);
   const name = `${boundAt}_${port.number}`;
-  if (isHttp(port.protocol)) return [httpListener(name, port.number, options, boundAt)];
+  if (isHttp(protocol)) return [httpListener(name, port.number, options, boundAt)];
   const service = view.scope.services.find(({ ports }) =>
     ports.some(({ number, protocol }) => number === port.number && !isHttp(protocol)),
   );
@@ -135,19 +138,26 @@ function boundListener(view: ProxyView, { port, boundAt }: EgressListener, optio
   ];
 }
 
+/** At a Unix socket: HTTP to whatever host a request names, as to an explicit proxy; else to the first service that the Sidecar names. */
+function socketListener(view: ProxyView, path: string, listener: EgressListener, options: ListenerOptions): ListenerInput[] {
+  if (isHttp(listener.protocol)) return [httpListener(path, 0, options, path, httpProxyRoutes)];
+  const first = servicePorts(view.scope.services).others.find(({ service }) => reachable(service, [listener]) !== undefined);
+  if (!first) return [];
+  const chains = connectionChains(view, first.service, first.port, path);
+  return [connectionListener({ address: path, port: 0, chains, chainName: '', bindToPort: true, otherwise: undefined }, options)];
+}
+
 /** `boundAt`: nothing is redirected to it. */
-function httpListener(name: string, port: number, options: ListenerOptions, boundAt?: string): ListenerInput {
+function httpListener(name: string, port: number, options: ListenerOptions, boundAt?: string, routes = String(port)): ListenerInput {
   return {
     name,
     key: `http ${boundAt} ${options.key}`,
     make: () => ({
-      address: socketAddress(boundAt ?? anyAddress, port),
+      address: servingAddress(boundAt ?? anyAddress, port),
       ...(boundAt === undefined && { bindToPort: false }),
       trafficDirection: direction.outbound,
       filterChains: [
-        filterChain('', [
-          httpConnectionManager({ ...options, place: 'sidecar-outbound', statPrefix: `outbound_${name}`, routes: String(port) }),
-        ]),
+        filterChain('', [httpConnectionManager({ ...options, place: 'sidecar-outbound', statPrefix: `outbound_${name}`, routes })]),
       ],
     }),
   };

@@ -6,11 +6,12 @@ import {
   type FilterChain,
   FilterChain as FilterChainMessage,
 } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
+import { dynamicServerNameFilter } from './dynamic-forward-proxy.ts';
 import { httpConnectionManager, type ListenerOptions } from './http-connection-manager.ts';
 import type { ListenerClass } from './http-filter.ts';
 import { inspections, plainHttp } from './inspection.ts';
 import { direction, filterChain, type ListenerInput } from './listener.ts';
-import { socketAddress } from './message.ts';
+import { servingAddress } from './message.ts';
 import { meshProtocols } from './mutual-tls.ts';
 import { type ClusterWeight, tcpFilters } from './tcp-proxy.ts';
 import { type ServerTls, serverTransportSocket } from './transport-socket.ts';
@@ -59,7 +60,7 @@ export function connectionListener(listener: ConnectionListener, options: Listen
     name,
     key: JSON.stringify(['connections', listener, options.key]),
     make: () => ({
-      address: socketAddress(address, port),
+      address: servingAddress(address, port),
       ...(!bindToPort && { bindToPort }),
       trafficDirection: direction.outbound,
       ...inspections({
@@ -85,13 +86,18 @@ function chainMessage(chain: ConnectionChain, { address, port, chainName }: Conn
   return FilterChainMessage.fromPartial({
     name: chainName,
     filters: [
-      ...(target.kind === 'clusters' ? options.guards.network() : []),
+      ...(target.kind === 'clusters' ? [...options.guards.network(), ...namedHosts(target.clusters)] : []),
       ...targetFilters(target, `outbound_${address}_${port}`, options),
     ],
     ...(tls && { transportSocket: serverTransportSocket(tls.server, tls.applicationProtocols) }),
     ...(conditionsKey(chain) !== anything && { filterChainMatch: match }),
     ...(metadata && { metadata }),
   });
+}
+
+function namedHosts(clusters: readonly ClusterWeight[]): Filter[] {
+  const port = clusters.find(({ connections }) => connections?.namedHostPort !== undefined)?.connections?.namedHostPort;
+  return port === undefined ? [] : [dynamicServerNameFilter(port)];
 }
 
 function targetFilters(target: ChainTarget, statPrefix: string, options: ListenerOptions): Filter[] {

@@ -5,7 +5,9 @@ import { Listener } from '#codec/protobuf/generated/envoy/config/listener/v3/lis
 import type { Filter, FilterChain } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import { FilterChain as FilterChainMessage } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import { settingsOver, type TracerSettings } from '#control/mesh/proxy-settings';
+import type { MeshService } from '#control/mesh/service';
 import type { ProxyView } from '#control/view/proxy-view';
+import type { SidecarScope } from '#control/view/sidecar-scope';
 import { type Side, workloadTelemetry } from '#control/view/workload-telemetry';
 import { typeUrl } from '#xds/resource-type';
 import { type Guards, noGuards } from './guards.ts';
@@ -44,9 +46,21 @@ export function listenerOptions(view: ProxyView, side: Side, guards: Guards = no
     tracing: telemetry.tracing && { ...telemetry.tracing, ...tracedAs(view) },
     pathNormalization,
     settings,
+    namesHosts: side === 'client' && namesHosts(view.scope),
     detectionTimeoutMs: protocolDetectionTimeoutMs,
   };
   return { ...options, guards, key: `${JSON.stringify(options)}${guards.key}` };
+}
+
+const namingScopes = new WeakMap<readonly MeshService[], boolean>();
+
+/** Of one list of services: looked at once. */
+function namesHosts({ services }: SidecarScope): boolean {
+  const known = namingScopes.get(services);
+  if (known !== undefined) return known;
+  const found = services.some(({ resolution }) => resolution === 'dynamic-dns');
+  namingScopes.set(services, found);
+  return found;
 }
 
 /** A collector is told as programs would call it: `zipkin.istio-system`. */

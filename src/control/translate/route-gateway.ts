@@ -3,12 +3,12 @@
 import type { Server } from '#api/kinds/gateway';
 import type { ProxyView } from '#control/view/proxy-view';
 import { portForms } from './domain.ts';
-import { boundHosts, type GatewayPort, type GatewayServer, gatewayPorts, serverHosts, serverKind } from './gateway-server.ts';
+import { anyAddress, boundHosts, type GatewayPort, type GatewayServer, gatewayPorts, serverHosts, serverKind } from './gateway-server.ts';
 import { type SelectedRule, selectRules } from './selected-rule.ts';
 import type { VirtualHostInput } from './virtual-host.ts';
 
-export function plainRouteName(port: number): string {
-  return `http.${port}`;
+export function plainRouteName({ bind, number }: Pick<GatewayPort, 'bind' | 'number'>): string {
+  return bind === anyAddress ? `http.${number}` : `http.${number}.${bind}`;
 }
 
 /** Istio's name: `https.443.https.bookinfo.default`. */
@@ -20,7 +20,7 @@ export function secureRouteName({ gateway, server }: GatewayServer): string {
 /** Undefined when the gateway has no configuration of that name. */
 export function gatewayHosts(view: ProxyView, name: string): VirtualHostInput[] | undefined {
   for (const port of gatewayPorts(view)) {
-    if (port.protocol === 'http' && plainRouteName(port.number) === name) return hostsOf(view, port, port.servers);
+    if (port.protocol === 'http' && plainRouteName(port) === name) return hostsOf(view, port, port.servers);
     const own = port.protocol === 'tls' ? port.servers.find((bound) => isHttps(bound) && secureRouteName(bound) === name) : undefined;
     if (own) return hostsOf(view, port, [own]);
   }

@@ -12,6 +12,8 @@ export interface ConnectionSettings {
   hashesSourceIp?: boolean;
   /** They go through an HTTP proxy. */
   tunnel?: { target: string; post: boolean };
+  /** They go to the host that the client names in TLS, at this port. */
+  namedHostPort?: number;
   idleMs?: number;
   durationMsMax?: number;
 }

@@ -6,7 +6,7 @@ import { type MeshVirtualService, meshGateway, resolveGateway } from '#control/m
 import type { ProxyView } from '#control/view/proxy-view';
 import type { SidecarScope } from '#control/view/sidecar-scope';
 import { durationMs } from '#foundation/duration';
-import { outboundClusterName } from './cluster-name.ts';
+import { outboundClusterName, parseOutboundClusterName } from './cluster-name.ts';
 import { clusterPolicy } from './cluster-policy.ts';
 import { destinationCluster } from './destination.ts';
 import { boundHosts, type GatewayPort } from './gateway-server.ts';
@@ -37,13 +37,21 @@ function connectionSettings(scope: SidecarScope, cluster: string): ConnectionSet
   const { loadBalancer, connectionPool, tunnel } = clusterPolicy(scope, cluster);
   const { idleTimeout, maxConnectionDuration } = connectionPool?.tcp ?? {};
   const idleMs = idleTimeout === undefined ? undefined : durationMs(idleTimeout);
+  const namedHostPort = dynamicPort(scope, cluster);
   const durationMsMax = maxConnectionDuration === undefined ? undefined : durationMs(maxConnectionDuration);
   return {
     ...(loadBalancer?.consistentHash?.useSourceIp && { hashesSourceIp: true }),
     ...(tunnel && { tunnel: { target: hostPort(tunnel.targetHost, tunnel.targetPort), post: tunnel.protocol === 'POST' } }),
+    ...(namedHostPort !== undefined && { namedHostPort }),
     ...(idleMs !== undefined && { idleMs }),
     ...(durationMsMax !== undefined && { durationMsMax }),
   };
+}
+
+/** Where the hosts of the cluster are resolved by the names that clients ask for; undefined: they are not. */
+function dynamicPort({ serviceByHost }: SidecarScope, cluster: string): number | undefined {
+  const parsed = parseOutboundClusterName(cluster);
+  return parsed && serviceByHost.get(parsed.host)?.resolution === 'dynamic-dns' ? parsed.port : undefined;
 }
 
 /** Of a TCP port of a gateway; undefined when nothing is bound to it. */

@@ -11,16 +11,15 @@ import { holds, routeClusters, serviceCluster } from './tcp-route.ts';
 
 /**
  * Of a service's TLS port, for a sidecar. Without a rule, the service itself: under its own name where it has no address by which the
- * listener is found (`addressed`).
+ * listener is found (`addressed`), and where the name is all that says where to go.
  */
 export function tlsChains(view: ProxyView, service: MeshService, port: MeshPort, addressed: boolean): ConnectionChain[] {
   const decides = view.meshRules.for(service.hostname);
   const routed = decides ? ruleChains(decides, meshGateway, port.number, view) : [];
   if (routed.length > 0) return routed;
   const clusters = [serviceCluster(view, service, port)];
-  return [
-    { serverNames: addressed ? [] : [service.hostname], prefixRanges: [], target: { kind: 'clusters', clusters }, metadata: undefined },
-  ];
+  const serverNames = addressed && service.resolution !== 'dynamic-dns' ? [] : [service.hostname];
+  return [{ serverNames, prefixRanges: [], target: { kind: 'clusters', clusters }, metadata: undefined }];
 }
 
 /** Of a gateway's port that passes TLS through. */

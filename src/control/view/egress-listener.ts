@@ -8,8 +8,10 @@ import type { MeshVirtualService } from '#control/mesh/traffic-resource';
 export interface EgressListener {
   hosts: readonly EgressHost[];
   /** Undefined: every port. */
-  port: { number: number; protocol: Protocol } | undefined;
-  /** It listens for itself at this address: nothing is redirected to it. Undefined: it takes what is redirected. */
+  port: { number: number } | undefined;
+  /** What is spoken there. */
+  protocol: Protocol;
+  /** It listens for itself at this address, or Unix socket (`unix://…`): nothing is redirected to it. Undefined: it takes what is redirected. */
   boundAt: string | undefined;
 }
 
@@ -22,10 +24,12 @@ interface EgressHost {
 /** Without a Sidecar, or one that does not say: everything. */
 export function egressListeners(sidecar: Sidecar | undefined, namespace: string): EgressListener[] {
   const egress = sidecar?.spec.egress;
-  if (!egress?.length) return [{ hosts: [{ owner: '*', host: '*' }], port: undefined, boundAt: undefined }];
+  if (!egress?.length) return [{ hosts: [{ owner: '*', host: '*' }], port: undefined, protocol: 'auto', boundAt: undefined }];
   return egress.map(({ hosts, port, bind, captureMode }) => ({
     hosts: hosts.flatMap((text) => egressHost(text, namespace)),
-    port: port?.number === undefined ? undefined : { number: port.number, protocol: declaredProtocol(port.protocol, port.name) },
+    // A Unix socket has no number: it leads to every port.
+    port: port?.number ? { number: port.number } : undefined,
+    protocol: declaredProtocol(port?.protocol, port?.name),
     boundAt: bind ?? (captureMode === 'NONE' ? '127.0.0.1' : undefined),
   }));
 }

@@ -1,5 +1,6 @@
 // What the clients of one namespace may see: services, the VirtualServices that bind to `mesh`, DestinationRules. Narrowed
 // by the Sidecar resource that applies, if one does. Shared by every proxy for which the same Sidecar applies.
+import { unixSocketPath } from '#control/mesh/endpoint';
 import { hostCovers, isWildcard } from '#control/mesh/hostname';
 import { isExported, type MeshService, selects } from '#control/mesh/service';
 import type { ByKey, MeshSnapshot } from '#control/mesh/snapshot';
@@ -59,7 +60,9 @@ export function sidecarScope(
     namespace,
     sidecar,
     tables: { services, virtualServices, destinationRules, config },
-    boundListeners: egress.filter((listener) => listener.boundAt !== undefined && listener.port !== undefined),
+    boundListeners: egress.filter(
+      ({ boundAt, port }) => boundAt !== undefined && (port !== undefined || unixSocketPath(boundAt) !== undefined),
+    ),
     ...(kept?.tables.services === services ? visibleServices(kept) : servicesInScope(services, namespace, egress)),
     ...virtualServicesInScope(virtualServices, namespace, egress, kept),
     destinationRules:

@@ -16,7 +16,9 @@ export interface ClusterConfig {
     | { kind: 'eds'; serviceName: string }
     /** Resolved every `refreshMs`; `logical` keeps the first address only. */
     | { kind: 'dns'; logical: boolean; refreshMs: number }
-    | { kind: 'original_dst' };
+    | { kind: 'original_dst' }
+    /** To the host that a request names. */
+    | { kind: 'dynamic_forward_proxy' };
   /** For `static` and `dns`. */
   endpoints: readonly EndpointConfig[];
   loadBalancer: LoadBalancerConfig;

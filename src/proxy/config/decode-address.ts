@@ -4,15 +4,15 @@ import { SocketAddress_Protocol } from '#codec/protobuf/generated/envoy/config/c
 import type { Findings } from './findings.ts';
 import { isSocketPath, type SocketAddress } from './socket-address.ts';
 
-/** Where an endpoint is: beside what a listener can have, a Unix socket. */
-export function decodeEndpointAddress(address: Address | undefined, field: string, findings: Findings): SocketAddress | undefined {
-  if (address?.address?.$case !== 'pipe') return decodeAddress(address, field, findings);
+/** Of a listener or an endpoint. */
+export function decodeAddress(address: Address | undefined, field: string, findings: Findings): SocketAddress | undefined {
+  if (address?.address?.$case !== 'pipe') return decodeSocketAddress(address, field, findings);
   const { path } = address.address.value;
   if (!isSocketPath(path)) findings.report(`${field}.pipe.path`, 'is neither an absolute path nor an abstract name that begins with @');
   return { address: path, port: 0 };
 }
 
-export function decodeAddress(address: Address | undefined, field: string, findings: Findings): SocketAddress | undefined {
+function decodeSocketAddress(address: Address | undefined, field: string, findings: Findings): SocketAddress | undefined {
   const kind = address?.address;
   if (kind?.$case !== 'socketAddress') {
     findings.report(field, kind === undefined ? 'is missing' : `${kind.$case} addresses are not supported`);

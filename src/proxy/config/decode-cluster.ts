@@ -8,7 +8,7 @@ import type { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/conf
 import type { LbEndpoint, LocalityLbEndpoints } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint_components';
 import { HttpProtocolOptions } from '#codec/protobuf/generated/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import type { CircuitBreakerConfig, ClusterConfig, EndpointConfig, EndpointHealth, KeepaliveConfig } from './cluster.ts';
-import { decodeEndpointAddress } from './decode-address.ts';
+import { decodeAddress } from './decode-address.ts';
 import { bufferBytesDefault } from './decode-listener.ts';
 import { decodeLoadBalancer, decodePriorities } from './decode-load-balancer.ts';
 import { decodeResponsePredicate } from './decode-match-predicate.ts';
@@ -88,9 +88,13 @@ function decodePreconnect({ preconnectPolicy }: Cluster, findings: Findings): nu
   return ratio;
 }
 
+/** Its DNS cache is the system's: nothing of its configuration has a meaning here. */
+const dynamicForwardProxyType = 'type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig';
+
 function decodeDiscovery(cluster: Cluster, findings: Findings): ClusterConfig['discovery'] {
   const type = cluster.clusterDiscoveryType;
   if (type?.$case === 'clusterType') {
+    if (type.value.typedConfig?.typeUrl === dynamicForwardProxyType) return { kind: 'dynamic_forward_proxy' };
     findings.report('cluster_type', `${type.value.name} is not supported`);
     return { kind: 'static' };
   }
@@ -205,7 +209,7 @@ function decodeEndpoint(
     findings.report(field, 'only endpoints with an address are supported');
     return undefined;
   }
-  const address = decodeEndpointAddress(endpoint.hostIdentifier.value.address, `${field}.endpoint.address`, findings);
+  const address = decodeAddress(endpoint.hostIdentifier.value.address, `${field}.endpoint.address`, findings);
   if (address === undefined) return undefined;
   if (priority > priorityMax) findings.report(field, `priority ${priority} is above ${priorityMax}`);
   const check = endpoint.hostIdentifier.value.healthCheckConfig;

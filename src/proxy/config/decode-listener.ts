@@ -8,6 +8,7 @@ import type {
   Filter,
 } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import { HttpConnectionManager } from '#codec/protobuf/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { FilterConfig as SniDynamicForwardProxy } from '#codec/protobuf/generated/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy';
 import { TcpProxy } from '#codec/protobuf/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
 import { PluginConfig } from '#codec/protobuf/generated/istio/stats';
 import { decodeNetworkExtAuthz } from '#proxy/filters/network/ext-authz';
@@ -75,8 +76,8 @@ function decodeFilterChain(chain: EnvoyFilterChain, field: string, findings: Fin
     return config === undefined ? [] : [config];
   });
   const last = decoded.pop();
-  const terminal = last?.kind === 'http_connection_manager' || last?.kind === 'tcp_proxy' ? last : undefined;
-  if ((last !== undefined && terminal === undefined) || decoded.some(({ kind }) => kind !== 'gate' && kind !== 'stats')) {
+  const terminal = last !== undefined && isTerminal(last) ? last : undefined;
+  if ((last !== undefined && terminal === undefined) || decoded.some(isTerminal)) {
     findings.report(`${field}.filters`, 'the last filter, and no other, must be http_connection_manager or tcp_proxy');
   }
   return {
@@ -84,16 +85,22 @@ function decodeFilterChain(chain: EnvoyFilterChain, field: string, findings: Fin
     origin: originOf(chain.metadata),
     match: decodeMatch(chain.filterChainMatch, field, findings),
     gates: decoded.flatMap((each) => (each.kind === 'gate' ? [each.gate] : [])),
-    filters: terminal === undefined ? [] : [counting(terminal, decoded)],
+    filters: terminal === undefined ? [] : [completed(terminal, decoded)],
     tls: decodeDownstreamTls(chain.transportSocket, `${field}.transport_socket`, findings),
     transportSocketConnectTimeoutMs: milliseconds(chain.transportSocketConnectTimeout, 0),
   };
 }
 
-/** Of connections, metrics are changed by a filter of their own. */
-function counting(filter: NetworkFilterConfig, before: readonly DecodedFilter[]): NetworkFilterConfig {
+function isTerminal(filter: DecodedFilter): filter is NetworkFilterConfig {
+  return filter.kind === 'http_connection_manager' || filter.kind === 'tcp_proxy';
+}
+
+/** With what filters before it say: how its metrics are changed, and at which port hosts are asked that connections name. */
+function completed(terminal: NetworkFilterConfig, before: readonly DecodedFilter[]): NetworkFilterConfig {
+  if (terminal.kind !== 'tcp_proxy') return terminal;
   const stats = before.find((each) => each.kind === 'stats');
-  return filter.kind === 'tcp_proxy' && stats !== undefined ? { ...filter, tcp: { ...filter.tcp, metrics: stats.metrics } } : filter;
+  const named = before.find((each) => each.kind === 'named host');
+  return { ...terminal, tcp: { ...terminal.tcp, ...(stats && { metrics: stats.metrics }), ...(named && { namedHostPort: named.port }) } };
 }
 
 function decodeMatch(match: EnvoyFilterChainMatch | undefined, field: string, findings: Findings): FilterChainMatch {
@@ -110,10 +117,14 @@ function decodeMatch(match: EnvoyFilterChainMatch | undefined, field: string, fi
   };
 }
 
+/** Envoy's default. */
+const tlsPort = 443;
+
 type DecodedFilter =
   | NetworkFilterConfig
   | { kind: 'gate'; gate: ConnectionGateConfig }
-  | { kind: 'stats'; metrics: MetricOverrides | undefined };
+  | { kind: 'stats'; metrics: MetricOverrides | undefined }
+  | { kind: 'named host'; port: number };
 
 function decodeNetworkFilter(filter: Filter, field: string, findings: Findings): DecodedFilter | undefined {
   if (filter.configType?.$case !== 'typedConfig') {
@@ -135,6 +146,10 @@ function decodeNetworkFilter(filter: Filter, field: string, findings: Findings):
       const gate = decodeNetworkExtAuthz(filter.name, any.value, field, findings);
       return gate && { kind: 'gate', gate };
     }
+    case 'envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig': {
+      const { portSpecifier } = SniDynamicForwardProxy.decode(any.value);
+      return { kind: 'named host', port: portSpecifier?.value ?? tlsPort };
+    }
     // Sessions are counted without it as well.
     case 'stats.PluginConfig':
       return { kind: 'stats', metrics: MetricOverrides.decode(PluginConfig.decode(any.value).metrics, field, findings) };
@@ -152,6 +167,7 @@ function decodeTcpProxy(tcp: TcpProxy, field: string, findings: Findings): TcpPr
   if (specifier === undefined) findings.report(field, 'cluster specifier is missing');
   return {
     statPrefix: tcp.statPrefix,
+    namedHostPort: undefined,
     clusters:
       specifier?.$case === 'weightedClusters'
         ? specifier.value.clusters.map(({ name, weight }) => ({ name, weight }))

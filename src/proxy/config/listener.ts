@@ -113,6 +113,8 @@ export interface TcpProxyConfig {
   idleTimeoutMs: number;
   /** Of a connection, whatever is on it; 0: without limit. */
   connectionMsMax: number;
+  /** Of the host that the client names in TLS, for clusters that go to named hosts; undefined: such are not asked for. */
+  namedHostPort: number | undefined;
   /** Undefined: bytes go as they are. */
   tunnel: TunnelConfig | undefined;
   maxConnectAttempts: number;

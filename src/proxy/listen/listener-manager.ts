@@ -1,11 +1,12 @@
 // The listeners of one proxy: opens, updates in place, drains and closes them, as config/ says. A listener that cannot be opened is a
 // problem of its own; the others apply.
+import { lstat, unlink } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Problem } from '#foundation/problem';
 import { handleOf, type ListeningHandle } from '#net/handed-sockets';
-import { type Network, ownNetwork } from '#net/network';
+import { type ListenPlace, type Network, ownNetwork } from '#net/network';
 import type { ListenerConfig } from '#proxy/config/listener';
-import { formatAddress, place, type SocketAddress } from '#proxy/config/socket-address';
+import { formatAddress, isSocketPath, place, type SocketAddress } from '#proxy/config/socket-address';
 import { DownstreamStatsTable } from '#proxy/http/downstream-stats';
 import type { ProxyRuntime } from '#proxy/runtime';
 import { describeListenError } from './listen-problem.ts';
@@ -201,7 +202,7 @@ export class ListenerManager {
   }
 
   private async open(listener: Listener, key: string, { address, port, network }: Place): Promise<{ server: Server; port: number }> {
-    const place = (await this.sockets?.take(key)) ?? { ...network.listening({ address, port }), backlog };
+    const place = (await this.sockets?.take(key)) ?? { ...(await placeOf(network, { address, port })), backlog };
     return new Promise((resolve, reject) => {
       const server = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => this.accept(listener, socket));
       server.once('error', reject);
@@ -246,4 +247,13 @@ export class ListenerManager {
     }
     return destinations;
   }
+}
+
+/** A Unix socket is a file of the machine, whatever the network; what a former listener has left there goes. Throws a system error. */
+async function placeOf(network: Network, at: SocketAddress): Promise<ListenPlace> {
+  if (!isSocketPath(at.address)) return network.listening(at);
+  if (at.address.startsWith('@')) return { path: `\0${at.address.slice(1)}` };
+  const file = await lstat(at.address).catch(() => undefined);
+  if (file?.isSocket()) await unlink(at.address);
+  return { path: at.address };
 }

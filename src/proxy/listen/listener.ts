@@ -5,7 +5,7 @@ import type { Server, Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import type { ProxiedConnection } from '#codec/proxy-protocol/header';
 import type { ConnectionGate, FilterChain, InspectionConfig, ListenerConfig, ProxyProtocolConfig } from '#proxy/config/listener';
-import type { SocketAddress } from '#proxy/config/socket-address';
+import { isSocketPath, type SocketAddress } from '#proxy/config/socket-address';
 import { httpConnectionManager } from '#proxy/filters/network/http-connection-manager';
 import type { NetworkFilter, ServedConnection } from '#proxy/filters/network/network-filter';
 import { tcpProxy } from '#proxy/filters/network/tcp-proxy';
@@ -79,6 +79,12 @@ export class Listener {
     this.build();
   }
 
+  /** Its clients are of this machine, and have no address. */
+  private get isSocketFile(): boolean {
+    const [first] = this.config.addresses;
+    return first !== undefined && isSocketPath(first.address);
+  }
+
   get connectionCount(): number {
     return this.connections.size;
   }
@@ -106,7 +112,7 @@ export class Listener {
 
   /** Serves an accepted socket; closes it when no filter chain takes it. `counted` is called when it is over. */
   accept(socket: Socket, originalDestination: SocketAddress | undefined, counted: () => void): void {
-    const { remoteAddress, remotePort, localAddress, localPort } = socket;
+    const { remoteAddress, remotePort, localAddress, localPort } = this.isSocketFile ? withinMachine : socket;
     if (remoteAddress === undefined || localAddress === undefined) {
       socket.destroy();
       counted();
@@ -310,6 +316,9 @@ function traitsOf({ localAddress, localPort, remoteAddress }: DownstreamConnecti
 
 /** Istio's default, for chains that have none of their own. */
 const defaultDrainTimeoutMs = 5000;
+
+/** Both ends of a connection over a Unix socket. */
+const withinMachine = { remoteAddress: '127.0.0.1', remotePort: 0, localAddress: '127.0.0.1', localPort: 0 };
 
 function drainTimeoutMs(chain: FilterChain): number {
   const terminal = chain.filters[chain.filters.length - 1];

@@ -18,7 +18,7 @@ import type { OutlierStats } from './outlier/outlier-stats.ts';
 import { ClusterTls } from './tls-client.ts';
 import type { UpstreamContext, UpstreamOptions } from './upstream-context.ts';
 
-/** Of a cluster whose endpoints are where each connection wants to go: how many are remembered. */
+/** Of a cluster whose endpoints are where each connection or request wants to go: how many are remembered. */
 const destinationsMax = 4096;
 
 export class Cluster {
@@ -133,6 +133,10 @@ export class Cluster {
     if (this.config.discovery.kind === 'original_dst') {
       const destination = context.destination();
       return destination && this.toDestination(destination);
+    }
+    if (this.config.discovery.kind === 'dynamic_forward_proxy') {
+      const host = context.namedHost();
+      return host && this.toDestination(host);
     }
     const hash = isHashed(this.config.loadBalancer) ? context.hash() : undefined;
     const { excludedPriorities: excluded } = context;

@@ -64,6 +64,6 @@ function networkOptions({ context, target: { address, port } }: Endpoint) {
     noDelay: true,
     ...(config.keepalive === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: config.keepalive.timeMs }),
     ...(source === undefined ? {} : { localAddress: place(placement, source) }),
-    ...(isIP(address) > 0 ? {} : { lookup: resolver.lookup }),
+    ...(isIP(address) > 0 ? {} : { lookup: resolver.lookup, servername: address }),
   };
 }

@@ -1,6 +1,6 @@
 // The client side of TLS for the connections of a cluster: which of its transport sockets an endpoint gets, handshake, checks of the
 // server's certificate, resumption. Used by open-socket.ts.
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, checkServerIdentity, connect, type TLSSocket } from 'node:tls';
 import type { ClusterConfig, EndpointConfig } from '#proxy/config/cluster';
 import type { UpstreamTlsConfig } from '#proxy/config/tls';
 import { peerFault } from '#proxy/tls/peer-certificate';
@@ -73,6 +73,8 @@ export class TlsClient {
       return socket;
     }
     const { material } = state;
+    /** It was called by a name that the configuration does not say. */
+    const named = config.serverName === '' ? options.servername : undefined;
     let judged = false;
     let early: Buffer | undefined;
     socket.once('error', ({ code }: NodeJS.ErrnoException) => {
@@ -81,7 +83,9 @@ export class TlsClient {
     });
     socket.once('secureConnect', () => {
       // Who resumes was judged when the session began: Node does not show his certificate again.
-      const fault = socket.isSessionReused() ? undefined : peerFault(socket, material.validation);
+      const fault = socket.isSessionReused()
+        ? undefined
+        : (peerFault(socket, material.validation) ?? nameFault(socket, material.validation, named));
       if (fault !== undefined) {
         stats.failVerifyError++;
         socket.destroy(new Error(`TLS_CERTIFICATE_VERIFY_FAILED ${fault}`));
@@ -104,4 +108,10 @@ export class TlsClient {
     if (this.sessions.size >= sessionsMax) this.sessions.delete(this.sessions.keys().next().value!);
     this.sessions.set(address, { ticket, material });
   }
+}
+
+/** Who is found by a name has to have it, where it is said whom to trust and no other name is asked for. */
+function nameFault(socket: TLSSocket, validation: TlsMaterial['validation'], name: string | undefined): string | undefined {
+  if (name === undefined || validation === undefined || validation.subjectAltNames.length > 0) return undefined;
+  return checkServerIdentity(name, socket.getPeerCertificate())?.message;
 }

@@ -18,9 +18,11 @@ export class Patchable<T> {
     return bytes && this.type.decode(bytes);
   }
 
-  merge(item: T, { value }: Patch): T {
+  merge(item: T, { value, operation }: Patch): T {
     const bytes = value && this.json.encode(this.name, value as JsonValue);
-    return bytes ? this.type.decode(this.json.merge(this.name, this.type.encode(item).finish(), bytes)) : item;
+    if (!bytes) return item;
+    const lists = operation === 'MERGE_AND_REPLACE_LIST' ? 'replaced' : 'grow';
+    return this.type.decode(this.json.merge(this.name, this.type.encode(item).finish(), bytes, lists));
   }
 }
 
@@ -48,6 +50,7 @@ function applyPatch<T>(items: readonly T[], patch: Patch, { kind, matcher, added
   };
   switch (patch.operation) {
     case 'MERGE':
+    case 'MERGE_AND_REPLACE_LIST':
       return items.some(matches) ? items.map((item) => (matches(item) ? kind.merge(item, patch) : item)) : items;
     case 'REPLACE': {
       const made = items.some(matches) ? kind.make(patch) : undefined;

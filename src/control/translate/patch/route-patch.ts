@@ -21,7 +21,7 @@ export function patchRoutes(
   const whole = new Patchable(json, 'envoy.config.route.v3.RouteConfiguration', RouteConfiguration);
   const [merged = config] = patchList(
     [config],
-    of('ROUTE_CONFIGURATION').filter(({ operation }) => operation === 'MERGE'),
+    of('ROUTE_CONFIGURATION').filter(({ operation }) => operation.startsWith('MERGE')),
     {
       kind: whole,
       matcher: () => undefined,

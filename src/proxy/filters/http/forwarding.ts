@@ -161,12 +161,11 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
 
   destination(): SocketAddress | undefined {
     const { connection, explicitProxy, request } = this.stream;
-    if (!explicitProxy) return connection.originalDestination;
-    const colon = request.authority.lastIndexOf(':');
-    const withPort = colon > request.authority.lastIndexOf(']');
-    const host = withPort ? request.authority.slice(0, colon) : request.authority;
-    const port = withPort ? Number(request.authority.slice(colon + 1)) : request.scheme === 'https' ? 443 : 80;
-    return { address: host.replace(/^\[|\]$/g, ''), port };
+    return explicitProxy ? splitAuthority(request.authority, request.scheme === 'https' ? 443 : 80) : connection.originalDestination;
+  }
+
+  namedHost(): SocketAddress | undefined {
+    return splitAuthority(this.stream.request.authority, this.cluster.config.tls === undefined ? 80 : 443);
   }
 
   /** Made once: later tries are to find the same endpoint, or the next behind it. */
@@ -386,4 +385,11 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     }
     stream.reply({ status: 504, flags: responseFlag.upstreamRequestTimeout, details, body: 'upstream request timeout' });
   }
+}
+
+function splitAuthority(authority: string, portDefault: number): SocketAddress {
+  const colon = authority.lastIndexOf(':');
+  const withPort = colon > authority.lastIndexOf(']');
+  const host = withPort ? authority.slice(0, colon) : authority;
+  return { address: host.replace(/^\[|\]$/g, ''), port: withPort ? Number(authority.slice(colon + 1)) : portDefault };
 }

@@ -4,6 +4,7 @@ import { bufferType } from './buffer.ts';
 import { compressorType } from './compressor.ts';
 import { corsType } from './cors.ts';
 import { decompressorType } from './decompressor.ts';
+import { dynamicForwardProxyType } from './dynamic-forward-proxy.ts';
 import { extAuthzType } from './ext-authz.ts';
 import { faultType } from './fault.ts';
 import { grpcStatsType } from './grpc-stats.ts';
@@ -25,6 +26,7 @@ export const httpFilterTypes: readonly HttpFilterType[] = [
   compressorType,
   corsType,
   decompressorType,
+  dynamicForwardProxyType,
   faultType,
   grpcStatsType,
   grpcWebType,

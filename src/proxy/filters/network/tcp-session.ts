@@ -103,6 +103,12 @@ export class TcpSession implements ServedConnection, PickContext, TcpUpstreamEve
     return this.connection.originalDestination;
   }
 
+  namedHost(): SocketAddress | undefined {
+    const { namedHostPort: port } = this.proxy.config;
+    const { serverName } = this.connection;
+    return port === undefined || serverName === '' ? undefined : { address: serverName, port };
+  }
+
   hash(): Word64 | undefined {
     return this.proxy.config.hashesSourceIp ? hashText(this.connection.remoteAddress) : undefined;
   }

@@ -7,6 +7,8 @@ import type { Endpoint } from '../endpoint.ts';
 export interface PickContext {
   /** Where the client wanted to go, for clusters that send there. */
   destination(): SocketAddress | undefined;
+  /** The host that it names, for clusters that send there. */
+  namedHost(): SocketAddress | undefined;
   /** What consistent hashing goes by; undefined: nothing was said, chance decides. */
   hash(): Word64 | undefined;
   /** An endpoint that a retry would rather not meet again. */
@@ -20,6 +22,7 @@ export interface PickContext {
 /** For who wants any endpoint at all. */
 export const anyEndpoint: PickContext = {
   destination: () => undefined,
+  namedHost: () => undefined,
   hash: () => undefined,
   avoids: () => false,
   excludedPriorities: undefined,
