@@ -11,6 +11,7 @@ import type { Random } from '#foundation/random';
 import { Informer } from '#store/informer';
 import type { Store } from '#store/store';
 import type { ServiceRoute, ServiceRoutes } from './capture/service-table.ts';
+import { isPublished } from './published-ports.ts';
 
 export interface ClusterServicesOptions {
   store: Store;
@@ -107,6 +108,8 @@ export class ClusterServices {
     const { clusterIP: address = '', ports = [], sessionAffinity } = service?.spec ?? {};
     const sticky = sessionAffinity === 'ClientIP';
     if (!service || !isIPv4(address)) return [];
+    // Of one that is published, the workload's own proxy listens at them.
+    const opensNodePorts = !isPublished(service);
     const slices = [...(this.slicesOf.get(key)?.values() ?? [])];
     return ports.flatMap(({ name = '', port, protocol = 'TCP', nodePort }) => {
       if (protocol === 'SCTP') return [];
@@ -121,7 +124,7 @@ export class ClusterServices {
           address,
           protocol: protocol === 'UDP' ? 'udp' : 'tcp',
           port,
-          ...(nodePort && { nodePort }),
+          ...(nodePort && opensNodePorts && { nodePort }),
           ...(sticky && { sticky }),
           endpoints,
         } as const,

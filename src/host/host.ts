@@ -21,11 +21,11 @@ import type { MachineCapacity } from './downward-api.ts';
 import { selects, targetPortOf } from './endpoint-plan.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import type { ImageMap } from './image-map.ts';
-import { parsePublish, publishAnnotation } from './ingress-gateway.ts';
 import { NamespaceObjects } from './namespace-objects.ts';
 import { type PodSurroundings, PodWorker } from './pod-worker.ts';
 import type { ProxyFleet } from './proxy-fleet.ts';
 import { type ProxySettings, proxySettings } from './proxy-settings.ts';
+import { type PublishedPort, publishedPorts } from './published-ports.ts';
 import { TerminalCommand } from './terminal-command.ts';
 import { type ControllerOptions, WorkloadControllers } from './workload-controllers.ts';
 
@@ -221,12 +221,11 @@ export class Host {
   }
 
   /** Of the Services that select the pod, those ports that their annotation publishes, as the pod's own ports. */
-  private publishedPorts(pod: Pod): { port: number; at: SocketAddress }[] {
+  private publishedPorts(pod: Pod): PublishedPort[] {
     return ([...this.services.objects.values()] as Service[]).flatMap((service) => {
-      const annotation = service.metadata.annotations?.[publishAnnotation];
       const selector = service.spec?.selector ?? {};
-      if (annotation === undefined || service.metadata.namespace !== pod.metadata.namespace || !selects(selector, pod)) return [];
-      return parsePublish(annotation).flatMap(({ port, at }) => {
+      if (service.metadata.namespace !== pod.metadata.namespace || !selects(selector, pod)) return [];
+      return publishedPorts(service).flatMap(({ port, at }) => {
         const servicePort = service.spec?.ports?.find((candidate) => candidate.port === port);
         return servicePort === undefined ? [] : [{ port: targetPortOf(servicePort, pod), at }];
       });

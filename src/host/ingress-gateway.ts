@@ -4,13 +4,11 @@ import type { ApiObject } from '#api/kind';
 import type { Deployment } from '#api/kinds/deployment';
 import type { Service, ServicePort } from '#api/kinds/service';
 import type { SocketAddress } from '#proxy/config/socket-address';
+import { publishAnnotation } from './published-ports.ts';
 
 const name = 'istio-ingressgateway';
 const namespace = 'istio-system';
 const labels = { app: name, istio: 'ingressgateway' };
-
-/** Says where this machine publishes a Service's ports: `80=127.0.0.1:8080,443=127.0.0.1:8443`. */
-export const publishAnnotation = 'lateen.dev/publish';
 
 /** Istio's ports of the gateway's Service. */
 const ports = [
@@ -49,22 +47,4 @@ export function ingressGateway(published: { http: SocketAddress; https: SocketAd
 /** This machine is the mesh's only node: there, a published port of it is a node port. */
 function portOf(port: (typeof ports)[number], nodePort = 0): ServicePort {
   return { ...port, protocol: 'TCP', ...(nodePort > 0 && { nodePort }) };
-}
-
-/** Of a Service that is published: where. What a cluster's load balancer would write. */
-export function loadBalancerStatus({ metadata, spec }: Service): Service['status'] | undefined {
-  if (spec.type !== 'LoadBalancer') return undefined;
-  const addresses = new Set(parsePublish(metadata.annotations?.[publishAnnotation] ?? '').map(({ at }) => at.address));
-  return addresses.size === 0 ? undefined : { loadBalancer: { ingress: [...addresses].map((ip) => ({ ip })) } };
-}
-
-/** Its annotation says where, and on which ports. */
-export const isPublished = ({ metadata }: Service): boolean => metadata.annotations?.[publishAnnotation] !== undefined;
-
-/** Reads the annotation; what is not of its form is left out. */
-export function parsePublish(text: string): { port: number; at: SocketAddress }[] {
-  return text.split(',').flatMap((entry) => {
-    const match = /^\s*(\d+)=([^\s:]+):(\d+)\s*$/.exec(entry);
-    return match === null ? [] : [{ port: Number(match[1]), at: { address: match[2]!, port: Number(match[3]) } }];
-  });
 }

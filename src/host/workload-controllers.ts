@@ -23,9 +23,9 @@ import { planCronJob } from './cron-job-plan.ts';
 import { planDeployment, revisionAnnotation } from './deployment-plan.ts';
 import { planEndpointSlice, planEndpoints } from './endpoint-plan.ts';
 import type { EventRecorder } from './event-recorder.ts';
-import { loadBalancerStatus } from './ingress-gateway.ts';
 import { planJob } from './job-plan.ts';
 import { ownedBy, type PodPlan, planDaemonSet, planReplicaSet, planStatefulSet } from './pod-plan.ts';
+import { loadBalancerStatus } from './published-ports.ts';
 import { Reconciler } from './reconciler.ts';
 
 export interface ControllerOptions {

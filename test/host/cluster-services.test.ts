@@ -8,6 +8,7 @@ import { SeededRandom } from '#foundation/random';
 import { machineRules } from '#host/capture/machine-rules';
 import { type ServiceRoute, ServiceTable } from '#host/capture/service-table';
 import { ClusterServices } from '#host/cluster-services';
+import { publishAnnotation } from '#host/published-ports';
 import { MemoryStore } from '#store/memory-store';
 
 const route = (...endpoints: string[]): ServiceRoute => ({
@@ -137,6 +138,18 @@ describe('Services', () => {
     expect(await settle()).toEqual([[to('10.244.0.4')]]);
     await store.delete(serviceKind, 'shop', 'web');
     expect(await settle()).toEqual([[['shop/web', []]]]);
+    services.stop();
+  });
+
+  test('node ports are for this machine to open, unless the Service is published by its own proxy', async () => {
+    const { store, services, settle } = await follow();
+    const open = service('web', { clusterIP: '10.96.1.2', ports: [{ name: 'http', port: 80, nodePort: 30080 }] });
+    const { metadata } = open;
+    const annotations = { [publishAnnotation]: '80=127.0.0.1:30080' };
+    await store.create(open);
+    await store.create({ ...open, metadata: { ...metadata, name: 'gateway', annotations } } as ApiObject);
+    const told = new Map((await settle()).flat());
+    expect([told.get('shop/web')?.[0]?.nodePort, told.get('shop/gateway')?.[0]?.nodePort]).toEqual([30_080, undefined]);
     services.stop();
   });
 

@@ -8,10 +8,11 @@ import type { StatefulSet } from '#api/kinds/stateful-set';
 import { planDeployment, revisionAnnotation } from '#host/deployment-plan';
 import { planEndpointSlice, planEndpoints } from '#host/endpoint-plan';
 import { expandVariables, ImageMap } from '#host/image-map';
-import { ingressGateway, loadBalancerStatus, parsePublish } from '#host/ingress-gateway';
+import { ingressGateway } from '#host/ingress-gateway';
 import { isInjected } from '#host/injection';
 import { isReady, planDaemonSet, planReplicaSet, planStatefulSet } from '#host/pod-plan';
 import { workloadNameOf } from '#host/proxy-bootstrap';
+import { loadBalancerStatus, publishAnnotation, publishedPorts } from '#host/published-ports';
 
 const deployment = (replicas: number, image = 'a:1'): Deployment => ({
   apiVersion: 'apps/v1',
@@ -231,8 +232,10 @@ test.each([
   expect(expandVariables(text, { A: '1' })).toBe(expected);
 });
 
+const publishing = (text: string) => ({ kind: 'Service', metadata: { annotations: { [publishAnnotation]: text } } }) as unknown as Service;
+
 test('publishing: what is of the form is taken, the rest left out', () => {
-  expect(parsePublish('80=127.0.0.1:8080, nonsense,443=127.0.0.1:0')).toEqual([
+  expect(publishedPorts(publishing('80=127.0.0.1:8080, nonsense,443=127.0.0.1:0'))).toEqual([
     { port: 80, at: { address: '127.0.0.1', port: 8080 } },
     { port: 443, at: { address: '127.0.0.1', port: 0 } },
   ]);
