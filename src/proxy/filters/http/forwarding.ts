@@ -297,7 +297,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     }
     const status = String(head.status);
     const failed = failedAnswers((name) => (name === ':status' ? status : head.header(name)));
-    this.endpoint!.monitor!.answered(failed ? Math.max(head.status, 500) : 200);
+    this.endpoint!.monitor?.answered(failed ? Math.max(head.status, 500) : 200);
   }
 
   /** Tells outlier detection. A gRPC call is judged by its status, which may come with the trailers. */
@@ -308,12 +308,12 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     else if (grpcStatus !== undefined || fin) monitor.answered(httpStatusOfGrpc(Number(grpcStatus ?? 0)));
   }
 
-  /** What the endpoint says of its load, in fields of the response. */
+  /** What the endpoint says of its load, in fields of the response. One that has left its cluster since is heard no more. */
   private hear(field: (name: string) => string | undefined): void {
     const { loadBalancer } = this.cluster.config;
     const report = readLoadReport(field);
     if (report !== undefined && loadBalancer.kind === 'utilization')
-      this.endpoint!.load!.hear(report, loadBalancer, this.stream.manager.runtime.clock.now());
+      this.endpoint!.load?.hear(report, loadBalancer, this.stream.manager.runtime.clock.now());
   }
 
   /** When the request has not ended either, the stream's end will take the connection down. */
