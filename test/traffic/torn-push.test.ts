@@ -62,17 +62,6 @@ class TearingRelay {
   }
 }
 
-const relay = new TearingRelay();
-let mesh: TrafficMesh;
-beforeAll(async () => {
-  const needed = workloads.filter(({ name }) => name === 'client' || name.startsWith('reviews'));
-  mesh = await TrafficMesh.start(needed, services, { relay: (target) => relay.start(target) });
-});
-afterAll(async () => {
-  await mesh.close();
-  relay.close();
-});
-
 const url = 'http://reviews:9080/';
 const toVersion = (version: string) => `
 apiVersion: networking.istio.io/v1
@@ -80,6 +69,19 @@ kind: VirtualService
 metadata: {name: reviews, namespace: default}
 spec: {hosts: [reviews], http: [{route: [{destination: {host: reviews, subset: ${version}}}]}]}
 `;
+
+const relay = new TearingRelay();
+let mesh: TrafficMesh;
+beforeAll(async () => {
+  const needed = workloads.filter(({ name }) => name === 'client' || name.startsWith('reviews'));
+  mesh = await TrafficMesh.start(needed, services, { relay: (target) => relay.start(target) });
+  // Without a rule either version answers, and says nothing of which push has come.
+  await mesh.apply(toVersion('v1'));
+});
+afterAll(async () => {
+  await mesh.close();
+  relay.close();
+});
 
 test.each([1, 9, 10, 60, 200, 400])('%s bytes of a push, then nothing', async (bytes) => {
   const before = (await mesh.call({ url })).seen?.workload;
