@@ -1,5 +1,6 @@
 // What the data path of one proxy instance is given: time, chance, tables, addresses, listeners of its exchanges. Made by
 // proxy.ts, read by listen/, filters/ and upstream/. One process hosts many: nothing here is shared between two proxies.
+import { setFlagsFromString } from 'node:v8';
 import { OutputBuffers } from '#codec/http2/output';
 import type { Clock } from '#foundation/clock';
 import type { Logger } from '#foundation/logger';
@@ -104,6 +105,9 @@ export class Serial {
 }
 
 export function createRuntime(options: RuntimeOptions): ProxyRuntime {
+  // What V8 once saw outlive its nursery, as requests under way do, it would make in its old space ever after, with all that hangs on it:
+  // 600 bytes of each request that are garbage a millisecond later, a fifth of the proxy's own time (measured).
+  setFlagsFromString('--no-allocation-site-pretenuring');
   const timers = new TimerWheel(options.clock);
   const sockets = { buffers: new ReadBuffers(), flushes: new FlushQueue(), outputs: new OutputBuffers() };
   const secrets = new SecretStore();
