@@ -192,10 +192,9 @@ function wordsOf(buffer: Buffer): DataView {
   return view;
 }
 
-/** Whether one of four bytes is below SP or is DEL: all four at once, with nothing carried from one to the next that matters. */
+/** Whether one of four bytes may be below SP or be DEL, all four at once. What is carried from one byte to the next only ever says so in vain. */
 function hasControl(word: number): boolean {
-  const del = word ^ 0x7f7f7f7f;
-  return ((((word - 0x20202020) & ~word) | ((del - 0x01010101) & ~del)) & 0x80808080) !== 0;
+  return (((word - 0x20202020) | (word + 0x01010101)) & ~word & 0x80808080) !== 0;
 }
 
 function badLineStart(byte: number): number {

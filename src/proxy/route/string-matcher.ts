@@ -27,7 +27,12 @@ export function exactly(expected: string, ignoreCase = false): StringTest {
 
 export function startsWith(prefix: string, ignoreCase = false): StringTest {
   const expects = `prefix "${prefix}"${inAnyCase(ignoreCase)}`;
-  if (!ignoreCase) return stringTest(expects, (value) => value.startsWith(prefix), prefix);
+  if (!ignoreCase) {
+    // Most prefixes of a table do not fit, and differ in their last character: that is seen without a call.
+    const last = prefix.length - 1;
+    const code = prefix.charCodeAt(last);
+    return stringTest(expects, (value) => last < 0 || (value.charCodeAt(last) === code && value.startsWith(prefix)), prefix);
+  }
   const lower = prefix.toLowerCase();
   return stringTest(expects, (value) => value.slice(0, lower.length).toLowerCase() === lower, prefix);
 }
