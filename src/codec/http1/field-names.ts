@@ -20,6 +20,8 @@ const names = [
   'x-envoy-peer-metadata-id',
   'server',
   'date',
+  'grpc-status',
+  'x-forwarded-client-cert',
 ] as const;
 
 export type KnownName = (typeof names)[number];

@@ -1,8 +1,11 @@
 // Writes neutral heads as HTTP/1.1 text, with the framing that the hop needs. Pure; used by both connections.
 import { STATUS_CODES } from 'node:http';
+import { fieldName } from '#codec/http2/field';
 import { ListedHead } from '#proxy/http2/listed-head';
 import type { FieldList, Head, RequestHead, ResponseHead } from './head.ts';
 import { RawRequestHead, RawResponseHead } from './raw-head.ts';
+
+const contentLength = fieldName('content-length');
 
 /** How the body that follows is delimited on this hop. */
 export type BodyCoding = 'none' | 'length' | 'chunked' | 'close' | 'tunnel';
@@ -11,7 +14,7 @@ export type BodyCoding = 'none' | 'length' | 'chunked' | 'close' | 'tunnel';
 export function requestCoding(head: RequestHead, fin: boolean): BodyCoding {
   if (head.upgrade !== '') return 'tunnel';
   if (fin) return 'none';
-  return head.has('content-length') ? 'length' : 'chunked';
+  return head.has(contentLength) ? 'length' : 'chunked';
 }
 
 export function encodeRequest(head: RequestHead, coding: BodyCoding): string {
@@ -26,7 +29,7 @@ export function responseCoding(head: ResponseHead, fin: boolean, method: string,
   const { status } = head;
   if (status === 101 || (method === 'CONNECT' && status >= 200 && status < 300)) return 'tunnel';
   if (fin || status < 200 || status === 204 || status === 304 || method === 'HEAD') return 'none';
-  if (head.has('content-length')) return 'length';
+  if (head.has(contentLength)) return 'length';
   return minor === 0 ? 'close' : 'chunked';
 }
 
@@ -50,7 +53,7 @@ export function encodeResponse(
 /** A response without a body that does not say so by its status or by its method. */
 function saysNoLength(head: ResponseHead, method: string): boolean {
   const { status } = head;
-  return status >= 200 && status !== 204 && status !== 304 && method !== 'HEAD' && !head.has('content-length');
+  return status >= 200 && status !== 204 && status !== 304 && method !== 'HEAD' && !head.has(contentLength);
 }
 
 /** The last chunk, the trailers, the empty line. */

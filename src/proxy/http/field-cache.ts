@@ -1,9 +1,9 @@
 // Headers that the proxy adds to message after message, with values that come again and again: each is made, and written as a line, once.
-import { Field, fieldName } from '#codec/http2/field';
+import { Field, type FieldName, fieldName } from '#codec/http2/field';
 
 export class FieldCache {
   private readonly fields = new Map<string | number, Field>();
-  private readonly name;
+  readonly name: FieldName;
 
   /** `sizeMax`: values beyond so many are not remembered. */
   constructor(

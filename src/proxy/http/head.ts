@@ -1,14 +1,16 @@
 // The head of a message as routing and filters see it, whatever the protocol: HTTP/1's keeps the bytes that came (raw-head.ts), one
 // that the proxy makes itself is a list (FieldHead).
 
-import type { Field } from '#codec/http2/field';
+import type { Field, FieldName } from '#codec/http2/field';
 import { headerValue } from '#proxy/route/route-match';
 
-/** Names are lower case everywhere. */
+/** In lower case; a name that is asked for in every message costs no search for its object when it is that object. */
+export type HeaderName = string | FieldName;
+
 export interface Head {
   /** The value, joined with commas when there are several lines; undefined when absent. */
-  header(name: string): string | undefined;
-  has(name: string): boolean;
+  header(name: HeaderName): string | undefined;
+  has(name: HeaderName): boolean;
   /** Replaces every line of that name. */
   set(name: string, value: string): void;
   /** Adds a line behind those that are there. */
@@ -16,7 +18,7 @@ export interface Head {
   /** `set` and `append` with a field that many messages share: what it takes to write it was done once. */
   setField(field: Field): void;
   appendField(field: Field): void;
-  remove(name: string): void;
+  remove(name: HeaderName): void;
   /** Every header in order; names in lower case. */
   forEach(visit: (name: string, value: string) => void): void;
 }
@@ -39,6 +41,10 @@ export interface ResponseHead extends Head {
   readonly upgrade: string;
 }
 
+export function textOf(name: HeaderName): string {
+  return typeof name === 'string' ? name : name.text;
+}
+
 /** Trailers, or any other plain sequence. */
 export type FieldList = readonly (readonly [name: string, value: string])[];
 
@@ -50,13 +56,15 @@ abstract class Fields implements Head {
     this.fields = fields.map(([name, value]) => [name, value]);
   }
 
-  header(name: string): string | undefined {
-    const values = this.fields.filter((field) => field[0] === name);
+  header(name: HeaderName): string | undefined {
+    const text = textOf(name);
+    const values = this.fields.filter((field) => field[0] === text);
     return values.length === 0 ? undefined : values.map((field) => field[1]).join(',');
   }
 
-  has(name: string): boolean {
-    return this.fields.some((field) => field[0] === name);
+  has(name: HeaderName): boolean {
+    const text = textOf(name);
+    return this.fields.some((field) => field[0] === text);
   }
 
   set(name: string, value: string): void {
@@ -76,8 +84,9 @@ abstract class Fields implements Head {
     this.append(name.text, value);
   }
 
-  remove(name: string): void {
-    this.fields = this.fields.filter((field) => field[0] !== name);
+  remove(name: HeaderName): void {
+    const text = textOf(name);
+    this.fields = this.fields.filter((field) => field[0] !== text);
   }
 
   forEach(visit: (name: string, value: string) => void): void {

@@ -12,7 +12,9 @@ import type { HttpStream, LocalReply } from './stream.ts';
 const forwardedFor = new FieldCache('x-forwarded-for', 1024);
 const forwardedProto = new FieldCache('x-forwarded-proto', 8);
 const servers = new FieldCache('server', 64);
-const requestIdName = fieldName('x-request-id');
+const requestId = fieldName('x-request-id');
+const clientCertificate = fieldName('x-forwarded-client-cert');
+const date = fieldName('date');
 
 /** Returns an answer instead when the request must not go on. */
 export function prepareRequest(stream: HttpStream): LocalReply | undefined {
@@ -33,19 +35,19 @@ export function prepareRequest(stream: HttpStream): LocalReply | undefined {
   if (external) cleanEdgeHeaders(request, client);
   if (config.useRemoteAddress) {
     if (!config.skipXffAppend) {
-      const before = request.header('x-forwarded-for');
+      const before = request.header(forwardedFor.name);
       if (before === undefined) request.appendField(forwardedFor.of(connection.remoteAddress));
       else request.set('x-forwarded-for', `${before},${connection.remoteAddress}`);
     }
     // At an edge only the connection itself says how the client came, where no proxy before it is believed.
-    if (config.trustedHops === 0 || !request.has('x-forwarded-proto'))
+    if (config.trustedHops === 0 || !request.has(forwardedProto.name))
       request.setField(forwardedProto.of(connection.tls === undefined ? 'http' : 'https'));
-  } else if (!request.has('x-forwarded-proto')) {
+  } else if (!request.has(forwardedProto.name)) {
     request.appendField(forwardedProto.of(request.scheme));
   }
   // Whose id comes from outside is not to be trusted (Envoy's rule).
   if (config.generateRequestId) {
-    if (!request.has('x-request-id')) request.appendField(new Field(requestIdName, runtime.newRequestId()));
+    if (!request.has(requestId)) request.appendField(new Field(requestId, runtime.newRequestId()));
     else if (external && !config.preserveExternalRequestId) request.set('x-request-id', runtime.newRequestId());
   }
   stream.manager.tracer?.begin(stream);
@@ -55,11 +57,9 @@ export function prepareRequest(stream: HttpStream): LocalReply | undefined {
 /** Who calls, as the first believed proxy says it; before this one is added to `x-forwarded-for`. */
 function edgeClient({ request, connection, manager }: HttpStream): string {
   const { trustedHops } = manager.config;
-  const said = trustedHops > 0 ? forwardedAddress(request.header('x-forwarded-for'), trustedHops - 1) : undefined;
+  const said = trustedHops > 0 ? forwardedAddress(request.header(forwardedFor.name), trustedHops - 1) : undefined;
   return said ?? connection.remoteAddress;
 }
-
-const clientCertificateHeader = 'x-forwarded-client-cert';
 
 /** What the next hop hears of the client's certificate: Envoy's `forward_client_cert_details`. */
 function forwardClientCertificate({ request, connection, manager }: HttpStream): void {
@@ -67,7 +67,7 @@ function forwardClientCertificate({ request, connection, manager }: HttpStream):
   const peer = connection.tls?.peer;
   if (mode === 'always-forward') return;
   if (mode === 'sanitize' || (peer === undefined && connection.tls === undefined)) {
-    request.remove(clientCertificateHeader);
+    request.remove(clientCertificate);
     return;
   }
   if (mode === 'forward' || peer === undefined) return;
@@ -76,8 +76,8 @@ function forwardClientCertificate({ request, connection, manager }: HttpStream):
   if (uri) parts.push(...peer.uriNames.map((name) => `URI=${name}`));
   if (dns) parts.push(...peer.dnsNames.map((name) => `DNS=${name}`));
   const own = parts.join(';');
-  const before = mode === 'append' ? request.header(clientCertificateHeader) : undefined;
-  request.set(clientCertificateHeader, before === undefined ? own : `${before},${own}`);
+  const before = mode === 'append' ? request.header(clientCertificate) : undefined;
+  request.setField(new Field(clientCertificate, before === undefined ? own : `${before},${own}`));
 }
 
 function withoutPort(authority: string, port: number): string {
@@ -87,6 +87,6 @@ function withoutPort(authority: string, port: number): string {
 
 export function prepareResponse(head: ResponseHead, config: HttpConnectionManagerConfig, wallMs: number): void {
   if (config.serverHeader === 'overwrite') head.setField(servers.of(config.serverName));
-  else if (config.serverHeader === 'append-if-absent' && !head.has('server')) head.appendField(servers.of(config.serverName));
-  if (!head.has('date')) head.appendField(dateField(wallMs));
+  else if (config.serverHeader === 'append-if-absent' && !head.has(servers.name)) head.appendField(servers.of(config.serverName));
+  if (!head.has(date)) head.appendField(dateField(wallMs));
 }

@@ -3,7 +3,7 @@
 import { type FieldKey, fieldId, fieldKey, isHopByHop } from '#codec/http1/field-names';
 import { HeadSpans } from '#codec/http1/head-spans';
 import { Field, fieldName } from '#codec/http2/field';
-import type { Head, RequestHead, ResponseHead } from './head.ts';
+import type { Head, HeaderName, RequestHead, ResponseHead } from './head.ts';
 
 const kept = 0;
 const gone = 1;
@@ -14,7 +14,9 @@ export abstract class RawHead implements Head {
   /** Per line: `kept`, `gone`, or `apart`. */
   private fate = new Uint8Array(32);
   private anyGone = false;
-  private added: Field[] = [];
+  /** Only the first `addedCount` count: the rest is of heads before, whose place is taken again. */
+  private readonly added: Field[] = [];
+  private addedCount = 0;
 
   /** After the spans were filled anew. `options`: their `connectionOptions`. */
   protected begin(options: readonly string[]): void {
@@ -27,30 +29,29 @@ export abstract class RawHead implements Head {
       this.fate[line] = hop ? gone : kept;
       if (hop) this.anyGone = true;
     }
+    this.addedCount = 0;
     for (const name of options) if (name !== 'close' && name !== 'keep-alive') this.remove(name);
-    // A new array costs less than to empty one.
-    if (this.added.length > 0) this.added = [];
   }
 
-  header(name: string): string | undefined {
-    const { spans, added } = this;
-    const key = fieldKey(name);
+  header(name: HeaderName): string | undefined {
+    const { spans, added, addedCount } = this;
+    const key = keyOf(name);
     let value: string | undefined;
     for (let line = spans.find(key); line >= 0; line = spans.find(key, line + 1)) {
       if (this.fate[line] === kept) value = value === undefined ? spans.value(line) : `${value},${spans.value(line)}`;
     }
-    for (let i = 0; i < added.length; i++) {
+    for (let i = 0; i < addedCount; i++) {
       const field = added[i]!;
-      if (field.name.text === name) value = value === undefined ? field.value : `${value},${field.value}`;
+      if (field.name.text === key.name) value = value === undefined ? field.value : `${value},${field.value}`;
     }
     return value;
   }
 
-  has(name: string): boolean {
-    const { spans, added } = this;
-    const key = fieldKey(name);
+  has(name: HeaderName): boolean {
+    const { spans, added, addedCount } = this;
+    const key = keyOf(name);
     for (let line = spans.find(key); line >= 0; line = spans.find(key, line + 1)) if (this.fate[line] === kept) return true;
-    for (let i = 0; i < added.length; i++) if (added[i]!.name.text === name) return true;
+    for (let i = 0; i < addedCount; i++) if (added[i]!.name.text === key.name) return true;
     return false;
   }
 
@@ -59,37 +60,44 @@ export abstract class RawHead implements Head {
   }
 
   append(name: string, value: string): void {
-    this.added.push(new Field(fieldName(name), value));
+    this.appendField(new Field(fieldName(name), value));
   }
 
   setField(field: Field): void {
     this.removeKey(field.name.key);
-    this.added.push(field);
+    this.appendField(field);
   }
 
   appendField(field: Field): void {
-    this.added.push(field);
+    this.added[this.addedCount++] = field;
   }
 
-  remove(name: string): void {
-    this.removeKey(fieldKey(name));
+  remove(name: HeaderName): void {
+    this.removeKey(keyOf(name));
   }
 
   private removeKey(key: FieldKey): void {
-    const { spans, added } = this;
+    const { spans, added, addedCount } = this;
     for (let line = spans.find(key); line >= 0; line = spans.find(key, line + 1)) {
       if (this.fate[line] === apart) continue;
       this.fate[line] = gone;
       this.anyGone = true;
     }
-    for (let i = added.length - 1; i >= 0; i--) if (added[i]!.name.text === key.name) added.splice(i, 1);
+    let left = 0;
+    for (let i = 0; i < addedCount; i++) {
+      const field = added[i]!;
+      if (field.name.text === key.name) continue;
+      if (left < i) added[left] = field;
+      left++;
+    }
+    this.addedCount = left;
   }
 
   forEach(visit: (name: string, value: string) => void): void {
     for (let line = 0; line < this.spans.count; line++) {
       if (this.fate[line] === kept) visit(this.spans.name(line), this.spans.value(line));
     }
-    for (const { name, value } of this.added) visit(name.text, value);
+    for (let i = 0; i < this.addedCount; i++) visit(this.added[i]!.name.text, this.added[i]!.value);
   }
 
   /** Every header as HTTP/1 lines, behind the start line as it came if that is asked for, and with the line that is apart or without. */
@@ -106,7 +114,7 @@ export abstract class RawHead implements Head {
       }
     }
     out += spans.text.slice(from, spans.lineStart(spans.count));
-    for (let i = 0; i < this.added.length; i++) out += this.added[i]!.line;
+    for (let i = 0; i < this.addedCount; i++) out += this.added[i]!.line;
     return out;
   }
 
@@ -114,6 +122,10 @@ export abstract class RawHead implements Head {
   protected setApart(line: number): void {
     this.fate[line] = apart;
   }
+}
+
+function keyOf(name: HeaderName): FieldKey {
+  return typeof name === 'string' ? fieldKey(name) : name.key;
 }
 
 /** The words of all `connection` lines, in lower case. */

@@ -3,21 +3,23 @@
 import { Field, fieldName } from '#codec/http2/field';
 import type { HpackEncoder } from '#codec/http2/hpack-encoder';
 import type { MessageHead } from '#codec/http2/message';
-import type { Head, RequestHead, ResponseHead } from '#proxy/http/head';
+import { type Head, type HeaderName, type RequestHead, type ResponseHead, textOf } from '#proxy/http/head';
 
 export abstract class ListedHead implements Head {
   constructor(protected fields: Field[]) {}
 
-  header(name: string): string | undefined {
+  header(name: HeaderName): string | undefined {
+    const text = textOf(name);
     let value: string | undefined;
     for (const field of this.fields) {
-      if (field.name.text === name) value = value === undefined ? field.value : `${value},${field.value}`;
+      if (field.name.text === text) value = value === undefined ? field.value : `${value},${field.value}`;
     }
     return value;
   }
 
-  has(name: string): boolean {
-    for (const field of this.fields) if (field.name.text === name) return true;
+  has(name: HeaderName): boolean {
+    const text = textOf(name);
+    for (const field of this.fields) if (field.name.text === text) return true;
     return false;
   }
 
@@ -31,7 +33,7 @@ export abstract class ListedHead implements Head {
   }
 
   setField(field: Field): void {
-    this.remove(field.name.text);
+    this.remove(field.name);
     this.fields.push(field);
   }
 
@@ -39,8 +41,9 @@ export abstract class ListedHead implements Head {
     this.fields.push(field);
   }
 
-  remove(name: string): void {
-    for (let i = this.fields.length - 1; i >= 0; i--) if (this.fields[i]!.name.text === name) this.fields.splice(i, 1);
+  remove(name: HeaderName): void {
+    const text = textOf(name);
+    for (let i = this.fields.length - 1; i >= 0; i--) if (this.fields[i]!.name.text === text) this.fields.splice(i, 1);
   }
 
   forEach(visit: (name: string, value: string) => void): void {

@@ -1,12 +1,14 @@
 // Who is at the other end: proxies tell each other by two headers, which programs never see. Inbound they are taken off requests and
 // put on responses; outbound the other way round. Istio's `peer_metadata` filter; the values are opaque here.
+
+import { Field, fieldName } from '#codec/http2/field';
 import { Config } from '#codec/protobuf/generated/istio/peer_metadata';
 import type { Head } from '#proxy/http/head';
 import type { HttpFilterType } from '#proxy/http/http-filter';
 import type { PeerMetadata } from '#proxy/runtime';
 
-const metadataHeader = 'x-envoy-peer-metadata';
-const idHeader = 'x-envoy-peer-metadata-id';
+const metadataName = fieldName('x-envoy-peer-metadata');
+const idName = fieldName('x-envoy-peer-metadata-id');
 
 interface PeerMetadataConfig {
   discover: boolean;
@@ -41,16 +43,16 @@ export const peerMetadataType: HttpFilterType<PeerMetadataConfig> = {
 };
 
 function take(head: Head): PeerMetadata | undefined {
-  if (!head.has(metadataHeader) && !head.has(idHeader)) return undefined;
-  const metadata = head.header(metadataHeader);
-  const id = head.header(idHeader);
-  head.remove(metadataHeader);
-  head.remove(idHeader);
+  if (!head.has(metadataName) && !head.has(idName)) return undefined;
+  const metadata = head.header(metadataName);
+  const id = head.header(idName);
+  head.remove(metadataName);
+  head.remove(idName);
   return { metadata: metadata ?? '', id: id ?? '' };
 }
 
 function tell(head: Head, own: PeerMetadata | undefined): void {
   if (own === undefined) return;
-  head.set(metadataHeader, own.metadata);
-  head.set(idHeader, own.id);
+  head.setField(new Field(metadataName, own.metadata));
+  head.setField(new Field(idName, own.id));
 }

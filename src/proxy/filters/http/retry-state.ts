@@ -1,5 +1,6 @@
 // Whether a request that failed is tried again, and when: the route's policy, the cluster's budget of retries, the backoff.
 // Envoy's `retry_on` words as its router documentation defines them.
+import { fieldName } from '#codec/http2/field';
 import { Backoff } from '#foundation/backoff';
 import type { Random } from '#foundation/random';
 import type { ResponseHead } from '#proxy/http/head';
@@ -75,6 +76,8 @@ export class RetryState {
   }
 }
 
+const grpcStatus = fieldName('grpc-status');
+
 /** gRPC status codes that have a word in `retry_on`. */
 const grpcWords: Readonly<Record<string, string>> = {
   '1': 'cancelled',
@@ -101,8 +104,8 @@ export function retriesStatus({ on, statuses, responseHeaders }: RetryPolicy, he
   if (status === 409 && on.has('retriable-4xx')) return true;
   if (statuses.has(status) && on.has('retriable-status-codes')) return true;
   if (on.has('retriable-headers') && responseHeaders.some((test) => valueMatches(test, responseValue(head, test.name)))) return true;
-  if (!head.has('grpc-status')) return false;
-  const word = grpcWords[head.header('grpc-status') ?? ''];
+  if (!head.has(grpcStatus)) return false;
+  const word = grpcWords[head.header(grpcStatus) ?? ''];
   return word !== undefined && on.has(word);
 }
 
