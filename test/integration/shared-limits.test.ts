@@ -8,6 +8,7 @@ import { type Answer, request } from './http-client.ts';
 import { whyNotBuilt } from './mesh-fixture.ts';
 import { descendantsOf } from './process-tree.ts';
 import { type StandaloneProxy, startStandaloneProxy } from './standalone-proxy.ts';
+import { whileStopped } from './stopped-process.ts';
 import { until } from './until.ts';
 
 const tokens = 40;
@@ -103,15 +104,6 @@ const first = () => proxy.child.pid!;
 /** Each on a connection of its own. */
 const ask = (path: string, msMax?: number): Promise<Answer> => request(`http://${proxy.at('in')}${path}`, msMax ? { msMax } : {});
 
-async function without<T>(pid: number, act: () => Promise<T>): Promise<T> {
-  process.kill(pid, 'SIGSTOP');
-  try {
-    return await act();
-  } finally {
-    process.kill(pid, 'SIGCONT');
-  }
-}
-
 async function remaining(msMax?: number): Promise<number> {
   const { status, headers } = await ask('/limited', msMax);
   expect(status).toBe(200);
@@ -120,38 +112,38 @@ async function remaining(msMax?: number): Promise<number> {
 
 test('a bucket of tokens is one: what one process takes is missing in the other', async () => {
   // Until it has been told of the bucket that is shared, it has half of one; and until it serves, nobody answers.
-  await until('the worker knows', async () => (await without(first(), () => remaining(300))) > tokens / 2);
-  const left = await without(worker()!, () => remaining());
-  expect(await without(first(), () => remaining())).toBe(left - 1);
-  expect(await without(worker()!, () => remaining())).toBe(left - 2);
+  await until('the worker knows', async () => (await whileStopped(first(), () => remaining(300))) > tokens / 2);
+  const left = await whileStopped(worker()!, () => remaining());
+  expect(await whileStopped(first(), () => remaining())).toBe(left - 1);
+  expect(await whileStopped(worker()!, () => remaining())).toBe(left - 2);
   const half = Math.floor((left - 2) / 2);
   const statuses = async (times: number) => {
     const answers: number[] = [];
     for (let i = 0; i < times; i++) answers.push((await ask('/limited')).status);
     return answers.filter((status) => status === 200).length;
   };
-  expect(await without(first(), () => statuses(half))).toBe(half);
-  expect(await without(worker()!, () => statuses(tokens))).toBe(left - 2 - half);
-  expect(await without(first(), () => statuses(1))).toBe(0);
+  expect(await whileStopped(first(), () => statuses(half))).toBe(half);
+  expect(await whileStopped(worker()!, () => statuses(tokens))).toBe(left - 2 - half);
+  expect(await whileStopped(first(), () => statuses(1))).toBe(0);
 });
 
 test('a circuit breaker is one: requests under way in one process are so in the other, until they end', async () => {
   const under = [ask('/held'), ask('/held')];
   await until('two are under way, in whichever', () => held.length === 2);
-  for (const pid of [worker()!, first()]) expect((await without(pid, () => ask('/'))).status).toBe(503);
+  for (const pid of [worker()!, first()]) expect((await whileStopped(pid, () => ask('/'))).status).toBe(503);
   for (const response of held.splice(0)) response.end();
   expect((await Promise.all(under)).map(({ status }) => status)).toEqual([200, 200]);
-  for (const pid of [worker()!, first()]) expect((await without(pid, () => ask('/'))).status).toBe(200);
+  for (const pid of [worker()!, first()]) expect((await whileStopped(pid, () => ask('/'))).status).toBe(200);
 });
 
 test('what a worker had under way ends with it', async () => {
   const killed = worker()!;
-  const under = await without(first(), async () => {
+  const under = await whileStopped(first(), async () => {
     const asked = [ask('/held'), ask('/held')].map((each) => each.catch(() => undefined));
     await until('two are under way in the worker', () => held.length === 2);
     return asked;
   });
-  expect((await without(killed, () => ask('/'))).status).toBe(503);
+  expect((await whileStopped(killed, () => ask('/'))).status).toBe(503);
   process.kill(killed, 'SIGKILL');
   await Promise.all(under);
   held.splice(0);
@@ -161,11 +153,11 @@ test('what a worker had under way ends with it', async () => {
 test('an endpoint that fails in the worker is ejected in both', async () => {
   const statuses = async () => {
     const found: number[] = [];
-    for (const pid of [first(), worker()!]) found.push((await without(pid, () => ask('/flaky', 300))).status);
+    for (const pid of [first(), worker()!]) found.push((await whileStopped(pid, () => ask('/flaky', 300))).status);
     return found;
   };
   await until('both serve', async () => (await statuses()).every((status) => status === 200));
-  await without(first(), async () => {
+  await whileStopped(first(), async () => {
     for (let i = 0; i < 3; i++) expect((await ask('/flaky/failing')).status).toBe(500);
   });
   // A success of the first one's own, while the worker's failures are on their way to it, would begin the row anew.
@@ -175,6 +167,6 @@ test('an endpoint that fails in the worker is ejected in both', async () => {
 });
 
 test('endpoints are asked by one process how they are, and both know', async () => {
-  for (const pid of [first(), worker()!]) expect((await without(pid, () => ask('/checked'))).status).toBe(200);
+  for (const pid of [first(), worker()!]) expect((await whileStopped(pid, () => ask('/checked'))).status).toBe(200);
   expect(healthChecks).toBe(1);
 });

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { virtualServiceKind } from '#api/kinds/virtual-service';
 import { useMesh } from './mesh-fixture.ts';
 import { descendantsOf, type Incarnation } from './process-tree.ts';
+import { whileStopped } from './stopped-process.ts';
 import { until } from './until.ts';
 
 const mesh = useMesh({ concurrency: 2 });
@@ -32,21 +33,12 @@ async function ask(times: number, where: string): Promise<number[]> {
   return statuses;
 }
 
-async function stopped<T>(pid: number, act: () => Promise<T>): Promise<T> {
-  process.kill(pid, 'SIGSTOP');
-  try {
-    return await act();
-  } finally {
-    process.kill(pid, 'SIGCONT');
-  }
-}
-
 const all = (times: number, status: number) => Array.from({ length: times }, () => status);
 
 test('each of the two serves while the other stands still, and what they count is added up', async () => {
   const before = await counted('downstream_rq_total');
-  expect(await stopped(worker().pid, () => ask(10, nowhere))).toEqual(all(10, 404));
-  expect(await stopped(mesh.processes.proxies!, () => ask(10, nowhere))).toEqual(all(10, 404));
+  expect(await whileStopped(worker().pid, () => ask(10, nowhere))).toEqual(all(10, 404));
+  expect(await whileStopped(mesh.processes.proxies!, () => ask(10, nowhere))).toEqual(all(10, 404));
   expect(await counted('downstream_rq_total')).toBe(before + 20);
   expect(await counted('server.concurrency')).toBe(2);
   const metrics = (await mesh.admin('istio-ingressgateway', '/stats/prometheus')).body;
@@ -66,8 +58,8 @@ spec:
 `);
   await mesh.untilSynced();
   await until('it serves', async () => (await mesh.get('/teapot')).status === 418);
-  expect(await stopped(worker().pid, () => ask(5, '/teapot'))).toEqual(all(5, 418));
-  expect(await stopped(mesh.processes.proxies!, () => ask(5, '/teapot'))).toEqual(all(5, 418));
+  expect(await whileStopped(worker().pid, () => ask(5, '/teapot'))).toEqual(all(5, 418));
+  expect(await whileStopped(mesh.processes.proxies!, () => ask(5, '/teapot'))).toEqual(all(5, 418));
   await mesh.delete(virtualServiceKind, 'teapot');
 });
 
@@ -76,7 +68,9 @@ test('a worker that is killed comes back with everything, and nobody is refused 
   process.kill(killed.pid, 'SIGKILL');
   expect(await ask(10, nowhere)).toEqual(all(10, 404));
   await until('another one runs', () => descendantsOf(process.pid).some((each) => isWorker(each) && each.pid !== killed.pid));
-  await until('it serves', () => stopped(mesh.processes.proxies!, async () => (await mesh.ask(nowhere, { msMax: 200 })).status === 404));
+  await until('it serves', () =>
+    whileStopped(mesh.processes.proxies!, async () => (await mesh.ask(nowhere, { msMax: 200 })).status === 404),
+  );
 });
 
 test('both are replaced under traffic: no request fails', async () => {
@@ -88,5 +82,5 @@ test('both are replaced under traffic: no request fails', async () => {
   expect(failures).toEqual([]);
   await until('the former worker has ended', () => descendantsOf(process.pid).every(({ pid }) => pid !== former.pid));
   expect(worker().pid).not.toBe(former.pid);
-  expect(await stopped(mesh.processes.proxies!, () => ask(5, nowhere))).toEqual(all(5, 404));
+  expect(await whileStopped(mesh.processes.proxies!, () => ask(5, nowhere))).toEqual(all(5, 404));
 });

@@ -1,5 +1,4 @@
 // What each admin path of a proxy answers. Paths and shapes are Envoy's.
-
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import { Regex } from '#codec/regex';
 import type { Logger } from '#foundation/logger';

@@ -1,5 +1,4 @@
 // What `/config_dump?resource=&mask=&name_regex=` keeps of a dump: the rules of Envoy's admin interface. Pure.
-
 import type { JsonValue } from '@bufbuild/protobuf';
 import { Regex } from '#codec/regex';
 import { MeshError, messageOf } from '#foundation/mesh-error';
