@@ -27,6 +27,8 @@ import { durationReached, streamDurationMs } from './stream-duration.ts';
 type Upstream = UpstreamRequest | TunnelConnection;
 
 const noMirrors: readonly Mirror[] = [];
+/** Interim responses (1xx) that a request may get; each costs us more than the upstream. */
+const interimHeadsMax = 100;
 
 const attemptCounts = new FieldCache('x-envoy-attempt-count', 64);
 const serviceTimes = new FieldCache('x-envoy-upstream-service-time', 1024);
@@ -51,6 +53,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
   private durationTimeout: Timeout | undefined;
   /** The upstream's response has come to its end. */
   private answered = false;
+  private interimHeads = 0;
   private readonly mirrors: readonly Mirror[];
 
   constructor(
@@ -208,7 +211,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
   head(head: ResponseHead, fin: boolean): void {
     const { stream, cluster, endpoint } = this;
     if (head.status < 200 && head.status !== 101) {
-      stream.inform(head);
+      this.inform(head);
       return;
     }
     cluster.stats.countResponse(head.status);
@@ -236,6 +239,15 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     stream.upstreamLocal = this.connection!.localAddress;
     if (fin) this.endResponse();
     stream.respond(head, fin);
+  }
+
+  private inform(head: ResponseHead): void {
+    if (++this.interimHeads <= interimHeadsMax) {
+      this.stream.inform(head);
+      return;
+    }
+    this.connection!.abort(localReset);
+    this.abort({ kind: 'protocol-error', detail: 'interim responses without end' });
   }
 
   body(buffer: Buffer, start: number, end: number, fin: boolean): number {
