@@ -138,6 +138,7 @@ const streams: Rule[] = [
     [post(1), post(3), post(5), headers(7), lastData(1), lastData(3), lastData(5)],
     answered(1, 3, 5, 7),
   ),
+  rule('5.3.2', 'a stream that depends on itself', [frame(type.priority, 0, 1, priority(1)), headers(1)], answered(1)),
   rule('5.4.1', 'nothing is answered behind a connection error', [ping('abc', 0), headers(1)], goaway(frameSize)),
   rule('5.5', 'an unknown setting is ignored', [settings([0xff, 5]), headers(1)], answered(1)),
 ];
@@ -280,6 +281,8 @@ const frames: Rule[] = [
 ];
 
 const messages: Rule[] = [
+  rule('7', 'GOAWAY with a code nobody knows', [headers(1), frame(type.goaway, 0, 0, uint32(0, 0xff))], answered(1)),
+  rule('7', 'RST_STREAM with one', [post(1), reset(1, 0xff), headers(3)], answered(3)),
   rule('8.1', 'a request with trailers', [post(1), data(1, 'abc'), headers(1, [['x-checksum', '1']])], answered(1)),
   rule('8.1', 'trailers without a body', [post(1), headers(1, [['x-checksum', '1']])], answered(1)),
   rule('8.1', 'trailers that do not end the stream', [post(1), headers(1, [['a', 'b']], flag.endHeaders)], malformed),
@@ -403,6 +406,12 @@ const messages: Rule[] = [
 ];
 
 const compressionRules: Rule[] = [
+  rule(
+    'RFC 7541 6.3',
+    'a table of size 0, and an entry of it',
+    [frame(type.headers, all, 1, Buffer.concat([Buffer.from([0x20]), get, Buffer.from([0x40, 1, 0x61, 1, 0x62, 0xbe])]))],
+    goaway(compression),
+  ),
   rule(
     'RFC 7541 2.3.3',
     'an index beyond the tables',
