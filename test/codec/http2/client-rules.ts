@@ -240,4 +240,48 @@ const compressionRules: ClientRule[] = [
   rule('RFC 7541 6.1', 'a status by index', [frame(type.headers, all, 1, Buffer.from([0x88]))], ok200),
 ];
 
-export const clientRules: readonly ClientRule[] = [...connection, ...streams, ...frames, ...messages, ...compressionRules];
+const times = (count: number, one: () => Buffer) => Array.from({ length: count }, one);
+
+/** Section 10.5, from a server. */
+const floods: ClientRule[] = [
+  rule(
+    '10.5',
+    'PING without end',
+    times(4000, () => ping()),
+    goaway(calm),
+  ),
+  rule(
+    '10.5',
+    'SETTINGS without end',
+    times(300, () => settings()),
+    goaway(calm),
+  ),
+  rule('10.5', 'empty DATA without end', [head(), ...times(300, () => data(1, ''))], { goaway: calm, begun: true }),
+  rule(
+    '10.5',
+    'unknown frames without end',
+    times(300, () => frame(0x44, 0, 0)),
+    goaway(calm),
+  ),
+  rule(
+    '10.5',
+    'WINDOW_UPDATE without end',
+    times(8000, () => windowUpdate(0, 1)),
+    goaway(calm),
+  ),
+  rule(
+    '10.5',
+    'a bomb of HPACK',
+    [
+      frame(
+        type.headers,
+        all,
+        1,
+        Buffer.concat([ok, Buffer.from([0x40, 1, 0x61, 0x7f, 0xb9, 0x16]), Buffer.alloc(3000, 0x61), Buffer.alloc(5000, 0xbe)]),
+      ),
+    ],
+    malformed,
+  ),
+];
+
+export const clientRules: readonly ClientRule[] = [...connection, ...streams, ...frames, ...messages, ...compressionRules, ...floods];
