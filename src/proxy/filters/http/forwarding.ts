@@ -113,7 +113,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
       this.fail(overflow, true);
       return;
     }
-    const endpoint = cluster.pick(this);
+    const endpoint = this.pick();
     if (endpoint === undefined) {
       stream.reply({ status: 503, flags: responseFlag.noHealthyUpstream, details: 'no_healthy_upstream', body: 'no healthy upstream' });
       return;
@@ -135,6 +135,14 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     }
     this.waiting = endpoint.pool(stream.protocol === 'HTTP/2', stream.alpnOffers);
     this.waiting.acquire(this);
+  }
+
+  /** Later tries are balanced, whatever a filter has said of the first: Envoy's rule. */
+  private pick(): Endpoint | undefined {
+    const { cluster, stream } = this;
+    const { hostOverride } = stream;
+    const named = hostOverride && stream.attempts === 0 ? cluster.named(hostOverride.address) : undefined;
+    return named ?? (hostOverride?.strict ? undefined : cluster.pick(this));
   }
 
   onConnection(connection: UpstreamRequest): void {
