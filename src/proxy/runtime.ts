@@ -28,6 +28,8 @@ import type { Exchange } from '#telemetry/exchange';
 
 /** Hears of every finished exchange, once, right after its last byte; what it wants to keep it must copy. Must not throw. */
 export interface ExchangeListener {
+  /** Of a TCP connection: when it has reached its upstream, and from then on at the interval of its configuration. */
+  onProgress?(exchange: ProxiedExchange): void;
   onComplete(exchange: ProxiedExchange): void;
 }
 

@@ -132,7 +132,7 @@ const cases: readonly (readonly [string, readonly string[], readonly string[]])[
         'd',
         'host: a, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}, subsets: [{name: v1, trafficPolicy: {tls: {mode: DISABLE}}}]',
       ),
-      'apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {name: t, namespace: default}\nspec: {metrics: [{reportingInterval: 5s}]}\n',
+      'apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {name: t, namespace: default}\nspec: {tracing: [{disableContextPropagation: true}]}\n',
       service('a'),
       object('VirtualService', 'v', 'hosts: [a], http: [{route: [{destination: {host: a}}], mirror: {host: a}}]'),
       object(
@@ -141,7 +141,7 @@ const cases: readonly (readonly [string, readonly string[], readonly string[]])[
         'servers: [{port: {number: 443, name: n, protocol: HTTPS}, hosts: ["*"], tls: {mode: SIMPLE, credentialName: c}}]',
       ),
     ],
-    ['LTN0003 Telemetry t.default spec.metrics[0].reportingInterval: not in effect yet: TCP is counted as connections end'],
+    ['LTN0003 Telemetry t.default spec.tracing[0].disableContextPropagation: not in effect yet: the next hop is told of the trace'],
   ],
   [
     'fields of ProxyConfig that have no meaning here',

@@ -66,7 +66,13 @@ function managers(config: string, ...telemetries: ReturnType<typeof setsOf>[]) {
   };
   const outbound = managerOf(listeners.find(({ name }) => name === '0.0.0.0_9080'));
   const inbound = managerOf(listeners.find(({ name }) => name === 'virtualInbound'));
-  return { outbound, inbound };
+  const tcpStats = listeners
+    .flatMap(({ filterChains, defaultFilterChain }) => [...filterChains, ...(defaultFilterChain ? [defaultFilterChain] : [])])
+    .map(({ filters }) => filters.map(({ name, configType }) => ({ name, configType })))
+    .filter((filters) => filters.some(({ name }) => name.endsWith('tcp_proxy')))
+    .map((filters) => filters.find(({ name }) => name === 'istio.stats')?.configType)
+    .map((type) => (type?.$case === 'typedConfig' ? PluginConfig.decode(type.value.value) : undefined));
+  return { outbound, inbound, tcpStats };
 }
 
 const tracerOf = (manager: HttpConnectionManager | undefined) => manager?.tracing?.provider?.name;
@@ -175,6 +181,18 @@ test('metrics: overrides of all layers, for their sides', () => {
   expect(configOf(outbound)).toMatchObject([{ name: '', dimensions: { host: 'request.host' } }, count]);
   expect(configOf(inbound)).toMatchObject([{ name: '' }, { name: 'request_bytes', drop: true }, count]);
   expect(configOf(managers(mesh, elsewhere).outbound)).toEqual([]);
+});
+
+test('connections are counted everywhere, and as often as is said', () => {
+  const usual = managers(mesh).tcpStats;
+  expect(usual.length).toBeGreaterThan(3);
+  expect(new Set(usual.map((stats) => stats?.tcpReportingDuration))).toEqual(new Set([undefined]));
+  expect(usual).not.toContain(undefined);
+  const root = telemetry('istio-system', 'root', { metrics: [{ reportingInterval: '30s' }] });
+  const own = telemetry('default', 'own', { metrics: [{ reportingInterval: '500ms' }] });
+  const { tcpStats } = managers(mesh, root, own);
+  expect(tcpStats).toHaveLength(usual.length);
+  for (const stats of tcpStats) expect(stats?.tcpReportingDuration).toEqual({ seconds: 0, nanos: 500_000_000 });
 });
 
 test.each([

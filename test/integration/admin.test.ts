@@ -147,6 +147,19 @@ describe('the rest', () => {
     expect([info['state'], info['xds']]).toEqual(['LIVE', { connected: true, disconnects: 0 }]);
   });
 
+  test('/healthcheck/fail and /healthcheck/ok say what /ready says; traffic goes on', async () => {
+    const ready = async () => (await mesh.admin('reviews-v3', '/ready')).status;
+    expect((await mesh.admin('reviews-v3', '/healthcheck/fail')).status).toBe(405);
+    expect((await mesh.admin('reviews-v3', '/healthcheck/fail', 'POST')).body).toBe('OK\n');
+    try {
+      expect(await ready()).toBe(503);
+      expect((await mesh.get('/api/v1/products/0/reviews')).status).toBe(200);
+    } finally {
+      expect((await mesh.admin('reviews-v3', '/healthcheck/ok', 'POST')).body).toBe('OK\n');
+    }
+    expect(await ready()).toBe(200);
+  });
+
   test('/logging changes the level of one proxy, by POST', async () => {
     expect((await mesh.admin('reviews-v2', '/logging?level=debug')).status).toBe(405);
     expect((await mesh.admin('reviews-v2', '/logging?level=debug', 'POST')).body).toContain('proxy: debug');

@@ -74,7 +74,8 @@ async function open(
   { port: backendPort, ...changes }: Partial<ClusterConfig> & { port: number },
 ): Promise<Door> {
   const proxy = new TestProxy();
-  proxy.runtime.clusters.set(cluster('backend', [backendPort], changes));
+  // A hundred handshakes at once take their time on a machine that has other things to do.
+  proxy.runtime.clusters.set(cluster('backend', [backendPort], { connectTimeoutMs: 10_000, ...changes }));
   const tls = tlsOf(entrance, credentials);
   const port = await proxy.listen({
     ...listener,

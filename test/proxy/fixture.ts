@@ -214,6 +214,7 @@ export function tcpListener(
           hashesSourceIp: false,
           accessLogs: [],
           metrics: undefined,
+          reportingIntervalMs: 15_000,
           ...tcp,
         },
       },

@@ -6,6 +6,8 @@ import { ManualClock } from '#foundation/clock';
 import { clusterStatuses, formatClusters } from '#proxy/admin/cluster-status';
 import { decodeCluster } from '#proxy/config/decode-cluster';
 import { decoding } from '#proxy/config/findings';
+import { type LimitSharing, rowCells, unshared } from '#proxy/limits/limit-sharing';
+import { usageCell } from '#proxy/upstream/cluster-usage';
 import { healthRequest, isServing } from '#proxy/upstream/health/grpc-health';
 import { closer, cluster, deadPort, httpPeer, ok, Peer, picking, TestProxy, withoutPanic } from './fixture.ts';
 import { http2Peer } from './http2-peers.ts';
@@ -39,12 +41,12 @@ function decode(check: CheckPartial) {
 }
 
 /** A cluster of one endpoint under check. `turn`: so much time passes, and every answer on its way arrives. */
-function checked(port: number, check: CheckPartial) {
+function checked(port: number, check: CheckPartial, sharing: LimitSharing = unshared) {
   const decoded = decode(check);
   if (!decoded.ok) throw new Error(decoded.findings.join());
   const { healthCheck } = decoded.value;
   const clock = new ManualClock();
-  const proxy = open.add(new TestProxy({ clock }));
+  const proxy = open.add(new TestProxy({ clock, sharing }));
   proxy.runtime.clusters.set(cluster('a', [port], { healthCheck, priorities: withoutPanic }));
   const it = proxy.runtime.clusters.get('a')!;
   const [endpoint] = it.all();
@@ -170,4 +172,28 @@ test('the messages of gRPC health checks', () => {
   expect(healthRequest('ab')).toEqual(Buffer.from([0, 0, 0, 0, 4, 0x0a, 2, 0x61, 0x62]));
   expect(isServing(Buffer.from([0, 0, 0, 0, 2, 8, 1]))).toBe(true);
   expect(isServing(Buffer.from([0, 0, 0, 0, 0]))).toBe(false);
+});
+
+test('without traffic it is asked seldom; traffic of any process of the proxy counts', async () => {
+  const upstream = open.add(await httpPeer(ok('x')));
+  let elsewhere = 0;
+  const others = (cell: number) => (cell === usageCell.connections ? elsewhere : 0);
+  const sharing: LimitSharing = {
+    ...unshared,
+    join: (_key, joined) => joined({ own: new Float64Array(rowCells), sinceMs: 0, others }),
+  };
+  const { clock, until } = checked(upstream.port, { ...http, noTrafficInterval: seconds(60) }, sharing);
+  await until(1);
+  /** Seconds until the next check. */
+  const wait = async (attempts: number) => {
+    const before = clock.now();
+    await until(attempts);
+    return Math.round((clock.now() - before) / 10_000) * 10;
+  };
+  expect(await wait(2)).toBe(60);
+  elsewhere = 1;
+  // The one that waits was set before.
+  expect([await wait(3), await wait(4)]).toEqual([60, 10]);
+  elsewhere = 0;
+  expect(await wait(5)).toBe(10);
 });

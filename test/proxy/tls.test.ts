@@ -348,8 +348,51 @@ describe('inspection', () => {
     await asked.until('hello from the rest');
   });
 
-  test('a client that says nothing is closed where nothing else is asked for', async () => {
+  /** Leads to `port`; what the client says first goes through `cut`, a piece a turn of the loop. */
+  async function cutting(port: number, cut: (first: Buffer) => Buffer[]): Promise<number> {
+    const relay = await Peer.listen((near) => {
+      const far = connectTcp({ port, host: '127.0.0.1', noDelay: true });
+      far.on('error', () => near.destroy());
+      near.on('close', () => far.destroy());
+      near.once('data', async (first) => {
+        near.pause();
+        for (const piece of cut(first)) {
+          far.write(piece);
+          await new Promise(setImmediate);
+        }
+        near.pipe(far);
+      });
+      far.pipe(near);
+    });
+    return open.add(relay).port;
+  }
+
+  const pieces = (bytes: Buffer, size: number) =>
+    Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+  /** Its handshake message in records of so many bytes. */
+  const records = (bytes: Buffer, size: number) =>
+    pieces(bytes.subarray(5), size).map((part) => Buffer.concat([Buffer.from([22, 3, 1, part.length >> 8, part.length & 255]), part]));
+
+  test.each<{ what: string; cut: (first: Buffer) => Buffer[] }>([
+    { what: 'byte by byte', cut: (first) => pieces(first, 1) },
+    { what: 'in pieces of 100 bytes', cut: (first) => pieces(first, 100) },
+    { what: 'in records of 60 bytes', cut: (first) => records(first, 60) },
+    { what: 'in many records, byte by byte', cut: (first) => pieces(Buffer.concat(records(first, 60)), 1) },
+  ])('a hello $what: ends here, passes through, or is met without being looked at', async ({ cut }) => {
+    const looking = await cutting(await frontDoor(), cut);
+    expect(await ask(looking)).toContain('served');
+    expect(await ask(looking, { servername: 'a.wild.test' })).toContain('secured');
+    const upstream = open.add(await httpPeer(ok('plainly served')));
+    const proxy = open.add(new TestProxy());
+    proxy.runtime.clusters.set(cluster('a', [upstream.port]));
+    const listener = httpListener(httpConfig(routeTable({ '*': route(forward('a')) })));
+    const filterChains = listener.filterChains.map((chain) => ({ ...chain, tls: serving() }));
+    expect(await ask(await cutting(await proxy.listen({ ...listener, filterChains }), cut))).toContain('plainly served');
+  });
+
+  test.each(['', '\x16\x03\x01\x02\x00\x01\x00'])('a client that stops at %j is closed where nothing else is asked for', async (said) => {
     const socket = connectTcp(await frontDoor({ inspectionTimeoutMs: 1 }), '127.0.0.1');
+    socket.write(said, 'latin1');
     socket.resume();
     await once(socket, 'close');
   });

@@ -31,7 +31,6 @@ const table: readonly Inert[] = [
     ],
   },
   { kind: 'ProxyConfig', field: 'spec.image', effect: 'proxies are not installed from images' },
-  { kind: 'Telemetry', field: 'spec.metrics.*.reportingInterval', effect: 'TCP is counted as connections end' },
   {
     kind: 'Telemetry',
     field: 'spec.metrics.*.overrides.*.match.metric',

@@ -26,6 +26,7 @@ export interface ListenerOptions {
   tracing: TracingOptions | undefined;
   /** What is changed of Istio's metrics. */
   metrics: SideTelemetry['metrics'];
+  reportingIntervalMs: SideTelemetry['reportingIntervalMs'];
   pathNormalization: MeshConfig['pathNormalization'];
   settings: ProxySettings;
   /** Some host that it may call is resolved by the name in the request. */

@@ -11,7 +11,7 @@ import { PluginConfig as StatsConfig } from '#codec/protobuf/generated/istio/sta
 import type { ProxySettings } from '#control/mesh/proxy-settings';
 import type { MetricPlan } from '#control/view/workload-telemetry';
 import { dynamicHostFilter } from './dynamic-forward-proxy.ts';
-import { pack } from './message.ts';
+import { durationOf, pack } from './message.ts';
 import { offered } from './mutual-tls.ts';
 
 /** Where a listener stands: Istio's filters differ by it. */
@@ -79,9 +79,10 @@ function stats(place: ListenerClass, metrics: readonly MetricPlan[]): HttpFilter
 }
 
 /** Of Istio's metrics, for requests and for connections. */
-export function statsConfig(disableHostHeaderFallback: boolean, metrics: readonly MetricPlan[]): Any {
+export function statsConfig(disableHostHeaderFallback: boolean, metrics: readonly MetricPlan[], reportingIntervalMs?: number): Any {
   return pack('stats.PluginConfig', StatsConfig, {
     disableHostHeaderFallback,
+    ...(reportingIntervalMs !== undefined && { tcpReportingDuration: durationOf(reportingIntervalMs) }),
     metrics: metrics.map(({ metric, disabled, upserted, removed }) => ({
       name: metricNames[metric] ?? metric,
       drop: disabled,

@@ -43,6 +43,7 @@ export function listenerOptions(view: ProxyView, side: Side, guards: Guards = no
     istio: proxy.istioVersion !== undefined,
     accessLog: { file: accessLogFile, format: accessLogFormat, providers: telemetry.accessLogs },
     metrics: telemetry.metrics,
+    reportingIntervalMs: telemetry.reportingIntervalMs,
     tracing: telemetry.tracing && { ...telemetry.tracing, ...tracedAs(view) },
     pathNormalization,
     settings,

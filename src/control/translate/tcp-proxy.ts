@@ -1,4 +1,4 @@
-// The TCP proxy network filter, and before it what is changed of the metrics of connections.
+// The TCP proxy network filter, and before it Istio's metrics of connections.
 import type { Filter } from '#codec/protobuf/generated/envoy/config/listener/v3/listener_components';
 import { TcpProxy } from '#codec/protobuf/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
 import { accessLogs } from './access-log.ts';
@@ -30,10 +30,9 @@ export function tcpFilters(statPrefix: string, clusters: readonly ClusterWeight[
   return [...tcpStats(options), tcpProxy(statPrefix, clusters, options)];
 }
 
-/** Without it connections are counted as they are. */
-function tcpStats({ istio, metrics }: ListenerOptions): Filter[] {
-  if (!istio || metrics.length === 0) return [];
-  return [{ name: 'istio.stats', configType: { $case: 'typedConfig', value: statsConfig(true, metrics) } }];
+function tcpStats({ istio, metrics, reportingIntervalMs }: ListenerOptions): Filter[] {
+  if (!istio) return [];
+  return [{ name: 'istio.stats', configType: { $case: 'typedConfig', value: statsConfig(true, metrics, reportingIntervalMs) } }];
 }
 
 function tcpProxy(statPrefix: string, clusters: readonly ClusterWeight[], { accessLog }: ListenerOptions): Filter {

@@ -5,6 +5,7 @@ import type { ExtensionProvider } from '#control/mesh/extension-provider';
 import type { MeshConfig } from '#control/mesh/mesh-config';
 import type { TracerSettings } from '#control/mesh/proxy-settings';
 import type { MeshTelemetry } from '#control/mesh/traffic-resource';
+import { durationMs } from '#foundation/duration';
 
 type Spec = NonNullable<Telemetry['spec']>;
 type Tracing = NonNullable<Spec['tracing']>[number];
@@ -26,6 +27,8 @@ export interface SideTelemetry {
   readonly tracing: TracingPlan | undefined;
   readonly accessLogs: readonly AccessLogPlan[];
   readonly metrics: readonly MetricPlan[];
+  /** How often connections that stand are counted; undefined: as proxies do it. */
+  readonly reportingIntervalMs: number | undefined;
 }
 
 export interface AccessLogPlan {
@@ -59,6 +62,7 @@ export function workloadTelemetry(
     tracing: tracingOf(config, specs, side, tracer),
     accessLogs: accessLogsOf(config, specs, side),
     metrics: metricsOf(specs, side),
+    reportingIntervalMs: reportingIntervalOf(specs),
   });
   return { client: of('client'), server: of('server') };
 }
@@ -144,9 +148,8 @@ function loggers(config: MeshConfig, providers: readonly { name: string }[], fil
 
 /** The overrides of all layers, in order: a later one of the same metric says more, or otherwise. */
 function metricsOf(specs: readonly Spec[], side: Side): MetricPlan[] {
-  return specs.flatMap(({ metrics = [] }) =>
-    metrics
-      .filter(({ providers }) => !providers?.length || providers.some(({ name }) => name === 'prometheus'))
+  return specs.flatMap((spec) =>
+    prometheusMetrics(spec)
       .flatMap(({ overrides = [] }) => overrides.filter(({ match }) => isOf(match, side)))
       .map(({ match, disabled = false, tagOverrides = {} }) => {
         const tags = Object.entries(tagOverrides);
@@ -161,4 +164,16 @@ function metricsOf(specs: readonly Spec[], side: Side): MetricPlan[] {
         };
       }),
   );
+}
+
+/** Of the last layer that says so. */
+function reportingIntervalOf(specs: readonly Spec[]): number | undefined {
+  const said = specs.flatMap(prometheusMetrics).flatMap(({ reportingInterval }) => reportingInterval ?? []);
+  const last = said.at(-1);
+  return last === undefined ? undefined : durationMs(last);
+}
+
+/** The one provider of metrics that proxies here have. */
+function prometheusMetrics({ metrics = [] }: Spec): NonNullable<Spec['metrics']> {
+  return metrics.filter(({ providers }) => !providers?.length || providers.some(({ name }) => name === 'prometheus'));
 }

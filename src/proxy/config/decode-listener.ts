@@ -100,7 +100,8 @@ function completed(terminal: NetworkFilterConfig, before: readonly DecodedFilter
   if (terminal.kind !== 'tcp_proxy') return terminal;
   const stats = before.find((each) => each.kind === 'stats');
   const named = before.find((each) => each.kind === 'named host');
-  return { ...terminal, tcp: { ...terminal.tcp, ...(stats && { metrics: stats.metrics }), ...(named && { namedHostPort: named.port }) } };
+  const { metrics, reportingIntervalMs } = stats ?? terminal.tcp;
+  return { ...terminal, tcp: { ...terminal.tcp, metrics, reportingIntervalMs, ...(named && { namedHostPort: named.port }) } };
 }
 
 function decodeMatch(match: EnvoyFilterChainMatch | undefined, field: string, findings: Findings): FilterChainMatch {
@@ -119,11 +120,13 @@ function decodeMatch(match: EnvoyFilterChainMatch | undefined, field: string, fi
 
 /** Envoy's default. */
 const tlsPort = 443;
+/** Istio's. */
+const reportingIntervalMsDefault = 15_000;
 
 type DecodedFilter =
   | NetworkFilterConfig
   | { kind: 'gate'; gate: ConnectionGateConfig }
-  | { kind: 'stats'; metrics: MetricOverrides | undefined }
+  | ({ kind: 'stats' } & Pick<TcpProxyConfig, 'metrics' | 'reportingIntervalMs'>)
   | { kind: 'named host'; port: number };
 
 function decodeNetworkFilter(filter: Filter, field: string, findings: Findings): DecodedFilter | undefined {
@@ -151,8 +154,11 @@ function decodeNetworkFilter(filter: Filter, field: string, findings: Findings):
       return { kind: 'named host', port: portSpecifier?.value ?? tlsPort };
     }
     // Sessions are counted without it as well.
-    case 'stats.PluginConfig':
-      return { kind: 'stats', metrics: MetricOverrides.decode(PluginConfig.decode(any.value).metrics, field, findings) };
+    case 'stats.PluginConfig': {
+      const { metrics, tcpReportingDuration } = PluginConfig.decode(any.value);
+      const reportingIntervalMs = milliseconds(tcpReportingDuration, reportingIntervalMsDefault);
+      return { kind: 'stats', metrics: MetricOverrides.decode(metrics, field, findings), reportingIntervalMs };
+    }
     // Where the peer's proxy says who it is, its ALPN tells.
     case 'envoy.tcp.metadataexchange.config.MetadataExchange':
       return undefined;
@@ -179,6 +185,7 @@ function decodeTcpProxy(tcp: TcpProxy, field: string, findings: Findings): TcpPr
     hashesSourceIp: tcp.hashPolicy.some(({ policySpecifier }) => policySpecifier?.$case === 'sourceIp'),
     accessLogs: decodeAccessLogs(tcp.accessLog, `${field}.access_log`, findings),
     metrics: undefined,
+    reportingIntervalMs: reportingIntervalMsDefault,
   };
 }
 

@@ -123,4 +123,6 @@ export interface TcpProxyConfig {
   accessLogs: readonly AccessLogConfig[];
   /** What is changed of Istio's metrics; undefined: nothing. */
   metrics: MetricOverrides | undefined;
+  /** How often they are told of a connection that stands. */
+  reportingIntervalMs: number;
 }

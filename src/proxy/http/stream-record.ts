@@ -11,6 +11,14 @@ import type { ConnectionManager, DownstreamConnection } from './connection-manag
 import { forwardedAddress } from './edge-headers.ts';
 import { type FieldList, fieldOf, type RequestHead, type ResponseHead } from './head.ts';
 
+/** An endpoint in the place of the one that balancing would choose. */
+export interface HostOverride {
+  /** `ip:port` */
+  readonly address: string;
+  /** Where it cannot serve, none does. */
+  readonly strict: boolean;
+}
+
 export abstract class StreamRecord implements ProxiedExchange {
   requestProtocol: 'http' | 'grpc' = 'http';
   request!: RequestHead;
@@ -41,6 +49,8 @@ export abstract class StreamRecord implements ProxiedExchange {
   attempts = 0;
   /** A filter's word on what TLS to the upstream offers. */
   alpnOffers: AlpnOffers | undefined;
+  /** A filter's word on where the first try goes. */
+  hostOverride: HostOverride | undefined;
   /** The choice among the route's clusters. */
   weightedCluster: WeightedCluster | undefined;
   service: ProxiedExchange['service'];

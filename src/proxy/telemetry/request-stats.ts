@@ -1,4 +1,4 @@
-// Counts finished exchanges into Istio's standard metrics: what the `istio.stats` filter stands for. One per filter chain.
+// Counts exchanges into Istio's standard metrics, connections while they stand: what the `istio.stats` filter stands for. One per filter chain.
 // The series of a request is found by what can differ between two requests of one chain, then held.
 import type { ExchangeListener, PeerMetadata, ProxiedExchange } from '#proxy/runtime';
 import type { ConnectionSeries, IstioMetrics, Reporter, RequestSeries, TrafficLabels } from '#telemetry/istio-metrics';
@@ -23,6 +23,8 @@ export class RequestStats implements ExchangeListener {
   /** Of each upstream cluster's last request, and what it was like. */
   private readonly last = new Map<string, LastRequest>();
   private readonly connections = new Map<string, ConnectionSeries>();
+  /** What was counted already of connections that stand. */
+  private readonly standing = new WeakMap<ProxiedExchange, { readonly sent: number; readonly received: number }>();
   private readonly peers = new Map<string, Workload>();
 
   constructor(
@@ -36,8 +38,12 @@ export class RequestStats implements ExchangeListener {
   ) {}
 
   onComplete(exchange: ProxiedExchange): void {
-    if (exchange.requestProtocol === 'tcp') this.countConnection(exchange);
+    if (exchange.requestProtocol === 'tcp') this.countConnection(exchange, true);
     else this.countRequest(exchange);
+  }
+
+  onProgress(exchange: ProxiedExchange): void {
+    this.countConnection(exchange, false);
   }
 
   private countRequest(exchange: ProxiedExchange): void {
@@ -83,7 +89,7 @@ export class RequestStats implements ExchangeListener {
     return series;
   }
 
-  private countConnection(exchange: ProxiedExchange): void {
+  private countConnection(exchange: ProxiedExchange, ended: boolean): void {
     const { overrides } = this;
     const own = overrides === undefined ? '' : overrides.key(exchange);
     const key = `${exchange.upstreamCluster}|${exchange.workload}|${this.principal(exchange)}|${exchange.flags}|${own}`;
@@ -92,10 +98,13 @@ export class RequestStats implements ExchangeListener {
       series = this.metrics.connectionSeries(this.labels(exchange), overrides && ((metric) => overrides.changes(metric, exchange)));
       if (this.connections.size < seriesHeldMax) this.connections.set(key, series);
     }
-    if (series.opened !== undefined) series.opened.value++;
-    if (series.closed !== undefined) series.closed.value++;
-    if (series.sentBytes !== undefined) series.sentBytes.value += exchange.bytesSent;
-    if (series.receivedBytes !== undefined) series.receivedBytes.value += exchange.bytesReceived;
+    const { bytesSent: sent, bytesReceived: received } = exchange;
+    const before = this.standing.get(exchange);
+    if (before === undefined && series.opened !== undefined) series.opened.value++;
+    if (ended && series.closed !== undefined) series.closed.value++;
+    if (series.sentBytes !== undefined) series.sentBytes.value += sent - (before?.sent ?? 0);
+    if (series.receivedBytes !== undefined) series.receivedBytes.value += received - (before?.received ?? 0);
+    if (!ended) this.standing.set(exchange, { sent, received });
   }
 
   private labels(exchange: ProxiedExchange): TrafficLabels {

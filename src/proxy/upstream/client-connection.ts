@@ -33,6 +33,8 @@ export class ClientConnection implements RequestPort {
   private port: ResponsePort | undefined;
   private state: State = 'done';
   private method = '';
+  /** What the request asks to be upgraded to. */
+  private upgrade = '';
   private requestEnded = true;
   private reusable = true;
   private connected = false;
@@ -101,6 +103,7 @@ export class ClientConnection implements RequestPort {
   head(head: RequestHead, fin: boolean): void {
     const coding = requestCoding(head, fin);
     this.method = head.method;
+    this.upgrade = head.upgrade;
     this.requestEnded = fin;
     this.writer.write(encodeRequest(head, coding));
     this.bodyWriter.begin(coding);
@@ -189,6 +192,7 @@ export class ClientConnection implements RequestPort {
     const options = connectionOptions(spans);
     const interim = spans.status < 200 && framing.kind !== 'tunnel';
     this.responseHead.accept(options);
+    if (spans.status === 101 && !this.wasAskedFor(this.responseHead.upgrade)) return this.fail('101 without having been asked for it');
     const port = this.port!;
     if (interim) {
       port.head(this.responseHead, false);
@@ -214,6 +218,12 @@ export class ClientConnection implements RequestPort {
     }
     if (this.bodyReader.undelivered > 0) this.pause();
     return end;
+  }
+
+  /** RFC 9110 section 7.8: a server switches to a protocol that the request named, and to no other. Some do not say to which. */
+  private wasAskedFor(upgrade: string): boolean {
+    if (this.upgrade === '' || this.method === 'CONNECT') return false;
+    return upgrade === '' || upgrade.toLowerCase() === this.upgrade;
   }
 
   private pause(): void {

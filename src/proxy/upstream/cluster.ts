@@ -148,6 +148,12 @@ export class Cluster {
     return endpoint;
   }
 
+  /** The endpoint of that name (`ip:port`), if it may serve. */
+  named(name: string): Endpoint | undefined {
+    const endpoint = this.endpoints.get(name);
+    return endpoint?.health === 'unhealthy' ? undefined : endpoint;
+  }
+
   drain(): void {
     this.keepLimits();
     this.judge.close();

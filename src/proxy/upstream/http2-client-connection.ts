@@ -124,10 +124,12 @@ export class Http2ClientConnection implements ConnectionEvents {
   }
 
   onStreamClosed(stream: Http2Stream): void {
-    const { clock, http2Stats } = this.endpoint.context;
+    const { clock, http2Stats, stats } = this.endpoint.context;
     if (this.streams.remove(stream.id) === undefined) return;
     http2Stats.streams_active--;
-    this.endpoint.context.stats.upstream_cx_tx_bytes_total += this.writer.takeSent();
+    // Who gives up before the connection is there is pending no more.
+    if (!this.connected) stats.upstream_rq_pending_active--;
+    stats.upstream_cx_tx_bytes_total += this.writer.takeSent();
     if (this.closed) return;
     if (this.streams.size === 0) {
       if (this.leaving || this.endpoint.removed) {
@@ -136,7 +138,7 @@ export class Http2ClientConnection implements ConnectionEvents {
         return;
       }
       this.idleSinceMs = clock.now();
-      this.arm();
+      if (this.connected) this.arm();
     }
     this.pool.freed(this);
   }
@@ -201,7 +203,6 @@ export class Http2ClientConnection implements ConnectionEvents {
     stats.cx_active--;
     if (!this.connected) {
       this.pool.onFailed?.();
-      context.stats.upstream_rq_pending_active -= this.streams.size;
       context.stats.upstream_cx_connect_fail++;
       stats.cx_connect_fail++;
     }
@@ -231,7 +232,6 @@ export class Http2ClientConnection implements ConnectionEvents {
     const { stats, http2Stats, config, clock } = this.endpoint.context;
     if (!this.connected) {
       stats.upstream_cx_connect_timeout++;
-      stats.upstream_rq_pending_active -= this.streams.size;
       this.abortAll(connectTimeout);
       this.socket.destroy();
       return;

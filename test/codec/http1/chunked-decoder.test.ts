@@ -92,3 +92,41 @@ test('any body in any chunks and pieces comes out as it was', () => {
     { seed: 2 },
   );
 });
+
+test('noise never throws, and is read the same however it is cut', () => {
+  const good = fc.constantFrom(
+    '3\r\nabc\r\n',
+    '0\r\n\r\n',
+    '1;x\r\n',
+    'y\r\n',
+    '0\r\n',
+    '\r\n',
+    ';x=y\r\n',
+    'x: y\r\n',
+    '\r',
+    '\n',
+    ' ',
+    '\0',
+  );
+  let bodies = 0;
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof({ weight: 6, arbitrary: good }, { weight: 1, arbitrary: fc.string({ maxLength: 3, unit: 'binary' }) }), {
+        maxLength: 10,
+      }),
+      fc.nat(30),
+      (parts, at) => {
+        const bytes = Buffer.from(`3\r\nabc\r\n${parts.join('')}`, 'latin1');
+        const whole = decode([bytes]);
+        const cut = decode([bytes.subarray(0, at % bytes.length), bytes.subarray(at % bytes.length)]);
+        expect(Math.sign(cut.result)).toBe(Math.sign(whole.result));
+        expect(whole.consumed).toBeLessThanOrEqual(bytes.length);
+        if (whole.result <= 0) return;
+        bodies++;
+        expect([cut.body, cut.consumed]).toEqual([whole.body, whole.consumed]);
+      },
+    ),
+    { seed: 4, numRuns: 1000 },
+  );
+  expect(bodies).toBeGreaterThan(50);
+});

@@ -174,3 +174,41 @@ describe('response framing', () => {
     },
   );
 });
+
+test('noise never throws, never reads beyond its end, and is read the same however it is cut', () => {
+  const good = fc.constantFrom(
+    'GET / HTTP/1.1\r\n',
+    'host: a\r\n',
+    'x:y\r\n',
+    '\r\n',
+    'content-length: 5\r\n',
+    ': ',
+    '\r',
+    '\n',
+    ' ',
+    '\t',
+    '\0',
+    '\u00e9',
+  );
+  const bytes = fc.array(fc.oneof({ weight: 6, arbitrary: good }, { weight: 1, arbitrary: fc.string({ maxLength: 4, unit: 'binary' }) }), {
+    maxLength: 12,
+  });
+  let heads = 0;
+  fc.assert(
+    fc.property(bytes, fc.array(fc.nat(80), { maxLength: 4 }), (parts, cuts) => {
+      const text = Buffer.from(`GET / HTTP/1.1\r\n${parts.join('')}`, 'latin1');
+      const sorted = cuts.filter((cut) => cut < text.length).sort((a, b) => a - b);
+      const whole = parsePieces(text, []);
+      const cut = parsePieces(text, sorted);
+      expect(whole.result).toBeLessThanOrEqual(text.length);
+      expect(Math.sign(cut.result)).toBe(Math.sign(whole.result));
+      if (whole.result <= 0) return;
+      heads++;
+      expect(cut.result).toBe(whole.result);
+      // What was taken for a head has nothing in it that another parser could read as the end of a line.
+      expect(text.toString('latin1', 0, whole.result).replaceAll('\r\n', '')).not.toMatch(/[\r\n\0]/);
+    }),
+    { seed: 3, numRuns: 1000 },
+  );
+  expect(heads).toBeGreaterThan(50);
+});

@@ -138,6 +138,7 @@ const streams: Rule[] = [
     [post(1), post(3), post(5), headers(7), lastData(1), lastData(3), lastData(5)],
     answered(1, 3, 5, 7),
   ),
+  rule('5.3.2', 'a stream that depends on itself', [frame(type.priority, 0, 1, priority(1)), headers(1)], answered(1)),
   rule('5.4.1', 'nothing is answered behind a connection error', [ping('abc', 0), headers(1)], goaway(frameSize)),
   rule('5.5', 'an unknown setting is ignored', [settings([0xff, 5]), headers(1)], answered(1)),
 ];
@@ -280,6 +281,8 @@ const frames: Rule[] = [
 ];
 
 const messages: Rule[] = [
+  rule('7', 'GOAWAY with a code nobody knows', [headers(1), frame(type.goaway, 0, 0, uint32(0, 0xff))], answered(1)),
+  rule('7', 'RST_STREAM with one', [post(1), reset(1, 0xff), headers(3)], answered(3)),
   rule('8.1', 'a request with trailers', [post(1), data(1, 'abc'), headers(1, [['x-checksum', '1']])], answered(1)),
   rule('8.1', 'trailers without a body', [post(1), headers(1, [['x-checksum', '1']])], answered(1)),
   rule('8.1', 'trailers that do not end the stream', [post(1), headers(1, [['a', 'b']], flag.endHeaders)], malformed),
@@ -404,6 +407,12 @@ const messages: Rule[] = [
 
 const compressionRules: Rule[] = [
   rule(
+    'RFC 7541 6.3',
+    'a table of size 0, and an entry of it',
+    [frame(type.headers, all, 1, Buffer.concat([Buffer.from([0x20]), get, Buffer.from([0x40, 1, 0x61, 1, 0x62, 0xbe])]))],
+    goaway(compression),
+  ),
+  rule(
     'RFC 7541 2.3.3',
     'an index beyond the tables',
     [frame(type.headers, all, 1, Buffer.concat([get, Buffer.from([0xff, 0x00])]))],
@@ -461,6 +470,67 @@ const compressionRules: Rule[] = [
   ),
 ];
 
+const times = (count: number, one: (i: number) => Buffer) => Array.from({ length: count }, (_, i) => one(i));
+/** An entry of 3,000 bytes, and so many times its index. */
+const bomb = (count: number) =>
+  Buffer.concat([get, Buffer.from([0x40, 1, 0x61, 0x7f, 0xb9, 0x16]), Buffer.alloc(3000, 0x61), Buffer.alloc(count, 0xbe)]);
+
+/** Section 10.5: what costs a client little, and us more. More than flood-guard.ts allows at once. */
+const floods: Rule[] = [
+  rule(
+    '10.5',
+    'streams that are reset at once, without end',
+    times(700, (i) => Buffer.concat([post(1 + 2 * i), reset(1 + 2 * i)])),
+    goaway(calm),
+  ),
+  rule(
+    '10.5',
+    'PING without end',
+    times(4000, () => ping()),
+    goaway(calm),
+  ),
+  rule(
+    '10.5',
+    'SETTINGS without end',
+    times(300, () => settings()),
+    goaway(calm),
+  ),
+  rule('10.5', 'empty DATA without end', [post(1), ...times(300, () => data(1, ''))], goaway(calm)),
+  rule(
+    '10.5',
+    'DATA of nothing but padding without end',
+    [post(1), ...times(300, () => frame(type.data, flag.padded, 1, padded(1, Buffer.alloc(0))))],
+    goaway(calm),
+  ),
+  rule(
+    '10.5',
+    'PRIORITY without end',
+    times(2000, () => frame(type.priority, 0, 1, priority(0))),
+    goaway(calm),
+  ),
+  rule(
+    '10.5',
+    'unknown frames without end',
+    times(300, () => frame(0x44, 0, 0)),
+    goaway(calm),
+  ),
+  rule(
+    '10.5',
+    'WINDOW_UPDATE without end',
+    times(8000, () => windowUpdate(0, 1)),
+    goaway(calm),
+  ),
+  rule(
+    '10.5',
+    'malformed requests without end',
+    times(1000, (i) => headers(1 + 2 * i, without(':path'))),
+    goaway(calm),
+  ),
+  rule('10.5', 'a bomb of HPACK: its fields are counted, not kept', [frame(type.headers, all, 1, bomb(5000)), headers(3)], answered(1, 3)),
+  rule('10.5', 'a window that opens by single bytes', [settings([4, 1]), headers(1), ...times(40, () => windowUpdate(1, 1))], answered(1)),
+  rule('10.5', 'a window that opens and shuts', [headers(1), ...times(20, (i) => settings([4, i % 2 === 0 ? 0 : 65_535]))], answered(1)),
+];
+
 /** The limits that the rules count on: four streams at once. */
 export const ruleLimits = {
   concurrentStreamsMax: 4,
@@ -470,4 +540,4 @@ export const ruleLimits = {
   headersMax: 100,
 };
 
-export const serverRules: readonly Rule[] = [...connection, ...streams, ...frames, ...messages, ...compressionRules];
+export const serverRules: readonly Rule[] = [...connection, ...streams, ...frames, ...messages, ...compressionRules, ...floods];

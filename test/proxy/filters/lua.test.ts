@@ -4,7 +4,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Lua, LuaPerRoute } from '#codec/protobuf/generated/envoy/extensions/filters/http/lua/v3/lua';
 import { luaType } from '#proxy/filters/http/lua';
 import { loadLua } from '#proxy/filters/lua/library';
-import { closer, cluster, forward, httpPeer, ok, route } from '../fixture.ts';
+import { closer, cluster, endpoint, forward, httpPeer, ok, route, withoutPanic } from '../fixture.ts';
 import { entry, findingsOf, get, perRoute, startFiltered } from './filter-fixture.ts';
 
 const open = closer();
@@ -218,7 +218,7 @@ describe('a script that fails lets the request pass, and is counted', () => {
     ['a pattern that backtracks', `('a'):rep(20000):find('.-.-.-b')`],
     ['a header of two lines', `handle:headers():add('x-a', 'b\\r\\nx-c: d')`],
     ['a body in the place of none', `handle:body(true):setBytes('x')`],
-    ['a typed filter state', 'handle:streamInfo():filterState()'],
+    ['a connection drained', 'handle:streamInfo():drainConnectionUponCompletion()'],
     ['another host', `handle:setUpstreamOverrideHost('a')`],
     ['files', `io.open('/etc/passwd')`],
     ['the environment', `os.getenv('HOME')`],
@@ -352,4 +352,52 @@ test.each<[string, Parameters<typeof Lua.fromPartial>[0], string]>([
   ['two of them', { inlineCode: 'x = 1', defaultSourceCode: inline('x = 1') }, 'both'],
 ])('%s is refused with its reason', (_, config, reason) => {
   expect(findingsOf(luaType, Lua, config)).toEqual([expect.stringContaining(reason)]);
+});
+
+describe('the endpoint', () => {
+  /** Two endpoints, of which balancing takes the second first. */
+  async function two(script: string, sick: 'unhealthy' | 'healthy' = 'healthy') {
+    const [first, second] = [open.add(await httpPeer(ok('first;'))), open.add(await httpPeer(ok('second;')))];
+    const endpoints = [endpoint(second.port), endpoint(first.port, { health: sick })];
+    const started = await startFiltered(open, {
+      filters: [entry(luaType, Lua, { defaultSourceCode: inline(onRequest(script.replace('PORT', String(first.port)))) })],
+      clusters: [cluster('a', [], { endpoints, priorities: withoutPanic })],
+      routes: route(forward('a')),
+    });
+    return { ...started, errors: () => started.proxy.runtime.counters.values()['http.test.lua.errors'] };
+  }
+
+  test('is chosen by a script', async () => {
+    const { send, errors } = await two(`handle:streamInfo() handle:setUpstreamOverrideHost('127.0.0.1:PORT')`);
+    for (let i = 0; i < 3; i++) expect(await send(get(), ';')).toMatch(/first;$/);
+    expect(errors()).toBe(0);
+  });
+
+  test.each([
+    ['another, where it cannot serve', `'127.0.0.1:PORT'`, /second;$/],
+    ['none, where it alone may', `'127.0.0.1:PORT', true`, /^HTTP\/1.1 503 /],
+    ['none, where that is nobody', `'127.0.0.2:1', true`, /^HTTP\/1.1 503 /],
+  ])('is %s', async (_what, args, expected) => {
+    const { send } = await two(`handle:setUpstreamOverrideHost(${args})`, 'unhealthy');
+    expect(await send(get(), /;$|upstream$/)).toMatch(expected);
+  });
+
+  test('a name is none', async () => {
+    const { send, errors } = await two(`handle:setUpstreamOverrideHost('localhost:80')`);
+    await send(get(), ';');
+    expect(errors()).toBe(1);
+  });
+});
+
+test('there is no state of filters', async () => {
+  const { send, upstream, errors } = await start(
+    onRequest(`
+      local info = handle:streamInfo()
+      local none = info:filterState():get('some') == nil and info:dynamicTypedMetadata('some') == nil
+      handle:headers():add('x-none', tostring(none))
+    `),
+  );
+  await send(get(), 'served');
+  expect(upstream.requests[0]).toMatch(/x-none: true\r\n/);
+  expect(errors()).toBe(0);
 });

@@ -29,6 +29,9 @@ const contentTypesDefault = [
   ...['text/plain', 'text/xml'],
 ];
 
+/** Values of `accept-encoding` that are remembered. */
+const acceptHeadersMax = 64;
+
 export const compressorType: HttpFilterType<CompressorConfig, { readonly disabled: boolean }> = {
   message: 'envoy.extensions.filters.http.compressor.v3.Compressor',
   decode(bytes, field, findings) {
@@ -56,11 +59,12 @@ export const compressorType: HttpFilterType<CompressorConfig, { readonly disable
   },
   make(config, { name }) {
     const { library, requests, responses, removeAcceptEncoding } = config;
+    const accepting = new AcceptingClients(library.encoding);
     const filter = {
       request(stream: HttpStream) {
         const { request } = stream;
-        const wanted = request.header('accept-encoding');
-        if (wanted !== undefined && accepts(wanted, library.encoding)) stream.keep(filter, true);
+        const wanted = responses.enabled ? request.header('accept-encoding') : undefined;
+        if (wanted !== undefined && accepting.include(wanted)) stream.keep(filter, true);
         if (removeAcceptEncoding) request.remove('accept-encoding');
         if (requests.enabled && !stream.requestDone && request.upgrade === '' && compressible(request, requests)) {
           const refusal = { status: 500, flags: responseFlag.none, details: 'compressor_failed' };
@@ -105,6 +109,23 @@ function compressible(head: Head, { contentBytesMin, contentTypes }: Direction):
 function encode(head: Head, { encoding }: CompressionLibrary): void {
   head.set('content-encoding', encoding);
   head.remove('content-length');
+}
+
+/** Clients say one of a few things, each of them again and again: what it means is worked out once. */
+class AcceptingClients {
+  private readonly known = new Map<string, boolean>();
+
+  constructor(private readonly encoding: string) {}
+
+  /** `header`: its `accept-encoding`. */
+  include(header: string): boolean {
+    let accepted = this.known.get(header);
+    if (accepted === undefined) {
+      accepted = accepts(header, this.encoding);
+      if (this.known.size < acceptHeadersMax) this.known.set(header, accepted);
+    }
+    return accepted;
+  }
 }
 
 /** RFC 9110 section 12.5.3; a weight of 0 forbids. */

@@ -27,6 +27,8 @@ import { durationReached, streamDurationMs } from './stream-duration.ts';
 type Upstream = UpstreamRequest | TunnelConnection;
 
 const noMirrors: readonly Mirror[] = [];
+/** Interim responses (1xx) that a request may get; each costs us more than the upstream. */
+const interimHeadsMax = 100;
 
 const attemptCounts = new FieldCache('x-envoy-attempt-count', 64);
 const serviceTimes = new FieldCache('x-envoy-upstream-service-time', 1024);
@@ -51,6 +53,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
   private durationTimeout: Timeout | undefined;
   /** The upstream's response has come to its end. */
   private answered = false;
+  private interimHeads = 0;
   private readonly mirrors: readonly Mirror[];
 
   constructor(
@@ -110,7 +113,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
       this.fail(overflow, true);
       return;
     }
-    const endpoint = cluster.pick(this);
+    const endpoint = this.pick();
     if (endpoint === undefined) {
       stream.reply({ status: 503, flags: responseFlag.noHealthyUpstream, details: 'no_healthy_upstream', body: 'no healthy upstream' });
       return;
@@ -132,6 +135,14 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     }
     this.waiting = endpoint.pool(stream.protocol === 'HTTP/2', stream.alpnOffers);
     this.waiting.acquire(this);
+  }
+
+  /** Later tries are balanced, whatever a filter has said of the first: Envoy's rule. */
+  private pick(): Endpoint | undefined {
+    const { cluster, stream } = this;
+    const { hostOverride } = stream;
+    const named = hostOverride && stream.attempts === 0 ? cluster.named(hostOverride.address) : undefined;
+    return named ?? (hostOverride?.strict ? undefined : cluster.pick(this));
   }
 
   onConnection(connection: UpstreamRequest): void {
@@ -208,7 +219,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
   head(head: ResponseHead, fin: boolean): void {
     const { stream, cluster, endpoint } = this;
     if (head.status < 200 && head.status !== 101) {
-      stream.inform(head);
+      this.inform(head);
       return;
     }
     cluster.stats.countResponse(head.status);
@@ -236,6 +247,15 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     stream.upstreamLocal = this.connection!.localAddress;
     if (fin) this.endResponse();
     stream.respond(head, fin);
+  }
+
+  private inform(head: ResponseHead): void {
+    if (++this.interimHeads <= interimHeadsMax) {
+      this.stream.inform(head);
+      return;
+    }
+    this.connection!.abort(localReset);
+    this.abort({ kind: 'protocol-error', detail: 'interim responses without end' });
   }
 
   body(buffer: Buffer, start: number, end: number, fin: boolean): number {

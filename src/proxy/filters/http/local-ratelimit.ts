@@ -13,6 +13,7 @@ import type { HttpStream } from '#proxy/http/stream';
 import { type LimitSharing, unshared } from '#proxy/limits/limit-sharing';
 import type { DescriptorEntry } from '#proxy/route/rate-limit';
 import type { HeaderMutations } from '#proxy/route/route';
+import type { Counter, Counters } from '#proxy/telemetry/counters';
 import { responseFlag } from '#telemetry/response-flags';
 import { addedFields, mutateRequest } from './header-mutations.ts';
 
@@ -43,28 +44,27 @@ export const localRateLimitType: HttpFilterType<LocalRateLimitConfig, LocalRateL
   perRoute: { decode },
   make(general, { name, statPrefix, direction, runtime }) {
     const { clock, random, counters } = runtime;
-    const buckets = new BucketTable(`rate limit ${direction} ${statPrefix} ${name}`, runtime.sharing);
+    const buckets = new BucketTable(`rate limit ${direction} ${statPrefix} ${name}`, runtime.sharing, counters);
     const filter: HttpFilter = {
       request(stream) {
         const config = routeConfig(stream, localRateLimitType, name) ?? general;
         if (config.enabled < 1 && random.next() >= config.enabled) return 'continue';
-        const counter = (key: string) => counters.get(`${config.statPrefix}.http_local_rate_limit.${key}`);
-        counter('enabled').value++;
         const nowMs = clock.now();
-        const { allowed, bucket } = buckets
-          .of(config, stream.connection, config === general ? '' : stream.virtualHost, nowMs)
-          .take(stream, nowMs);
+        const mine = buckets.of(config, stream.connection, config === general ? '' : stream.virtualHost, nowMs);
+        const { stats } = mine;
+        stats.enabled.value++;
+        const { allowed, bucket } = mine.take(stream, nowMs);
         if (config.headers) stream.keep(filter, bucket);
         if (allowed) {
-          counter('ok').value++;
+          stats.ok.value++;
           return 'continue';
         }
-        counter('rate_limited').value++;
+        stats.limited.value++;
         if (config.enforced < 1 && random.next() >= config.enforced) {
           mutateRequest(stream.request, config.whenNotEnforced);
           return 'continue';
         }
-        counter('enforced').value++;
+        stats.enforced.value++;
         refuse(stream, config);
         return 'stop';
       },
@@ -114,6 +114,7 @@ class BucketTable {
   constructor(
     private readonly place: string,
     private readonly sharing: LimitSharing,
+    private readonly counters: Counters,
   ) {}
 
   /** `virtualHost`: in which the configuration stands; empty: in the filter. */
@@ -127,7 +128,8 @@ class BucketTable {
     let buckets = table.get(config);
     if (buckets === undefined) {
       // A connection is in one process.
-      buckets = new Buckets(config, nowMs, config.perConnection ? unshared : this.sharing, `${this.place} ${virtualHost}`);
+      const sharing = config.perConnection ? unshared : this.sharing;
+      buckets = new Buckets(config, nowMs, sharing, `${this.place} ${virtualHost}`, this.counters);
       table.set(config, buckets);
     }
     return buckets;
@@ -135,6 +137,8 @@ class BucketTable {
 }
 
 class Buckets {
+  /** Looked up once: a request costs additions. */
+  readonly stats: Readonly<Record<'enabled' | 'ok' | 'limited' | 'enforced', Counter>>;
   private readonly general: TokenBucket | undefined;
   private readonly byDescriptor: readonly { readonly entries: readonly DescriptorEntry[]; readonly bucket: TokenBucket }[];
 
@@ -143,7 +147,10 @@ class Buckets {
     nowMs: number,
     sharing: LimitSharing,
     place: string,
+    counters: Counters,
   ) {
+    const counter = (key: string) => counters.get(`${config.statPrefix}.http_local_rate_limit.${key}`);
+    this.stats = { enabled: counter('enabled'), ok: counter('ok'), limited: counter('rate_limited'), enforced: counter('enforced') };
     const shared = (bucket: TokenBucketConfig, which: string): TokenBucket => {
       const made = new TokenBucket(bucket, nowMs, sharing.processes);
       // One that is configured otherwise is another bucket.
@@ -156,11 +163,12 @@ class Buckets {
 
   /** `bucket`: the one that decided; undefined: none did. */
   take(stream: HttpStream, nowMs: number): { allowed: boolean; bucket: TokenBucket | undefined } {
+    const { general } = this;
+    if (this.byDescriptor.length === 0) return { allowed: general === undefined || general.take(nowMs), bucket: general };
     const { stage, hostLimits, alwaysTakeFromDefault } = this.config;
-    const asked = this.byDescriptor.length === 0 ? [] : descriptorsOf(stream, stage, hostLimits);
+    const asked = descriptorsOf(stream, stage, hostLimits);
     const matched = this.byDescriptor.filter(({ entries }) => asked.some((descriptor) => sameEntries(descriptor, entries)));
     for (const { bucket } of matched) if (!bucket.take(nowMs)) return { allowed: false, bucket };
-    const { general } = this;
     if (general !== undefined && (matched.length === 0 || alwaysTakeFromDefault)) {
       return { allowed: general.take(nowMs), bucket: matched[0]?.bucket ?? general };
     }

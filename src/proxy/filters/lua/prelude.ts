@@ -130,6 +130,9 @@ local route_metadata = object('metadata()', {
 
 local route = object('route()', { metadata = function(self) return route_metadata(self.run) end })
 
+-- Filters that would keep such state are not known to this proxy, so that there is never any.
+local no_state = object('filterState()', { get = function() return nil end })
+
 local stream_info = object('streamInfo()', {
   protocol = function(self) return ask(self, 'protocol') end,
   routeName = function(self) return ask(self, 'routeName') end,
@@ -141,6 +144,8 @@ local stream_info = object('streamInfo()', {
   downstreamSslConnection = function(self) return ssl_of(self) end,
   requestedServerName = function(self) return ask(self, 'serverName') end,
   dynamicMetadata = function(self) return dynamic_metadata(self.run) end,
+  dynamicTypedMetadata = function() return nil end,
+  filterState = function(self) return no_state(self.run) end,
 })
 
 local ssl = object('ssl()', {
@@ -191,6 +196,7 @@ local handle = object('the handle', {
   route = function(self) return route(self.run) end,
   streamInfo = function(self) return stream_info(self.run) end,
   connection = function(self) return connection(self.run) end,
+  setUpstreamOverrideHost = function(self, host, strict) ask(self, 'overrideHost', host, strict == true) end,
   clearRouteCache = function(self) ask(self, 'clearRouteCache') end,
   respond = function(self, fields, text) ask(self, 'respond', lines(fields), text or '') yield('responded') end,
   httpCall = function(self, cluster, fields, text, timeout, how)

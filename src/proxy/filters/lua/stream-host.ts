@@ -1,4 +1,6 @@
 // What a Lua script can ask of a stream, by the names of prelude.ts. What it cannot is an error of the script.
+import { isIP } from 'node:net';
+import { formatAddress } from '#proxy/config/socket-address';
 import { type FieldList, FieldRequestHead, fieldOf, type Head } from '#proxy/http/head';
 import type { HttpStream } from '#proxy/http/stream';
 import { ClusterCall } from '#proxy/upstream/cluster-call';
@@ -173,12 +175,21 @@ export class StreamHost implements RunHost {
         return undefined;
       },
       clearRouteCache: () => void stream.chooseRouteAgain(),
+      overrideHost: (host, strict) => this.overrideHost(host, strict === 'true'),
       timestamp: () => Math.floor(manager.runtime.clock.wallMs()),
       base64: (text) => Buffer.from(text).toString('base64'),
       log: (level, text) => void manager.runtime.logger[levels[level] ?? 'info']({ script: true }, text),
       respond: (lines, body) => this.respond(lines, body),
       call: (target, message) => this.startCall(target, message),
     };
+  }
+
+  private overrideHost(host: string, strict: boolean): undefined {
+    if (this.phase === 'response') throw new Error('setUpstreamOverrideHost() of a response is not supported');
+    const [, address = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(host) ?? [];
+    if (isIP(address) === 0)
+      throw new Error(`setUpstreamOverrideHost() wants an IP address and a port, and ${JSON.stringify(host)} is not that`);
+    this.stream.hostOverride = { address: formatAddress({ address, port: Number(port) }), strict };
   }
 
   private respond(lines: string, body: string): undefined {

@@ -36,6 +36,7 @@ export class TcpSession implements ServedConnection, PickContext, TcpUpstreamEve
   private ended = false;
   private lastActivityMs: number;
   private readonly timeout = new Timeout(() => this.onTimeout());
+  private readonly reportTimeout = new Timeout(() => this.report());
   private drainDeadlineMs = Number.POSITIVE_INFINITY;
   private readonly endsAtMs: number;
   /** What has come so far, while it may be the header of Istio's metadata exchange. */
@@ -147,6 +148,18 @@ export class TcpSession implements ServedConnection, PickContext, TcpUpstreamEve
     this.proxy.runtime.timers.cancel(this.timeout);
     this.downstream.socket.resume();
     this.arm();
+    this.report();
+  }
+
+  /** A connection may stand for days: what it carries is counted while it does. */
+  private report(): void {
+    const { listeners, config, runtime } = this.proxy;
+    let heard = false;
+    for (const listener of listeners) {
+      listener.onProgress?.(this.exchange);
+      heard ||= listener.onProgress !== undefined;
+    }
+    if (heard && config.reportingIntervalMs > 0) runtime.timers.set(this.reportTimeout, config.reportingIntervalMs);
   }
 
   onData(buffer: Buffer, start: number, end: number): void {
@@ -243,6 +256,7 @@ export class TcpSession implements ServedConnection, PickContext, TcpUpstreamEve
     const { runtime, stats, listeners } = this.proxy;
     const { exchange } = this;
     runtime.timers.cancel(this.timeout);
+    runtime.timers.cancel(this.reportTimeout);
     exchange.flags |= flags;
     exchange.connectionTerminationDetails = details;
     exchange.durationMs = runtime.clock.now() - exchange.startMs;

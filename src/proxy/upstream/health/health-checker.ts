@@ -5,6 +5,7 @@ import type { EndpointHealth } from '#proxy/config/cluster';
 import type { HealthCheckConfig } from '#proxy/config/health-check';
 import { Timeout, type TimerWheel } from '#proxy/timer-wheel';
 import type { ClusterStats } from '../cluster-stats.ts';
+import { usageCell } from '../cluster-usage.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { HealthCheckStats } from './health-check-stats.ts';
 import { HttpProbe } from './http-probe.ts';
@@ -23,6 +24,7 @@ export interface HealthCheckOptions {
 export class HealthChecker {
   readonly stats = new HealthCheckStats();
   private readonly hosts = new Set<CheckedHost>();
+  private trafficSeen = false;
 
   constructor(
     readonly config: HealthCheckConfig,
@@ -44,6 +46,12 @@ export class HealthChecker {
   close(): void {
     for (const host of this.hosts) host.close();
     this.hosts.clear();
+  }
+
+  /** The cluster has ever had a connection here, or has been seen to have one in another process of the proxy. */
+  get hasTraffic(): boolean {
+    const { upstream_cx_total, usage } = this.options.clusterStats;
+    return (this.trafficSeen ||= upstream_cx_total > 0 || usage.total(usageCell.connections) > 0);
   }
 
   recount(): void {
@@ -144,7 +152,7 @@ export class CheckedHost {
     const well = this.health !== 'unhealthy';
     const changed = well !== (before !== 'unhealthy');
     let ms = well ? (changed ? intervals.healthyEdgeMs : intervals.ms) : changed ? intervals.unhealthyEdgeMs : intervals.unhealthyMs;
-    if (options.clusterStats.upstream_cx_total === 0) ms = well ? intervals.noTrafficHealthyMs : intervals.noTrafficMs;
+    if (!this.checker.hasTraffic) ms = well ? intervals.noTrafficHealthyMs : intervals.noTrafficMs;
     return ms + options.random.next() * (intervals.jitterMs + (ms * intervals.jitterPercent) / 100);
   }
 }
