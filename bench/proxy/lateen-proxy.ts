@@ -73,6 +73,8 @@ function cluster(subset: string): ClusterConfig {
   return {
     name: clusterName(subset),
     discovery: { kind: 'static' },
+    autoSni: false,
+    autoSanValidation: false,
     endpoints: [
       {
         address: { address: '127.0.0.1', port: backendPort },

@@ -41,6 +41,8 @@ export function cluster(name: string, ports: readonly number[], changes: Partial
     protocol: 'http1',
     http2: http2Defaults,
     keepsAlpn: false,
+    autoSni: false,
+    autoSanValidation: false,
     circuitBreaker: { connectionsMax: 1024, pendingRequestsMax: 1024, requestsMax: 1024, retriesMax: 3 },
     preconnectRatio: 1,
     idleTimeoutMs: 3_600_000,

@@ -53,6 +53,10 @@ export interface ClusterConfig {
   tlsMatches: readonly { labels: Readonly<Record<string, string>>; tls: UpstreamTlsConfig | undefined }[];
   /** Undefined: plain. */
   tls: UpstreamTlsConfig | undefined;
+  /** Requests say whom TLS calls, by their authority. */
+  autoSni: boolean;
+  /** And that is who has to answer. */
+  autoSanValidation: boolean;
   /** Every connection begins with who is behind it, in this version of the PROXY protocol; undefined: it does not. */
   proxyProtocol: ProxyProtocolVersion | undefined;
   /** Of `metadata.filter_metadata`, for telemetry: Istio's `istio.services[0]`. */

@@ -120,7 +120,14 @@ const protocolOptionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptio
 
 type ProtocolConfig = Pick<
   ClusterConfig,
-  'protocol' | 'http2' | 'idleTimeoutMs' | 'maxRequestsPerConnection' | 'connectionMsMax' | 'failedAnswers'
+  | 'protocol'
+  | 'http2'
+  | 'idleTimeoutMs'
+  | 'maxRequestsPerConnection'
+  | 'connectionMsMax'
+  | 'failedAnswers'
+  | 'autoSni'
+  | 'autoSanValidation'
 >;
 
 function decodeProtocolOptions(cluster: Cluster, findings: Findings): ProtocolConfig {
@@ -138,8 +145,12 @@ function decodeProtocolOptions(cluster: Cluster, findings: Findings): ProtocolCo
         );
   const common = options?.commonHttpProtocolOptions ?? cluster.commonHttpProtocolOptions;
   const errors = options?.outlierDetection?.errorMatcher;
+  const names = options?.upstreamHttpProtocolOptions;
+  if (names?.overrideAutoSniHeader) findings.report(`${field}.upstream_http_protocol_options.override_auto_sni_header`, 'is not supported');
   return {
     protocol,
+    autoSni: names?.autoSni ?? false,
+    autoSanValidation: names?.autoSanValidation ?? false,
     failedAnswers: errors && decodeResponsePredicate(errors, `${field}.outlier_detection.error_matcher`, findings),
     http2: decodeHttp2Options(http2, `${field}.http2_protocol_options`, findings),
     idleTimeoutMs: milliseconds(common?.idleTimeout, 3_600_000),

@@ -257,6 +257,6 @@ function sharingKey(cluster: string): string {
 }
 
 /** What connections are made with. */
-function transportOf({ tls, tlsMatches, proxyProtocol, protocol }: ClusterConfig): object {
-  return { tls, tlsMatches, proxyProtocol, protocol };
+function transportOf({ tls, tlsMatches, proxyProtocol, protocol, autoSni, autoSanValidation }: ClusterConfig): object {
+  return { tls, tlsMatches, proxyProtocol, protocol, autoSni, autoSanValidation };
 }
