@@ -159,9 +159,13 @@ describe('a policy for a host becomes the configuration of its cluster', () => {
     ['{connectionPool: {http: {useClientProtocol: true}}}', { protocol: 'downstream' }],
     [
       '{retryBudget: {percent: 30, minRetryConcurrency: 2}}',
-      { circuitBreaker: { ...unlimited, retryBudget: { percent: 30, retriesMin: 2 } } },
+      { circuitBreaker: { ...unlimited, retryBudget: { percent: 30, retriesMin: 2, intervalMs: 0 } } },
     ],
-    ['{retryBudget: {}}', { circuitBreaker: { ...unlimited, retryBudget: { percent: 20, retriesMin: 3 } } }],
+    [
+      '{retryBudget: {budgetInterval: 10s}}',
+      { circuitBreaker: { ...unlimited, retryBudget: { percent: 20, retriesMin: 3, intervalMs: 10_000 } } },
+    ],
+    ['{retryBudget: {}}', { circuitBreaker: { ...unlimited, retryBudget: { percent: 20, retriesMin: 3, intervalMs: 0 } } }],
     ['{proxyProtocol: {version: V2}}', { proxyProtocol: 'v2', tls: undefined }],
     ['{proxyProtocol: {}}', { proxyProtocol: 'v1' }],
     [

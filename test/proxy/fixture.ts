@@ -55,6 +55,7 @@ export function cluster(name: string, ports: readonly number[], changes: Partial
     tls: undefined,
     proxyProtocol: undefined,
     service: undefined,
+    metadataExchange: 'enabled',
     ...changes,
   };
 }
@@ -162,7 +163,7 @@ export function httpConfig(table: RouteTable, changes: Partial<HttpConnectionMan
     http2: http2Defaults,
     routes: { kind: 'inline', table },
     httpFilters: [
-      configured(peerMetadataType, 'peer', { discover: true, propagate: true }),
+      configured(peerMetadataType, 'peer', { discover: true, propagate: true, meshAlone: false }),
       configured(faultType, 'fault', undefined),
       routerEntry,
     ],

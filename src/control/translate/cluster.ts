@@ -223,6 +223,7 @@ function istioMetadata({ service, subset, rule }: ClusterInput, { tls }: PortPol
     // The mesh's names are for the mesh: a server outside of it would not know them.
     ...((tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL') && { alpn_override: 'false' }),
     services: [{ host: service.hostname, name: service.name, namespace: service.namespace }],
+    ...(service.external && { external: true }),
     ...(rule && { config: `/apis/networking.istio.io/v1/namespaces/${rule.namespace}/destination-rule/${rule.name}` }),
     ...(subset && { subset: subset.name }),
   };

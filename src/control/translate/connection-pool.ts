@@ -29,6 +29,7 @@ export function circuitBreakers({ connectionPool, retryBudget }: Pick<PortPolicy
     retryBudget: retryBudget && {
       budgetPercent: { value: retryBudget.percent ?? budgetDefault.percent },
       minRetryConcurrency: retryBudget.minRetryConcurrency ?? budgetDefault.minRetryConcurrency,
+      budgetInterval: wireDuration(retryBudget.budgetInterval),
     },
     trackRemaining: true,
     maxConnectionPools: undefined,

@@ -61,6 +61,8 @@ export interface ClusterConfig {
   proxyProtocol: ProxyProtocolVersion | undefined;
   /** Of `metadata.filter_metadata`, for telemetry: Istio's `istio.services[0]`. */
   service: { host: string; name: string; namespace: string } | undefined;
+  /** Whom its endpoints are told to be called by: `external`: nobody, where that is for the mesh alone; `disabled`: nobody. */
+  metadataExchange: 'enabled' | 'external' | 'disabled';
 }
 
 export interface KeepaliveConfig extends ProbeSettings {
@@ -74,8 +76,11 @@ export interface CircuitBreakerConfig {
   pendingRequestsMax: number;
   requestsMax: number;
   retriesMax: number;
-  /** In place of `retriesMax`: so many percent of the requests under way may be retries, and `retriesMin` in any case. */
-  retryBudget?: { percent: number; retriesMin: number };
+  /**
+   * In place of `retriesMax`: so many percent of the requests under way may be retries, and `retriesMin` in any case. With an interval, of
+   * the requests that there were within it; 0: none.
+   */
+  retryBudget?: { percent: number; retriesMin: number; intervalMs: number };
 }
 
 /** Degraded ones serve when the healthy ones cannot. */

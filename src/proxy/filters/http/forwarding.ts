@@ -149,6 +149,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     const { stream, cluster, endpoint } = this;
     this.connection = connection;
     cluster.stats.upstream_rq_total++;
+    cluster.window?.note(this.tryStartMs);
     cluster.stats.upstream_rq_active++;
     endpoint!.stats.rq_total++;
     endpoint!.stats.rq_active++;
