@@ -78,6 +78,16 @@ const roots = [
 /** Fields that Envoy has and these files do not yet, by the line behind which they go. */
 const newerFields = [
   {
+    file: 'envoy/config/cluster/v3/circuit_breaker.proto',
+    after: 'package envoy.config.cluster.v3;',
+    field: 'import "google/protobuf/duration.proto";',
+  },
+  {
+    file: 'envoy/config/cluster/v3/circuit_breaker.proto',
+    after: 'message RetryBudget {',
+    field: 'google.protobuf.Duration budget_interval = 3;',
+  },
+  {
     file: 'envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin.proto',
     after: 'message ClientSideWeightedRoundRobin {',
     field: 'repeated string metric_names_for_computing_utilization = 7;',

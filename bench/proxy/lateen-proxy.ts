@@ -73,6 +73,9 @@ function cluster(subset: string): ClusterConfig {
   return {
     name: clusterName(subset),
     discovery: { kind: 'static' },
+    metadataExchange: 'enabled',
+    autoSni: false,
+    autoSanValidation: false,
     endpoints: [
       {
         address: { address: '127.0.0.1', port: backendPort },
@@ -194,7 +197,7 @@ function connectionManager(): HttpConnectionManagerConfig {
     http2: http2Defaults,
     routes: { kind: 'inline', table },
     httpFilters: [
-      configured(peerMetadataType, 'peer_metadata', { discover: true, propagate: true }),
+      configured(peerMetadataType, 'peer_metadata', { discover: true, propagate: true, meshAlone: false }),
       configured(faultType, 'fault', undefined),
       ...(filter === undefined ? [] : filterOf(filter)),
       configured(istioStatsType, 'istio_stats', {}),

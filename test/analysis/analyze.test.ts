@@ -146,11 +146,11 @@ const cases: readonly (readonly [string, readonly string[], readonly string[]])[
   [
     'fields of ProxyConfig that have no meaning here',
     [
-      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: "defaultConfig: {binaryPath: /e, drainDuration: 5s, proxyHeaders: {metadataExchangeHeaders: {mode: IN_MESH}}}"}\n',
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: "defaultConfig: {binaryPath: /e, drainDuration: 5s, proxyHeaders: {preserveHttp1HeaderCase: {mode: DISABLED}}}"}\n',
     ],
     [
       'LTN0003 ConfigMap istio.istio-system data.mesh: defaultConfig.binaryPath is not in effect: proxies are not started from an Envoy bootstrap',
-      'LTN0003 ConfigMap istio.istio-system data.mesh: defaultConfig.proxyHeaders.metadataExchangeHeaders is not in effect: peers are told in any case',
+      'LTN0003 ConfigMap istio.istio-system data.mesh: defaultConfig.proxyHeaders.preserveHttp1HeaderCase is not in effect: HTTP/1 headers keep their case anyway',
     ],
   ],
 ];

@@ -85,7 +85,7 @@ test.each([
   { changes: { virtualServices: ['x/y'] }, types: ['Listener', 'RouteConfiguration', 'VirtualHost'], only: undefined },
   {
     changes: { destinationRules: ['x/y'] },
-    types: ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration', 'VirtualHost'],
+    types: ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration', 'Secret', 'VirtualHost'],
     only: undefined,
   },
   { changes: { secrets: ['x/y'] }, types: ['Secret'], only: undefined },

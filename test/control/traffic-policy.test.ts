@@ -71,6 +71,12 @@ const slowStart = { windowMs: 60_000, aggression: 1, weightMin: 0.1 };
 
 describe('a policy for a host becomes the configuration of its cluster', () => {
   test.each<[policy: string, config: Partial<ClusterConfig>]>([
+    ['{connectionPool: {tcp: {idleTimeout: 7s}}}', { idleTimeoutMs: 7000 }],
+    ['{connectionPool: {tcp: {idleTimeout: 7s}, http: {idleTimeout: 4s}}}', { idleTimeoutMs: 4000 }],
+    ['{tls: {mode: SIMPLE}}', { autoSni: true, autoSanValidation: true }],
+    ['{tls: {mode: SIMPLE, sni: other.example}}', { autoSni: false, autoSanValidation: false }],
+    ['{tls: {mode: SIMPLE, subjectAltNames: [other.example]}}', { autoSni: true, autoSanValidation: false }],
+    ['{tls: {mode: ISTIO_MUTUAL}}', { autoSni: false, autoSanValidation: false }],
     ['{}', { loadBalancer: { kind: 'least_request', choices: 2, bias: 1, slowStart: undefined } }],
     ['{loadBalancer: {simple: ROUND_ROBIN}}', { loadBalancer: { kind: 'round_robin', slowStart: undefined } }],
     ['{loadBalancer: {simple: RANDOM}}', { loadBalancer: { kind: 'random' } }],
@@ -153,9 +159,13 @@ describe('a policy for a host becomes the configuration of its cluster', () => {
     ['{connectionPool: {http: {useClientProtocol: true}}}', { protocol: 'downstream' }],
     [
       '{retryBudget: {percent: 30, minRetryConcurrency: 2}}',
-      { circuitBreaker: { ...unlimited, retryBudget: { percent: 30, retriesMin: 2 } } },
+      { circuitBreaker: { ...unlimited, retryBudget: { percent: 30, retriesMin: 2, intervalMs: 0 } } },
     ],
-    ['{retryBudget: {}}', { circuitBreaker: { ...unlimited, retryBudget: { percent: 20, retriesMin: 3 } } }],
+    [
+      '{retryBudget: {budgetInterval: 10s}}',
+      { circuitBreaker: { ...unlimited, retryBudget: { percent: 20, retriesMin: 3, intervalMs: 10_000 } } },
+    ],
+    ['{retryBudget: {}}', { circuitBreaker: { ...unlimited, retryBudget: { percent: 20, retriesMin: 3, intervalMs: 0 } } }],
     ['{proxyProtocol: {version: V2}}', { proxyProtocol: 'v2', tls: undefined }],
     ['{proxyProtocol: {}}', { proxyProtocol: 'v1' }],
     [
@@ -169,11 +179,25 @@ describe('a policy for a host becomes the configuration of its cluster', () => {
 });
 
 describe('consistent hashing becomes hash policies of the routes', () => {
-  const routeOf = (yaml: string) => {
+  const actionOf = (yaml: string) => {
     const table = meshWith(yaml).routes('9080');
     const request = { method: 'GET', path: '/', authority: 'reviews:9080', scheme: 'http', header: () => undefined };
-    return (table.route(request, { next: () => 0 })!.action as ForwardAction).hashPolicies;
+    return table.route(request, { next: () => 0 })!.action as ForwardAction;
   };
+  const routeOf = (yaml: string) => actionOf(yaml).hashPolicies;
+
+  test.each([
+    ['', false],
+    ['retries: {attempts: 2, retryIgnorePreviousHosts: true}, ', true],
+    ['retries: {attempts: 2, retryIgnorePreviousHosts: false}, ', false],
+    ['retries: {attempts: 2}, ', false],
+  ])('and a second try goes where the first went, unless the rule says otherwise: %s', (retries, elsewhere) => {
+    const rule = `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: r}\nspec: {hosts: [reviews], http: [{${retries}route: [{destination: {host: reviews}}]}]}`;
+    const hashed = ruleFor('reviews', '{loadBalancer: {consistentHash: {httpHeaderName: x-user}}}');
+    const avoids = (...yaml: string[]) => actionOf(yaml.join('\n---\n')).retry?.avoidPreviousHosts;
+    expect(avoids(hashed, rule)).toBe(elsewhere);
+    if (retries === '') expect(avoids(rule)).toBe(true);
+  });
 
   test.each([
     ['httpHeaderName: User', [{ kind: 'header', name: 'user', terminal: false }]],

@@ -237,3 +237,14 @@ test('in panic all endpoints are used, and it is counted', () => {
   expect(set.stats.lb_healthy_panic).toBe(keys.length);
   expect(setOf(endpoints.slice(1), { priorities: { panicThreshold: 0 } }).pick(undefined, 0)).toBeUndefined();
 });
+
+test('in panic nobody is used where traffic is rather to fail, and it is counted; where localities have weights, that is not asked', () => {
+  const endpoints = [standing(1, { locality: 'a' }), standing(2, { health: 'unhealthy' }), standing(3, { health: 'unhealthy' })];
+  const zoneAware = { ...priorityDefault.zoneAware, failsInPanic: true };
+  const set = setOf(endpoints, { priorities: { zoneAware } });
+  expect(set.pick(undefined, 0)).toBeUndefined();
+  expect(set.stats.lb_healthy_panic).toBe(1);
+  const calm = setOf(endpoints, { priorities: { zoneAware, panicThreshold: 0 } });
+  expect(calm.pick(undefined, 0)?.config.address.port).toBe(1);
+  expect(setOf(endpoints, { priorities: { zoneAware, localityWeighted: true } }).pick(undefined, 0)).toBeDefined();
+});

@@ -64,10 +64,12 @@ test('a TCP connection goes when its time is over, busy or not', async () => {
 
 test.each([
   // Who waits for its second try is a retry already, and no more under way: as in Envoy.
-  ['within the least number', { percent: 0, retriesMin: 3 }, 3],
-  ['as many as are under way', { percent: 100, retriesMin: 0 }, 2],
-  ['half of those under way', { percent: 50, retriesMin: 0 }, 1],
-  ['none', { percent: 0, retriesMin: 0 }, 0],
+  ['within the least number', { percent: 0, retriesMin: 3, intervalMs: 0 }, 3],
+  ['as many as are under way', { percent: 100, retriesMin: 0, intervalMs: 0 }, 2],
+  ['half of those under way', { percent: 50, retriesMin: 0, intervalMs: 0 }, 1],
+  ['as many as there were within a minute', { percent: 100, retriesMin: 0, intervalMs: 60_000 }, 4],
+  ['half of those', { percent: 50, retriesMin: 0, intervalMs: 60_000 }, 2],
+  ['none', { percent: 0, retriesMin: 0, intervalMs: 0 }, 0],
 ])('retries of four requests at once, budget %s', async (_, retryBudget, retries) => {
   // Answers come when all four are there, so that they are under way together.
   const waiting: (() => void)[] = [];

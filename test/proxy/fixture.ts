@@ -41,6 +41,8 @@ export function cluster(name: string, ports: readonly number[], changes: Partial
     protocol: 'http1',
     http2: http2Defaults,
     keepsAlpn: false,
+    autoSni: false,
+    autoSanValidation: false,
     circuitBreaker: { connectionsMax: 1024, pendingRequestsMax: 1024, requestsMax: 1024, retriesMax: 3 },
     preconnectRatio: 1,
     idleTimeoutMs: 3_600_000,
@@ -53,6 +55,7 @@ export function cluster(name: string, ports: readonly number[], changes: Partial
     tls: undefined,
     proxyProtocol: undefined,
     service: undefined,
+    metadataExchange: 'enabled',
     ...changes,
   };
 }
@@ -160,7 +163,7 @@ export function httpConfig(table: RouteTable, changes: Partial<HttpConnectionMan
     http2: http2Defaults,
     routes: { kind: 'inline', table },
     httpFilters: [
-      configured(peerMetadataType, 'peer', { discover: true, propagate: true }),
+      configured(peerMetadataType, 'peer', { discover: true, propagate: true, meshAlone: false }),
       configured(faultType, 'fault', undefined),
       routerEntry,
     ],

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import http from 'node:http';
 import { expect } from 'vitest';
 import { until } from '../integration/until.ts';
-import type { Call, Reply, TrafficMesh } from './traffic-mesh.ts';
+import type { Call, Reply, Seen, TrafficMesh } from './traffic-mesh.ts';
 
 /** What calls are made in: a mesh, or what stands in for one. */
 export type CallingMesh = Pick<TrafficMesh, 'call' | 'seen'> & Partial<Pick<TrafficMesh, 'proxyOf'>>;
@@ -40,6 +40,8 @@ export interface Outcome {
   method?: string;
   /** Of the request, as the workload saw them; undefined: not there. */
   headers?: Readonly<Record<string, string | undefined>>;
+  /** Of the connection to the workload. */
+  connection?: Pick<Seen, 'httpVersion' | 'serverName' | 'clientName' | 'proxyHeader'>;
   /** The SPIFFE id that the workload’s proxy saw in the client's certificate. */
   peer?: string;
   /** Of the response. */
@@ -116,8 +118,9 @@ function checkReply({ status, headers, body, seen }: Reply, outcome: Outcome): v
   if (typeof outcome.reaches === 'string') expect(seen?.workload).toBe(outcome.reaches);
   if (outcome.url !== undefined) expect(seen?.url).toBe(outcome.url);
   if (outcome.method !== undefined) expect(seen?.method).toBe(outcome.method);
+  if (outcome.connection !== undefined) expect(seen).toMatchObject(outcome.connection);
   if (outcome.peer !== undefined) expect(seen?.headers['x-forwarded-client-cert']).toContain(`URI=${outcome.peer}`);
-  if (outcome.body !== undefined) expect(body).toBe(outcome.body);
+  if (outcome.body !== undefined) expect(body).toEqual(outcome.body);
   if (outcome.responseCookie) expect(headers['set-cookie']?.[0]).toMatch(outcome.responseCookie);
   expectHeaders(headers, outcome.responseHeaders);
   expectHeaders(seen?.headers ?? {}, outcome.headers);

@@ -1,11 +1,7 @@
 // What the fields of Gateway, ServiceEntry, WorkloadEntry and Sidecar do to traffic, and rules for TCP and TLS, which come in at a gateway here.
-import { TestAuthority } from '../certificates.ts';
 import type { Case } from './case.ts';
-import { impatient } from './town.ts';
-
-const authority = await TestAuthority.create();
-const shop = await authority.issue({ commonName: 'shop', dnsNames: ['shop.example.com'] });
-const client = await authority.issue({ commonName: 'client' });
+import { impatient, secretYaml as secret } from './town.ts';
+import { authority, client, shop } from './town-certificates.ts';
 
 /** Of the pod `gateway`. */
 export const edgeGateway = (...servers: string[]) => `
@@ -22,10 +18,6 @@ spec: {${spec}}
 ---`;
 const bound = (...names: string[]) =>
   virtualService(`hosts: ["*"], gateways: [edge], http: [{route: [{destination: {host: ${names[0] ?? 'reviews'}, subset: v1}}]}]`);
-const secret = (name: string, data: Record<string, string>) =>
-  `\n${JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'istio-system' }, data: encoded(data) })}\n---`;
-const encoded = (data: Record<string, string>) =>
-  Object.fromEntries(Object.entries(data).map(([name, value]) => [name, Buffer.from(value).toString('base64')]));
 const trusting = { ca: authority.certificate, servername: 'shop.example.com' };
 const https = (number: number, tls: string) =>
   `port: {number: ${number}, name: https, protocol: HTTPS}, hosts: [shop.example.com], tls: {${tls}}`;

@@ -27,6 +27,8 @@ function excuseOfCall({ via, at, together, method, body, url, expect: outcome }:
   if (outcome.counted) return 'it counts for itself';
   if (outcome.keptAlive !== undefined) return 'it keeps its connections as it likes';
   if (outcome.peer) return 'it has no certificate';
+  if (outcome.connection) return 'its connections are its own: HTTP/2, as its bootstrap says';
+  if (Object.keys(outcome.headers ?? {}).some((name) => name.startsWith('x-envoy-'))) return 'it says nothing of itself';
   return undefined;
 }
 
@@ -114,7 +116,13 @@ function excuseOfAction(action: RouteAction): string | undefined {
 
 const everything = 4_294_967_295;
 
-function excuseOfCluster({ clusterDiscoveryType: type, circuitBreakers, typedExtensionProtocolOptions }: Cluster): string | undefined {
+function excuseOfCluster({
+  clusterDiscoveryType: type,
+  circuitBreakers,
+  typedExtensionProtocolOptions,
+  transportSocket,
+}: Cluster): string | undefined {
+  if (transportSocket) return 'A29: connections are secured by what its bootstrap names';
   if (type?.$case === 'type' && type.value !== Cluster_DiscoveryType.EDS) return 'A27: names are not resolved by the cluster';
   for (const { maxConnections = everything, maxPendingRequests = everything } of circuitBreakers?.thresholds ?? []) {
     if (maxConnections < everything || maxPendingRequests < everything) return 'A32: calls are counted, not connections';

@@ -1,6 +1,8 @@
 // What MeshConfig's `defaultConfig` (Istio's ProxyConfig) does to traffic: at a gateway, and to what proxies add to requests and responses.
+import { expect } from 'vitest';
 import type { Case } from './case.ts';
 import { edgeGateway } from './edge.cases.ts';
+import { object } from './town.ts';
 
 const meshConfig = (text: string) => `
 apiVersion: v1
@@ -84,6 +86,26 @@ spec: {selector: {matchLabels: {istio: ingressgateway}}, action: DENY, rules: [{
       },
     ],
   },
+  ...['IN_MESH', 'UNDEFINED'].map(
+    (mode): Case => ({
+      name: `proxyHeaders.metadataExchangeHeaders: ${mode}: who is outside of the mesh is told who calls, or not`,
+      fields: [],
+      yaml: `${meshConfig(`defaultConfig: {proxyHeaders: {metadataExchangeHeaders: {mode: ${mode}}}}`)}${object(
+        'ServiceEntry',
+        'outside',
+        'hosts: [outside.example.com], ports: [{number: 80, name: http, protocol: HTTP, targetPort: 9080}], resolution: STATIC, endpoints: [{address: POD(outside-1)}]',
+      )}`,
+      calls: [
+        { url: 'http://ratings:9080/', expect: { headers: { 'x-envoy-peer-metadata-id': expect.stringContaining('client') as string } } },
+        {
+          url: 'http://outside.example.com/',
+          expect: {
+            headers: { 'x-envoy-peer-metadata-id': mode === 'IN_MESH' ? undefined : (expect.stringContaining('client') as string) },
+          },
+        },
+      ],
+    }),
+  ),
   {
     name: 'proxyHeaders: tries are not counted',
     fields: [],

@@ -1,4 +1,5 @@
 // The mesh that the traffic tables are run in: a client, reviews in three versions, ratings, programs that fail in various ways, a gateway.
+import { authority, secure } from './town-certificates.ts';
 import type { Workload } from './traffic-mesh.ts';
 
 const port = 9080;
@@ -38,6 +39,16 @@ export const workloads: readonly Workload[] = [
   { name: 'load-high', labels: { app: 'load' }, port, load: 'JSON {"rps_fractional": 100, "named_metrics": {"queue": 0.6}}' },
   { name: 'odd-good', labels: { app: 'odd' }, port },
   { name: 'odd-bad', labels: { app: 'odd' }, port, answer: { failure: 'too many', status: 429 } },
+  { name: 'secure-v1', labels: {}, port, speaks: { ...secure, authority: authority.certificate } },
+  { name: 'two-v1', labels: { app: 'two' }, port, speaks: 'http2' },
+  { name: 'proxied-v1', labels: { app: 'proxied' }, port, speaks: 'proxy protocol' },
+  { name: 'calls-good', labels: { app: 'calls' }, port },
+  {
+    name: 'calls-bad',
+    labels: { app: 'calls' },
+    port,
+    answer: { failure: '', status: 200, headers: { 'content-type': 'application/grpc', 'grpc-status': '14' } },
+  },
   { name: 'silent-v1', labels: { app: 'silent' }, port, answer: 'silence' },
 ];
 
@@ -49,7 +60,9 @@ spec: {selector: {app: ${name}}, ports: [{name: http, port: ${port}}]${extra}}
 ---`;
 
 export const services = [
-  ...['reviews', 'ratings', 'failing', 'half', 'silent', 'load', 'odd', 'shopper'].map((name) => serviceOf(name)),
+  ...['reviews', 'ratings', 'failing', 'half', 'silent', 'load', 'odd', 'shopper', 'two', 'proxied', 'calls'].map((name) =>
+    serviceOf(name),
+  ),
   serviceOf('far', 'other'),
   serviceOf('hanging'),
   serviceOf('socket'),
@@ -67,6 +80,16 @@ spec:
 `,
 ].join('');
 
+/** `spec`: in flow style. */
+export function object(kind: string, name: string, spec: string, metadata = 'namespace: default'): string {
+  return `
+apiVersion: networking.istio.io/v1
+kind: ${kind}
+metadata: {name: ${name}, ${metadata}}
+spec: {${spec}}
+---`;
+}
+
 /** Calls to the host are given up soon, and not tried again. */
 export const impatient = (host: string) => `
 apiVersion: networking.istio.io/v1
@@ -74,3 +97,9 @@ kind: VirtualService
 metadata: {name: ${host}, namespace: default}
 spec: {hosts: [${host}], http: [{timeout: 1s, retries: {attempts: 0}, route: [{destination: {host: ${host}}}]}]}
 `;
+
+/** Of a namespace, in the clear. */
+export function secretYaml(name: string, data: Record<string, string>, namespace = 'istio-system'): string {
+  const encoded = Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')]));
+  return `\n${JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace }, data: encoded })}\n---`;
+}

@@ -59,7 +59,9 @@ export interface Workload {
   /** `client`: its calls go through a proxy. `server`: those that come do. `gateway`: it is a proxy and nothing else. */
   proxy?: 'client' | 'server' | 'gateway' | undefined;
   /** Instead of an echo. `failure`: what is said with the status, 503 when left out. */
-  answer?: 'silence' | { failure: string; status?: number };
+  answer?: 'silence' | { failure: string; status?: number; headers?: Record<string, string> };
+  /** HTTP/1 in the clear, or this; an object: HTTPS, with a certificate that is no secret. */
+  speaks?: 'http' | 'http2' | 'proxy protocol' | { certificate: string; key: string; authority: string };
   /** Of an echo: what it says of its load with every answer (`endpoint-load-metrics`). */
   load?: string;
   /** What owns the pod; itself when left out. */
@@ -94,6 +96,12 @@ export interface Seen {
   body: string;
   /** Of the connection that it came by. */
   clientPort: number;
+  httpVersion?: string;
+  /** Whom the client called in TLS, and who it said it was. */
+  serverName?: string;
+  clientName?: string;
+  /** Without ports; `binary` of version 2. */
+  proxyHeader?: string;
 }
 
 export interface Reply {
@@ -404,14 +412,20 @@ export class TrafficMesh {
     await running.proxy.start();
   }
 
-  /** `NAME.dynamic.example` is the workload of that name. */
+  /** `NAME.dynamic.example` is the workload of that name, and so is whatever stands before it. */
   private resolver(): Resolver {
     const domain = '.dynamic.example';
+    const addressOf = (host: string) => this.running.get(host.slice(0, -domain.length).split('.').at(-1) ?? '')?.network.addresses.pod;
     return {
-      resolve: systemResolver.resolve,
+      resolve: async (host) => {
+        if (!host.endsWith(domain)) return systemResolver.resolve(host);
+        const address = addressOf(host);
+        if (address === undefined) throw new Error('no such name');
+        return [address];
+      },
       lookup: (host, options, callback) => {
         if (!host.endsWith(domain)) return systemResolver.lookup(host, options, callback);
-        const address = this.running.get(host.slice(0, -domain.length))?.network.addresses.pod;
+        const address = addressOf(host);
         if (address === undefined) callback(Object.assign(new Error('no such name'), { code: 'ENOTFOUND' }), '');
         else if (options.all) callback(null, [{ address, family: 4 }]);
         else callback(null, address, 4);

@@ -27,17 +27,12 @@ const kinds = [virtualServiceKind, destinationRuleKind, gatewayKind, serviceEntr
 
 /** Fields that no case shows, and why: a list to be made shorter. */
 const notShown: readonly (readonly [fields: RegExp, reason: string])[] = [
-  [/^VirtualService tls\[\]\./, 'needs clients that speak TLS to a program: golden/tls, test/proxy/tls.test.ts'],
   [
-    /^VirtualService tcp\[\]\.match\[\]\.(destinationSubnets|sourceLabels|sourceNamespace)$/,
-    'of redirected connections: golden/tls, golden/routes',
+    /^VirtualService (tcp|tls)\[\]\.match\[\]\.destinationSubnets$|^VirtualService tls\[\]\.match\[\]\.source|^ServiceEntry addresses$/,
+    'of redirected connections: golden/tls, golden/routes, golden/service-entry',
   ],
+  [/^VirtualService tls\[\]\.route\[\]\.destination\.subset$/, 'as that of tcp: golden/tls'],
   [/^VirtualService tcp\[\]\.match\[\]\.sourceSubnet$/, 'deprecated: Istio ignores it as well'],
-  [/^VirtualService http\[\]\.retries\.retryRemoteLocalities$/, 'needs localities that fail: test/proxy/router, test/control'],
-  [
-    /^VirtualService http\[\]\.fault\.delay\.percent$|mirrorPercent$|mirror_percent$|corsPolicy\.allowOrigin$/,
-    'deprecated forms of fields that are shown',
-  ],
   [/^VirtualService http\[\]\.fault\.(delay\.exponentialDelay|abort\.http2Error)$/, 'Istio itself has not made them act'],
   [/^TrafficPolicy loadBalancer\.warmup/, 'goes by time: test/proxy/balance'],
   [/^TrafficPolicy loadBalancer\.consistentHash\.httpCookie\.attributes/, 'of the cookie that is made: test/control, test/proxy'],
@@ -45,26 +40,15 @@ const notShown: readonly (readonly [fields: RegExp, reason: string])[] = [
     /^TrafficPolicy connectionPool\.(tcp|http)\.(connectTimeout|idleTimeout|maxConnectionDuration|http2KeepAlive)/,
     'go by time: test/proxy, with a clock',
   ],
-  [
-    /^TrafficPolicy connectionPool\.http\.(h2UpgradePolicy|useClientProtocol|maxConcurrentStreams)$/,
-    'need servers of HTTP/2: test/proxy/http2-*',
-  ],
-  [/^TrafficPolicy outlierDetection\.(splitExternal|consecutiveLocal|consecutiveErrors)/, 'test/proxy/outlier'],
-  [/^TrafficPolicy tls\./, 'needs servers of TLS: test/proxy/tls.test.ts, golden/gateway-tls'],
-  [/^TrafficPolicy (tunnel|proxyProtocol|retryBudget)\./, 'test/proxy'],
+  [/^TrafficPolicy tls\.(clientCertificate|privateKey|caCertificates|caCrl)$/, 'files: test/proxy/tls.test.ts, golden/gateway-tls'],
+  [/^TrafficPolicy retryBudget\./, 'test/proxy/limits'],
   [/^Gateway servers\[\]\.(port\.targetPort|defaultEndpoint)$/, 'deprecated: Istio ignores them as well'],
   [
-    /^Gateway servers\[\]\.tls\.(serverCertificate|privateKey|caCertificates|caCrl|credentialNames|tlsCertificates|subjectAltNames|verify|ecdhCurves|insecureSkipVerify)/,
-    'test/proxy/tls.test.ts, golden/gateway-tls',
+    /^Gateway servers\[\]\.tls\.(serverCertificate|privateKey|caCertificates|caCrl|tlsCertificates|insecureSkipVerify)/,
+    'files: test/proxy/tls.test.ts, golden/gateway-tls',
   ],
-  [/^ServiceEntry addresses$/, 'of redirected connections: golden/service-entry'],
-  [
-    /^(ServiceEntry endpoints\[\]\.|WorkloadEntry )(network|locality|serviceAccount)$/,
-    'networks are not in effect; accounts: mutual-tls.test.ts; localities: test/control',
-  ],
-  [/^ServiceEntry subjectAltNames$/, 'asked of certificates beside the accounts: mutual-tls.test.ts'],
+  [/^(ServiceEntry endpoints\[\]\.|WorkloadEntry )(network|serviceAccount)$/, 'networks are not in effect; accounts: mutual-tls.test.ts'],
   [/^Sidecar (in|e)gress\[\]\.port\.targetPort$/, 'Istio ignores it as well'],
-  [/^Sidecar ingress\[\]\.(bind|captureMode)$/, 'of redirected connections'],
 ];
 
 describe('every field is shown', () => {

@@ -33,7 +33,6 @@ const reasons: Readonly<Record<string, string>> = {
 
 const headerReasons: Readonly<Record<string, string>> = {
   preserveHttp1HeaderCase: 'HTTP/1 headers keep their case anyway',
-  metadataExchangeHeaders: 'peers are told in any case',
 };
 
 function* check(object: ConfigMap, resources: Resources): Iterable<Finding> {

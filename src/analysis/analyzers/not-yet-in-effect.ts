@@ -15,12 +15,6 @@ interface Inert {
 }
 
 const table: readonly Inert[] = [
-  ...['spec.trafficPolicy', 'spec.subsets.*.trafficPolicy'].map((policy) => ({
-    kind: 'DestinationRule',
-    field: `${policy}.retryBudget.budgetInterval`,
-    effect: 'the budget counts the requests that are under way',
-    unless: ['0s'],
-  })),
   {
     kind: 'EnvoyFilter',
     field: 'spec.configPatches.*.applyTo',

@@ -23,6 +23,8 @@ export interface ProxySettings {
   readonly countsAttempts: boolean;
   /** `x-envoy-…` of requests and responses. */
   readonly envoyHeaders: boolean;
+  /** Only the mesh's services are told who calls. */
+  readonly tellsMeshAlone: boolean;
   readonly tracing: TracerSettings;
 }
 
@@ -59,8 +61,15 @@ export function readProxySettings(fields: ProxyConfigFields): ProxySettings {
     makesRequestIds: !isDisabled('requestId'),
     countsAttempts: !isDisabled('attemptCount'),
     envoyHeaders: !isDisabled('envoyDebugHeaders'),
+    tellsMeshAlone: exchangeMode(headers) === 'IN_MESH',
     tracing: tracerSettings(objectAt(fields, 'tracing')),
   };
+}
+
+function exchangeMode(headers: Fields): string {
+  const mode = objectAt(headers, 'metadataExchangeHeaders', 'proxyHeaders.')['mode'] ?? 'UNDEFINED';
+  if (mode === 'UNDEFINED' || mode === 'IN_MESH') return mode;
+  throw new Error(`proxyHeaders.metadataExchangeHeaders.mode: ${JSON.stringify(mode)} is none of UNDEFINED, IN_MESH`);
 }
 
 function tracerSettings(tracing: Fields): TracerSettings {

@@ -15,8 +15,8 @@ const touchedBy: { readonly [S in keyof MeshChanges]: readonly TypeUrl[] } = {
   // Listeners hold the TCP routes.
   virtualServices: [typeUrl.listener, ...routes],
   // Routes are looked at as well: they say what to hash requests by (listeners: connections), and clusters of a subset that goes away go
-  // after the routes to them.
-  destinationRules: all,
+  // after the routes to them. Some say which secrets their clients may have.
+  destinationRules: [...all, typeUrl.secret],
   gateways: [typeUrl.listener, ...routes],
   sidecars: allAndNames,
   // Whether clients speak mutual TLS is said with the endpoints, which clusters that DNS resolves carry.

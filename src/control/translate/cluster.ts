@@ -21,7 +21,7 @@ import { outboundClusterName } from './cluster-name.ts';
 import { circuitBreakers, connectionOptions, protocolOptions } from './connection-pool.ts';
 import { dynamicDiscovery } from './dynamic-forward-proxy.ts';
 import { loadAssignment, mutualTlsLabels } from './endpoint.ts';
-import type { UpstreamProtocol } from './http-protocol-options.ts';
+import type { MoreOptions, UpstreamProtocol } from './http-protocol-options.ts';
 import { type BalancingOptions, balancing } from './load-balancer.ts';
 import type { LocalityBalance } from './locality-balance.ts';
 import { adsSource, bytesOf, durationOf } from './message.ts';
@@ -55,6 +55,8 @@ export interface ClusterInput extends BalancingOptions {
   accounts: MeshServiceAccounts | undefined;
   /** The same: those of this cluster alone; undefined: of all. */
   cluster: string | undefined;
+  /** Secrets that the rule names are for the client: it is a gateway, or the rule is for its very labels. */
+  readsSecrets: boolean;
   /** The mesh upgrades plain HTTP to HTTP/2 where the rule does not say. */
   h2Upgrade: boolean;
 }
@@ -74,6 +76,7 @@ export const clusterRecipe: Recipe<ClusterInput> = {
       input.connectTimeoutMs,
       JSON.stringify(input.tcpKeepalive),
       input.h2Upgrade,
+      input.readsSecrets,
       input.trustDomains.join(),
       input.autoMtls,
       input.plain.key,
@@ -83,6 +86,7 @@ export const clusterRecipe: Recipe<ClusterInput> = {
   build: (input) => bytesOf(Cluster, outboundCluster(input)),
 };
 
+type UpstreamNames = NonNullable<MoreOptions['upstreamHttpProtocolOptions']>;
 type ClusterPartial = Parameters<typeof Cluster.fromPartial>[0];
 
 function clusterName({ service, port, subset, passesTls }: ClusterInput): string {
@@ -95,11 +99,12 @@ export function carriesEndpoints(service: MeshService): boolean {
 }
 
 function outboundCluster(input: ClusterInput): ClusterPartial {
-  const { service, port, subset, rule, connectTimeoutMs, tcpKeepalive } = input;
+  const { port, subset, rule, connectTimeoutMs, tcpKeepalive } = input;
   const policy = portPolicy(rule, subset, port.number);
   const timeout = policy.connectionPool?.tcp?.connectTimeout;
   const outliers = outlierDetection(policy.outlierDetection);
   const errors = errorMatcher(policy.outlierDetection);
+  const names = upstreamNames(input, tlsOf(input, policy));
   return {
     name: clusterName(input),
     ...discovery(input, policy),
@@ -110,8 +115,7 @@ function outboundCluster(input: ClusterInput): ClusterPartial {
     ...connectionOptions(policy.connectionPool ?? {}, tcpKeepalive),
     typedExtensionProtocolOptions: protocolOptions(upstreamProtocol(input, policy.connectionPool), policy.connectionPool ?? {}, {
       ...(errors && { outlierDetection: { errorMatcher: errors } }),
-      // Whoever is named is who must answer.
-      ...(service.resolution === 'dynamic-dns' && { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true } }),
+      ...(names && { upstreamHttpProtocolOptions: names }),
     }),
     metadata: Metadata.fromPartial({ filterMetadata: { istio: istioMetadata(input, policy) } }),
   };
@@ -151,14 +155,34 @@ function transport(input: ClusterInput, policy: PortPolicy): Partial<Cluster> {
   if (policy.tls === undefined && policy.proxyProtocol === undefined && takesMutualTls(input)) {
     return { transportSocketMatches: automaticMatches(meshClientSocket(mesh)) };
   }
-  const tls = clientTransportSocket(policy.tls, { ...namesOf(input.service), applicationProtocols, mesh });
+  const tls = clientTransportSocket(tlsOf(input, policy), { ...namesOf(input), applicationProtocols, mesh });
   const transportSocket = policy.proxyProtocol ? proxyProtocolSocket(policy.proxyProtocol, tls) : tls;
   return transportSocket ? { transportSocket } : {};
 }
 
+/** Who may not read the Secret that a rule names speaks in the clear: such rules are for others, as Istio sees it. */
+function tlsOf({ readsSecrets }: ClusterInput, { tls }: PortPolicy): PortPolicy['tls'] {
+  return tls?.credentialName && !readsSecrets ? undefined : tls;
+}
+
 /** A service outside of the mesh may say which names its certificates have. */
-function namesOf({ hostname, external, subjectAltNames }: MeshService) {
-  return { hostname, subjectAltNames: external && subjectAltNames.length > 0 ? subjectAltNames : undefined };
+function namesOf({ service: { hostname, external, subjectAltNames }, port }: ClusterInput) {
+  const ofService = external && subjectAltNames.length > 0 ? subjectAltNames : undefined;
+  return { hostname, subjectAltNames: ofService, namedByRequest: isRequested(port) };
+}
+
+/** Requests come to it, and say whom they are for. */
+function isRequested({ protocol }: MeshPort): boolean {
+  return isHttp(protocol) || protocol === 'auto';
+}
+
+/** Whoever is named in a request is who is called and must answer, unless the rule names another. */
+function upstreamNames({ service, port }: ClusterInput, tls: PortPolicy['tls']): UpstreamNames | undefined {
+  if (service.resolution === 'dynamic-dns') return { autoSni: true, autoSanValidation: !tls?.insecureSkipVerify };
+  const named = tls?.subjectAltNames ?? (service.external ? service.subjectAltNames : []);
+  const originates = tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL';
+  if (!originates || tls.sni || !isRequested(port)) return undefined;
+  return { autoSni: true, autoSanValidation: !named?.length && !tls.insecureSkipVerify };
 }
 
 /** Workloads of the mesh alone do. */
@@ -199,6 +223,7 @@ function istioMetadata({ service, subset, rule }: ClusterInput, { tls }: PortPol
     // The mesh's names are for the mesh: a server outside of it would not know them.
     ...((tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL') && { alpn_override: 'false' }),
     services: [{ host: service.hostname, name: service.name, namespace: service.namespace }],
+    ...(service.external && { external: true }),
     ...(rule && { config: `/apis/networking.istio.io/v1/namespaces/${rule.namespace}/destination-rule/${rule.name}` }),
     ...(subset && { subset: subset.name }),
   };

@@ -29,6 +29,7 @@ export function circuitBreakers({ connectionPool, retryBudget }: Pick<PortPolicy
     retryBudget: retryBudget && {
       budgetPercent: { value: retryBudget.percent ?? budgetDefault.percent },
       minRetryConcurrency: retryBudget.minRetryConcurrency ?? budgetDefault.minRetryConcurrency,
+      budgetInterval: wireDuration(retryBudget.budgetInterval),
     },
     trackRemaining: true,
     maxConnectionPools: undefined,
@@ -38,7 +39,7 @@ export function circuitBreakers({ connectionPool, retryBudget }: Pick<PortPolicy
 
 /** Empty where HTTP/1 with Envoy's own defaults is spoken. */
 export function protocolOptions(protocol: UpstreamProtocol, { http, tcp }: ConnectionPool, more: MoreOptions = {}): Record<string, Any> {
-  const idleTimeout = wireDuration(http?.idleTimeout);
+  const idleTimeout = wireDuration(http?.idleTimeout ?? tcp?.idleTimeout);
   const maxConnectionDuration = wireDuration(tcp?.maxConnectionDuration);
   const { maxRequestsPerConnection, maxConcurrentStreams, http2KeepAlive } = http ?? {};
   const common = {

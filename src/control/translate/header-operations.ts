@@ -16,16 +16,17 @@ export interface HeaderLists {
 
 export function headerLists(headers: Headers | undefined): HeaderLists {
   return {
-    requestHeadersToAdd: additions(headers?.request, true),
-    requestHeadersToRemove: headers?.request?.remove ?? [],
-    responseHeadersToAdd: additions(headers?.response, false),
-    responseHeadersToRemove: headers?.response?.remove ?? [],
+    requestHeadersToAdd: additions(headers?.request),
+    requestHeadersToRemove: removals(headers?.request),
+    responseHeadersToAdd: additions(headers?.response),
+    responseHeadersToRemove: removals(headers?.response),
   };
 }
 
-/** The host that a rule sets as if it were a header: Envoy takes it as a rewrite of the authority. */
+/** The host that a rule sets or adds as if it were a header: Envoy takes it as a rewrite of the authority. */
 export function hostHeader(headers: Headers | undefined): string | undefined {
-  return Object.entries(headers?.request?.set ?? {}).find(([name]) => isHost(name))?.[1];
+  const { set = {}, add = {} } = headers?.request ?? {};
+  return [...Object.entries(set), ...Object.entries(add)].find(([name]) => isHost(name))?.[1];
 }
 
 function isHost(name: string): boolean {
@@ -33,12 +34,21 @@ function isHost(name: string): boolean {
   return lower === 'host' || lower === ':authority';
 }
 
-function additions(operations: Headers['request'], request: boolean): HeaderValueOption[] {
-  const set = Object.entries(operations?.set ?? {}).filter(([name]) => !(request && isHost(name)));
+/** Envoy's own: no rule may touch them. */
+function isInternal(name: string): boolean {
+  return name.startsWith(':') || isHost(name);
+}
+
+function additions(operations: Headers['request']): HeaderValueOption[] {
+  const ofRule = (headers: Record<string, string> = {}) => Object.entries(headers).filter(([name]) => !isInternal(name));
   return [
-    ...set.map(([name, value]) => option(name, value, Append.OVERWRITE_IF_EXISTS_OR_ADD)),
-    ...Object.entries(operations?.add ?? {}).map(([name, value]) => option(name, value, Append.APPEND_IF_EXISTS_OR_ADD)),
+    ...ofRule(operations?.set).map(([name, value]) => option(name, value, Append.OVERWRITE_IF_EXISTS_OR_ADD)),
+    ...ofRule(operations?.add).map(([name, value]) => option(name, value, Append.APPEND_IF_EXISTS_OR_ADD)),
   ];
+}
+
+function removals(operations: Headers['request']): string[] {
+  return (operations?.remove ?? []).filter((name) => !isInternal(name));
 }
 
 function option(key: string, value: string, appendAction: Append): HeaderValueOption {

@@ -26,12 +26,12 @@ export function httpFilters(
   place: ListenerClass,
   istio: boolean,
   guards: readonly HttpFilter[],
-  settings: Pick<ProxySettings, 'envoyHeaders'>,
+  settings: Pick<ProxySettings, 'envoyHeaders' | 'tellsMeshAlone'>,
   metrics: readonly MetricPlan[],
   namesHosts: boolean,
 ): HttpFilter[] {
   return [
-    ...(istio ? [peerMetadata(place)] : []), // first: what follows may ask who the peer is
+    ...(istio ? [peerMetadata(place, settings.tellsMeshAlone)] : []), // first: what follows may ask who the peer is
     ...guards,
     ...(istio && place !== 'sidecar-inbound' ? [alpn] : []),
     fault(), // rejects cheaply
@@ -52,9 +52,10 @@ export function router({ envoyHeaders }: Pick<ProxySettings, 'envoyHeaders'>): H
   return httpFilter('envoy.filters.http.router', pack('envoy.extensions.filters.http.router.v3.Router', Router, config));
 }
 
-/** Sidecars learn who calls and say who they are, by Istio's headers; nothing is said to services outside of the mesh by a gateway. */
-function peerMetadata(place: ListenerClass): HttpFilter {
-  const headers = { methodSpecifier: { $case: 'istioHeaders', value: { skipExternalClusters: place === 'gateway' } } } as const;
+/** Sidecars learn who calls and say who they are, by Istio's headers; nothing is said to services outside of the mesh by a gateway, or at all. */
+function peerMetadata(place: ListenerClass, tellsMeshAlone: boolean): HttpFilter {
+  const skipExternalClusters = place === 'gateway' || (tellsMeshAlone && place === 'sidecar-outbound');
+  const headers = { methodSpecifier: { $case: 'istioHeaders', value: { skipExternalClusters } } } as const;
   const config =
     place === 'sidecar-inbound'
       ? { downstreamDiscovery: [headers], downstreamPropagation: [headers] }

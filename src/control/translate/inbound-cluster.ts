@@ -2,12 +2,14 @@
 import { Cluster, Cluster_DiscoveryType, Cluster_LbPolicy } from '#codec/protobuf/generated/envoy/config/cluster/v3/cluster';
 import { Metadata } from '#codec/protobuf/generated/envoy/config/core/v3/base';
 import { ClusterLoadAssignment } from '#codec/protobuf/generated/envoy/config/endpoint/v3/endpoint';
+import type { TcpKeepalive } from '#control/mesh/mesh-config';
 import { isHttp2 } from '#control/mesh/protocol';
 import type { InboundPort } from '#control/view/inbound-port';
+import { durationMs } from '#foundation/duration';
 import { typeUrl } from '#xds/resource-type';
 import { blackHoleCluster, inboundClusterName, inboundPassthroughCluster, type passthroughCluster } from './cluster-name.ts';
-import { circuitBreakers } from './connection-pool.ts';
-import { httpProtocolOptions } from './http-protocol-options.ts';
+import { circuitBreakers, connectionOptions, protocolOptions } from './connection-pool.ts';
+import type { UpstreamProtocol } from './http-protocol-options.ts';
 import { bytesOf, durationOf, servingAddress } from './message.ts';
 import type { Recipe } from './resource-cache.ts';
 
@@ -16,6 +18,7 @@ export interface InboundClusterInput {
   /** Traffic is redirected here: it goes on to where it was going. Else to the pod's own loopback. */
   captured: boolean;
   connectTimeoutMs: number;
+  tcpKeepalive: TcpKeepalive | undefined;
 }
 
 /** From this address a workload's redirection lets traffic through: Istio's choice. */
@@ -24,7 +27,7 @@ const inboundSource = '127.0.0.6';
 export const inboundClusterRecipe: Recipe<InboundClusterInput> = {
   type: typeUrl.cluster,
   name: ({ port }) => inboundClusterName(port.number),
-  key: ({ port, captured, connectTimeoutMs }) =>
+  key: ({ port, captured, connectTimeoutMs, tcpKeepalive }) =>
     JSON.stringify([
       'inbound',
       port.number,
@@ -34,24 +37,31 @@ export const inboundClusterRecipe: Recipe<InboundClusterInput> = {
       port.connectionPool,
       captured,
       connectTimeoutMs,
+      tcpKeepalive,
     ]),
   build: (input) => bytesOf(Cluster, inboundCluster(input)),
 };
 
-function inboundCluster({ port, captured, connectTimeoutMs }: InboundClusterInput): Partial<Cluster> {
+function inboundCluster({ port, captured, connectTimeoutMs, tcpKeepalive }: InboundClusterInput): Partial<Cluster> {
   const name = inboundClusterName(port.number);
-  const { service, listener } = port;
+  const { service, listener, connectionPool = {} } = port;
   const endpoint = listener?.endpoint;
+  const timeout = connectionPool.tcp?.connectTimeout;
   const services = service ? [{ host: service.hostname, name: service.name, namespace: service.namespace }] : [];
   return {
     name,
-    connectTimeout: durationOf(connectTimeoutMs),
-    circuitBreakers: circuitBreakers({ connectionPool: port.connectionPool }),
-    ...(isHttp2(port.protocol) && { typedExtensionProtocolOptions: httpProtocolOptions('http2') }),
-    ...(port.protocol === 'auto' && { typedExtensionProtocolOptions: httpProtocolOptions('downstream') }),
+    connectTimeout: durationOf((timeout && durationMs(timeout)) || connectTimeoutMs),
+    circuitBreakers: circuitBreakers({ connectionPool }),
+    ...connectionOptions(connectionPool, tcpKeepalive),
+    typedExtensionProtocolOptions: protocolOptions(upstreamProtocol(port), connectionPool),
     metadata: Metadata.fromPartial({ filterMetadata: { istio: { services } } }),
     ...(captured && !endpoint ? originalDestination(inboundSource) : fixed(name, endpoint ?? { address: '127.0.0.1', port: port.number })),
   };
+}
+
+function upstreamProtocol({ protocol, connectionPool }: InboundPort): UpstreamProtocol {
+  if (protocol === 'auto' || connectionPool?.http?.useClientProtocol) return 'downstream';
+  return isHttp2(protocol) ? 'http2' : 'http1';
 }
 
 function originalDestination(source: string | undefined): Partial<Cluster> {

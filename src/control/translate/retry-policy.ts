@@ -10,10 +10,13 @@ const defaultConditions = 'connect-failure,refused-stream,unavailable,cancelled,
 const defaultStatuses = [503];
 const defaultAttempts = 2;
 
-/** Undefined: the rule, or else the mesh's default, asks for no retries. */
-export function retryPolicy(own: HttpRoute['retries'], meshDefault: HttpRoute['retries']): RetryPolicy | undefined {
+/**
+ * Undefined: the rule, or else the mesh's default, asks for no retries; who says something of them has to say how many. `hashed`: like
+ * requests are to meet the same endpoint, at a second try too, unless the rule says otherwise.
+ */
+export function retryPolicy(own: HttpRoute['retries'], meshDefault: HttpRoute['retries'], hashed: boolean): RetryPolicy | undefined {
   const retries = own ?? meshDefault;
-  const attempts = retries?.attempts ?? defaultAttempts;
+  const attempts = retries === undefined ? defaultAttempts : (retries.attempts ?? 0);
   if (attempts <= 0) return undefined;
   const { conditions, statuses } = retries?.retryOn
     ? parseRetryOn(retries.retryOn)
@@ -26,7 +29,7 @@ export function retryPolicy(own: HttpRoute['retries'], meshDefault: HttpRoute['r
     numRetries: attempts,
     ...(perTryMs && { perTryTimeout: durationOf(perTryMs) }),
     ...(backoffMs && { retryBackOff: { baseInterval: durationOf(backoffMs) } }),
-    ...(retries?.retryIgnorePreviousHosts !== false && previousHosts()),
+    ...((retries?.retryIgnorePreviousHosts ?? !hashed) && previousHosts()),
     ...(retries?.retryRemoteLocalities && previousPriorities()),
   });
 }

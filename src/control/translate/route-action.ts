@@ -25,7 +25,7 @@ type ActionPartial = Parameters<typeof RouteAction.fromPartial>[0];
 /** `retries`: of rules that say nothing. */
 export function ruleAction(selected: SelectedRule, retries: HttpRoute['retries']): Action {
   const rule = ruleOf(selected);
-  if (rule.redirect) return { $case: 'redirect', value: redirect(rule.redirect, selected.port) };
+  if (rule.redirect) return { $case: 'redirect', value: redirect(rule.redirect, selected) };
   if (rule.directResponse) return { $case: 'directResponse', value: directResponse(rule.directResponse) };
   return { $case: 'route', value: { ...forward(rule, selected, retries), hashPolicy: hashPolicies(selected.hashes) } };
 }
@@ -37,7 +37,7 @@ export function plainAction(cluster: string, hashes: readonly ConsistentHash[], 
     value: RouteAction.fromPartial({
       clusterSpecifier: { $case: 'cluster', value: cluster },
       ...limits(undefined),
-      retryPolicy: retryPolicy(undefined, retries),
+      retryPolicy: retryPolicy(undefined, retries, false),
       hashPolicy: hashPolicies(hashes),
     }),
   };
@@ -77,13 +77,14 @@ export function statusAction(status: number): Action {
   return { $case: 'directResponse', value: DirectResponseAction.fromPartial({ status }) };
 }
 
-function forward(rule: HttpRoute, { clusters, mirrorClusters }: SelectedRule, retries: HttpRoute['retries']): RouteAction {
+function forward(rule: HttpRoute, { clusters, mirrorClusters, hashes }: SelectedRule, retries: HttpRoute['retries']): RouteAction {
   const { rewrite } = rule;
-  const host = rewrite?.authority || hostHeader(rule.headers);
+  const [only] = clusters.length === 1 ? (rule.route ?? []) : [];
+  const host = rewrite?.authority || hostHeader(rule.headers) || hostHeader(only?.headers);
   return RouteAction.fromPartial({
     clusterSpecifier: clusterSpecifier(rule, clusters),
     ...limits(rule.timeout),
-    retryPolicy: retryPolicy(rule.retries, retries),
+    retryPolicy: retryPolicy(rule.retries, retries, clusters.length === 1 && hashes.length > 0),
     requestMirrorPolicies: mirrorPolicies(rule, mirrorClusters),
     ...(host && { hostRewriteSpecifier: { $case: 'hostRewriteLiteral', value: host } }),
     // Envoy swaps what was matched: a prefix, or a path as a whole.
@@ -135,10 +136,12 @@ const redirectCodes: Readonly<Record<number, RedirectCode>> = {
   308: RedirectCode.PERMANENT_REDIRECT,
 };
 
-/** `listenerPort`: what "the port of the request" stands for; Envoy's own way of leaving a port out is that of the protocol. */
-function redirect(rule: NonNullable<HttpRoute['redirect']>, listenerPort: number): RedirectAction {
+/** "The port of the request" is the listener's. A port that the scheme implies is left out, as Istio does. */
+function redirect(rule: NonNullable<HttpRoute['redirect']>, { port: listenerPort, secure }: SelectedRule): RedirectAction {
   const { uri, prefixRewrite, authority, scheme, redirectCode, derivePort } = rule;
-  const port = derivePort === 'FROM_REQUEST_PORT' ? listenerPort : rule.port;
+  const implied = (scheme || (secure ? 'https' : 'http')) === 'https' ? 443 : 80;
+  const said = derivePort === 'FROM_REQUEST_PORT' ? listenerPort : rule.port;
+  const port = said === implied ? undefined : said;
   return RedirectAction.fromPartial({
     responseCode: redirectCodes[redirectCode ?? 301] ?? RedirectCode.MOVED_PERMANENTLY,
     ...(authority && { hostRedirect: authority }),

@@ -17,11 +17,16 @@ export function routeFault(fault: Fault | undefined): Record<string, Any> {
   if (delayMs === undefined && errorType === undefined) return {};
   const config = pack('envoy.extensions.filters.http.fault.v3.HTTPFault', HTTPFault, {
     ...(delayMs !== undefined && {
-      delay: { faultDelaySecifier: { $case: 'fixedDelay', value: durationOf(delayMs) }, percentage: fraction(fault?.delay) },
+      delay: { faultDelaySecifier: { $case: 'fixedDelay', value: durationOf(delayMs) }, percentage: fraction(percentOf(fault?.delay)) },
     }),
-    ...(errorType && { abort: { errorType, percentage: fraction(fault?.abort) } }),
+    ...(errorType && { abort: { errorType, percentage: fraction(percentOf(fault?.abort)) } }),
   });
   return { [faultFilterName]: config };
+}
+
+/** Who does not say how many requests means none: Istio's way. `percent` is the old form. */
+function percentOf(part: { percentage?: { value?: number }; percent?: number } | undefined): number {
+  return part?.percentage ? (part.percentage.value ?? 0) : (part?.percent ?? 0);
 }
 
 function abortError(abort: Fault['abort']): FaultAbort['errorType'] {

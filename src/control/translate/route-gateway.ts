@@ -67,6 +67,7 @@ function* boundRules(view: ProxyView, bound: GatewayServer): Iterable<[host: str
       domainSuffix: view.snapshot.config.domainSuffix,
       listenerPort: bound.server.port.number,
       matchPort: bound.server.port.number,
+      secure: isHttps(bound),
       gateway: bound.gateway,
       scope: view.scope,
       namespace: view.proxy.namespace,

@@ -16,7 +16,7 @@ export function mirrorPolicies(rule: HttpRoute, clusters: readonly string[]): Mi
     if (percentage && !percentage.value) return [];
     const policy = {
       cluster: clusters[i] ?? '',
-      runtimeFraction: { defaultValue: fraction({ ...(percentage && { percentage }) }) },
+      runtimeFraction: { defaultValue: fraction(percentage?.value ?? 100) },
       traceSampled: false,
     };
     return [MirrorPolicy.fromPartial(policy)];

@@ -187,6 +187,7 @@ function meshContext(view: ProxyView, port: number): RuleContext {
     domainSuffix: view.snapshot.config.domainSuffix,
     listenerPort: port,
     matchPort: port,
+    secure: false,
     gateway: meshGateway,
     scope: view.scope,
     namespace: view.proxy.namespace,

@@ -1,6 +1,6 @@
 // Secrets for gateways, by the names that Istio's gateways ask for: `kubernetes://NAME` is a certificate with its key,
-// `kubernetes://NAME-cacert` the authority for client certificates. A gateway gets those of its own namespace, and no other proxy gets
-// any; all proxies of the mesh are told of its roots.
+// `kubernetes://NAME-cacert` the authority for client certificates. A gateway gets those of its own namespace, a sidecar of them what a
+// DestinationRule for its very labels names; all proxies of the mesh are told of its roots.
 import { Secret } from '#codec/protobuf/generated/envoy/extensions/transport_sockets/tls/v3/secret';
 import type { MeshSecret } from '#control/mesh/secret';
 import type { MeshSnapshot } from '#control/mesh/snapshot';
@@ -38,9 +38,11 @@ export const secretRecipe: Recipe<SecretInput> = {
 };
 
 /** Undefined where there is no such Secret, or not for this proxy. */
-export function secretInput({ proxy, snapshot }: ProxyView, name: string): SecretInput | undefined {
+export function secretInput({ proxy, snapshot, scope }: ProxyView, name: string): SecretInput | undefined {
   if (name === meshRoots) return proxy.certified ? rootsInput(snapshot) : undefined;
-  if (proxy.type !== 'router' || !name.startsWith(scheme)) return undefined;
+  if (!name.startsWith(scheme)) return undefined;
+  const named = [...scope.destinationRules.credentials].flatMap((each) => [certificateSecretName(each), authoritySecretName(each)]);
+  if (proxy.type !== 'router' && !named.includes(name)) return undefined;
   const secretOf = (wanted: string) => snapshot.secrets.get(`${proxy.namespace}/${wanted}`);
   const wanted = name.slice(scheme.length);
   if (wanted.endsWith(authoritySuffix)) {

@@ -16,6 +16,8 @@ export interface RuleContext extends DestinationContext {
   scope: SidecarScope;
   /** What `match.port` is compared with. */
   matchPort: number;
+  /** Requests come by TLS that ends there. */
+  secure: boolean;
 }
 
 export interface SelectedRule {
@@ -30,6 +32,8 @@ export interface SelectedRule {
   mirrorClusters: readonly string[];
   /** Where requests come in. */
   port: number;
+  /** By TLS. */
+  secure: boolean;
   /** What requests are hashed by, where `clusters` ask for it. */
   hashes: readonly ConsistentHash[];
 }
@@ -51,6 +55,7 @@ export function selectRules(service: MeshVirtualService, context: RuleContext): 
       hashes: consistentHashes(context.scope, clusters),
       mirrorClusters: mirrorsOf(rule).map(clusterOf),
       port: context.listenerPort,
+      secure: context.secure,
     });
     // What comes after a rule for every request is never reached.
     if (all.length === 0 || matches.some((i) => isCatchAll(all[i]))) break;
@@ -63,9 +68,9 @@ export function ruleOf({ service, index }: SelectedRule): HttpRoute {
 }
 
 /** Of everything that a rule's routes are made from. */
-export function ruleKey({ service, index, matches, clusters, mirrorClusters, hashes, port }: SelectedRule): string {
+export function ruleKey({ service, index, matches, clusters, mirrorClusters, hashes, port, secure }: SelectedRule): string {
   const hashed = hashes.length > 0 ? JSON.stringify(hashes) : '';
-  return `${service.stamp}:${index}:${matches.join(',')}:${clusters.join(',')}:${mirrorClusters.join(',')}:${port}:${hashed}`;
+  return `${service.stamp}:${index}:${matches.join(',')}:${clusters.join(',')}:${mirrorClusters.join(',')}:${port}${secure ? 's' : ''}:${hashed}`;
 }
 
 function holds(match: HttpMatch, service: MeshVirtualService, context: RuleContext): boolean {

@@ -9,21 +9,27 @@ export type PortPolicy = Pick<
 
 /** What a subset says goes before what its rule says; a port's settings stand in for all of those of the level above. */
 export function portPolicy(rule: MergedDestinationRule | undefined, subset: Subset | undefined, port: number): PortPolicy {
-  return { ...atPort(rule?.trafficPolicy, port), ...atPort(subset?.trafficPolicy, port) };
+  const ofRule = atPort(rule?.trafficPolicy, port);
+  return { ...(portSettings(subset?.trafficPolicy, port) ? forAllPorts(ofRule) : ofRule), ...atPort(subset?.trafficPolicy, port) };
+}
+
+function portSettings(policy: TrafficPolicy | undefined, port: number) {
+  return policy?.portLevelSettings?.find((item) => item.port?.number === port);
+}
+
+/** What a port cannot have settings of its own for. */
+function forAllPorts({ tunnel, proxyProtocol, retryBudget }: PortPolicy): PortPolicy {
+  return { ...(tunnel && { tunnel }), ...(proxyProtocol && { proxyProtocol }), ...(retryBudget && { retryBudget }) };
 }
 
 function atPort(policy: TrafficPolicy | undefined, port: number): PortPolicy {
   if (!policy) return {};
-  const { loadBalancer, connectionPool, outlierDetection, tls } =
-    policy.portLevelSettings?.find((item) => item.port?.number === port) ?? policy;
+  const { loadBalancer, connectionPool, outlierDetection, tls } = portSettings(policy, port) ?? policy;
   return {
     ...(loadBalancer && { loadBalancer }),
     ...(connectionPool && { connectionPool }),
     ...(outlierDetection && { outlierDetection }),
     ...(tls && { tls }),
-    // Of these, ports have none of their own.
-    ...(policy.tunnel && { tunnel: policy.tunnel }),
-    ...(policy.proxyProtocol && { proxyProtocol: policy.proxyProtocol }),
-    ...(policy.retryBudget && { retryBudget: policy.retryBudget }),
+    ...forAllPorts(policy),
   };
 }

@@ -2,6 +2,7 @@
 import type { Subset } from '#api/kinds/destination-rule';
 import type { CanonicalJson } from '#codec/protobuf/canonical-json';
 import type { MeshPort, MeshService } from '#control/mesh/service';
+import type { InboundPort } from '#control/view/inbound-port';
 import { plainWorkloads } from '#control/view/mtls-mode';
 import type { ProxyView } from '#control/view/proxy-view';
 import { createResource, type Resource, type ResourceSet } from '#xds/resource';
@@ -86,9 +87,9 @@ export class Translator {
   /** Outbound clusters alone are many: of them, those asked for by name are made, or all. */
   private clusters(view: ProxyView, { wildcard, names }: Interest): Resource[] {
     const { proxy, snapshot, inbound } = view;
-    const { connectTimeoutMs } = snapshot.config;
+    const { connectTimeoutMs, tcpKeepalive } = snapshot.config;
     const make = (input: ClusterInput) => this.cache.make(clusterRecipe, input);
-    const sharedKey = `clusters ${snapshot.revision} ${proxy.type === 'grpc'} ${proxy.certified} ${placeKey(view)}`;
+    const sharedKey = `clusters ${snapshot.revision} ${proxy.type} ${proxy.certified} ${placeKey(view)}`;
     const outbound = wildcard
       ? this.shared.get(view.scope, sharedKey, () => outboundClusters(view).map(make))
       : [...names].flatMap((name) => clusterInput(view, name) ?? []).map(make);
@@ -98,7 +99,8 @@ export class Translator {
       resources.push(make({ ...clusterOf(view, service, port, subset), passesTls: true }));
     for (const cluster of jwksClusters(view)) resources.push(this.cache.make(jwksClusterRecipe, cluster));
     const { captured } = proxy;
-    for (const port of inbound) resources.push(this.cache.make(inboundClusterRecipe, { port, captured, connectTimeoutMs }));
+    for (const port of inbound)
+      resources.push(this.cache.make(inboundClusterRecipe, { port: withRule(view, port), captured, connectTimeoutMs, tcpKeepalive }));
     const fixed = [
       blackHoleCluster,
       passthroughCluster,
@@ -177,6 +179,14 @@ function placeKey({ scope, locality, labels }: ProxyView): string {
   return scope.destinationRules.byClientLabels ? `${locality} ${JSON.stringify(labels)}` : locality;
 }
 
+/** Where no Sidecar says how many connections a workload takes, the DestinationRule of its service does, for them as for its clients. */
+function withRule({ scope }: ProxyView, port: InboundPort): InboundPort {
+  const { service, servicePort, connectionPool } = port;
+  if (connectionPool || !service || !servicePort) return port;
+  const ruled = portPolicy(scope.destinationRules.for(service), undefined, servicePort.number).connectionPool;
+  return ruled ? { ...port, connectionPool: ruled } : port;
+}
+
 function outboundClusters(view: ProxyView): ClusterInput[] {
   return view.scope.services.flatMap((service) =>
     service.ports.flatMap((port) => {
@@ -204,6 +214,7 @@ function clusterOf(view: ProxyView, service: MeshService, port: MeshPort, subset
       ? { endpoints: snapshot.endpoints.get(service.hostname), balance: localityBalance(view, rule, subset, port.number) }
       : { endpoints: undefined, balance: undefined }),
     grpcClient: proxy.type === 'grpc',
+    readsSecrets: proxy.type === 'router' || rule?.selective === true,
     localities: localitySetting(portPolicy(rule, subset, port.number), snapshot.config),
     connectTimeoutMs: snapshot.config.connectTimeoutMs,
     tcpKeepalive: snapshot.config.tcpKeepalive,

@@ -92,6 +92,8 @@ export interface ClientTlsOptions {
   hostname: string;
   /** Of a service that says which names its certificates have; undefined: it does not. */
   subjectAltNames: readonly string[] | undefined;
+  /** Where the rule names nobody, it is the request that says who has to answer. */
+  namedByRequest: boolean;
   /** Empty: none is offered. */
   applicationProtocols: readonly string[];
   /** Where the rule asks for mutual TLS of the mesh. */
@@ -101,7 +103,7 @@ export interface ClientTlsOptions {
 /** Undefined where connections are plain. */
 export function clientTransportSocket(tls: ClientTls | undefined, options: ClientTlsOptions): TransportSocket | undefined {
   if (tls === undefined || (tls.mode ?? 'DISABLE') === 'DISABLE') return undefined;
-  const { hostname, subjectAltNames, applicationProtocols, mesh } = options;
+  const { hostname, subjectAltNames, namedByRequest, applicationProtocols, mesh } = options;
   if (tls.mode === 'ISTIO_MUTUAL') {
     return meshClientSocket({
       ...mesh,
@@ -114,7 +116,10 @@ export function clientTransportSocket(tls: ClientTls | undefined, options: Clien
     pack(`${package_}.UpstreamTlsContext`, UpstreamTlsContext, {
       commonTlsContext: {
         ...clientCertificate(tls),
-        ...serverValidation({ ...tls, subjectAltNames: tls.subjectAltNames ?? (subjectAltNames && [...subjectAltNames]) }, ownName),
+        ...serverValidation(
+          { ...tls, subjectAltNames: tls.subjectAltNames ?? (subjectAltNames && [...subjectAltNames]) },
+          namedByRequest ? '' : ownName,
+        ),
         alpnProtocols: [...applicationProtocols],
       },
       sni: tls.sni || ownName,

@@ -13,6 +13,8 @@ export interface MergedDestinationRule {
   readonly key: string;
   readonly name: string;
   readonly namespace: string;
+  /** It is for clients with certain labels. */
+  readonly selective: boolean;
   readonly trafficPolicy: TrafficPolicy | undefined;
   readonly subsets: readonly Subset[];
 }
@@ -23,6 +25,8 @@ export class DestinationRules {
   private readonly merged = new Map<string, MergedDestinationRule>();
   /** Some rule compares the client's labels with those of endpoints. */
   readonly byClientLabels: boolean;
+  /** Secrets that rules for these very clients name. */
+  readonly credentials: ReadonlySet<string>;
 
   constructor(
     private readonly tables: Pick<MeshSnapshot, 'destinationRules' | 'config'>,
@@ -32,15 +36,18 @@ export class DestinationRules {
     const { localityLbSetting, zoneAwareLbSetting } = tables.config;
     const meshWide = [localityLbSetting, zoneAwareLbSetting].some((setting) => setting?.failoverPriority?.length);
     this.byClientLabels = meshWide || [...tables.destinationRules.values()].some(({ object: { spec } }) => comparesLabels(spec));
+    const credentials = new Set<string>();
     for (const rule of [...tables.destinationRules.values()].sort(compareAge)) {
       const selector = selectorOf(rule);
       if (selector && (rule.namespace !== clientNamespace || !selects(selector, clientLabels))) continue;
+      if (selector) for (const name of credentialsOf(rule)) credentials.add(name);
       let hosts = this.byNamespace.get(rule.namespace);
       if (!hosts) this.byNamespace.set(rule.namespace, (hosts = new Map()));
       const rules = hosts.get(rule.host);
       if (rules) rules.push(rule);
       else hosts.set(rule.host, [rule]);
     }
+    this.credentials = credentials;
   }
 
   for(service: MeshService): MergedDestinationRule | undefined {
@@ -70,6 +77,7 @@ export class DestinationRules {
         key,
         name: first?.name ?? '',
         namespace: first?.namespace ?? '',
+        selective: first !== undefined && selectorOf(first) !== undefined,
         trafficPolicy: rules.find((rule) => rule.object.spec.trafficPolicy)?.object.spec.trafficPolicy,
         subsets: [...subsets.values()],
       };
@@ -84,10 +92,21 @@ function selectorOf({ object: { spec } }: MeshDestinationRule): Readonly<Record<
   return spec.workloadSelector && (spec.workloadSelector.matchLabels ?? {});
 }
 
+type Spec = MeshDestinationRule['object']['spec'];
+
+/** Of all levels. */
+function policiesOf({ trafficPolicy, subsets = [] }: Spec) {
+  const policies = [trafficPolicy, ...subsets.map((subset) => subset.trafficPolicy)];
+  return policies.flatMap((policy) => [policy, ...(policy?.portLevelSettings ?? [])]);
+}
+
+function credentialsOf({ object: { spec } }: MeshDestinationRule): string[] {
+  return policiesOf(spec).flatMap((policy) => policy?.tls?.credentialName || []);
+}
+
 /** `failoverPriority`, at any level. */
-function comparesLabels({ trafficPolicy, subsets = [] }: MeshDestinationRule['object']['spec']): boolean {
-  return [trafficPolicy, ...subsets.map((subset) => subset.trafficPolicy)]
-    .flatMap((policy) => [policy, ...(policy?.portLevelSettings ?? [])])
+function comparesLabels(spec: Spec): boolean {
+  return policiesOf(spec)
     .flatMap((policy) => [policy?.loadBalancer?.localityLbSetting, policy?.loadBalancer?.zoneAwareLbSetting])
     .some((setting) => setting?.failoverPriority?.length);
 }

@@ -53,10 +53,16 @@ export interface ClusterConfig {
   tlsMatches: readonly { labels: Readonly<Record<string, string>>; tls: UpstreamTlsConfig | undefined }[];
   /** Undefined: plain. */
   tls: UpstreamTlsConfig | undefined;
+  /** Requests say whom TLS calls, by their authority. */
+  autoSni: boolean;
+  /** And that is who has to answer. */
+  autoSanValidation: boolean;
   /** Every connection begins with who is behind it, in this version of the PROXY protocol; undefined: it does not. */
   proxyProtocol: ProxyProtocolVersion | undefined;
   /** Of `metadata.filter_metadata`, for telemetry: Istio's `istio.services[0]`. */
   service: { host: string; name: string; namespace: string } | undefined;
+  /** Whom its endpoints are told to be called by: `external`: nobody, where that is for the mesh alone; `disabled`: nobody. */
+  metadataExchange: 'enabled' | 'external' | 'disabled';
 }
 
 export interface KeepaliveConfig extends ProbeSettings {
@@ -70,8 +76,11 @@ export interface CircuitBreakerConfig {
   pendingRequestsMax: number;
   requestsMax: number;
   retriesMax: number;
-  /** In place of `retriesMax`: so many percent of the requests under way may be retries, and `retriesMin` in any case. */
-  retryBudget?: { percent: number; retriesMin: number };
+  /**
+   * In place of `retriesMax`: so many percent of the requests under way may be retries, and `retriesMin` in any case. With an interval, of
+   * the requests that there were within it; 0: none.
+   */
+  retryBudget?: { percent: number; retriesMin: number; intervalMs: number };
 }
 
 /** Degraded ones serve when the healthy ones cannot. */

@@ -56,6 +56,7 @@ export function decodeCluster(cluster: Cluster, findings: Findings): ClusterConf
     tls: decodeUpstreamTls(inner, 'transport_socket', findings),
     proxyProtocol,
     service: decodeService(cluster),
+    metadataExchange: decodeMetadataExchange(cluster),
   };
 }
 
@@ -67,7 +68,13 @@ function decodeCircuitBreaker({ circuitBreakers }: Cluster): CircuitBreakerConfi
     pendingRequestsMax: threshold?.maxPendingRequests ?? thresholdDefault,
     requestsMax: threshold?.maxRequests ?? thresholdDefault,
     retriesMax: threshold?.maxRetries ?? 3,
-    ...(budget && { retryBudget: { percent: budget.budgetPercent?.value ?? 20, retriesMin: budget.minRetryConcurrency ?? 3 } }),
+    ...(budget && {
+      retryBudget: {
+        percent: budget.budgetPercent?.value ?? 20,
+        retriesMin: budget.minRetryConcurrency ?? 3,
+        intervalMs: milliseconds(budget.budgetInterval, 0),
+      },
+    }),
   };
 }
 
@@ -120,7 +127,14 @@ const protocolOptionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptio
 
 type ProtocolConfig = Pick<
   ClusterConfig,
-  'protocol' | 'http2' | 'idleTimeoutMs' | 'maxRequestsPerConnection' | 'connectionMsMax' | 'failedAnswers'
+  | 'protocol'
+  | 'http2'
+  | 'idleTimeoutMs'
+  | 'maxRequestsPerConnection'
+  | 'connectionMsMax'
+  | 'failedAnswers'
+  | 'autoSni'
+  | 'autoSanValidation'
 >;
 
 function decodeProtocolOptions(cluster: Cluster, findings: Findings): ProtocolConfig {
@@ -138,8 +152,12 @@ function decodeProtocolOptions(cluster: Cluster, findings: Findings): ProtocolCo
         );
   const common = options?.commonHttpProtocolOptions ?? cluster.commonHttpProtocolOptions;
   const errors = options?.outlierDetection?.errorMatcher;
+  const names = options?.upstreamHttpProtocolOptions;
+  if (names?.overrideAutoSniHeader) findings.report(`${field}.upstream_http_protocol_options.override_auto_sni_header`, 'is not supported');
   return {
     protocol,
+    autoSni: names?.autoSni ?? false,
+    autoSanValidation: names?.autoSanValidation ?? false,
     failedAnswers: errors && decodeResponsePredicate(errors, `${field}.outlier_detection.error_matcher`, findings),
     http2: decodeHttp2Options(http2, `${field}.http2_protocol_options`, findings),
     idleTimeoutMs: milliseconds(common?.idleTimeout, 3_600_000),
@@ -174,6 +192,16 @@ function decodeService(cluster: Cluster): ClusterConfig['service'] {
     | undefined;
   const service = istio?.services?.[0];
   return service?.host === undefined ? undefined : { host: service.host, name: service.name ?? '', namespace: service.namespace ?? '' };
+}
+
+/** Where connections go on to where they were going. */
+const passthroughCluster = 'PassthroughCluster';
+
+/** As Istio's filter has it. */
+function decodeMetadataExchange({ name, metadata }: Cluster): ClusterConfig['metadataExchange'] {
+  const { external, disable_mx } = (metadata?.filterMetadata['istio'] ?? {}) as { external?: unknown; disable_mx?: unknown };
+  if (disable_mx === true) return 'disabled';
+  return external === true || name === passthroughCluster ? 'external' : 'enabled';
 }
 
 /** Envoy's default, in percent: see upstream/balance/priority-load.ts. */

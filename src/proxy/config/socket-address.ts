@@ -36,3 +36,11 @@ export function place(placement: Placement, address: string): string {
   if (address === '127.0.0.1' || address === '::1') return placement.loopback;
   return address;
 }
+
+/** Of a request: `host`, `host:port`, `[::1]:port`. */
+export function splitAuthority(authority: string, portDefault: number): SocketAddress {
+  const colon = authority.lastIndexOf(':');
+  const withPort = colon > authority.lastIndexOf(']');
+  const host = withPort ? authority.slice(0, colon) : authority;
+  return { address: host.replace(/^\[|\]$/g, ''), port: withPort ? Number(authority.slice(colon + 1)) : portDefault };
+}

@@ -4,7 +4,7 @@ import { chooseCluster, type Route, type WeightedCluster } from '#proxy/route/ro
 import type { RouteFilter } from '#proxy/route/route-filter';
 import type { RouteTable } from '#proxy/route/route-table';
 import type { PeerMetadata, ProxiedExchange } from '#proxy/runtime';
-import type { AlpnOffers } from '#proxy/upstream/alpn-offer';
+import type { AlpnOffers } from '#proxy/upstream/tls-offer';
 import type { ExchangeTrace } from '#telemetry/exchange';
 import { type ResponseFlag, responseFlag } from '#telemetry/response-flags';
 import type { ConnectionManager, DownstreamConnection } from './connection-manager.ts';

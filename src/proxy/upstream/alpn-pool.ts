@@ -5,17 +5,16 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { connectTimeout, overflow, type ResetReason } from '#proxy/http/port';
 import { Timeout } from '#proxy/timer-wheel';
-import { alpnOffer } from './alpn-offer.ts';
 import { usageCell } from './cluster-usage.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { HttpPool, PoolWaiter } from './http-pool.ts';
 import { Http2Pool } from './http2-pool.ts';
 import { openSocket } from './open-socket.ts';
+import { alpnOffer, offerTo, type TlsOffer } from './tls-offer.ts';
 
 const h2 = 'h2';
 const http11 = 'http/1.1';
-const both = alpnOffer([h2, http11]);
 
 export class AlpnPool implements HttpPool {
   private readonly http1: ConnectionPool;
@@ -26,12 +25,21 @@ export class AlpnPool implements HttpPool {
   private asking: Socket | undefined;
   private readonly timeout = new Timeout(() => this.giveUp());
 
-  constructor(private readonly endpoint: Endpoint) {
+  /** `server`: who is called, where the cluster does not say. */
+  constructor(
+    private readonly endpoint: Endpoint,
+    private readonly server?: string,
+  ) {
     const onFailed = () => {
       this.agreed = undefined;
     };
-    this.http1 = new ConnectionPool(endpoint, alpnOffer([http11]), onFailed);
-    this.http2 = new Http2Pool(endpoint, alpnOffer([h2]), onFailed);
+    this.http1 = new ConnectionPool(endpoint, this.offer(http11), onFailed);
+    this.http2 = new Http2Pool(endpoint, this.offer(h2), onFailed);
+  }
+
+  private offer(...protocols: string[]): TlsOffer {
+    const offer = alpnOffer(protocols);
+    return this.server === undefined ? offer : offerTo(this.server, offer, '');
   }
 
   acquire(waiter: PoolWaiter): void {
@@ -76,7 +84,7 @@ export class AlpnPool implements HttpPool {
   private ask(): void {
     const { timers, config } = this.endpoint.context;
     let failure = '';
-    const socket = openSocket(this.endpoint, undefined, true, () => this.onSecured(socket, fail), { offer: both });
+    const socket = openSocket(this.endpoint, undefined, true, () => this.onSecured(socket, fail), { offer: this.offer(h2, http11) });
     const fail = () => this.fail(socket, { kind: 'connect-failure', detail: failure });
     socket.on('error', (error) => {
       failure = (error as NodeJS.ErrnoException).code ?? error.message;

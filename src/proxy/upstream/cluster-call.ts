@@ -68,7 +68,7 @@ export class ClusterCall implements ResponsePort, PoolWaiter {
     }
     this.endpoint = endpoint;
     this.context.timers.set(this.timeout, request.timeoutMs);
-    this.waiting = endpoint.pool(false);
+    this.waiting = endpoint.pool(false, undefined, request.head.authority);
     this.waiting.acquire(this);
   }
 

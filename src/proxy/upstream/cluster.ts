@@ -15,6 +15,7 @@ import { Endpoint } from './endpoint.ts';
 import type { HealthCheckStats } from './health/health-check-stats.ts';
 import type { Outcome, Verdicts } from './judging.ts';
 import type { OutlierStats } from './outlier/outlier-stats.ts';
+import { RequestWindow } from './request-window.ts';
 import { ClusterTls } from './tls-client.ts';
 import type { UpstreamContext, UpstreamOptions } from './upstream-context.ts';
 
@@ -32,6 +33,8 @@ export class Cluster {
   private balance: PrioritySet;
   private readonly judge: ClusterJudge;
   private sharesLimits = false;
+  /** There when requests of the past count as well as those under way. */
+  window: RequestWindow | undefined;
 
   constructor(
     options: UpstreamOptions,
@@ -40,6 +43,7 @@ export class Cluster {
     this.stats = new ClusterStats(new ClusterUsage(options.sharing.processes));
     this.tls = new ClusterTls(config, options, this.handshakes);
     this.context = { ...options, config, stats: this.stats, http2Stats: this.http2Stats, tlsFor: (endpoint) => this.tls.for(endpoint) };
+    this.window = windowOf(config, undefined);
     this.balance = this.balanced();
     this.judge = judgeOf(this.context, () => this.refresh());
     this.judge.update();
@@ -55,8 +59,11 @@ export class Cluster {
     const { usage } = this.stats;
     const { retryBudget: budget, retriesMax } = this.config.circuitBreaker;
     if (budget === undefined) return usage.reaches(usageCell.retries, retriesMax);
+    const allowed = (requests: number) => Math.floor((requests * budget.percent) / 100);
     const underWay = usage.total(usageCell.requests) + usage.total(usageCell.pendingRequests);
-    return usage.reaches(usageCell.retries, Math.max(budget.retriesMin, Math.floor((underWay * budget.percent) / 100)));
+    if (!usage.reaches(usageCell.retries, Math.max(budget.retriesMin, allowed(underWay)))) return false;
+    // Each process knows its own requests of the past: its own retries are measured by them.
+    return this.window === undefined || usage.own[usageCell.retries]! >= allowed(this.window.count(this.context.clock.now()));
   }
 
   all(): Iterable<Endpoint> {
@@ -67,6 +74,7 @@ export class Cluster {
     const before = this.config;
     this.config = config;
     this.context.config = config;
+    this.window = windowOf(config, this.window);
     if (!isDeepStrictEqual(transportOf(before), transportOf(config))) {
       this.tls = new ClusterTls(config, this.context, this.handshakes);
       // No request goes by a connection that is not secured as it is now to be.
@@ -258,11 +266,18 @@ function isLimited({ circuitBreaker }: ClusterConfig): boolean {
   return retryBudget !== undefined || Math.min(connectionsMax, pendingRequestsMax, requestsMax, retriesMax) < unlimited;
 }
 
+/** `before`: as long as the interval is the same. */
+function windowOf({ circuitBreaker }: ClusterConfig, before: RequestWindow | undefined): RequestWindow | undefined {
+  const intervalMs = circuitBreaker.retryBudget?.intervalMs ?? 0;
+  if (intervalMs === 0) return undefined;
+  return before?.intervalMs === intervalMs ? before : new RequestWindow(intervalMs);
+}
+
 function sharingKey(cluster: string): string {
   return `cluster ${cluster}`;
 }
 
 /** What connections are made with. */
-function transportOf({ tls, tlsMatches, proxyProtocol, protocol }: ClusterConfig): object {
-  return { tls, tlsMatches, proxyProtocol, protocol };
+function transportOf({ tls, tlsMatches, proxyProtocol, protocol, autoSni, autoSanValidation }: ClusterConfig): object {
+  return { tls, tlsMatches, proxyProtocol, protocol, autoSni, autoSanValidation };
 }

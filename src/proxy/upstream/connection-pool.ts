@@ -3,11 +3,11 @@
 
 import type { Socket } from 'node:net';
 import { overflow } from '#proxy/http/port';
-import type { AlpnOffer } from './alpn-offer.ts';
 import { ClientConnection } from './client-connection.ts';
 import { usageCell } from './cluster-usage.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { HttpPool, PoolWaiter } from './http-pool.ts';
+import type { TlsOffer } from './tls-offer.ts';
 
 export class ConnectionPool implements HttpPool {
   private readonly idle: ClientConnection[] = [];
@@ -21,7 +21,7 @@ export class ConnectionPool implements HttpPool {
   /** `offer`: what its connections offer by ALPN, where that is not as the cluster says; `onFailed`: one did not come about. */
   constructor(
     private readonly endpoint: Endpoint,
-    readonly offer?: AlpnOffer,
+    readonly offer?: TlsOffer,
     readonly onFailed?: () => void,
   ) {}
 

@@ -1,7 +1,6 @@
 // One address of a cluster, with its connections and counters, which outlive the updates that leave the address in place.
 import type { EndpointConfig, EndpointHealth } from '#proxy/config/cluster';
-import { formatAddress, place, type SocketAddress } from '#proxy/config/socket-address';
-import type { AlpnOffer, AlpnOffers } from './alpn-offer.ts';
+import { formatAddress, place, type SocketAddress, splitAuthority } from '#proxy/config/socket-address';
 import { AlpnPool } from './alpn-pool.ts';
 import type { ReportedLoad } from './balance/reported-load.ts';
 import { EndpointStats } from './cluster-stats.ts';
@@ -10,10 +9,11 @@ import type { HttpPool } from './http-pool.ts';
 import { Http2Pool } from './http2-pool.ts';
 import type { Verdict } from './judging.ts';
 import type { EndpointMonitor } from './outlier/host-monitor.ts';
+import { type AlpnOffers, offerTo, type TlsOffer } from './tls-offer.ts';
 import type { UpstreamContext } from './upstream-context.ts';
 
-/** Of one endpoint: listeners ask for few. */
-const offersMax = 8;
+/** Of one endpoint: listeners ask for few, and who calls it by names of requests knows it by few. */
+const offersMax = 64;
 
 export class Endpoint {
   readonly stats = new EndpointStats();
@@ -21,8 +21,8 @@ export class Endpoint {
   private http2: Http2Pool | undefined;
   /** Where TLS says which of the two. */
   private auto: AlpnPool | undefined;
-  /** Connections that offer something else than the cluster says, by what. */
-  private readonly offering = new Map<string, ConnectionPool | Http2Pool>();
+  /** Connections that say something else in TLS than the cluster does, by what. */
+  private readonly offering = new Map<string, HttpPool>();
   /** As xDS names it. */
   readonly name: string;
   /** Where it is on this machine. */
@@ -62,23 +62,35 @@ export class Endpoint {
     this.wasSick = sick;
   }
 
-  /** The connections that speak what the cluster wants, or what the request itself came by; `offers`: what they are to offer, in TLS. */
-  pool(downstreamHttp2: boolean, offers?: AlpnOffers): HttpPool {
-    const { protocol, keepsAlpn } = this.context.config;
-    if (protocol === 'auto' && this.context.tlsFor(this.config) !== undefined) return (this.auto ??= new AlpnPool(this));
+  /**
+   * The connections that speak what the cluster wants, or what the request itself came by. In TLS, `offers` is what they are to offer, and
+   * `authority` of the request, whom they call, where the cluster leaves it to them.
+   */
+  pool(downstreamHttp2: boolean, offers?: AlpnOffers, authority?: string): HttpPool {
+    const { protocol, keepsAlpn, autoSni } = this.context.config;
+    const server =
+      autoSni && authority !== undefined && this.context.tlsFor(this.config) ? splitAuthority(authority, 0).address : undefined;
+    if (protocol === 'auto' && this.context.tlsFor(this.config) !== undefined) return this.agreeingPool(server);
     const isHttp2 = protocol === 'http2' || (protocol === 'downstream' && downstreamHttp2);
-    const offer = keepsAlpn ? undefined : isHttp2 ? offers?.http2 : offers?.http1;
-    if (offer !== undefined) return this.offeringPool(isHttp2, offer);
+    const said = keepsAlpn ? undefined : isHttp2 ? offers?.http2 : offers?.http1;
+    const offer = server === undefined ? said : offerTo(server.toLowerCase(), said, isHttp2 ? 'http2' : 'http1');
+    if (offer !== undefined)
+      return this.offeringPool(offer, () => (isHttp2 ? new Http2Pool(this, offer) : new ConnectionPool(this, offer)));
     if (isHttp2) return (this.http2 ??= new Http2Pool(this));
     return (this.http1 ??= new ConnectionPool(this));
   }
 
-  private offeringPool(isHttp2: boolean, offer: AlpnOffer): HttpPool {
-    let pool = this.offering.get(offer.key);
+  private agreeingPool(server: string | undefined): HttpPool {
+    if (server === undefined) return (this.auto ??= new AlpnPool(this));
+    return this.offeringPool(offerTo(server.toLowerCase(), undefined, 'auto'), () => new AlpnPool(this, server.toLowerCase()));
+  }
+
+  private offeringPool({ key }: TlsOffer, make: () => HttpPool): HttpPool {
+    let pool = this.offering.get(key);
     if (pool === undefined) {
-      pool = isHttp2 ? new Http2Pool(this, offer) : new ConnectionPool(this, offer);
+      pool = make();
       if (this.offering.size >= offersMax) this.dropOffering();
-      this.offering.set(offer.key, pool);
+      this.offering.set(key, pool);
     }
     return pool;
   }

@@ -3,11 +3,11 @@
 
 import type { Socket } from 'node:net';
 import { overflow } from '#proxy/http/port';
-import type { AlpnOffer } from './alpn-offer.ts';
 import { usageCell } from './cluster-usage.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { HttpPool, PoolWaiter } from './http-pool.ts';
 import { Http2ClientConnection } from './http2-client-connection.ts';
+import type { TlsOffer } from './tls-offer.ts';
 
 export class Http2Pool implements HttpPool {
   private readonly connections: Http2ClientConnection[] = [];
@@ -19,7 +19,7 @@ export class Http2Pool implements HttpPool {
    */
   constructor(
     private readonly endpoint: Endpoint,
-    readonly offer?: AlpnOffer,
+    readonly offer?: TlsOffer,
     readonly onFailed?: () => void,
   ) {}
 

@@ -3,14 +3,14 @@ import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { encodeProxyHeader, type ProxiedConnection } from '#codec/proxy-protocol/header';
 import { identityPlacement, isSocketPath, place } from '#proxy/config/socket-address';
 import { deliverTo } from '#proxy/socket/accepted-socket';
-import type { AlpnOffer } from './alpn-offer.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { TlsOffer } from './tls-offer.ts';
 
 export interface OpenOptions {
   /** The one connection that this one is for, where it is for one alone. */
   proxied?: ProxiedConnection | undefined;
-  /** Offered by ALPN, in the place of what the cluster says. */
-  offer?: AlpnOffer | undefined;
+  /** Said in TLS, in the place of what the cluster says. */
+  offer?: TlsOffer | undefined;
 }
 
 /**

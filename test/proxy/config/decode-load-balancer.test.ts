@@ -41,6 +41,12 @@ test.each<[finding: string, cluster: ClusterPartial]>([
   expect(decoding((findings) => decodeCluster(message, findings))).toEqual({ ok: false, findings: [finding] });
 });
 
+test.each([true, false])('whether traffic fails in panic: %s', (failTrafficOnPanic) => {
+  const commonLbConfig = { localityConfigSpecifier: { $case: 'zoneAwareLbConfig' as const, value: { failTrafficOnPanic } } };
+  const decoded = decoding((findings) => decodeCluster(Cluster.fromPartial({ name: 'a', commonLbConfig }), findings));
+  expect(decoded).toMatchObject({ ok: true, value: { priorities: { zoneAware: { failsInPanic: failTrafficOnPanic } } } });
+});
+
 const address = {
   address: { $case: 'socketAddress', value: { address: '10.0.0.1', portSpecifier: { $case: 'portValue', value: 80 } } },
 } as const;

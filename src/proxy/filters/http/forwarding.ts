@@ -2,7 +2,7 @@
 // client is told when all fails. The response passes through to the stream. Made by router.ts.
 
 import type { Word64 } from '#codec/hash/word64';
-import type { SocketAddress } from '#proxy/config/socket-address';
+import { type SocketAddress, splitAuthority } from '#proxy/config/socket-address';
 import { FieldCache } from '#proxy/http/field-cache';
 import { httpStatusOfGrpc } from '#proxy/http/grpc';
 import type { FieldList, ResponseHead } from '#proxy/http/head';
@@ -133,7 +133,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
       this.attach(new TunnelConnection(endpoint, this));
       return;
     }
-    this.waiting = endpoint.pool(stream.protocol === 'HTTP/2', stream.alpnOffers);
+    this.waiting = endpoint.pool(stream.protocol === 'HTTP/2', stream.alpnOffers, stream.request.authority);
     this.waiting.acquire(this);
   }
 
@@ -160,6 +160,7 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     const { stream, cluster, endpoint } = this;
     this.connection = connection;
     cluster.stats.upstream_rq_total++;
+    cluster.window?.note(this.tryStartMs);
     cluster.stats.upstream_rq_active++;
     endpoint!.stats.rq_total++;
     endpoint!.stats.rq_active++;
@@ -405,11 +406,4 @@ export class Forwarding implements ResponsePort, PoolWaiter, Pending, PickContex
     }
     stream.reply({ status: 504, flags: responseFlag.upstreamRequestTimeout, details, body: 'upstream request timeout' });
   }
-}
-
-function splitAuthority(authority: string, portDefault: number): SocketAddress {
-  const colon = authority.lastIndexOf(':');
-  const withPort = colon > authority.lastIndexOf(']');
-  const host = withPort ? authority.slice(0, colon) : authority;
-  return { address: host.replace(/^\[|\]$/g, ''), port: withPort ? Number(authority.slice(colon + 1)) : portDefault };
 }

@@ -2,7 +2,7 @@
 // says. By it a server whose port may speak anything knows HTTP inside of the mesh's TLS. Clusters may say that theirs stands.
 import { FilterConfig, FilterConfig_Protocol as Protocol } from '#codec/protobuf/generated/istio/alpn';
 import type { HttpFilterType } from '#proxy/http/http-filter';
-import { type AlpnOffers, alpnOffer } from '#proxy/upstream/alpn-offer';
+import { type AlpnOffers, alpnOffer } from '#proxy/upstream/tls-offer';
 
 export const istioAlpnType: HttpFilterType<AlpnOffers> = {
   message: 'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig',

@@ -6,6 +6,7 @@ import { Config } from '#codec/protobuf/generated/istio/peer_metadata';
 import type { Head } from '#proxy/http/head';
 import type { HttpFilterType } from '#proxy/http/http-filter';
 import type { PeerMetadata } from '#proxy/runtime';
+import type { Cluster } from '#proxy/upstream/cluster';
 
 const metadataName = fieldName('x-envoy-peer-metadata');
 const idName = fieldName('x-envoy-peer-metadata-id');
@@ -13,6 +14,8 @@ const idName = fieldName('x-envoy-peer-metadata-id');
 interface PeerMetadataConfig {
   discover: boolean;
   propagate: boolean;
+  /** Nothing is said to clusters outside of the mesh. */
+  meshAlone: boolean;
 }
 
 export const peerMetadataType: HttpFilterType<PeerMetadataConfig> = {
@@ -22,15 +25,20 @@ export const peerMetadataType: HttpFilterType<PeerMetadataConfig> = {
     return {
       discover: downstreamDiscovery.length + upstreamDiscovery.length > 0,
       propagate: downstreamPropagation.length + upstreamPropagation.length > 0,
+      meshAlone: upstreamPropagation.some(({ methodSpecifier }) => methodSpecifier?.value.skipExternalClusters),
     };
   },
-  make({ discover, propagate }, { direction, runtime }) {
+  make({ discover, propagate, meshAlone }, { direction, runtime }) {
     const inbound = direction === 'inbound';
     const own = runtime.peerMetadata;
+    const isTold = (cluster: Cluster | undefined): boolean => {
+      const exchange = cluster?.config.metadataExchange ?? 'enabled';
+      return exchange === 'enabled' || (exchange === 'external' && !meshAlone);
+    };
     return {
       request(stream) {
         if (inbound && discover) stream.downstreamPeer = take(stream.request);
-        if (!inbound && propagate) tell(stream.request, own);
+        if (!inbound && propagate && isTold(runtime.clusters.get(stream.destinationCluster))) tell(stream.request, own);
         return 'continue';
       },
       response(stream, head) {
