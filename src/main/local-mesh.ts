@@ -250,7 +250,8 @@ export class LocalMesh {
   /** As Kubernetes' API server would. */
   private complete(object: ApiObject, view: StoreView): ApiObject {
     const completed = withApiAccess(withSidecarLabels(withDefaults(object)), view);
-    return withNodePorts(withClusterIp(completed, view, this.networks?.serviceNetwork ?? serviceNetworkDefault), view, isPublished);
+    const addressed = withClusterIp(completed, view, this.networks?.serviceNetwork ?? serviceNetworkDefault);
+    return withNodePorts(addressed, view, { isPublished, spread: this.networks?.machineAddress ?? '' });
   }
 
   /** How limits of containers are kept, or why they are not. */
