@@ -61,6 +61,8 @@ export interface ApiServerOptions {
 }
 
 const bodyBytesMax = 3 * 1024 * 1024;
+const unknownFormat =
+  'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf';
 const warningsMax = 20;
 const warningLengthMax = 1000;
 /** Kubernetes' version whose API this is. */
@@ -174,8 +176,15 @@ export class ApiServer {
       }
       const code = error.statusCode ?? 500;
       if (code >= 500) this.options.logger.error({ method: request.method, url: request.url, error: error.message }, 'a request failed');
-      const reason =
-        code === 413 ? 'RequestEntityTooLarge' : code === 415 ? 'UnsupportedMediaType' : code < 500 ? 'BadRequest' : 'InternalError';
+      if (code === 413) {
+        reply.code(code).send(failure(code, 'RequestEntityTooLarge', `Request entity too large: limit is ${bodyBytesMax}`));
+        return;
+      }
+      if (code === 415) {
+        reply.code(code).send(failure(code, 'UnsupportedMediaType', unknownFormat));
+        return;
+      }
+      const reason = code < 500 ? 'BadRequest' : 'InternalError';
       reply.code(code).send(failure(code, reason, error.message));
     });
   }
@@ -243,7 +252,7 @@ export class ApiServer {
     );
     if (answer === 'streaming') return reply;
     if (!answer) {
-      return reply.code(405).send(failure(405, 'MethodNotAllowed', `the server does not allow ${method} at ${request.url.slice(0, 200)}`));
+      return reply.code(405).send(failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource'));
     }
     if (answer.warnings?.length) reply.header('warning', answer.warnings.slice(0, warningsMax).map(warningText));
     return reply.code(answer.code).send(answer.body);

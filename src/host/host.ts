@@ -22,7 +22,7 @@ import { selects, targetPortOf } from './endpoint-plan.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import type { ImageMap } from './image-map.ts';
 import { NamespaceObjects } from './namespace-objects.ts';
-import { type PodSurroundings, PodWorker } from './pod-worker.ts';
+import { type PodSurroundings, PodWorker, proxyContainer } from './pod-worker.ts';
 import type { ProxyFleet } from './proxy-fleet.ts';
 import { type ProxySettings, proxySettings } from './proxy-settings.ts';
 import { type PublishedPort, publishedPorts } from './published-ports.ts';
@@ -58,6 +58,8 @@ export interface HostOptions extends ControllerOptions {
 
 /** Istio's. */
 const rootNamespace = 'istio-system';
+
+const podMissing = (pod: string) => new StoreError('NOT_FOUND', `pods "${pod}" not found`);
 
 /** A container of a pod; the first one needs no name. */
 interface PodTarget {
@@ -120,8 +122,9 @@ export class Host {
 
   /** What starts a command in the surroundings of a container, with a terminal where one is asked for. Throws StoreError NOT_FOUND. */
   exec({ namespace, pod, container }: PodTarget, command: readonly string[], tty = false): () => ContainerCommand {
+    this.checkContainer(namespace, pod, container);
     const place = this.workerOf(namespace, pod)?.placeOf(container);
-    if (!place) throw new StoreError('NOT_FOUND', `container "${container}" of pod "${pod}" does not run`);
+    if (!place) throw new StoreError('NOT_FOUND', `container not found ("${container}")`);
     if (command.length === 0) throw new StoreError('BAD_REQUEST', 'you must specify at least one command for the container');
     const { env } = place;
     const inside = (words: readonly string[]) => place.inside(words);
@@ -137,17 +140,27 @@ export class Host {
   /** The same for what a container's program writes from then on. Throws StoreError NOT_FOUND. */
   attach({ namespace, pod, container }: PodTarget): () => ContainerCommand {
     const object = this.pods.objects.get(keyOf({ namespace, name: pod })) as Pod | undefined;
-    const name = container || object?.spec.containers[0]?.name;
-    const file = name === undefined ? undefined : this.containerLog(namespace, pod, name);
-    if (file === undefined) throw new StoreError('NOT_FOUND', `container "${container}" of pod "${pod}" does not run`);
+    const name = container || object?.spec.containers[0]?.name || '';
+    this.checkContainer(namespace, pod, container);
+    const file = this.containerLog(namespace, pod, name);
+    if (file === undefined) throw new StoreError('NOT_FOUND', `container not found ("${name}")`);
     return () => new ContainerCommand(['tail', '--lines=0', '--follow=name', file], this.options.inherited);
   }
 
   /** Connects to ports of a pod, past its proxy. Throws StoreError NOT_FOUND. */
   forward({ namespace, pod }: PodTarget): (port: number) => Promise<Socket> {
     const worker = this.workerOf(namespace, pod);
-    if (!worker) throw new StoreError('NOT_FOUND', `pod "${pod}" does not run`);
+    if (!worker) throw podMissing(pod);
     return (port) => worker.connect(port);
+  }
+
+  /** In Kubernetes' words. Throws StoreError NOT_FOUND or BAD_REQUEST. */
+  private checkContainer(namespace: string, pod: string, container: string): void {
+    const object = this.pods.objects.get(keyOf({ namespace, name: pod })) as Pod | undefined;
+    if (!object) throw podMissing(pod);
+    const known = [...object.spec.containers, ...(object.spec.initContainers ?? [])].some(({ name }) => name === container);
+    if (!known && container !== '' && container !== proxyContainer)
+      throw new StoreError('BAD_REQUEST', `container ${container} is not valid for pod ${pod}`);
   }
 
   private workerOf(namespace: string, pod: string): PodWorker | undefined {

@@ -132,7 +132,7 @@ describe.skipIf(whyNotBuilt !== undefined || programs.length === 0).each(program
     ['exec deployment/web -- false', /exit code 1/, { code: 1 }],
     ['exec -i deployment/web -- cat', /of standard input/, { input: () => 'of standard input' }],
     ['exec deployment/web -c istio-proxy -- echo beside the proxy', /^(Found.*\n)?beside the proxy\n/],
-    ['exec deployment/web -c none -- true', /container "none" of pod "web-\w+-\w+" does not run|container not found/, { code: 1 }],
+    ['exec deployment/web -c none -- true', /container none is not valid for pod web-\w+-\w+/, { code: 1 }],
     ['exec deployment/web -- true', /cannot create resource "pods\/exec"/, { code: 1, role: '-view' }],
     ['scale deployment web --replicas=3', /deployment.apps\/web scaled/],
     ['rollout status deployment/web --timeout=20s', /successfully rolled out/],
@@ -184,7 +184,7 @@ describe.skipIf(whyNotBuilt !== undefined || programs.length === 0).each(program
     [
       'apply -f -',
       // kubectl up to 1.23 looks itself.
-      program === named ? /unknown field "hots" in io\.istio/ : /spec\.hots: unknown field "hots" \(did you mean "host"\?\)/,
+      program === named ? /unknown field "hots" in io\.istio/ : /strict decoding error: unknown field "spec\.hots" \(did you mean "host"\?\)/,
       { code: 1, input: () => rule('web').replace('host', 'hots') },
     ],
     ['get service web --raw /api/v1/none', /arguments may not be passed|could not find|nothing at|NotFound/, { code: 1 }],
