@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Examine } from '#api/examine';
+import type { Kind } from '#api/kind';
 import { KindCatalog } from '#api/kind-catalog';
 import { parseYaml } from '#codec/yaml/documents';
 import type { Clock } from '#foundation/clock';
@@ -149,7 +150,10 @@ export class ApiServer {
       if (text === '') done(null, undefined);
       else json(request, text as string, done);
     });
-    this.app.addContentTypeParser(protobufType, { parseAs: 'buffer' }, (_, bytes, done) => {
+    this.app.addContentTypeParser(protobufType, { parseAs: 'buffer' }, (request, bytes, done) => {
+      const path = parseResourcePath(request.url.split('?', 1)[0] ?? '');
+      // That it is not there is said of what is not served, and not what its body is.
+      if (path === undefined || this.kindAt(path) === undefined) return done(null, undefined);
       try {
         done(null, decodeProtobuf(bytes as Buffer));
       } catch (error) {
@@ -228,7 +232,7 @@ export class ApiServer {
     if (path.plural === undefined) {
       return new Discovery(this.catalog.kinds).resourceList(path.group, path.version) ?? reply.callNotFound();
     }
-    const kind = this.catalog.kindAt(path.group, path.version, path.plural) ?? reviewKinds.find((each) => isAt(each, path));
+    const kind = this.kindAt(path);
     if (!kind) return reply.callNotFound();
     const query = request.query as Query;
     const user = this.userOf(request.raw);
@@ -256,6 +260,11 @@ export class ApiServer {
     }
     if (answer.warnings?.length) reply.header('warning', answer.warnings.slice(0, warningsMax).map(warningText));
     return reply.code(answer.code).send(answer.body);
+  }
+
+  private kindAt(path: ResourcePath): Kind | undefined {
+    const { group, version, plural = '' } = path;
+    return this.catalog.kindAt(group, version, plural) ?? reviewKinds.find((each) => isAt(each, path));
   }
 
   /** A service account. */
