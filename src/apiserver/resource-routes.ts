@@ -167,10 +167,10 @@ export class ResourceRoutes {
     if (!known) throw new StoreError('BAD_REQUEST', `container ${container} is not valid for pod ${name}`);
     if (isTrue(query.previous) && restartsOf(pod, container) === 0)
       throw new StoreError('BAD_REQUEST', `previous terminated container "${container}" in pod "${name}" not found`);
-    const file = this.options.pods?.logFile(target.namespace, name, container);
-    if (file === undefined)
+    const log = this.options.pods?.log(target.namespace, name, container);
+    if (log === undefined)
       throw new StoreError('BAD_REQUEST', `container "${container}" in pod "${name}" is waiting to start: ContainerCreating`);
-    await writeLog(file, query, this.options.clock, response());
+    await writeLog(log, query, this.options.clock, response());
     return 'streaming';
   }
 

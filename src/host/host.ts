@@ -1,6 +1,6 @@
 // One machine as a cluster: runs the pods that the store says there are. What Kubernetes calls kubelet, and next to it
 // the controllers that make pods and endpoints.
-import { existsSync, mkdirSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import { type ApiObject, type Kind, keyOf } from '#api/kind';
@@ -21,6 +21,7 @@ import type { MachineCapacity } from './downward-api.ts';
 import { selects, targetPortOf } from './endpoint-plan.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import type { ImageMap } from './image-map.ts';
+import { LogTimes } from './log-times.ts';
 import { NamespaceObjects } from './namespace-objects.ts';
 import { type PodSurroundings, PodWorker, proxyContainer } from './pod-worker.ts';
 import type { ProxyFleet } from './proxy-fleet.ts';
@@ -76,6 +77,8 @@ export class Host {
   private readonly workers = new Map<string, PodWorker>();
   /** Of those that end: by the same. */
   private readonly farewells = new Map<string, Promise<void>>();
+  /** Of containers that have been started: by their files. */
+  private readonly logTimes = new Map<string, LogTimes>();
   private readonly configMaps: Informer;
   private readonly secrets: Informer;
   private readonly proxyConfigs: Informer;
@@ -111,13 +114,24 @@ export class Host {
     for (const each of [...this.controllers, this.services, this.configMaps, this.secrets, this.proxyConfigs, this.pods]) each.stop();
     const ends = await Promise.allSettled([...this.workers.values()].map((worker) => worker.kill()));
     this.options.cgroups?.close();
+    this.forgetLogs(this.options.logDirectory);
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
-  /** The file to which a container writes; undefined where it has not been started. */
-  containerLog(namespace: string, pod: string, container: string): string | undefined {
-    const file = path.join(this.options.logDirectory, `${namespace}_${pod}`, `${container}.log`);
-    return existsSync(file) ? file : undefined;
+  /** What a container has written, and when; undefined where it has not been started. */
+  containerLog(namespace: string, pod: string, container: string): { file: string; times: LogTimes } | undefined {
+    const file = path.join(this.podLogs(namespace, pod), `${container}.log`);
+    return existsSync(file) ? { file, times: this.timesOf(file) } : undefined;
+  }
+
+  private timesOf(file: string): LogTimes {
+    const times = this.logTimes.get(file) ?? new LogTimes(file, this.options.clock);
+    this.logTimes.set(file, times);
+    return times;
+  }
+
+  private podLogs(namespace: string, pod: string): string {
+    return path.join(this.options.logDirectory, `${namespace}_${pod}`);
   }
 
   /** What starts a command in the surroundings of a container, with a terminal where one is asked for. Throws StoreError NOT_FOUND. */
@@ -142,7 +156,7 @@ export class Host {
     const object = this.pods.objects.get(keyOf({ namespace, name: pod })) as Pod | undefined;
     const name = container || object?.spec.containers[0]?.name || '';
     this.checkContainer(namespace, pod, container);
-    const file = this.containerLog(namespace, pod, name);
+    const file = this.containerLog(namespace, pod, name)?.file;
     if (file === undefined) throw new StoreError('NOT_FOUND', `container not found ("${name}")`);
     return () => new ContainerCommand(['tail', '--lines=0', '--follow=name', file], this.options.inherited);
   }
@@ -209,11 +223,20 @@ export class Host {
 
   private async forget({ metadata: { uid = '', namespace = '', name } }: Pod): Promise<void> {
     this.workers.delete(uid);
+    this.forgetLogs(this.podLogs(namespace, name));
     const { store } = this.options;
     // Another one may have its name by now.
     const left = await store.get(podKind, namespace, name);
     if (left?.metadata.uid === uid && left.metadata.deletionTimestamp !== undefined)
       await store.delete(podKind, namespace, name, { gracePeriodSeconds: 0 });
+  }
+
+  private forgetLogs(below: string): void {
+    for (const [file, times] of this.logTimes) {
+      if (!file.startsWith(`${below}${path.sep}`)) continue;
+      times.close();
+      this.logTimes.delete(file);
+    }
   }
 
   private proxySettings(pod: Pod): ProxySettings {
@@ -228,9 +251,12 @@ export class Host {
   }
 
   private logFile(pod: Pod, container: string): string {
-    const directory = path.join(this.options.logDirectory, `${pod.metadata.namespace ?? 'default'}_${pod.metadata.name}`);
+    const directory = this.podLogs(pod.metadata.namespace ?? 'default', pod.metadata.name);
     mkdirSync(directory, { recursive: true });
-    return path.join(directory, `${container}.log`);
+    const file = path.join(directory, `${container}.log`);
+    closeSync(openSync(file, 'a'));
+    this.timesOf(file);
+    return file;
   }
 
   /** Of the Services that select the pod, those ports that their annotation publishes, as the pod's own ports. */

@@ -327,7 +327,7 @@ export class LocalMesh {
       throw new StoreError('UNAVAILABLE', 'the host has not been started');
     };
     return {
-      logFile: (namespace, pod, container) => this.host?.containerLog(namespace, pod, container),
+      log: (namespace, pod, container) => this.host?.containerLog(namespace, pod, container),
       exec: (target, command, tty) => host().exec(target, command, tty),
       attach: (target) => host().attach(target),
       forward: (target) => host().forward(target),
