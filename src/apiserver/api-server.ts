@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Examine } from '#api/examine';
+import type { Kind } from '#api/kind';
 import { KindCatalog } from '#api/kind-catalog';
 import { parseYaml } from '#codec/yaml/documents';
 import type { Clock } from '#foundation/clock';
@@ -61,6 +62,8 @@ export interface ApiServerOptions {
 }
 
 const bodyBytesMax = 3 * 1024 * 1024;
+const unknownFormat =
+  'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf';
 const warningsMax = 20;
 const warningLengthMax = 1000;
 /** Kubernetes' version whose API this is. */
@@ -147,7 +150,10 @@ export class ApiServer {
       if (text === '') done(null, undefined);
       else json(request, text as string, done);
     });
-    this.app.addContentTypeParser(protobufType, { parseAs: 'buffer' }, (_, bytes, done) => {
+    this.app.addContentTypeParser(protobufType, { parseAs: 'buffer' }, (request, bytes, done) => {
+      const path = parseResourcePath(request.url.split('?', 1)[0] ?? '');
+      // That it is not there is said of what is not served, and not what its body is.
+      if (path === undefined || this.kindAt(path) === undefined) return done(null, undefined);
       try {
         done(null, decodeProtobuf(bytes as Buffer));
       } catch (error) {
@@ -174,8 +180,15 @@ export class ApiServer {
       }
       const code = error.statusCode ?? 500;
       if (code >= 500) this.options.logger.error({ method: request.method, url: request.url, error: error.message }, 'a request failed');
-      const reason =
-        code === 413 ? 'RequestEntityTooLarge' : code === 415 ? 'UnsupportedMediaType' : code < 500 ? 'BadRequest' : 'InternalError';
+      if (code === 413) {
+        reply.code(code).send(failure(code, 'RequestEntityTooLarge', `Request entity too large: limit is ${bodyBytesMax}`));
+        return;
+      }
+      if (code === 415) {
+        reply.code(code).send(failure(code, 'UnsupportedMediaType', unknownFormat));
+        return;
+      }
+      const reason = code < 500 ? 'BadRequest' : 'InternalError';
       reply.code(code).send(failure(code, reason, error.message));
     });
   }
@@ -219,7 +232,7 @@ export class ApiServer {
     if (path.plural === undefined) {
       return new Discovery(this.catalog.kinds).resourceList(path.group, path.version) ?? reply.callNotFound();
     }
-    const kind = this.catalog.kindAt(path.group, path.version, path.plural) ?? reviewKinds.find((each) => isAt(each, path));
+    const kind = this.kindAt(path);
     if (!kind) return reply.callNotFound();
     const query = request.query as Query;
     const user = this.userOf(request.raw);
@@ -243,10 +256,15 @@ export class ApiServer {
     );
     if (answer === 'streaming') return reply;
     if (!answer) {
-      return reply.code(405).send(failure(405, 'MethodNotAllowed', `the server does not allow ${method} at ${request.url.slice(0, 200)}`));
+      return reply.code(405).send(failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource'));
     }
     if (answer.warnings?.length) reply.header('warning', answer.warnings.slice(0, warningsMax).map(warningText));
     return reply.code(answer.code).send(answer.body);
+  }
+
+  private kindAt(path: ResourcePath): Kind | undefined {
+    const { group, version, plural = '' } = path;
+    return this.catalog.kindAt(group, version, plural) ?? reviewKinds.find((each) => isAt(each, path));
   }
 
   /** A service account. */

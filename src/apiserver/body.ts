@@ -9,8 +9,13 @@ import type { Problem } from '#foundation/problem';
 import type { Random } from '#foundation/random';
 import { StoreError } from '#store/store-error';
 import type { Query, Target } from './request.ts';
+import { cannotBeHandled, structuralRefusal } from './structural-refusal.ts';
 import { withGroup } from './user.ts';
 
+/** Of a patch that a message repeats. */
+const patchLengthMax = 400;
+/** What Kubernetes' decoder refuses, though a schema does not. */
+const undecodable: readonly string[] = ['INVALID_QUANTITY', 'INVALID_BASE64'];
 /** Of metadata: the server's own to write. */
 const serverOwned = ['deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink'];
 
@@ -29,12 +34,31 @@ export function decodeBody(target: Omit<Target, 'name'> & { name?: string }, bod
   return { object, warnings };
 }
 
+/** What a patch makes of an object: what cannot be decoded of it is the patch's fault, and in Kubernetes invalid. */
+export function decodePatched(target: Target, patched: unknown, patch: unknown, query: Query): Decoded {
+  try {
+    return decodeBody(target, patched, query);
+  } catch (thrown) {
+    const [, why] = (thrown instanceof StoreError && / cannot be handled as a \w+: (.*)$/.exec(thrown.message)) || [];
+    if (why === undefined) throw thrown;
+    // Of a Secret nothing is repeated.
+    const text = target.kind.kind === 'Secret' ? '{...}' : JSON.stringify(patch);
+    const given = text.length > patchLengthMax ? `${text.slice(0, patchLengthMax)}...` : text;
+    const message = `Invalid value: ${JSON.stringify(given)}: ${why}`;
+    throw new StoreError('INVALID', `"" is invalid: patch: ${message}`, {
+      problems: [{ level: 'error', code: 'INVALID_VALUE', field: 'patch', message }],
+      subject: { kind: '', group: '', name: '' },
+    });
+  }
+}
+
 /** In Kubernetes' words. Throws StoreError BAD_REQUEST. */
 function checkPath(given: Record<string, unknown>, { kind, namespace, name }: Omit<Target, 'name'> & { name?: string }): void {
   const bad = (message: string) => new StoreError('BAD_REQUEST', message);
   const { group, version } = parseApiVersion(String(given['apiVersion']));
   if (given['kind'] !== kind.kind || group !== kind.group) {
-    throw bad(`${given['kind']} in version "${version}" cannot be handled as a ${kind.kind}: the path is for ${kind.plural}`);
+    const why = `converting (${version}.${given['kind']}) to (${kind.group.split('.', 1)[0] || 'core'}.${kind.kind}): unknown conversion`;
+    throw bad(`${given['kind']} in version "${version}" cannot be handled as a ${kind.kind}: ${why}`);
   }
   const metadata = isPlainObject(given['metadata']) ? given['metadata'] : {};
   if (kind.namespaced && (metadata['namespace'] ?? namespace) !== namespace)
@@ -79,20 +103,25 @@ function metadataOf({ metadata }: Record<string, unknown>): unknown {
   return Object.fromEntries(Object.entries(metadata).filter(([field]) => !serverOwned.includes(field)));
 }
 
-function decoded({ kind, namespace }: Omit<Target, 'name'>, given: unknown, query: Query): Decoded {
+function decoded({ kind, version, namespace }: Omit<Target, 'name'>, given: unknown, query: Query): Decoded {
   const value = isPlainObject(given) && kind.defaulted ? kind.defaulted(given as unknown as ApiObject) : given;
   const options = { namespace, otherKinds: [kind] };
   const result = decodeObject(value, options);
   if (result.ok) return { object: result.value, warnings: result.warnings ?? [] };
+  const clean = isPlainObject(value) ? pruned(value) : undefined;
+  const refusal = clean?.ok ? structuralRefusal(kind, clean.value) : undefined;
+  const { problems } = refusal ?? result;
   const lenient = query.fieldValidation === 'Warn' || query.fieldValidation === 'Ignore';
-  if (lenient && result.problems.every(({ code }) => code === 'UNKNOWN_FIELD')) {
-    const pruned = structuredClone(value);
-    for (const { field = '' } of result.problems) removeField(pruned, field);
-    const again = decodeObject(pruned, options);
-    const noted = result.problems.map((problem): Problem => ({ ...problem, level: 'warning' }));
-    if (again.ok) return { object: again.value, warnings: [...(query.fieldValidation === 'Warn' ? noted : []), ...(again.warnings ?? [])] };
+  if (lenient && clean?.ok && problems.every(({ code }) => code === 'UNKNOWN_FIELD')) {
+    for (const { field = '' } of problems) removeField(clean.value, field);
+    const { object, warnings } = decoded({ kind, version, namespace }, clean.value, query);
+    const noted = problems.map(({ code, message }): Problem => ({ level: 'warning', code, message }));
+    return { object, warnings: [...(query.fieldValidation === 'Warn' ? noted : []), ...warnings] };
   }
-  throw invalid(value, result.problems);
+  const [cause] = problems.filter(({ code }) => undecodable.includes(code));
+  if (cause) throw cannotBeHandled(kind.kind, version, kind.kind, [cause]);
+  if (refusal?.code === 'BAD_REQUEST') throw cannotBeHandled(kind.kind, version, kind.kind, problems);
+  throw invalid(value, problems);
 }
 
 function removeField(value: unknown, field: string): void {

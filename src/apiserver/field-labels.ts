@@ -26,7 +26,9 @@ export function checkFieldSelector(kind: Kind, selector: string): void {
   const known = [...ofAll, ...(further[kind.kind] ?? [])];
   for (const term of selector.split(',').filter((each) => each.trim() !== '')) {
     const [label = ''] = term.trim().split(/\s*(?:!=|==?)/, 1);
-    if (!known.includes(label))
-      throw new StoreError('BAD_REQUEST', `field label not supported: ${label}`, { hint: `known: ${known.join(', ')}` });
+    if (known.includes(label)) continue;
+    if (known.length > ofAll.length) throw new StoreError('BAD_REQUEST', `field label not supported: ${label}`);
+    const [name, namespace] = ofAll;
+    throw new StoreError('BAD_REQUEST', `"${label}" is not a known field selector: only "${name}", "${namespace}"`);
   }
 }

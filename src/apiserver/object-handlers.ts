@@ -13,7 +13,7 @@ import type { Store } from '#store/store';
 import { StoreError } from '#store/store-error';
 import type { WebhookAdmission } from './admission/admission.ts';
 import type { Operation } from './admission/webhook-rules.ts';
-import { applyConfiguration, type Decoded, decodeBody, invalid, named } from './body.ts';
+import { applyConfiguration, type Decoded, decodeBody, decodePatched, invalid, named } from './body.ts';
 import { ValidationRules } from './cel/validation-rules.ts';
 import { definitionKind } from './custom-kinds.ts';
 import { immutableProblems } from './immutable-fields.ts';
@@ -96,7 +96,7 @@ export class ObjectHandlers {
     const patched = patchedBy(type, target.kind, stored, body);
     return subresource === 'status'
       ? this.updateStatus(target, patched, write)
-      : this.replace(target, stored, decodeBody(target, patched, write.query), write);
+      : this.replace(target, stored, decodePatched(target, patched, body, write.query), write);
   }
 
   /** One with finalizers stays, marked, until they are gone; `propagationPolicy` is kept as a finalizer of the garbage collector. */
@@ -106,11 +106,7 @@ export class ObjectHandlers {
     const { store } = this.options;
     const stored = await this.get(target);
     const wanted = (body ?? {}) as WantedDeletion;
-    const { uid, resourceVersion } = wanted.preconditions ?? {};
-    const changed = resourceVersion !== undefined && resourceVersion !== stored.metadata.resourceVersion;
-    if (changed || (uid !== undefined && uid !== stored.metadata.uid)) {
-      throw new StoreError('CONFLICT', `the preconditions of the deletion of ${kind.plural} "${name}" do not hold: it has been changed`);
-    }
+    checkPreconditions(kind, stored, wanted);
     if (kind === namespaceKind && permanentNamespaces.includes(name)) {
       throw new StoreError('FORBIDDEN', `namespaces "${name}" is forbidden: this namespace may not be deleted`);
     }
@@ -242,6 +238,20 @@ interface WantedDeletion {
   propagationPolicy?: string;
   gracePeriodSeconds?: number;
   preconditions?: { uid?: string; resourceVersion?: string };
+}
+
+/** Throws StoreError CONFLICT. */
+function checkPreconditions(kind: Kind, { metadata }: ApiObject, { preconditions = {} }: WantedDeletion): void {
+  const { uid = metadata.uid, resourceVersion = metadata.resourceVersion } = preconditions;
+  const failed = [
+    ...(uid === metadata.uid ? [] : [`UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`]),
+    ...(resourceVersion === metadata.resourceVersion
+      ? []
+      : [`ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`]),
+  ];
+  if (failed.length === 0) return;
+  const what = `${withGroup(kind.plural, kind.group)} "${metadata.name}"`;
+  throw new StoreError('CONFLICT', `Operation cannot be fulfilled on ${what}: Precondition failed: ${failed[0]}`);
 }
 
 function gracePeriodOf(query: Query, wanted: WantedDeletion): number | undefined {

@@ -14,12 +14,18 @@ export function mergePatch(target: Json, patch: Json): Json {
   return result;
 }
 
-const operationsMax = 1000;
+/** Kubernetes'. */
+const operationsMax = 10_000;
 
 /** RFC 6902: add, remove, replace, test, move, copy. All or nothing. */
 export function jsonPatch(target: Json, operations: Json): Json {
-  if (!Array.isArray(operations) || operations.length > operationsMax)
-    throw bad(`a JSON patch is a list of at most ${operationsMax} operations`);
+  if (!Array.isArray(operations)) {
+    const given = operations === null ? 'null' : typeof operations;
+    throw new StoreError('BAD_REQUEST', `json: cannot unmarshal ${given} into Go value of type jsonpatch.Patch`);
+  }
+  if (operations.length > operationsMax) {
+    throw new StoreError('BAD_REQUEST', `The allowed maximum operations in a JSON patch is ${operationsMax}, got ${operations.length}`);
+  }
   let result: Json = structuredClone(target);
   for (const [index, operation] of operations.entries()) {
     if (!isObject(operation)) throw bad(`operation ${index} is no object`);
@@ -99,4 +105,5 @@ function position(list: readonly Json[], key: string, index: number): number {
 
 const isObject = (value: Json): value is Record<string, Json> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const bad = (message: string) => new StoreError('INVALID', message);
+/** Kubernetes says no more than the first half. */
+const bad = (message: string) => new StoreError('INVALID', `the server rejected our request due to an error in our request: ${message}`);

@@ -25,9 +25,19 @@ export interface PodTarget {
   container: string;
 }
 
+export interface ContainerLog {
+  file: string;
+  times: {
+    /** When the byte at this place was written, in milliseconds since the epoch. */
+    at(offset: number): number;
+    /** Where that begins which was written then or later; infinite: there is nothing of it yet. */
+    offsetSince(wallMs: number): number;
+  };
+}
+
 export interface PodAccess {
-  /** The file to which the container writes; undefined where it has not been started. */
-  logFile(namespace: string, pod: string, container: string): string | undefined;
+  /** What the container writes; undefined where it has not been started. */
+  log(namespace: string, pod: string, container: string): ContainerLog | undefined;
   /** What starts a command with the surroundings of the container. Throws StoreError where there is no such container. */
   exec(target: PodTarget, command: readonly string[], tty: boolean): () => RunningCommand;
   /** The same for what the container's program writes from then on; it takes no input. */

@@ -58,6 +58,7 @@ function readMessage(name: string, bytes: Uint8Array, depth: number): Record<str
     const [field, type] = message[number] ?? [];
     if (field === undefined || type === undefined) throw unsupported(`field ${number} of ${name}`);
     if (type === 'ignored') reader.skip(wire);
+    else if (type.startsWith('inline ')) Object.assign(result, readMessage(type.slice(7), reader.bytes(), depth + 1));
     else if (type.startsWith('[] ')) result[field] = [...((result[field] as unknown[]) ?? []), readValue(type.slice(3), reader, depth)];
     else if (type.startsWith('map ')) {
       const [key, value] = readEntry(type.slice(4), reader, depth);
@@ -92,12 +93,24 @@ function readValue(type: string, reader: BinaryReader, depth: number): unknown {
       return Buffer.from(reader.bytes()).toString('base64');
     case 'intOrText':
       return readIntOrText(reader.bytes());
+    case 'quantity':
+      return readQuantity(reader.bytes());
     case 'empty':
       if (reader.bytes().length > 0) throw unsupported('a field that is not empty');
       return {};
     default:
       return readMessage(type, reader.bytes(), depth + 1);
   }
+}
+
+/** Quantity: 1 string. */
+function readQuantity(bytes: Uint8Array): string {
+  let text = '';
+  for (const [part, reader, wire] of fieldsOf(bytes)) {
+    if (part === 1) text = reader.string();
+    else reader.skip(wire);
+  }
+  return text;
 }
 
 /** IntOrString: 1 type (1: text), 2 intVal, 3 strVal. */

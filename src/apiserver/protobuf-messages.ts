@@ -2,6 +2,7 @@
 // such clients set them. Facts of Kubernetes' API types; what is not here is refused, never dropped.
 
 /** `!` behind a type: nought, false and the empty text are values too (a pointer in Go); else they mean that the field is not set. */
+/** `inline`: its fields are those of the message around it. */
 export type FieldType = string;
 
 export type Message = Readonly<Record<number, readonly [name: string, type: FieldType]>>;
@@ -122,6 +123,7 @@ export const messages: Readonly<Record<string, Message>> = {
   Pod: objectOf('PodSpec'),
   PodTemplateSpec: { 1: ['metadata', 'ObjectMeta'], 2: ['spec', 'PodSpec'] },
   PodSpec: {
+    1: ['volumes', '[] Volume'],
     2: ['containers', '[] Container'],
     3: ['restartPolicy', 'text'],
     4: ['terminationGracePeriodSeconds', 'int!'],
@@ -134,6 +136,8 @@ export const messages: Readonly<Record<string, Message>> = {
     11: ['hostNetwork', 'bool'],
     12: ['hostPID', 'bool'],
     13: ['hostIPC', 'bool'],
+    // Empty where defaults write it.
+    14: ['securityContext', 'empty'],
     15: ['imagePullSecrets', '[] LocalObjectReference'],
     16: ['hostname', 'text'],
     17: ['subdomain', 'text'],
@@ -151,13 +155,14 @@ export const messages: Readonly<Record<string, Message>> = {
     5: ['workingDir', 'text'],
     6: ['ports', '[] ContainerPort'],
     7: ['env', '[] EnvVar'],
-    // Empty where kubectl writes it.
-    8: ['resources', 'empty'],
+    8: ['resources', 'ResourceRequirements'],
+    9: ['volumeMounts', '[] VolumeMount'],
     13: ['terminationMessagePath', 'text'],
     14: ['imagePullPolicy', 'text'],
     16: ['stdin', 'bool'],
     17: ['stdinOnce', 'bool'],
     18: ['tty', 'bool'],
+    19: ['envFrom', '[] EnvFromSource'],
     20: ['terminationMessagePolicy', 'text'],
   },
   ContainerPort: {
@@ -193,5 +198,72 @@ export const messages: Readonly<Record<string, Message>> = {
     4: ['targetCPUUtilizationPercentage', 'int!'],
   },
   CrossVersionObjectReference: { 1: ['kind', 'text'], 2: ['name', 'text'], 3: ['apiVersion', 'text'] },
-  EnvVar: { 1: ['name', 'text'], 2: ['value', 'text'] },
+  EnvVar: { 1: ['name', 'text'], 2: ['value', 'text'], 3: ['valueFrom', 'EnvVarSource'] },
+  EnvVarSource: {
+    1: ['fieldRef', 'ObjectFieldSelector'],
+    3: ['configMapKeyRef', 'KeySelector'],
+    4: ['secretKeyRef', 'KeySelector'],
+  },
+  ObjectFieldSelector: { 1: ['apiVersion', 'text'], 2: ['fieldPath', 'text'] },
+  // Of ConfigMaps and Secrets alike.
+  KeySelector: { 1: ['', 'inline LocalObjectReference'], 2: ['key', 'text'], 3: ['optional', 'bool!'] },
+  EnvFromSource: { 1: ['prefix', 'text'], 2: ['configMapRef', 'EnvSource'], 3: ['secretRef', 'EnvSource'] },
+  EnvSource: { 1: ['', 'inline LocalObjectReference'], 2: ['optional', 'bool!'] },
+  ResourceRequirements: { 1: ['limits', 'map quantity'], 2: ['requests', 'map quantity'] },
+  VolumeMount: { 1: ['name', 'text'], 2: ['readOnly', 'bool'], 3: ['mountPath', 'text'], 4: ['subPath', 'text'] },
+  Volume: { 1: ['name', 'text'], 2: ['', 'inline VolumeSource'] },
+  VolumeSource: {
+    1: ['hostPath', 'HostPathVolumeSource'],
+    2: ['emptyDir', 'EmptyDirVolumeSource!'],
+    6: ['secret', 'SecretVolumeSource'],
+    19: ['configMap', 'ConfigMapVolumeSource'],
+  },
+  HostPathVolumeSource: { 1: ['path', 'text'], 2: ['type', 'text'] },
+  EmptyDirVolumeSource: { 1: ['medium', 'text'] },
+  SecretVolumeSource: { 1: ['secretName', 'text'], 2: ['items', '[] KeyToPath'], 3: ['defaultMode', 'int!'], 4: ['optional', 'bool!'] },
+  ConfigMapVolumeSource: {
+    1: ['', 'inline LocalObjectReference'],
+    2: ['items', '[] KeyToPath'],
+    3: ['defaultMode', 'int!'],
+    4: ['optional', 'bool!'],
+  },
+  KeyToPath: { 1: ['key', 'text'], 2: ['path', 'text'], 3: ['mode', 'int!'] },
+  Role: { 1: ['metadata', 'ObjectMeta'], 2: ['rules', '[] PolicyRule'] },
+  ClusterRole: { 1: ['metadata', 'ObjectMeta'], 2: ['rules', '[] PolicyRule'], 3: ['aggregationRule', 'AggregationRule'] },
+  AggregationRule: { 1: ['clusterRoleSelectors', '[] LabelSelector'] },
+  PolicyRule: {
+    1: ['verbs', '[] text'],
+    2: ['apiGroups', '[] text'],
+    3: ['resources', '[] text'],
+    4: ['resourceNames', '[] text'],
+    5: ['nonResourceURLs', '[] text'],
+  },
+  RoleBinding: { 1: ['metadata', 'ObjectMeta'], 2: ['subjects', '[] Subject'], 3: ['roleRef', 'RoleRef'] },
+  ClusterRoleBinding: { 1: ['metadata', 'ObjectMeta'], 2: ['subjects', '[] Subject'], 3: ['roleRef', 'RoleRef'] },
+  Subject: { 1: ['kind', 'text'], 2: ['apiGroup', 'text'], 3: ['name', 'text'], 4: ['namespace', 'text'] },
+  RoleRef: { 1: ['apiGroup', 'text'], 2: ['kind', 'text'], 3: ['name', 'text'] },
+  ResourceQuota: objectOf('ResourceQuotaSpec'),
+  ResourceQuotaSpec: { 1: ['hard', 'map quantity'], 2: ['scopes', '[] text'] },
+  PodDisruptionBudget: objectOf('PodDisruptionBudgetSpec'),
+  PodDisruptionBudgetSpec: {
+    1: ['minAvailable', 'intOrText!'],
+    2: ['selector', 'LabelSelector'],
+    3: ['maxUnavailable', 'intOrText!'],
+    4: ['unhealthyPodEvictionPolicy', 'text'],
+  },
+  Ingress: objectOf('IngressSpec'),
+  IngressSpec: {
+    1: ['defaultBackend', 'IngressBackend'],
+    2: ['tls', '[] IngressTLS'],
+    3: ['rules', '[] IngressRule'],
+    4: ['ingressClassName', 'text'],
+  },
+  IngressTLS: { 1: ['hosts', '[] text'], 2: ['secretName', 'text'] },
+  IngressRule: { 1: ['host', 'text'], 2: ['', 'inline IngressRuleValue'] },
+  IngressRuleValue: { 1: ['http', 'HTTPIngressRuleValue'] },
+  HTTPIngressRuleValue: { 1: ['paths', '[] HTTPIngressPath'] },
+  HTTPIngressPath: { 1: ['path', 'text'], 2: ['backend', 'IngressBackend'], 3: ['pathType', 'text'] },
+  IngressBackend: { 4: ['service', 'IngressServiceBackend'] },
+  IngressServiceBackend: { 1: ['name', 'text'], 2: ['port', 'ServiceBackendPort'] },
+  ServiceBackendPort: { 1: ['name', 'text'], 2: ['number', 'int'] },
 };

@@ -67,8 +67,12 @@ export const isTrue = (value: string | null | undefined): boolean => /^(1|t|T|tr
 export function isDryRun(query: Query, body?: unknown): boolean {
   const given = query.dryRun ?? (body as { dryRun?: string[] } | undefined)?.dryRun?.[0];
   if (given === undefined || given === '') return false;
-  if (given !== 'All') throw new StoreError('BAD_REQUEST', `dryRun: "${given}" is unknown: the only value is All`);
-  return true;
+  if (given === 'All') return true;
+  const message = `Unsupported value: ${JSON.stringify([given])}: supported values: "All"`;
+  throw new StoreError('INVALID', `CreateOptions.meta.k8s.io "" is invalid: dryRun: ${message}`, {
+    problems: [{ level: 'error', code: 'UNKNOWN_VALUE', field: 'dryRun', message }],
+    subject: { kind: 'CreateOptions', group: 'meta.k8s.io', name: '' },
+  });
 }
 
 /** A whole number of a query; undefined where it is left out. */

@@ -162,14 +162,15 @@ export class ResourceRoutes {
     const query = request.query as LogQuery;
     const pod = (await this.options.handlers.get(target)) as Pod;
     const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map((each) => each.name);
-    const container = query.container ?? pod.spec.containers[0]?.name ?? '';
+    const container = query.container ?? onlyContainerOf(pod);
     const known = containers.includes(container) || container === 'istio-proxy';
-    if (!known) throw new StoreError('BAD_REQUEST', `container ${container} is not valid for pod ${name}: it has ${containers.join(', ')}`);
+    if (!known) throw new StoreError('BAD_REQUEST', `container ${container} is not valid for pod ${name}`);
     if (isTrue(query.previous) && restartsOf(pod, container) === 0)
       throw new StoreError('BAD_REQUEST', `previous terminated container "${container}" in pod "${name}" not found`);
-    const file = this.options.pods?.logFile(target.namespace, name, container);
-    if (file === undefined) throw new StoreError('BAD_REQUEST', `container "${container}" in pod "${name}" is waiting to start`);
-    await writeLog(file, query, this.options.clock, response());
+    const log = this.options.pods?.log(target.namespace, name, container);
+    if (log === undefined)
+      throw new StoreError('BAD_REQUEST', `container "${container}" in pod "${name}" is waiting to start: ContainerCreating`);
+    await writeLog(log, query, this.options.clock, response());
     return 'streaming';
   }
 
@@ -210,6 +211,16 @@ export class ResourceRoutes {
   }
 }
 
+/** Who does not say which of several means none of them. Throws StoreError BAD_REQUEST. */
+function onlyContainerOf({ metadata: { name }, spec: { containers, initContainers = [] } }: Pod): string {
+  const [only, ...more] = containers.map((each) => each.name);
+  if (only !== undefined && more.length === 0) return only;
+  const others =
+    initContainers.length === 0 ? '' : ` or one of the init containers: [${initContainers.map((each) => each.name).join(' ')}]`;
+  const choice = `choose one of: [${containers.map((each) => each.name).join(' ')}]${others}`;
+  throw new StoreError('BAD_REQUEST', `a container name must be specified for pod ${name}, ${choice}`);
+}
+
 /** What a container has written is in one file, whatever ran. */
 function restartsOf({ status = {} }: Pod, container: string): number {
   const all = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
@@ -237,5 +248,9 @@ function selectionOf({ kind, path, query }: ApiRequest): ListOptions {
 function patchTypeOf({ contentType }: ApiRequest): PatchType {
   const known = patchTypes[contentType];
   if (known) return known;
-  throw new StoreError('UNSUPPORTED_MEDIA_TYPE', `"${contentType}" is no kind of patch: use ${Object.keys(patchTypes).join(', ')}`);
+  const accepted = Object.keys(patchTypes).join(', ');
+  throw new StoreError(
+    'UNSUPPORTED_MEDIA_TYPE',
+    `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
+  );
 }

@@ -26,7 +26,12 @@ export function scaled(object: ApiObject, scale: unknown): ApiObject {
   const spec = isPlainObject(scale) && isPlainObject(scale['spec']) ? scale['spec'] : {};
   const replicas = spec['replicas'] ?? 0;
   if (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas < 0) {
-    throw new StoreError('INVALID', `spec.replicas: ${JSON.stringify(replicas)} is no number of replicas`);
+    const { name } = object.metadata;
+    const message = `Invalid value: ${JSON.stringify(replicas)}: must be greater than or equal to 0`;
+    throw new StoreError('INVALID', `Scale.autoscaling "${name}" is invalid: spec.replicas: ${message}`, {
+      problems: [{ level: 'error', code: 'OUT_OF_RANGE', field: 'spec.replicas', message }],
+      subject: { kind: 'Scale', group: 'autoscaling', name },
+    });
   }
   const { metadata } = scale as { metadata?: { resourceVersion?: string } };
   const { resourceVersion = object.metadata.resourceVersion } = metadata ?? {};

@@ -1,6 +1,6 @@
 // One machine as a cluster: runs the pods that the store says there are. What Kubernetes calls kubelet, and next to it
 // the controllers that make pods and endpoints.
-import { existsSync, mkdirSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import { type ApiObject, type Kind, keyOf } from '#api/kind';
@@ -21,8 +21,9 @@ import type { MachineCapacity } from './downward-api.ts';
 import { selects, targetPortOf } from './endpoint-plan.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import type { ImageMap } from './image-map.ts';
+import { LogTimes } from './log-times.ts';
 import { NamespaceObjects } from './namespace-objects.ts';
-import { type PodSurroundings, PodWorker } from './pod-worker.ts';
+import { type PodSurroundings, PodWorker, proxyContainer } from './pod-worker.ts';
 import type { ProxyFleet } from './proxy-fleet.ts';
 import { type ProxySettings, proxySettings } from './proxy-settings.ts';
 import { type PublishedPort, publishedPorts } from './published-ports.ts';
@@ -59,6 +60,8 @@ export interface HostOptions extends ControllerOptions {
 /** Istio's. */
 const rootNamespace = 'istio-system';
 
+const podMissing = (pod: string) => new StoreError('NOT_FOUND', `pods "${pod}" not found`);
+
 /** A container of a pod; the first one needs no name. */
 interface PodTarget {
   namespace: string;
@@ -74,6 +77,8 @@ export class Host {
   private readonly workers = new Map<string, PodWorker>();
   /** Of those that end: by the same. */
   private readonly farewells = new Map<string, Promise<void>>();
+  /** Of containers that have been started: by their files. */
+  private readonly logTimes = new Map<string, LogTimes>();
   private readonly configMaps: Informer;
   private readonly secrets: Informer;
   private readonly proxyConfigs: Informer;
@@ -109,19 +114,31 @@ export class Host {
     for (const each of [...this.controllers, this.services, this.configMaps, this.secrets, this.proxyConfigs, this.pods]) each.stop();
     const ends = await Promise.allSettled([...this.workers.values()].map((worker) => worker.kill()));
     this.options.cgroups?.close();
+    this.forgetLogs(this.options.logDirectory);
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
-  /** The file to which a container writes; undefined where it has not been started. */
-  containerLog(namespace: string, pod: string, container: string): string | undefined {
-    const file = path.join(this.options.logDirectory, `${namespace}_${pod}`, `${container}.log`);
-    return existsSync(file) ? file : undefined;
+  /** What a container has written, and when; undefined where it has not been started. */
+  containerLog(namespace: string, pod: string, container: string): { file: string; times: LogTimes } | undefined {
+    const file = path.join(this.podLogs(namespace, pod), `${container}.log`);
+    return existsSync(file) ? { file, times: this.timesOf(file) } : undefined;
+  }
+
+  private timesOf(file: string): LogTimes {
+    const times = this.logTimes.get(file) ?? new LogTimes(file, this.options.clock);
+    this.logTimes.set(file, times);
+    return times;
+  }
+
+  private podLogs(namespace: string, pod: string): string {
+    return path.join(this.options.logDirectory, `${namespace}_${pod}`);
   }
 
   /** What starts a command in the surroundings of a container, with a terminal where one is asked for. Throws StoreError NOT_FOUND. */
   exec({ namespace, pod, container }: PodTarget, command: readonly string[], tty = false): () => ContainerCommand {
+    this.checkContainer(namespace, pod, container);
     const place = this.workerOf(namespace, pod)?.placeOf(container);
-    if (!place) throw new StoreError('NOT_FOUND', `container "${container}" of pod "${pod}" does not run`);
+    if (!place) throw new StoreError('NOT_FOUND', `container not found ("${container}")`);
     if (command.length === 0) throw new StoreError('BAD_REQUEST', 'you must specify at least one command for the container');
     const { env } = place;
     const inside = (words: readonly string[]) => place.inside(words);
@@ -137,17 +154,27 @@ export class Host {
   /** The same for what a container's program writes from then on. Throws StoreError NOT_FOUND. */
   attach({ namespace, pod, container }: PodTarget): () => ContainerCommand {
     const object = this.pods.objects.get(keyOf({ namespace, name: pod })) as Pod | undefined;
-    const name = container || object?.spec.containers[0]?.name;
-    const file = name === undefined ? undefined : this.containerLog(namespace, pod, name);
-    if (file === undefined) throw new StoreError('NOT_FOUND', `container "${container}" of pod "${pod}" does not run`);
+    const name = container || object?.spec.containers[0]?.name || '';
+    this.checkContainer(namespace, pod, container);
+    const file = this.containerLog(namespace, pod, name)?.file;
+    if (file === undefined) throw new StoreError('NOT_FOUND', `container not found ("${name}")`);
     return () => new ContainerCommand(['tail', '--lines=0', '--follow=name', file], this.options.inherited);
   }
 
   /** Connects to ports of a pod, past its proxy. Throws StoreError NOT_FOUND. */
   forward({ namespace, pod }: PodTarget): (port: number) => Promise<Socket> {
     const worker = this.workerOf(namespace, pod);
-    if (!worker) throw new StoreError('NOT_FOUND', `pod "${pod}" does not run`);
+    if (!worker) throw podMissing(pod);
     return (port) => worker.connect(port);
+  }
+
+  /** In Kubernetes' words. Throws StoreError NOT_FOUND or BAD_REQUEST. */
+  private checkContainer(namespace: string, pod: string, container: string): void {
+    const object = this.pods.objects.get(keyOf({ namespace, name: pod })) as Pod | undefined;
+    if (!object) throw podMissing(pod);
+    const known = [...object.spec.containers, ...(object.spec.initContainers ?? [])].some(({ name }) => name === container);
+    if (!known && container !== '' && container !== proxyContainer)
+      throw new StoreError('BAD_REQUEST', `container ${container} is not valid for pod ${pod}`);
   }
 
   private workerOf(namespace: string, pod: string): PodWorker | undefined {
@@ -196,11 +223,20 @@ export class Host {
 
   private async forget({ metadata: { uid = '', namespace = '', name } }: Pod): Promise<void> {
     this.workers.delete(uid);
+    this.forgetLogs(this.podLogs(namespace, name));
     const { store } = this.options;
     // Another one may have its name by now.
     const left = await store.get(podKind, namespace, name);
     if (left?.metadata.uid === uid && left.metadata.deletionTimestamp !== undefined)
       await store.delete(podKind, namespace, name, { gracePeriodSeconds: 0 });
+  }
+
+  private forgetLogs(below: string): void {
+    for (const [file, times] of this.logTimes) {
+      if (!file.startsWith(`${below}${path.sep}`)) continue;
+      times.close();
+      this.logTimes.delete(file);
+    }
   }
 
   private proxySettings(pod: Pod): ProxySettings {
@@ -215,9 +251,12 @@ export class Host {
   }
 
   private logFile(pod: Pod, container: string): string {
-    const directory = path.join(this.options.logDirectory, `${pod.metadata.namespace ?? 'default'}_${pod.metadata.name}`);
+    const directory = this.podLogs(pod.metadata.namespace ?? 'default', pod.metadata.name);
     mkdirSync(directory, { recursive: true });
-    return path.join(directory, `${container}.log`);
+    const file = path.join(directory, `${container}.log`);
+    closeSync(openSync(file, 'a'));
+    this.timesOf(file);
+    return file;
   }
 
   /** Of the Services that select the pod, those ports that their annotation publishes, as the pod's own ports. */

@@ -1,5 +1,5 @@
 // What a Job asks of its Pods: enough of them to come to a good end, a few at a time, until it is done or has failed too often. Pure. After
-// Kubernetes' job controller, without indexes and failure policies.
+// Kubernetes' job controller, without failure policies.
 import type { Job } from '#api/kinds/job';
 import type { Pod } from '#api/kinds/pod';
 import { condition } from './condition.ts';
@@ -9,7 +9,9 @@ import { isReady, type PodPlan, podOf } from './pod-plan.ts';
 export function planJob(job: Job, pods: readonly Pod[], newSuffix: () => string, now: string): PodPlan<NonNullable<Job['status']>> {
   const { parallelism = 1, completions = parallelism, backoffLimit = 6, suspend, activeDeadlineSeconds } = job.spec;
   const ofPhase = (phase: string) => pods.filter(({ status }) => status?.phase === phase).length;
-  const succeeded = ofPhase('Succeeded');
+  const indexes =
+    job.spec.completionMode === 'Indexed' ? new Set(pods.filter(({ status }) => status?.phase === 'Succeeded').map(indexOf)) : undefined;
+  const succeeded = indexes?.size ?? ofPhase('Succeeded');
   const failed = ofPhase('Failed');
   const active = pods.filter(
     ({ status, metadata }) => !metadata.deletionTimestamp && status?.phase !== 'Succeeded' && status?.phase !== 'Failed',
@@ -24,13 +26,46 @@ export function planJob(job: Job, pods: readonly Pod[], newSuffix: () => string,
     ...(succeeded > 0 && { succeeded }),
     ...(failed > 0 && { failed }),
     startTime,
+    ...(indexes && { completedIndexes: rangesOf([...indexes]) }),
     ...(outcome === 'Complete' && { completionTime: job.status?.completionTime ?? now }),
     ...(outcome !== undefined && { conditions: [conditionOf(job, outcome, now)] }),
+    ...(outcome === undefined && suspend !== undefined && { conditions: [suspension(job, suspend, now)] }),
   };
   if (outcome !== undefined || suspend === true) return { create: [], delete: active, status };
   const missing = Math.max(0, Math.min(parallelism, completions - succeeded) - active.length);
-  return { create: Array.from({ length: missing }, () => podOfJob(job, newSuffix())), delete: [], status };
+  const open = indexes && openIndexes(completions, indexes, new Set(active.map(indexOf)));
+  return { create: Array.from({ length: missing }, (_, i) => podOfJob(job, newSuffix(), open?.[i])), delete: [], status };
 }
+
+/** When one that has come to its end may go, in milliseconds since the epoch; undefined: not by itself. */
+export function jobExpiryMs({ spec, status }: Job): number | undefined {
+  const end = status?.conditions?.find(({ type, status: holds }) => (type === 'Complete' || type === 'Failed') && holds === 'True');
+  if (spec.ttlSecondsAfterFinished === undefined || end?.lastTransitionTime === undefined) return undefined;
+  return Date.parse(end.lastTransitionTime) + spec.ttlSecondsAfterFinished * 1000;
+}
+
+const indexAnnotation = 'batch.kubernetes.io/job-completion-index';
+const indexOf = ({ metadata }: Pod): number => Number(metadata.annotations?.[indexAnnotation] ?? -1);
+
+function openIndexes(completions: number, done: ReadonlySet<number>, active: ReadonlySet<number>): number[] {
+  return Array.from({ length: completions }, (_, index) => index).filter((index) => !done.has(index) && !active.has(index));
+}
+
+/** `0-2,5`. */
+function rangesOf(indexes: readonly number[]): string {
+  const ranges: [first: number, last: number][] = [];
+  for (const index of [...indexes].sort((a, b) => a - b)) {
+    const range = ranges.at(-1);
+    if (range && range[1] === index - 1) range[1] = index;
+    else ranges.push([index, index]);
+  }
+  return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(',');
+}
+
+const suspension = ({ status }: Job, suspended: boolean, now: string) =>
+  suspended
+    ? condition(status?.conditions, now, 'Suspended', true, 'JobSuspended', 'Job suspended')
+    : condition(status?.conditions, now, 'Suspended', false, 'JobResumed', 'Job resumed');
 
 function conditionOf({ status }: Job, outcome: string, now: string) {
   if (outcome === 'Complete')
@@ -40,11 +75,28 @@ function conditionOf({ status }: Job, outcome: string, now: string) {
   return condition(status?.conditions, now, 'Failed', true, outcome, message);
 }
 
-function podOfJob(job: Job, suffix: string): Pod {
+/** `index`: of one whose pods are numbered. */
+function podOfJob(job: Job, suffix: string, index?: number): Pod {
   const { name, uid = '' } = job.metadata;
+  const { template } = job.spec;
   const labels = { 'batch.kubernetes.io/job-name': name, 'job-name': name, 'batch.kubernetes.io/controller-uid': uid };
-  const { restartPolicy } = job.spec.template.spec;
   // A Job's pods come to an end: what says nothing, or Always, is taken for Never.
-  const ending = restartPolicy === 'OnFailure' ? 'OnFailure' : 'Never';
-  return podOf(job, job.spec.template, `${name}-${suffix}`, labels, { restartPolicy: ending });
+  const restartPolicy = template.spec.restartPolicy === 'OnFailure' ? 'OnFailure' : 'Never';
+  if (index === undefined) return podOf(job, template, `${name}-${suffix}`, labels, { restartPolicy });
+  const variable = { name: 'JOB_COMPLETION_INDEX', value: `${index}` };
+  const numbered = <T extends { env?: unknown[] }>(container: T): T => ({ ...container, env: [...(container.env ?? []), variable] });
+  const { containers, initContainers = [] } = template.spec;
+  const pod = podOf(
+    job,
+    template,
+    `${name}-${index}-${suffix}`,
+    { ...labels, [indexAnnotation]: `${index}` },
+    {
+      restartPolicy,
+      hostname: `${name}-${index}`,
+      containers: containers.map(numbered),
+      ...(initContainers.length > 0 && { initContainers: initContainers.map(numbered) }),
+    },
+  );
+  return { ...pod, metadata: { ...pod.metadata, annotations: { ...pod.metadata.annotations, [indexAnnotation]: `${index}` } } };
 }

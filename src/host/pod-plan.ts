@@ -34,7 +34,10 @@ export function planReplicaSet(set: ReplicaSet, pods: readonly Pod[], newSuffix:
   };
 }
 
-/** One after the other, by number: the next when the one before is ready; an old one is replaced from the end. */
+/**
+ * One after the other, by number: the next when the one before is ready; the last goes first, and old ones are replaced from the end, down to
+ * the partition. A pod below it that ends by itself comes again by the new template: the old one is not kept.
+ */
 export function planStatefulSet(set: StatefulSet, pods: readonly Pod[]): PodPlan<NonNullable<StatefulSet['status']>> {
   const replicas = set.spec.replicas ?? 1;
   const start = set.spec.ordinals?.start ?? 0;
@@ -43,12 +46,19 @@ export function planStatefulSet(set: StatefulSet, pods: readonly Pod[]): PodPlan
   const names = Array.from({ length: replicas }, (_, index) => `${set.metadata.name}-${start + index}`);
   const live = new Map(pods.filter(isLive).map((pod) => [pod.metadata.name, pod]));
   const isCurrent = (pod: Pod) => pod.metadata.labels?.[revisionLabel] === revision;
-  const extra = [...live.values()].filter(({ metadata }) => !names.includes(metadata.name));
+  const ordinal = ({ metadata: { name } }: Pod) => Number(name.slice(name.lastIndexOf('-') + 1));
+  const extra = [...live.values()].filter(({ metadata }) => !names.includes(metadata.name)).sort((a, b) => ordinal(b) - ordinal(a));
+  const isEnding = pods.some(({ metadata }) => metadata.deletionTimestamp !== undefined);
   const missing = names.filter((name) => !live.has(name) && !pods.some(({ metadata }) => metadata.name === name));
   const firstUnready = names.find((name) => !(live.has(name) && isReady(live.get(name)!)));
   const next = parallel ? missing : missing.filter((name) => name === firstUnready);
-  const stale = [...names].reverse().flatMap((name) => (live.has(name) && !isCurrent(live.get(name)!) ? [live.get(name)!] : []));
+  const { type, rollingUpdate = {} } = set.spec.updateStrategy ?? {};
+  const firstReplaced = type === 'OnDelete' ? Number.POSITIVE_INFINITY : (rollingUpdate.partition ?? 0);
+  const stale = [...live.values()]
+    .filter((pod) => names.includes(pod.metadata.name) && !isCurrent(pod) && ordinal(pod) >= firstReplaced)
+    .sort((a, b) => ordinal(b) - ordinal(a));
   const settled = missing.length === 0 && (firstUnready === undefined || stale.some(({ metadata }) => metadata.name === firstUnready));
+  const replaced = settled ? stale.slice(0, 1) : [];
   const ready = [...live.values()].filter(isReady).length;
   const updated = [...live.values()].filter(isCurrent).length;
   return {
@@ -63,7 +73,7 @@ export function planStatefulSet(set: StatefulSet, pods: readonly Pod[]): PodPlan
         ...(set.spec.serviceName && { subdomain: set.spec.serviceName }),
       });
     }),
-    delete: [...extra, ...(settled ? stale.slice(0, 1) : [])],
+    delete: parallel ? [...extra, ...replaced] : isEnding ? [] : [...extra, ...replaced].slice(0, 1),
     status: {
       observedGeneration: set.metadata.generation ?? 1,
       replicas: live.size,

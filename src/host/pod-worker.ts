@@ -36,7 +36,7 @@ export interface PodSurroundings extends Omit<ContainerPlace, 'pod' | 'network' 
 }
 
 /** As Istio injects it. */
-const proxyContainer = 'istio-proxy';
+export const proxyContainer = 'istio-proxy';
 /** A program that dies once is restarted before its callers are told; they wait for it in the pod's proxy. */
 const restartGraceMs = 1_000;
 /** How long a pod that has been deleted goes on, so that no caller is sent to it any more. */

@@ -23,7 +23,7 @@ import { planCronJob } from './cron-job-plan.ts';
 import { planDeployment, revisionAnnotation } from './deployment-plan.ts';
 import { planEndpointSlice, planEndpoints } from './endpoint-plan.ts';
 import type { EventRecorder } from './event-recorder.ts';
-import { planJob } from './job-plan.ts';
+import { jobExpiryMs, planJob } from './job-plan.ts';
 import { ownedBy, type PodPlan, planDaemonSet, planReplicaSet, planStatefulSet } from './pod-plan.ts';
 import { loadBalancerStatus } from './published-ports.ts';
 import { Reconciler } from './reconciler.ts';
@@ -52,7 +52,7 @@ export class WorkloadControllers {
       [replicaSetKind, this.podOwner<ReplicaSet>(replicaSetKind, (set, pods) => planReplicaSet(set, pods, this.suffix))],
       [statefulSetKind, this.podOwner<StatefulSet>(statefulSetKind, planStatefulSet)],
       [daemonSetKind, this.podOwner<DaemonSet>(daemonSetKind, (set, pods) => planDaemonSet(set, pods, this.suffix))],
-      [jobKind, this.podOwner<Job>(jobKind, (job, pods) => planJob(job, pods, this.suffix, this.now()))],
+      [jobKind, (key) => this.reconcileJob(key)],
       [cronJobKind, (key) => this.reconcileCronJob(key)],
       [serviceKind, (key) => this.reconcileService(key)],
     ];
@@ -191,6 +191,16 @@ export class WorkloadControllers {
       }
       await this.keepStatus(kind, owner, planned.status);
     };
+  }
+
+  private readonly keepPods = this.podOwner<Job>(jobKind, (job, pods) => planJob(job, pods, this.suffix, this.now()));
+
+  /** The garbage collector takes the pods of one that has been there long enough. */
+  private async reconcileJob(key: string): Promise<void> {
+    await this.keepPods(key);
+    const job = this.objects(jobKind).get(key) as Job | undefined;
+    const expiryMs = job && job.metadata.deletionTimestamp === undefined ? jobExpiryMs(job) : undefined;
+    if (job && expiryMs !== undefined && this.options.clock.wallMs() >= expiryMs) await this.delete(jobKind, job);
   }
 
   private async reconcileCronJob(key: string): Promise<void> {

@@ -250,7 +250,8 @@ export class LocalMesh {
   /** As Kubernetes' API server would. */
   private complete(object: ApiObject, view: StoreView): ApiObject {
     const completed = withApiAccess(withSidecarLabels(withDefaults(object)), view);
-    return withNodePorts(withClusterIp(completed, view, this.networks?.serviceNetwork ?? serviceNetworkDefault), view, isPublished);
+    const addressed = withClusterIp(completed, view, this.networks?.serviceNetwork ?? serviceNetworkDefault);
+    return withNodePorts(addressed, view, { isPublished, spread: this.networks?.machineAddress ?? '' });
   }
 
   /** How limits of containers are kept, or why they are not. */
@@ -326,7 +327,7 @@ export class LocalMesh {
       throw new StoreError('UNAVAILABLE', 'the host has not been started');
     };
     return {
-      logFile: (namespace, pod, container) => this.host?.containerLog(namespace, pod, container),
+      log: (namespace, pod, container) => this.host?.containerLog(namespace, pod, container),
       exec: (target, command, tty) => host().exec(target, command, tty),
       attach: (target) => host().attach(target),
       forward: (target) => host().forward(target),

@@ -1,5 +1,6 @@
 // Inside of a user namespace: the process outside of it (user-namespace.ts), which has opened the ports, leads on what leaves our networks,
 // and asks for names of the world.
+import type { Socket as DatagramSocket } from 'node:dgram';
 import type { Server, Socket } from 'node:net';
 import type { Forwarder } from '#dns/forwarder';
 import { failure, type Question, type Reply } from '#dns/message';
@@ -11,17 +12,32 @@ import type { InsideReport, OutsideMessage } from './user-namespace.ts';
 /** More fail at once. */
 const questionsMax = 1_024;
 
+interface Wish<T> {
+  resolve(granted: T): void;
+  reject(why: MeshError): void;
+}
+
 export class Outside implements WayOut, Pick<Forwarder, 'ask'> {
   private readonly questions = new Map<number, (reply: Reply) => void>();
-  /** Ports that are asked for. */
-  private readonly publications = new Map<number, { resolve(end: () => void): void; reject(why: MeshError): void }>();
+  /** Ports that are asked for: for connections, and for datagrams. */
+  private readonly publications = new Map<number, Wish<() => void>>();
+  private readonly bindings = new Map<number, Wish<DatagramSocket>>();
   private serial = 0;
 
   constructor() {
     process.on('message', (message: OutsideMessage, handle) => {
-      if (message.type === 'reply') this.settle(message.id, message.reply);
-      else if (message.type === 'port refused') this.refuse(message.port, message.why);
-      else this.take(message.port, handle as Server);
+      switch (message.type) {
+        case 'reply':
+          return this.settle(message.id, message.reply);
+        case 'port refused':
+          return refuse(this.publications, message.port, message.why);
+        case 'port':
+          return this.take(message.port, handle as Server);
+        case 'bind refused':
+          return refuse(this.bindings, message.port, message.why);
+        case 'bound':
+          return grant(this.bindings, message.port, handle as unknown as DatagramSocket);
+      }
     });
     // The mesh decides how long it lives, not the bridge.
     process.channel?.unref();
@@ -35,6 +51,13 @@ export class Outside implements WayOut, Pick<Forwarder, 'ask'> {
     return new Promise((resolve, reject) => {
       this.publications.set(port, { resolve, reject });
       this.report({ type: 'publish', port });
+    });
+  }
+
+  bind(port: number): Promise<DatagramSocket> {
+    return new Promise((resolve, reject) => {
+      this.bindings.set(port, { resolve, reject });
+      this.report({ type: 'bind', port });
     });
   }
 
@@ -56,17 +79,21 @@ export class Outside implements WayOut, Pick<Forwarder, 'ask'> {
   /** One that was asked for, or one of those that the mesh has from the beginning. */
   private take(port: number, server: Server): void {
     bridgePort(server, port);
-    this.publications.get(port)?.resolve(() => server.close());
-    this.publications.delete(port);
-  }
-
-  private refuse(port: number, why: string): void {
-    this.publications.get(port)?.reject(new MeshError('PORT_REFUSED', why));
-    this.publications.delete(port);
+    grant(this.publications, port, () => server.close());
   }
 
   private settle(id: number, reply: Reply): void {
     this.questions.get(id)?.(reply);
     this.questions.delete(id);
   }
+}
+
+function grant<T>(wishes: Map<number, Wish<T>>, port: number, granted: T): void {
+  wishes.get(port)?.resolve(granted);
+  wishes.delete(port);
+}
+
+function refuse(wishes: Map<number, Wish<never>>, port: number, why: string): void {
+  wishes.get(port)?.reject(new MeshError('PORT_REFUSED', why));
+  wishes.delete(port);
 }

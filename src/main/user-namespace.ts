@@ -7,7 +7,7 @@ import type { Forwarder } from '#dns/forwarder';
 import type { Question, Reply } from '#dns/message';
 import { messageOf } from '#foundation/mesh-error';
 import type { RefusedMode } from '#host/capture/capture-mode';
-import { ConnectionRelay } from '#host/capture/connection-relay';
+import { ConnectionRelay, type WayOut } from '#host/capture/connection-relay';
 import type { SystemTools } from '#host/capture/system-tools';
 import type { NetworkAddress } from '#net/network';
 import { listenFailure } from '#net/port-owner';
@@ -21,10 +21,17 @@ export type InsideReport =
   | { type: 'lead'; to: NetworkAddress }
   /** A port of the machine that is to be opened and handed in. */
   | { type: 'publish'; port: number }
+  /** The same for datagrams. */
+  | { type: 'bind'; port: number }
   | { type: 'ask'; id: number; question: Question };
 export type OutsideMessage =
   /** With its server. */
-  { type: 'port'; port: number } | { type: 'port refused'; port: number; why: string } | { type: 'reply'; id: number; reply: Reply };
+  | { type: 'port'; port: number }
+  | { type: 'port refused'; port: number; why: string }
+  /** With its socket. */
+  | { type: 'bound'; port: number }
+  | { type: 'bind refused'; port: number; why: string }
+  | { type: 'reply'; id: number; reply: Reply };
 
 export type UserNamespaceOutcome = { kind: 'ended'; code: number } | { kind: 'refused'; refused: RefusedMode };
 
@@ -103,6 +110,9 @@ function follow(child: ChildProcess, servers: readonly Server[], forwarder: Pick
         case 'publish':
           void publish(child, message.port);
           return;
+        case 'bind':
+          void bind(child, message.port, relay);
+          return;
         case 'ask':
           void forwarder.ask(message.question).then((reply) => tell(child, { type: 'reply', id: message.id, reply }));
       }
@@ -126,6 +136,16 @@ async function publish(child: ChildProcess, port: number): Promise<void> {
     hand(child, await listen(port));
   } catch (thrown) {
     tell(child, { type: 'port refused', port, why: messageOf(thrown) });
+  }
+}
+
+async function bind(child: ChildProcess, port: number, way: Pick<WayOut, 'bind'>): Promise<void> {
+  try {
+    const socket = await way.bind(port);
+    if (child.connected) child.send({ type: 'bound', port } satisfies OutsideMessage, socket, () => socket.close());
+    else socket.close();
+  } catch (thrown) {
+    tell(child, { type: 'bind refused', port, why: messageOf(thrown) });
   }
 }
 

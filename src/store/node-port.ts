@@ -10,11 +10,15 @@ import { StoreError } from './store-error.ts';
 const rangeFirst = 30_000;
 const rangeSize = 2_768;
 
-/**
- * The Service with its node ports. `isPublished`: its ports are published otherwise, wherever its owner says. Throws StoreError INVALID, in
- * Kubernetes' words, where a port cannot be had.
- */
-export function withNodePorts(object: ApiObject, view: StoreView, isPublished: (service: Service) => boolean): ApiObject {
+export interface NodePortOptions {
+  /** Its ports are published otherwise, wherever its owner says. */
+  isPublished(service: Service): boolean;
+  /** What tells this mesh from others on the machine: they would be given the same ports for Services of the same names. */
+  spread: string;
+}
+
+/** The Service with its node ports. Throws StoreError INVALID, in Kubernetes' words, where a port cannot be had. */
+export function withNodePorts(object: ApiObject, view: StoreView, { isPublished, spread }: NodePortOptions): ApiObject {
   if (object.kind !== 'Service' || object.apiVersion !== 'v1' || isPublished(object as Service)) return object;
   const service = object as Service;
   const { namespace = '', name } = object.metadata;
@@ -26,7 +30,7 @@ export function withNodePorts(object: ApiObject, view: StoreView, isPublished: (
   const completed = ports.map((port, index) => {
     if (!wants) return withoutNodePort(port, before, index, service);
     const { protocol = 'TCP', nodePort = former(port, before) } = port;
-    const found = nodePort || freePort(`${namespace}/${name}/${port.port}`, protocol, taken);
+    const found = nodePort || freePort(`${spread}/${namespace}/${name}/${port.port}`, protocol, taken);
     check(service, index, found, protocol, taken);
     taken.add(`${found}/${protocol}`);
     return { ...port, nodePort: found };

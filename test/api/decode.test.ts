@@ -28,7 +28,7 @@ const refused: readonly (readonly [name: string, yaml: string, expected: string]
     'UNKNOWN_VERSION apiVersion: Gateway is not served as networking.istio.io/v2',
   ],
   ['no name', 'apiVersion: v1\nkind: Namespace\nmetadata: {}', 'MISSING_FIELD metadata.name: this field is required'],
-  ['bad name', service('ports: [{port: 80}]', '"1a"'), 'INVALID_NAME metadata.name: "1a" is no name of a Service'],
+  ['bad name', service('ports: [{port: 80}]', '"1a"'), 'INVALID_NAME metadata.name: Invalid value: "1a": a DNS-1035 label'],
   ['unknown field', rule('timout: 1s'), 'UNKNOWN_FIELD spec.http[0].timout: unknown field "timout" | did you mean "timeout"?'],
   [
     'unknown field of Service',
@@ -142,12 +142,12 @@ const refused: readonly (readonly [name: string, yaml: string, expected: string]
   [
     'several ports unnamed',
     service('ports: [{port: 80}, {port: 81, name: b}]'),
-    'MISSING_FIELD spec.ports[0].name: each of several ports requires a name',
+    'MISSING_FIELD spec.ports[0].name: Required value | such as http-web',
   ],
   [
     'label value',
     'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {x/y: "a b"}}',
-    'INVALID_LABEL metadata.labels["x/y"]: "a b" is no value of a label',
+    'INVALID_LABEL metadata.labels: Invalid value: "a b": a valid label',
   ],
   [
     'namespace of a Namespace',
@@ -157,7 +157,7 @@ const refused: readonly (readonly [name: string, yaml: string, expected: string]
   [
     'selector that selects others',
     'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {selector: {matchLabels: {app: a}}, template: {metadata: {labels: {app: b}}, spec: {containers: [{name: c}]}}}',
-    'SELECTOR_MISMATCH spec.selector.matchLabels.app: the pods of spec.template do not have label app=a',
+    'SELECTOR_MISMATCH spec.template.metadata.labels: Invalid value: {"app":"b"}: `selector` does not match template `labels` | set app: a',
   ],
 ];
 

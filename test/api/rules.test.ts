@@ -271,7 +271,7 @@ const rows: Readonly<Record<string, readonly (readonly [spec: string, expected: 
   WorkloadGroup: [
     ['template: {}', 'valid'],
     ['template: {}, probe: {}', 'error MISSING_FIELD spec.probe'],
-    ['template: {}, metadata: {labels: {".": "~"}}', 'error INVALID_LABEL spec.metadata.labels["."]'],
+    ['template: {}, metadata: {labels: {".": "~"}}', 'error INVALID_LABEL spec.metadata.labels'],
     ['template: {}, probe: {httpGet: {port: 1, scheme: FTP}}', 'error UNKNOWN_VALUE spec.probe.httpGet.scheme'],
   ],
 };

@@ -181,7 +181,7 @@ describe('a write', () => {
 
   test('that a webhook makes unsound is refused', async () => {
     await configure('Mutating', '/break');
-    expect((await call('POST', configMaps, configMap)).code).toBe(422);
+    expect((await call('POST', configMaps, configMap)).code).toBe(400);
   });
 
   test('is shown to an earlier webhook again where a later one changed it', async () => {

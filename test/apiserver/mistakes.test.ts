@@ -14,6 +14,7 @@ let server: ApiServer;
 let url: string;
 
 const core = (plural: string) => `/api/v1/namespaces/default/${plural}`;
+const istio = (plural: string) => `/apis/networking.istio.io/v1/namespaces/default/${plural}`;
 const apps = (plural: string) => `/apis/apps/v1/namespaces/default/${plural}`;
 const configMap = (fields: object = {}, metadata: object = {}) => ({ metadata: { name: 'new', ...metadata }, ...fields });
 const service = (spec: object) => ({ metadata: { name: 'new' }, spec });
@@ -31,6 +32,7 @@ const there: readonly (readonly [path: string, body: object])[] = [
   [core('secrets'), { metadata: { name: 'there' }, type: 'Opaque', data: { a: 'Yg==' } }],
   [core('services'), { metadata: { name: 'there' }, spec: { clusterIP: '10.96.1.1', ports: [{ port: 80 }] } }],
   [core('pods'), { metadata: { name: 'there' }, spec: { containers: [{ name: 'a', image: 'b', command: ['x'] }] } }],
+  [core('pods'), { metadata: { name: 'two' }, spec: { initContainers: [{ name: 'i' }], containers: [{ name: 'a' }, { name: 'b' }] } }],
   [apps('deployments'), { ...deployment({}), metadata: { name: 'there' } }],
   [
     apps('statefulsets'),
@@ -74,10 +76,15 @@ type Row = readonly [
   request: readonly [method: string, path: string, body?: unknown, type?: string],
   code: number,
   reason: string,
-  message: string,
+  message: unknown,
 ];
 
-const label = 'use at most 63 letters, digits, "-", "_" and "."';
+const subdomain =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const label =
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+const qualified =
+  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const rows: readonly Row[] = [
   ['not found', ['GET', core('pods/x')], 404, 'NotFound', 'pods "x" not found'],
   ['not found, with its group', ['GET', apps('deployments/x')], 404, 'NotFound', 'deployments.apps "x" not found'],
@@ -126,7 +133,7 @@ const rows: readonly Row[] = [
     ['POST', core('configmaps'), { apiVersion: 'v1', kind: 'Service', ...configMap() }],
     400,
     'BadRequest',
-    'Service in version "v1" cannot be handled as a ConfigMap: the path is for configmaps',
+    'Service in version "v1" cannot be handled as a ConfigMap: converting (v1.Service) to (core.ConfigMap): unknown conversion',
   ],
   [
     'a version of what is not there yet',
@@ -147,78 +154,78 @@ const rows: readonly Row[] = [
     ['POST', core('configmaps'), { metadata: {} }],
     422,
     'Invalid',
-    'ConfigMap "" is invalid: metadata.name: this field is required',
+    'ConfigMap "" is invalid: metadata.name: Required value: name or generateName is required',
   ],
   [
     'a bad name',
     ['POST', core('configmaps'), configMap({}, { name: 'A_b' })],
     422,
     'Invalid',
-    'ConfigMap "A_b" is invalid: metadata.name: "A_b" is no name of an object (use lower-case letters, digits, "-" and ".", at most 253)',
+    `ConfigMap "A_b" is invalid: metadata.name: Invalid value: "A_b": ${subdomain}`,
   ],
   [
     'a bad name of a Service',
     ['POST', core('services'), { ...service({ ports: [{ port: 1 }] }), metadata: { name: '1a' } }],
     422,
     'Invalid',
-    'Service "1a" is invalid: metadata.name: "1a" is no name of a Service (begin with a letter; lower-case letters, digits and "-", at most 63)',
+    `Service "1a" is invalid: metadata.name: Invalid value: "1a": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')`,
   ],
   [
     'a label that is too long',
     ['POST', core('configmaps'), configMap({}, { labels: { k: 'a'.repeat(64) } })],
     422,
     'Invalid',
-    `ConfigMap "new" is invalid: metadata.labels.k: "${'a'.repeat(64)}" is no value of a label (${label})`,
+    `ConfigMap "new" is invalid: metadata.labels: Invalid value: "${'a'.repeat(64)}": must be no more than 63 characters`,
   ],
   [
     'a bad label',
     ['POST', core('configmaps'), configMap({}, { labels: { k: 'a b' } })],
     422,
     'Invalid',
-    `ConfigMap "new" is invalid: metadata.labels.k: "a b" is no value of a label (${label})`,
+    `ConfigMap "new" is invalid: metadata.labels: Invalid value: "a b": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`,
   ],
   [
     'a bad key of a label',
     ['POST', core('configmaps'), configMap({}, { labels: { 'a b': '' } })],
     422,
     'Invalid',
-    'ConfigMap "new" is invalid: metadata.labels["a b"]: "a b" is no key of a label (write [prefix/]name, the name at most 63 characters)',
+    `ConfigMap "new" is invalid: metadata.labels: Invalid value: "a b": ${qualified}`,
   ],
   [
     'a bad key of an annotation',
     ['POST', core('configmaps'), configMap({}, { annotations: { 'a b': '' } })],
     422,
     'Invalid',
-    'ConfigMap "new" is invalid: metadata.annotations["a b"]: "a b" is no key of annotations',
+    `ConfigMap "new" is invalid: metadata.annotations: Invalid value: "a b": ${qualified}`,
   ],
   [
     'an unknown field',
     ['POST', core('services'), service({ prts: [], ports: [{ port: 1 }] })],
-    422,
-    'Invalid',
-    'Service "new" is invalid: spec.prts: unknown field "prts" (did you mean "ports"?)',
+    400,
+    'BadRequest',
+    'Service in version "v1" cannot be handled as a Service: strict decoding error: unknown field "spec.prts" (did you mean "ports"?)',
   ],
   [
     'a wrong type',
     ['POST', apps('deployments'), deployment({ replicas: 'many' })],
-    422,
-    'Invalid',
-    'Deployment.apps "new" is invalid: spec.replicas: must be a whole number, not a string',
+    400,
+    'BadRequest',
+    'Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32',
   ],
   [
     'too few',
     ['PATCH', apps('deployments/there'), { spec: { replicas: -1 } }, merge],
     422,
     'Invalid',
-    'Deployment.apps "there" is invalid: spec.replicas: must be between 0 and 2147483647, not -1',
+    'Deployment.apps "there" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0',
   ],
-  ['no containers', ['POST', core('pods'), pod({})], 422, 'Invalid', 'Pod "new" is invalid: spec.containers: this field is required'],
+  ['no containers', ['POST', core('pods'), pod({})], 422, 'Invalid', 'Pod "new" is invalid: spec.containers: Required value'],
   [
     'a container without name',
     ['POST', core('pods'), pod({ containers: [{ image: 'b' }] })],
     422,
     'Invalid',
-    'Pod "new" is invalid: spec.containers[0].name: this field is required',
+    'Pod "new" is invalid: spec.containers[0].name: Required value',
   ],
   [
     'two containers of a name',
@@ -251,44 +258,44 @@ const rows: readonly Row[] = [
   [
     'a quantity',
     ['POST', core('pods'), pod({ containers: [{ name: 'a', resources: { limits: { cpu: 'lots' } } }] })],
-    422,
-    'Invalid',
-    `Pod "new" is invalid: spec.containers[0].resources.limits[cpu]: Invalid value: "lots": quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'`,
+    400,
+    'BadRequest',
+    `Pod in version "v1" cannot be handled as a Pod: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'`,
   ],
   [
     'no selector',
     ['POST', apps('deployments'), { metadata: { name: 'new' }, spec: { template: template({}) } }],
     422,
     'Invalid',
-    'Deployment.apps "new" is invalid: spec.selector: this field is required',
+    'Deployment.apps "new" is invalid: spec.selector: Required value',
   ],
   [
     'a selector of others',
     ['POST', apps('deployments'), deployment({ selector: { matchLabels: { a: 'c' } } })],
     422,
     'Invalid',
-    'Deployment.apps "new" is invalid: spec.selector.matchLabels.a: the pods of spec.template do not have label a=c (set spec.template.metadata.labels a: c)',
+    'Deployment.apps "new" is invalid: spec.template.metadata.labels: Invalid value: {"a":"b"}: `selector` does not match template `labels` (set a: c)',
   ],
   [
     'a port out of range',
     ['POST', core('services'), service({ ports: [{ port: 70_000 }] })],
     422,
     'Invalid',
-    'Service "new" is invalid: spec.ports[0].port: must be between 1 and 65535, not 70000',
+    'Service "new" is invalid: spec.ports[0].port: Invalid value: 70000: must be between 1 and 65535, inclusive',
   ],
   [
     'no ports',
     ['POST', core('services'), service({ selector: { a: 'b' } })],
     422,
     'Invalid',
-    'Service "new" is invalid: spec.ports: at least one port is required',
+    'Service "new" is invalid: spec.ports: Required value',
   ],
   [
     'a type of Service',
     ['POST', core('services'), service({ type: 'Foo', ports: [{ port: 1 }] })],
     422,
     'Invalid',
-    'Service "new" is invalid: spec.type: unknown value "Foo": must be one of ClusterIP, NodePort, LoadBalancer, ExternalName',
+    'Service "new" is invalid: spec.type: Unsupported value: "Foo": supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"',
   ],
   [
     'a key of a ConfigMap',
@@ -300,9 +307,9 @@ const rows: readonly Row[] = [
   [
     'a Secret in plain text, which is not said',
     ['POST', core('secrets'), configMap({ data: { word: 'sword-fish' } })],
-    422,
-    'Invalid',
-    'Secret "new" is invalid: data[word]: illegal base64 data (use stringData for plain text)',
+    400,
+    'BadRequest',
+    'Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 5',
   ],
   [
     'another selector',
@@ -377,42 +384,42 @@ const rows: readonly Row[] = [
     ['GET', `${core('configmaps')}?fieldSelector=foo%3Dbar`],
     400,
     'BadRequest',
-    'field label not supported: foo: known: metadata.name, metadata.namespace',
+    '"foo" is not a known field selector: only "metadata.name", "metadata.namespace"',
   ],
   [
     'a patch that is no list',
     ['PATCH', core('services/there'), { a: 1 }, jsonPatch],
-    422,
-    'Invalid',
-    'a JSON patch is a list of at most 1000 operations',
+    400,
+    'BadRequest',
+    'json: cannot unmarshal object into Go value of type jsonpatch.Patch',
   ],
   [
     'a patch of nothing',
     ['PATCH', core('services/there'), [{ op: 'remove', path: '/spec/x' }], jsonPatch],
     422,
     'Invalid',
-    'operation 0: there is nothing at /spec/x',
+    'the server rejected our request due to an error in our request: operation 0: there is nothing at /spec/x',
   ],
   [
     'a patch of no operation',
     ['PATCH', core('services/there'), [{ op: 'x', path: '/spec' }], jsonPatch],
     422,
     'Invalid',
-    'operation 0: unknown op "x"',
+    'the server rejected our request due to an error in our request: operation 0: unknown op "x"',
   ],
   [
     'a patch of another type',
     ['PATCH', core('services/there'), { spec: { ports: 'x' } }, merge],
     422,
     'Invalid',
-    'Service "there" is invalid: spec.ports: must be a list, not a string',
+    '"" is invalid: patch: Invalid value: "{\\"spec\\":{\\"ports\\":\\"x\\"}}": json: cannot unmarshal string into Go struct field ServiceSpec.spec.ports of type []v1.ServicePort',
   ],
   [
     'a dry run of some',
     ['POST', `${core('configmaps')}?dryRun=some`, configMap()],
-    400,
-    'BadRequest',
-    'dryRun: "some" is unknown: the only value is All',
+    422,
+    'Invalid',
+    'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: ["some"]: supported values: "All"',
   ],
   [
     'a page that nobody gave',
@@ -421,12 +428,204 @@ const rows: readonly Row[] = [
     'Expired',
     'the continue parameter is none that this server gave: list again from the beginning',
   ],
+  [
+    'unknown fields, several',
+    ['POST', apps('deployments'), deployment({ replcas: 1, template: template({ a: 'b' }, { containers: [{ name: 'a', imagee: 'b' }] }) })],
+    400,
+    'BadRequest',
+    'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.replcas" (did you mean "replicas"?), unknown field "spec.template.spec.containers[0].imagee" (did you mean "image"?)',
+  ],
+  [
+    'an unknown field of Istio’s',
+    ['POST', istio('virtualservices'), { metadata: { name: 'new' }, spec: { htp: [] } }],
+    400,
+    'BadRequest',
+    'VirtualService in version "v1" cannot be handled as a VirtualService: strict decoding error: unknown field "spec.htp" (did you mean "http"?)',
+  ],
+  [
+    'a wrong type of Istio’s, which Kubernetes knows by its definition',
+    ['POST', istio('virtualservices'), { metadata: { name: 'new' }, spec: { hosts: ['a'], http: 'x' } }],
+    422,
+    'Invalid',
+    'VirtualService.networking.istio.io "new" is invalid: spec.http: Invalid value: "string": spec.http in body must be of type array: "string"',
+  ],
+  [
+    'a patch of an unknown field',
+    ['PATCH', core('services/there'), { spec: { prts: [] } }, merge],
+    422,
+    'Invalid',
+    '"" is invalid: patch: Invalid value: "{\\"spec\\":{\\"prts\\":[]}}": strict decoding error: unknown field "spec.prts" (did you mean "ports"?)',
+  ],
+  [
+    'a number for a label',
+    ['POST', core('configmaps'), configMap({}, { labels: { version: 1 } })],
+    400,
+    'BadRequest',
+    'ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string',
+  ],
+  [
+    'a number for a variable',
+    ['POST', core('pods'), pod({ containers: [{ name: 'a', env: [{ name: 'A', value: 1 }] }] })],
+    400,
+    'BadRequest',
+    'Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal number into Go struct field EnvVar.spec.containers.env.value of type string',
+  ],
+  [
+    'a name of a namespace',
+    ['POST', '/api/v1/namespaces', { metadata: { name: 'a.b' } }],
+    422,
+    'Invalid',
+    `Namespace "a.b" is invalid: metadata.name: Invalid value: "a.b": ${label}`,
+  ],
+  [
+    'a name that is too long',
+    ['POST', core('configmaps'), configMap({}, { name: 'a'.repeat(254) })],
+    422,
+    'Invalid',
+    `ConfigMap "${'a'.repeat(254)}" is invalid: metadata.name: Invalid value: "${'a'.repeat(254)}": must be no more than 253 characters`,
+  ],
+  [
+    'ports of one name',
+    [
+      'POST',
+      core('services'),
+      service({
+        ports: [
+          { name: 'a', port: 1 },
+          { name: 'a', port: 2 },
+        ],
+      }),
+    ],
+    422,
+    'Invalid',
+    'Service "new" is invalid: spec.ports[1].name: Duplicate value: "a"',
+  ],
+  [
+    'one port twice',
+    [
+      'POST',
+      core('services'),
+      service({
+        ports: [
+          { name: 'a', port: 1 },
+          { name: 'b', port: 1 },
+        ],
+      }),
+    ],
+    422,
+    'Invalid',
+    'Service "new" is invalid: spec.ports[1]: Duplicate value: {"protocol":"TCP","port":1}',
+  ],
+  [
+    'a bad name of a port',
+    ['POST', core('services'), service({ ports: [{ name: 'A', port: 1 }] })],
+    422,
+    'Invalid',
+    `Service "new" is invalid: spec.ports[0].name: Invalid value: "A": ${label}`,
+  ],
+  [
+    'a protocol',
+    ['POST', core('services'), service({ ports: [{ port: 1, protocol: 'tcp' }] })],
+    422,
+    'Invalid',
+    'Service "new" is invalid: spec.ports[0].protocol: Unsupported value: "tcp": supported values: "SCTP", "TCP", "UDP" (did you mean "TCP"?)',
+  ],
+  [
+    'a selector of others, of a StatefulSet',
+    [
+      'POST',
+      apps('statefulsets'),
+      { metadata: { name: 'new' }, spec: { serviceName: 's', selector: { matchLabels: { a: 'c' } }, template: template({ a: 'b' }) } },
+    ],
+    422,
+    'Invalid',
+    'StatefulSet.apps "new" is invalid: spec.template.metadata.labels: Invalid value: {"a":"b"}: `selector` does not match template `labels` (set a: c)',
+  ],
+  [
+    'an empty selector',
+    ['POST', apps('deployments'), deployment({ selector: {} })],
+    422,
+    'Invalid',
+    'Deployment.apps "new" is invalid: spec.selector: Invalid value: {}: empty selector is invalid for deployment (it would take every pod: give matchLabels)',
+  ],
+  [
+    'fewer than no replicas',
+    ['PUT', apps('deployments/there/scale'), { metadata: { name: 'there' }, spec: { replicas: -1 } }],
+    422,
+    'Invalid',
+    'Scale.autoscaling "there" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0',
+  ],
+  [
+    'the end of another one of that name',
+    ['DELETE', core('configmaps/there'), { preconditions: { uid: 'x' } }],
+    409,
+    'Conflict',
+    expect.stringMatching(
+      /^Operation cannot be fulfilled on configmaps "there": Precondition failed: UID in precondition: x, UID in object meta: [0-9a-f-]{36}$/,
+    ),
+  ],
+  [
+    'a field of Pods that selects nothing',
+    ['GET', `${core('pods')}?fieldSelector=spec.foo%3Dbar`],
+    400,
+    'BadRequest',
+    'field label not supported: spec.foo',
+  ],
+  [
+    'a body of another type',
+    ['POST', core('configmaps'), 'a', 'text/plain'],
+    415,
+    'UnsupportedMediaType',
+    'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf',
+  ],
+  [
+    'a patch of no known type',
+    ['PATCH', core('configmaps/there'), {}],
+    415,
+    'UnsupportedMediaType',
+    'the body of the request was in an unknown format - accepted media types include: application/merge-patch+json, application/strategic-merge-patch+json, application/json-patch+json, application/apply-patch+yaml',
+  ],
+  [
+    'a body of 3 MB',
+    ['POST', core('configmaps'), configMap({ data: { a: 'a'.repeat(3 * 1024 * 1024) } })],
+    413,
+    'RequestEntityTooLarge',
+    'Request entity too large: limit is 3145728',
+  ],
+  [
+    'a method that makes no sense',
+    ['POST', core('configmaps/there'), {}],
+    405,
+    'MethodNotAllowed',
+    'the server does not allow this method on the requested resource',
+  ],
+  [
+    'the log of one that is not there',
+    ['GET', core('pods/there/log?container=x')],
+    400,
+    'BadRequest',
+    'container x is not valid for pod there',
+  ],
+  [
+    'a log before it has begun',
+    ['GET', core('pods/there/log')],
+    400,
+    'BadRequest',
+    'container "a" in pod "there" is waiting to start: ContainerCreating',
+  ],
+  [
+    'a log of two',
+    ['GET', core('pods/two/log')],
+    400,
+    'BadRequest',
+    'a container name must be specified for pod two, choose one of: [a b] or one of the init containers: [i]',
+  ],
 ];
 
 test.each(rows)('%s', async (_, request, code, reason, message) => {
   const answer = await call(...request);
   expect({ code: answer.code, reason: answer.status.reason, message: answer.status.message }).toEqual({ code, reason, message });
-  const [, kind, name] = /^(\w+)\S* "([^"]*)" is invalid/.exec(message) ?? [];
+  const [, kind, name] = /^(\w+)\S* "([^"]*)" is invalid/.exec(String(message)) ?? [];
   // By which kubectl says whose fault it is.
   if (kind !== undefined) expect(answer.status.details).toMatchObject({ kind, name });
 });

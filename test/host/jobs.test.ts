@@ -5,7 +5,7 @@ import type { Job } from '#api/kinds/job';
 import type { Pod } from '#api/kinds/pod';
 import { planCronJob } from '#host/cron-job-plan';
 import { lastScheduled, parseSchedule } from '#host/cron-schedule';
-import { planJob } from '#host/job-plan';
+import { jobExpiryMs, planJob } from '#host/job-plan';
 import { podPhase } from '#host/pod-phase';
 
 const now = '2026-03-01T12:00:00Z';
@@ -56,6 +56,39 @@ describe('a Job', () => {
     const plan = planJob(wanted, there, () => 'x', now);
     expect([plan.create.length, plan.delete.length]).toEqual([made, ended]);
     expect(plan.status).toMatchObject(status);
+  });
+
+  test('numbers its pods, where it is to', () => {
+    const wanted = job({ completionMode: 'Indexed', completions: 4, parallelism: 2 });
+    const numbered = (index: number, phase: string): Pod => ({
+      ...pods(phase)[0]!,
+      metadata: { name: `p${index}`, annotations: { 'batch.kubernetes.io/job-completion-index': `${index}` } },
+    });
+    const plan = planJob(
+      wanted,
+      [numbered(0, 'Succeeded'), numbered(1, 'Succeeded'), numbered(2, 'Running'), numbered(3, 'Failed')],
+      () => 'x',
+      now,
+    );
+    expect(plan.status).toMatchObject({ succeeded: 2, failed: 1, active: 1, completedIndexes: '0-1' });
+    expect(plan.create).toMatchObject([
+      {
+        metadata: { name: 'once-3-x', annotations: { 'batch.kubernetes.io/job-completion-index': '3' } },
+        spec: { hostname: 'once-3', containers: [{ env: [{ name: 'JOB_COMPLETION_INDEX', value: '3' }] }] },
+      },
+    ]);
+  });
+
+  test('goes some time after its end, where it says so', () => {
+    const { status } = planJob(job(), pods('Succeeded'), () => 'x', now);
+    expect(jobExpiryMs({ ...job({ ttlSecondsAfterFinished: 60 }), status })).toBe(Date.parse(now) + 60_000);
+    expect(jobExpiryMs({ ...job(), status })).toBeUndefined();
+    expect(jobExpiryMs(job({ ttlSecondsAfterFinished: 0 }))).toBeUndefined();
+  });
+
+  test('says that it waits', () => {
+    const { create, status } = planJob(job({ suspend: true }), [], () => 'x', now);
+    expect([create, status]).toMatchObject([[], { conditions: [{ type: 'Suspended', status: 'True', reason: 'JobSuspended' }] }]);
   });
 
   test('makes pods that come to an end, and are found by its name', () => {

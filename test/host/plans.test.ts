@@ -153,7 +153,25 @@ describe('the sets', () => {
     const old = pod(undefined, true, 'db-1', { 'controller-revision-hash': 'old' });
     expect(
       planStatefulSet(stateful, [one, old, pod(undefined, true, 'db-2', labels)]).delete.map(({ metadata: { name } }) => name),
-    ).toEqual(['db-2', 'db-1']);
+    ).toEqual(['db-2']);
+    expect(planStatefulSet(stateful, [one, old]).delete).toEqual([old]);
+  });
+
+  test('a StatefulSet ends its last pod first, one at a time, and leaves what is below the partition as it is', () => {
+    const { apiVersion, metadata, spec } = deployment(1);
+    const stateful = (more: object = {}) => ({ apiVersion, kind: 'StatefulSet', metadata, spec: { ...spec, ...more } }) as StatefulSet;
+    const [{ metadata: first }] = planStatefulSet(stateful(), []).create as [Pod];
+    const name = (i: number) => `${metadata.name}-${i}`;
+    const of = (i: number, labels = first.labels ?? {}) => pod(undefined, true, name(i), labels);
+    const ended = (set: StatefulSet, pods: Pod[]) => planStatefulSet(set, pods).delete.map((each) => each.metadata.name);
+    expect(ended(stateful(), [of(0), of(2), of(10)])).toEqual([name(10)]);
+    const going = { ...of(10), metadata: { ...of(10).metadata, deletionTimestamp: now } };
+    expect(ended(stateful(), [of(0), of(2), going])).toEqual([]);
+    expect(ended(stateful({ podManagementPolicy: 'Parallel' }), [of(0), of(2), of(10)])).toEqual([name(10), name(2)]);
+    const old = [0, 1, 2].map((i) => of(i, { 'controller-revision-hash': 'old' }));
+    expect(ended(stateful({ replicas: 3, updateStrategy: { rollingUpdate: { partition: 2 } } }), old)).toEqual([name(2)]);
+    expect(ended(stateful({ replicas: 3, updateStrategy: { rollingUpdate: { partition: 3 } } }), old)).toEqual([]);
+    expect(ended(stateful({ replicas: 3, updateStrategy: { type: 'OnDelete' } }), old)).toEqual([]);
   });
 
   test('a DaemonSet has one pod, of its newest template', () => {

@@ -1,6 +1,7 @@
 // A mesh in which traffic is captured, for one test file: programs that know nothing of it, in network namespaces. Skips where there can
 // be none.
 import { execFile } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -175,7 +176,28 @@ export class CaptureMesh {
 }
 
 /** Node ports are the machine's: meshes of other processes would be given the same for a Service of the same name. */
-export const ownNodePort = 30_000 + (process.pid % 2_768);
+const ownNodePort = 30_000 + (process.pid % 2_768);
+
+/** The ports of a Service of type NodePort, for HTTP and for datagrams, in YAML. */
+export const ownNodePorts = `[{name: http, port: 80, targetPort: 8080, nodePort: ${ownNodePort}}, {name: udp, port: 9001, protocol: UDP, nodePort: ${ownNodePort}}]`;
+
+/** What is answered to a datagram at a port of this machine. */
+export async function datagramAnswer(port: number, text: string): Promise<string> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  try {
+    let heard: string | undefined;
+    socket.on('message', (bytes) => {
+      heard = String(bytes);
+    });
+    await until('a datagram is answered', () => {
+      socket.send(text, port, '127.0.0.1');
+      return heard !== undefined;
+    });
+    return heard!;
+  } finally {
+    socket.close();
+  }
+}
 
 /** An address of this machine that is not its own loopback: for pods, one of the world. */
 export const machineAddress = (): string | undefined =>

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { machineAddress, ownNodePort, runHere, useCaptureMesh } from './capture-mesh.ts';
+import { datagramAnswer, machineAddress, ownNodePorts, runHere, useCaptureMesh } from './capture-mesh.ts';
 import { until } from './until.ts';
 
 /** Answers with who asked, and from where; on port 9000 it speaks first. */
@@ -62,7 +62,7 @@ spec: {type: ExternalName, externalName: server.default.svc.cluster.local}
 apiVersion: v1
 kind: Service
 metadata: {name: at-node-port}
-spec: {type: NodePort, selector: {app: server}, ports: [{name: http, port: 80, targetPort: 8080, nodePort: ${ownNodePort}}]}
+spec: {type: NodePort, selector: {app: server}, ports: ${ownNodePorts}}
 ---
 apiVersion: v1
 kind: Pod
@@ -131,8 +131,10 @@ describe('Services that are not like others', () => {
   test('NodePort: from the machine, through the pod’s proxy', async () => {
     const { ports = [] } = (await mesh.service('at-node-port')).spec;
     const url = `http://127.0.0.1:${ports[0]!.nodePort}/by-node-port`;
+    await until('the node port is open', async () => (await fetch(url)).ok);
     expect(await (await fetch(url)).json()).toMatchObject({ path: '/by-node-port', peer: '::ffff:127.0.0.6' });
     await mesh.untilLogged('server', /"GET \/by-node-port .* inbound\|8080\|\|/);
+    expect(await datagramAnswer(ports[1]!.nodePort!, 'the machine')).toBe('echo of the machine');
   });
 });
 

@@ -14,8 +14,9 @@ import type { Pod } from '#api/kinds/pod';
 import type { Service } from '#api/kinds/service';
 import { ask as askApi } from '#cli/http-json';
 import { outputInPod } from '#cli/pod-exec';
+import { messageOf } from '#foundation/mesh-error';
 import { below } from '#net/http-access';
-import { machineAddress, ownNodePort, runHere } from './capture-mesh.ts';
+import { datagramAnswer, machineAddress, ownNodePorts, runHere } from './capture-mesh.ts';
 import { LateenUp } from './lateen-up.ts';
 import { program, whyNotBuilt } from './mesh-fixture.ts';
 import { until } from './until.ts';
@@ -56,7 +57,7 @@ const nodePort = `
 apiVersion: v1
 kind: Service
 metadata: {name: at-node-port}
-spec: {type: NodePort, selector: {app: meshed}, ports: [{name: http, port: 80, targetPort: 8080, nodePort: ${ownNodePort}}]}
+spec: {type: NodePort, selector: {app: meshed}, ports: ${ownNodePorts}}
 `;
 /** What the API says to the pod's service account, found as Kubernetes' clients find it. */
 const askingApi = `
@@ -68,7 +69,8 @@ https.get({ host, port, path: '/api/v1/namespaces/' + own('namespace') + '/pods'
   let text = '';
   answer.on('data', (chunk) => (text += chunk)).on('end', () => console.log(answer.statusCode, JSON.parse(text).message));
 });`;
-const serve = (says: string) => `require('http').createServer((q, s) => s.end('${says}')).listen(8080)`;
+const serve = (says: string) => `require('http').createServer((q, s) => s.end('${says}')).listen(8080);
+const u = require('dgram').createSocket('udp4').on('message', (m, r) => u.send('${says}', r.port, r.address)).bind(9001)`;
 const asking = `fetch(process.argv[1]).then(async (r) => console.log(r.status, await r.text()), (e) => console.log(e.cause?.code))`;
 
 async function worldlyServer(): Promise<number> {
@@ -146,7 +148,12 @@ test('pods reach each other and the world; a word to the one outside ends all', 
   const service = JSON.parse(
     await askApi('GET', below(up.api, '/api/v1/namespaces/default/services/at-node-port'), 'the API server'),
   ) as Service;
-  expect(await (await fetch(`http://127.0.0.1:${service.spec.ports![0]!.nodePort}/`)).text()).toBe('in the mesh');
+  const atNodePort = `http://127.0.0.1:${service.spec.ports![0]!.nodePort}/`;
+  await until('the node port leads into the mesh', async () => {
+    const heard = await fetch(atNodePort).then((answer) => answer.text(), messageOf);
+    return heard === 'in the mesh' || heard;
+  });
+  expect(await datagramAnswer(service.spec.ports![1]!.nodePort!, 'who is there?')).toBe('in the mesh');
   up.kill('SIGINT');
   expect(await up.untilEnded()).toBe(0);
   expect(up.stdout).toContain('ended: nothing is left running');

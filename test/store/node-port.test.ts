@@ -7,11 +7,12 @@ import { SeededRandom } from '#foundation/random';
 import { MemoryStore } from '#store/memory-store';
 import { withNodePorts } from '#store/node-port';
 
-const setUp = () =>
+const setUp = (spread = '') =>
   new MemoryStore({
     clock: new ManualClock(),
     random: new SeededRandom(1),
-    complete: (object, view) => withNodePorts(object, view, ({ metadata }) => metadata.annotations?.['published'] !== undefined),
+    complete: (object, view) =>
+      withNodePorts(object, view, { isPublished: ({ metadata }) => metadata.annotations?.['published'] !== undefined, spread }),
   });
 
 const service = (name: string, spec: Partial<Service['spec']>, annotations = {}) =>
@@ -39,6 +40,15 @@ describe('allocation', () => {
     expect(portsOf(await store.create(service('other', { type: 'NodePort', ports: again })))).toEqual([a]);
     const udp = [{ port: 80, nodePort: a!, protocol: 'UDP' as const }];
     expect(portsOf(await store.create(service('udp', { type: 'NodePort', ports: udp })))).toEqual([a]);
+  });
+
+  test('meshes on one machine give Services of the same names ports that differ', async () => {
+    const ports = await Promise.all(
+      ['127.64.255.253', '127.66.255.253', '10.244.0.1', '10.245.0.1'].map(async (spread) =>
+        portsOf(await setUp(spread).create(service('web', { type: 'NodePort' }))),
+      ),
+    );
+    expect(new Set(ports.flat()).size).toBe(4);
   });
 
   test.each([

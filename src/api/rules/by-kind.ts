@@ -8,7 +8,7 @@ import type { ProxyConfig } from '../kinds/proxy-config.ts';
 import { checkAuthorizationPolicy } from './authorization-policy.ts';
 import { checkConfigMap, checkSecret } from './config-map.ts';
 import { checkCustomResourceDefinition } from './custom-resource-definition.ts';
-import { checkDeployment } from './deployment.ts';
+import { checkPodController } from './deployment.ts';
 import { checkDestinationRule } from './destination-rule.ts';
 import { checkEnvoyFilter } from './envoy-filter.ts';
 import { checkGateway } from './gateway.ts';
@@ -30,8 +30,8 @@ const checks: Readonly<Record<string, (object: never, report: Report) => void>> 
   ConfigMap: checkConfigMap,
   CustomResourceDefinition: checkCustomResourceDefinition,
   CronJob: ({ spec }: CronJob, report) => checkPodSpec(spec.jobTemplate.spec.template.spec, 'spec.jobTemplate.spec.template.spec', report),
-  DaemonSet: checkPodTemplate,
-  Deployment: checkDeployment,
+  DaemonSet: checkPodController,
+  Deployment: checkPodController,
   DestinationRule: checkDestinationRule,
   EnvoyFilter: checkEnvoyFilter,
   Gateway: checkGateway,
@@ -39,13 +39,13 @@ const checks: Readonly<Record<string, (object: never, report: Report) => void>> 
   PeerAuthentication: checkPeerAuthentication,
   Pod: ({ spec }: Pod, report) => checkPodSpec(spec, 'spec', report),
   ProxyConfig: checkProxyConfig,
-  ReplicaSet: checkPodTemplate,
+  ReplicaSet: checkPodController,
   RequestAuthentication: checkRequestAuthentication,
   Secret: checkSecret,
   Service: checkService,
   ServiceEntry: checkServiceEntry,
   Sidecar: checkSidecar,
-  StatefulSet: checkPodTemplate,
+  StatefulSet: checkPodController,
   Telemetry: checkTelemetry,
   TrafficExtension: checkTrafficExtension,
   VirtualService: checkVirtualService,
@@ -56,11 +56,6 @@ const checks: Readonly<Record<string, (object: never, report: Report) => void>> 
 
 /** Beside Istio's. */
 const checkedGroups: ReadonlySet<string> = new Set(['', 'apps', 'batch', 'apiextensions.k8s.io']);
-
-/** Of kinds whose pods are to run for ever. */
-function checkPodTemplate({ spec }: { spec: { template: Pick<Pod, 'spec'> } }, report: Report): void {
-  checkPodSpec(spec.template.spec, 'spec.template.spec', report, ['Always']);
-}
 
 /** Asked of every kind of Istio's. */
 function checkAnnotations({ kind, metadata }: ApiObject, report: Report): void {

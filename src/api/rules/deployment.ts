@@ -1,23 +1,32 @@
-// What Kubernetes asks of a Deployment beyond its structure.
-import { fieldPath } from '../field-path.ts';
-import type { Deployment } from '../kinds/deployment.ts';
+// What Kubernetes asks of the kinds that make pods of a template, beyond their structure, and how it says so.
+import type { Pod } from '../kinds/pod.ts';
 import { checkLabels } from './metadata.ts';
 import { checkPodSpec } from './pod-spec.ts';
 import type { Report } from './report.ts';
 
-export function checkDeployment({ spec }: Deployment, report: Report): void {
-  const labels = spec.template.metadata?.labels ?? {};
+interface PodController {
+  kind: string;
+  spec: {
+    selector: { matchLabels?: Record<string, string>; matchExpressions?: readonly unknown[] };
+    template: { metadata?: { labels?: Record<string, string> }; spec: Pod['spec'] };
+  };
+}
+
+/** Of a kind whose pods are to run for ever, and are known by a selector. */
+export function checkPodController({ kind, spec }: PodController, report: Report): void {
+  const { selector, template } = spec;
+  const labels = template.metadata?.labels ?? {};
   checkLabels('spec.template.metadata.labels', labels, report);
-  const selected = Object.entries(spec.selector.matchLabels ?? {});
-  if (selected.length === 0 && !spec.selector.matchExpressions?.length) {
-    report.error('MISSING_FIELD', 'spec.selector', 'an empty selector would take every pod', 'give matchLabels');
+  const selected = Object.entries(selector.matchLabels ?? {});
+  if (selected.length === 0 && !selector.matchExpressions?.length) {
+    const message = `Invalid value: ${JSON.stringify(selector)}: empty selector is invalid for ${kind.toLowerCase()}`;
+    report.error('MISSING_FIELD', 'spec.selector', message, 'it would take every pod: give matchLabels');
   }
-  for (const [key, value] of selected) {
-    if (labels[key] !== value) {
-      const field = `spec.selector.matchLabels${fieldPath(['_', key]).slice(1)}`;
-      const hint = `set spec.template.metadata.labels ${key}: ${value}`;
-      report.error('SELECTOR_MISMATCH', field, `the pods of spec.template do not have label ${key}=${value}`, hint);
-    }
+  const [missing] = selected.filter(([key, value]) => labels[key] !== value);
+  if (missing) {
+    const [key, value] = missing;
+    const message = `Invalid value: ${JSON.stringify(labels)}: \`selector\` does not match template \`labels\``;
+    report.error('SELECTOR_MISMATCH', 'spec.template.metadata.labels', message, `set ${key}: ${value}`);
   }
-  checkPodSpec(spec.template.spec, 'spec.template.spec', report, ['Always']);
+  checkPodSpec(template.spec, 'spec.template.spec', report, ['Always']);
 }

@@ -7,6 +7,29 @@ const anyCaseLabel = /^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$/;
 const labelName = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 const headerToken = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
+/** What Kubernetes says of names that are none: `k8s.io/apimachinery/pkg/util/validation`. */
+export const nameRules = {
+  dns1123Label:
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
+  dns1123Subdomain:
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+  dns1035Label:
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
+  qualifiedName:
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+  labelValue:
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
+} as const;
+
+/** `Invalid value: "A_b": …`, where the text is too long that it is. */
+export function badName(text: string, rule: keyof typeof nameRules): string {
+  const lengthMax = rule === 'dns1123Subdomain' ? 253 : 63;
+  const part = rule === 'qualifiedName' ? text.slice(text.indexOf('/') + 1) : text;
+  const what = rule === 'qualifiedName' ? 'name part ' : '';
+  const why = part.length > lengthMax ? `${what}must be no more than ${lengthMax} characters` : nameRules[rule];
+  return `Invalid value: ${JSON.stringify(text)}: ${why}`;
+}
+
 export const isDnsLabel = (text: string): boolean => text.length <= 63 && label1123.test(text);
 export const isDns1035Label = (text: string): boolean => text.length <= 63 && label1035.test(text);
 export const isDnsSubdomain = (text: string): boolean => text.length <= 253 && text.split('.').every((label) => label1123.test(label));

@@ -35,8 +35,8 @@ function checkResources({ resources = {} }: Container, at: string, report: Repor
   for (const which of ['limits', 'requests'] as const) {
     for (const [resource, quantity] of Object.entries(resources[which] ?? {})) {
       if (quantityPattern.test(String(quantity))) continue;
-      const message = `Invalid value: "${quantity}": quantities must match the regular expression '${quantityPattern.source}'`;
-      report.error('INVALID_VALUE', `${at}.${which}[${resource}]`, message);
+      const message = `quantities must match the regular expression '${quantityPattern.source}'`;
+      report.error('INVALID_QUANTITY', `${at}.${which}[${resource}]`, message);
     }
   }
 }
