@@ -30,7 +30,7 @@ export const peerMetadataType: HttpFilterType<PeerMetadataConfig> = {
   },
   make({ discover, propagate, meshAlone }, { direction, runtime }) {
     const inbound = direction === 'inbound';
-    const own = runtime.peerMetadata;
+    const own = fieldsOf(runtime.peerMetadata);
     const isTold = (cluster: Cluster | undefined): boolean => {
       const exchange = cluster?.config.metadataExchange ?? 'enabled';
       return exchange === 'enabled' || (exchange === 'external' && !meshAlone);
@@ -38,7 +38,7 @@ export const peerMetadataType: HttpFilterType<PeerMetadataConfig> = {
     return {
       request(stream) {
         if (inbound && discover) stream.downstreamPeer = take(stream.request);
-        if (!inbound && propagate && isTold(runtime.clusters.get(stream.destinationCluster))) tell(stream.request, own);
+        if (!inbound && propagate && own.length > 0 && isTold(runtime.clusters.get(stream.destinationCluster))) tell(stream.request, own);
         return 'continue';
       },
       response(stream, head) {
@@ -59,8 +59,10 @@ function take(head: Head): PeerMetadata | undefined {
   return { metadata: metadata ?? '', id: id ?? '' };
 }
 
-function tell(head: Head, own: PeerMetadata | undefined): void {
-  if (own === undefined) return;
-  head.setField(new Field(metadataName, own.metadata));
-  head.setField(new Field(idName, own.id));
+function tell(head: Head, own: readonly Field[]): void {
+  for (const field of own) head.setField(field);
+}
+
+function fieldsOf(own: PeerMetadata | undefined): Field[] {
+  return own === undefined ? [] : [new Field(metadataName, own.metadata), new Field(idName, own.id)];
 }
