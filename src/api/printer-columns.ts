@@ -59,21 +59,29 @@ const byKind: Readonly<Record<string, readonly Column[]>> = {
       ({ status }) => `${(status?.containerStatuses ?? []).reduce((sum, { restartCount = 0 }) => sum + restartCount, 0)}`,
     ),
     column<Pod>('IP', ({ status }) => status?.podIP, true),
+    column<Pod>('NODE', ({ spec }) => spec.nodeName, true),
+    column<Pod>('NOMINATED NODE', () => undefined, true),
+    column<Pod>('READINESS GATES', () => undefined, true),
   ],
   Deployment: [
     column<Deployment>('READY', ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 1}`),
     column<Deployment>('UP-TO-DATE', ({ status }) => `${status?.updatedReplicas ?? 0}`),
     column<Deployment>('AVAILABLE', ({ status }) => `${status?.availableReplicas ?? 0}`),
+    column<Deployment>('CONTAINERS', ({ spec }) => spec.template.spec.containers.map(({ name }) => name).join(','), true),
     column<Deployment>('IMAGES', ({ spec }) => imagesOf(spec.template.spec.containers), true),
+    column<Deployment>('SELECTOR', ({ spec }) => labels(spec.selector.matchLabels), true),
   ],
   ReplicaSet: [
     column<ReplicaSet>('DESIRED', ({ spec }) => `${spec.replicas ?? 1}`),
     column<ReplicaSet>('CURRENT', ({ status }) => `${status?.replicas ?? 0}`),
     column<ReplicaSet>('READY', ({ status }) => `${status?.readyReplicas ?? 0}`),
+    column<ReplicaSet>('CONTAINERS', ({ spec }) => spec.template.spec.containers.map(({ name }) => name).join(','), true),
     column<ReplicaSet>('IMAGES', ({ spec }) => imagesOf(spec.template.spec.containers), true),
+    column<ReplicaSet>('SELECTOR', ({ spec }) => labels(spec.selector.matchLabels), true),
   ],
   StatefulSet: [
     column<StatefulSet>('READY', ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 1}`),
+    column<StatefulSet>('CONTAINERS', ({ spec }) => spec.template.spec.containers.map(({ name }) => name).join(','), true),
     column<StatefulSet>('IMAGES', ({ spec }) => imagesOf(spec.template.spec.containers), true),
   ],
   DaemonSet: [
@@ -82,6 +90,10 @@ const byKind: Readonly<Record<string, readonly Column[]>> = {
     column<DaemonSet>('READY', ({ status }) => `${status?.numberReady ?? 0}`),
     column<DaemonSet>('UP-TO-DATE', ({ status }) => `${status?.updatedNumberScheduled ?? 0}`),
     column<DaemonSet>('AVAILABLE', ({ status }) => `${status?.numberAvailable ?? 0}`),
+    column<DaemonSet>('NODE SELECTOR', ({ spec }) => labels(spec.template.spec.nodeSelector)),
+    column<DaemonSet>('CONTAINERS', ({ spec }) => spec.template.spec.containers.map(({ name }) => name).join(','), true),
+    column<DaemonSet>('IMAGES', ({ spec }) => imagesOf(spec.template.spec.containers), true),
+    column<DaemonSet>('SELECTOR', ({ spec }) => labels(spec.selector.matchLabels), true),
   ],
   Job: [
     column<Job>('STATUS', ({ status }) => status?.conditions?.find((each) => each.status === 'True')?.type ?? 'Running'),
@@ -89,7 +101,9 @@ const byKind: Readonly<Record<string, readonly Column[]>> = {
   ],
   CronJob: [
     column<CronJob>('SCHEDULE', ({ spec }) => spec.schedule),
+    column<CronJob>('TIMEZONE', ({ spec }) => spec.timeZone),
     column<CronJob>('SUSPEND', ({ spec }) => (spec.suspend ? 'True' : 'False')),
+    column<CronJob>('ACTIVE', ({ status }) => `${status?.active?.length ?? 0}`),
     column<CronJob>('LAST SCHEDULE', ({ status }) => status?.lastScheduleTime),
   ],
   Event: [

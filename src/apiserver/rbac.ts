@@ -1,7 +1,7 @@
 // What Kubernetes' roles and their bindings allow those who have no role of this mesh's own: service accounts. Pure.
 // https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import type { ApiObject } from '#api/kind';
-import { type Access, mayAccess, type Role, type User } from './user.ts';
+import type { Access, User } from './user.ts';
 
 export interface RbacObjects {
   roles: readonly ApiObject[];
@@ -23,9 +23,6 @@ interface Rule {
   resourceNames?: readonly string[];
 }
 
-/** Kubernetes' own, which are there without being stored. In a namespace its `admin` is who may edit everything here. */
-const builtIn: Readonly<Record<string, Role>> = { 'cluster-admin': 'admin', admin: 'edit', edit: 'edit', view: 'view' };
-
 export const serviceAccountUser = (namespace: string, name: string): User => ({
   name: `system:serviceaccount:${namespace}:${name}`,
   groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
@@ -38,9 +35,7 @@ export function allowedByRoles(user: User, access: Access, objects: RbacObjects)
     if (!subjects.some((subject) => isSubject(user, subject))) return false;
     const among = roleRef.kind === 'Role' ? objects.roles : objects.clusterRoles;
     const role = among.find(({ metadata }) => metadata.name === roleRef.name);
-    if (role) return ((role as { rules?: readonly Rule[] }).rules ?? []).some((rule) => covers(rule, access));
-    const own = roleRef.kind === 'ClusterRole' ? builtIn[roleRef.name ?? ''] : undefined;
-    return own !== undefined && mayAccess({ ...user, role: own }, access);
+    return ((role as { rules?: readonly Rule[] } | undefined)?.rules ?? []).some((rule) => covers(rule, access));
   };
   return objects.clusterRoleBindings.some(allows) || (access.namespace !== undefined && objects.roleBindings.some(allows));
 }

@@ -16,6 +16,7 @@ import { type Pod, podKind } from '#api/kinds/pod';
 import { kindOf } from '#api/registry';
 import { apiRecordPath, writeApiRecord } from '#apiserver/api-record';
 import { ApiServer } from '#apiserver/api-server';
+import { ensureClusterRoles } from '#apiserver/cluster-roles';
 import { ensureCredentials, writeKubeconfigs } from '#apiserver/credentials';
 import { definitionKind } from '#apiserver/custom-kinds';
 import type { PodAccess } from '#apiserver/pod-access';
@@ -169,6 +170,7 @@ export class LocalMesh {
     const served = { store, logger, version, advise: advise(store), examine, catalog, pods, serviceAccountOf, issueToken };
     this.api = new ApiServer({ ...own, ...access, ...served });
     this.findings = new FindingKeeper({ ...own, store, logger, canonicalJson });
+    await ensureClusterRoles(store, catalog.kinds);
     const { url, port } = await this.api.listen({ host: loopback, port: this.options.apiPort });
     const api = { url: `https://${loopback}:${port}`, authority: credentials.authority, token: credentials.tokens.admin };
     const kubeconfig = writeKubeconfigs(runDirectory, api.url, credentials);

@@ -205,7 +205,7 @@ async function showMesh(
   }
   const pods = (await mesh.store.list(podKind)).items as Pod[];
   // From outside of a user namespace pods are reached by the API server alone.
-  const proxied = pods.filter((pod) => isGateway(pod) || isInjected(pod));
+  const proxied = pods.filter((pod) => pod.status?.podIP !== undefined && (isGateway(pod) || isInjected(pod)));
   const admin = proxied.map((pod) => {
     const url = mode === 'user' ? `${adminOf(pod, { url: addresses.apiUrl }).url}/` : `http://${pod.status?.podIP}:${proxyAdminPort}`;
     return `${url}  ${pod.metadata.name}`;

@@ -1,6 +1,8 @@
-// What Kubernetes' roles allow a service account: bindings, rules, and the cluster roles that are there without being stored.
+// What Kubernetes' roles allow a service account: bindings, rules, and the cluster roles that are there from the beginning.
 import { expect, test } from 'vitest';
 import type { ApiObject } from '#api/kind';
+import { KindCatalog } from '#api/kind-catalog';
+import { defaultClusterRoles } from '#apiserver/cluster-roles';
 import { allowedByRoles, serviceAccountUser } from '#apiserver/rbac';
 import type { Access } from '#apiserver/user';
 
@@ -15,7 +17,7 @@ const pods = { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list'] };
 const asked = (binds: ApiObject | undefined, rule: object | undefined, wanted: Access, cluster = false) =>
   allowedByRoles(user, wanted, {
     roles: rule ? [role(rule)] : [],
-    clusterRoles: rule ? [role(rule)] : [],
+    clusterRoles: rule ? [role(rule)] : defaultClusterRoles(new KindCatalog().kinds),
     roleBindings: binds && !cluster ? [binds] : [],
     clusterRoleBindings: binds && cluster ? [binds] : [],
   });
@@ -46,6 +48,19 @@ test.each<[string, boolean, ApiObject | undefined, object | undefined, Access]>(
   ['a role that is not there', false, binding('Role', 'gone'), undefined, access()],
   ['view', true, binding('ClusterRole', 'view'), undefined, access()],
   ['view, of secrets', false, binding('ClusterRole', 'view'), undefined, access({ resource: 'secrets' })],
+  ['view, of logs', true, binding('ClusterRole', 'view'), undefined, access({ subresource: 'log' })],
+  ['view, into a pod', false, binding('ClusterRole', 'view'), undefined, access({ subresource: 'exec', verb: 'create' })],
+  ['view, of Istio’s', true, binding('ClusterRole', 'view'), undefined, access({ group: 'networking.istio.io', resource: 'gateways' })],
+  ['edit, into a pod', true, binding('ClusterRole', 'edit'), undefined, access({ subresource: 'exec', verb: 'create' })],
+  ['edit, of secrets', true, binding('ClusterRole', 'edit'), undefined, access({ resource: 'secrets' })],
+  [
+    'edit, of a scale',
+    true,
+    binding('ClusterRole', 'edit'),
+    undefined,
+    access({ group: 'apps', resource: 'deployments', subresource: 'scale', verb: 'patch' }),
+  ],
+  ['admin, of roles', true, binding('ClusterRole', 'admin'), undefined, access({ group: 'rbac.authorization.k8s.io', resource: 'roles' })],
   ['edit', true, binding('ClusterRole', 'edit'), undefined, access({ verb: 'delete' })],
   [
     'edit, of roles',

@@ -191,6 +191,8 @@ describe.skipIf(whyNotBuilt !== undefined || programs.length === 0).each(program
     ['get job now -n shop -o jsonpath={..limits.cpu}', /^1$/],
     ['create role reader --verb=get --resource=pods -n shop', /role.rbac.authorization.k8s.io\/reader created/],
     ['create rolebinding reader --role=reader --user=jo -n shop', /rolebinding.rbac.authorization.k8s.io\/reader created/],
+    ['get clusterroles -o name', /role.rbac.authorization.k8s.io\/admin\n[\s\S]*\/cluster-admin\n[\s\S]*\/edit\n[\s\S]*\/view\n/],
+    ['describe clusterrole view', /deployments.apps[\s\S]*\[get list watch\]/],
     ['create clusterrole reader --verb=get --resource=pods', /clusterrole.rbac.authorization.k8s.io\/reader created/],
     ['create clusterrolebinding reader --clusterrole=reader --user=jo', /clusterrolebinding.rbac.authorization.k8s.io\/reader created/],
     ['delete clusterrole,clusterrolebinding reader', /"reader" deleted[\s\S]*"reader" deleted/],
