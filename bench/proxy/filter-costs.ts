@@ -2,21 +2,26 @@
 import { Buffer as BufferFilter } from '#codec/protobuf/generated/envoy/extensions/filters/http/buffer/v3/buffer';
 import { Compressor } from '#codec/protobuf/generated/envoy/extensions/filters/http/compressor/v3/compressor';
 import { Cors } from '#codec/protobuf/generated/envoy/extensions/filters/http/cors/v3/cors';
+import { HTTPFault } from '#codec/protobuf/generated/envoy/extensions/filters/http/fault/v3/fault';
 import { FilterConfig as GrpcStats } from '#codec/protobuf/generated/envoy/extensions/filters/http/grpc_stats/v3/config';
 import { HeaderMutation } from '#codec/protobuf/generated/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
 import { JwtAuthentication } from '#codec/protobuf/generated/envoy/extensions/filters/http/jwt_authn/v3/config';
 import { LocalRateLimit } from '#codec/protobuf/generated/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
+import { Lua } from '#codec/protobuf/generated/envoy/extensions/filters/http/lua/v3/lua';
 import { RBAC } from '#codec/protobuf/generated/envoy/extensions/filters/http/rbac/v3/rbac';
 import type { MessageFns } from '#codec/protobuf/generated/google/protobuf/any';
 import { Findings } from '#proxy/config/findings';
 import { bufferType } from '#proxy/filters/http/buffer';
 import { compressorType } from '#proxy/filters/http/compressor';
 import { corsType } from '#proxy/filters/http/cors';
+import { faultType } from '#proxy/filters/http/fault';
 import { grpcStatsType } from '#proxy/filters/http/grpc-stats';
 import { headerMutationType } from '#proxy/filters/http/header-mutation';
 import { jwtAuthnType } from '#proxy/filters/http/jwt-authn';
 import { localRateLimitType } from '#proxy/filters/http/local-ratelimit';
+import { luaType } from '#proxy/filters/http/lua';
 import { rbacType } from '#proxy/filters/http/rbac';
+import { loadLua } from '#proxy/filters/lua/library';
 import { configured, type HttpFilterConfig, type HttpFilterType } from '#proxy/http/http-filter';
 
 type Part<T> = Parameters<MessageFns<T>['fromPartial']>[0];
@@ -65,6 +70,16 @@ const measured: Readonly<Record<string, () => HttpFilterConfig>> = {
     filterEnforced: { defaultValue: { numerator: 100 } },
   }),
   jwt_authn: entry(jwtAuthnType, JwtAuthentication, {}),
+  // For requests with a header that none has.
+  fault: entry(faultType, HTTPFault, {
+    abort: { errorType: { $case: 'httpStatus', value: 503 }, percentage: { numerator: 100 } },
+    headers: [{ name: 'x-fault', headerMatchSpecifier: { $case: 'presentMatch', value: true } }],
+  }),
+  lua: entry(luaType, Lua, {
+    defaultSourceCode: {
+      specifier: { $case: 'inlineString', value: "function envoy_on_request(handle) handle:headers():replace('x-mesh', 'yes') end" },
+    },
+  }),
   compressor: entry(compressorType, Compressor, {
     compressorLibrary: {
       name: 'gzip',
@@ -76,8 +91,9 @@ const measured: Readonly<Record<string, () => HttpFilterConfig>> = {
 
 export const measuredFilters: readonly string[] = Object.keys(measured);
 
-export function filterOf(name: string): HttpFilterConfig[] {
+export async function filterOf(name: string): Promise<HttpFilterConfig[]> {
   const make = measured[name];
   if (make === undefined) throw new Error(`filter ${name} is not measured: ${measuredFilters.join(', ')} are`);
+  if (name === 'lua') await loadLua();
   return [make()];
 }

@@ -65,6 +65,7 @@ const runtime = createRuntime({
 
 for (const subset of ['v1', 'v2']) runtime.clusters.set(cluster(subset));
 
+const measured = filter === undefined ? [] : await filterOf(filter);
 const listeners = new ListenerManager(runtime);
 const problems = await listeners.apply([listener()]);
 for (const { message } of problems) throw new Error(message);
@@ -199,7 +200,7 @@ function connectionManager(): HttpConnectionManagerConfig {
     httpFilters: [
       configured(peerMetadataType, 'peer_metadata', { discover: true, propagate: true, meshAlone: false }),
       configured(faultType, 'fault', undefined),
-      ...(filter === undefined ? [] : filterOf(filter)),
+      ...measured,
       configured(istioStatsType, 'istio_stats', {}),
       configured(routerType, 'router', { suppressEnvoyHeaders: false }),
     ],
