@@ -20,7 +20,7 @@ export function grpcExcuse(mesh: TrafficMesh, { fields, yaml }: Case, call: Expe
 function excuseOfCall({ via, at, together, method, body, url, expect: outcome }: Expectation): string | undefined {
   if (via || at) return 'it is its own proxy';
   if (together) return 'A32: a call is counted once it has begun, and calls made at once may all begin';
-  if (method !== undefined || body !== undefined || outcome.method !== undefined) return 'a call is a POST with a message';
+  if ((method ?? 'POST') !== 'POST' || body !== undefined || outcome.method !== undefined) return 'a call is a POST with a message';
   if (url.includes('?')) return 'a path has no query';
   if (outcome.responseHeaders || outcome.responseCookie) return 'a failed call has no headers';
   if (outcome.headers?.['host'] !== undefined) return 'the authority is the whole name that it dials';
