@@ -58,7 +58,8 @@ export interface Column {
   title: string;
   /** Shown with `-o wide` only. */
   wide?: boolean;
-  cell(object: ApiObject): string;
+  /** `nowMs`: since the epoch. */
+  cell(object: ApiObject, nowMs: number): string;
 }
 
 /** `group/version`, or `version` alone in the core group. */

@@ -1,5 +1,6 @@
 // The columns in which `lateen get` and `kubectl get` show each kind, as Kubernetes and Istio's definitions have them. Names and ages are
 // added by whoever shows them.
+import { humanDuration } from '#foundation/human-duration';
 import type { ApiObject, Column } from './kind.ts';
 import type { ConfigMap } from './kinds/config-map.ts';
 import type { CronJob } from './kinds/cron-job.ts';
@@ -21,8 +22,8 @@ import type { StatefulSet } from './kinds/stateful-set.ts';
 import type { VirtualService } from './kinds/virtual-service.ts';
 import type { WorkloadEntry } from './kinds/workload-entry.ts';
 
-function column<T extends ApiObject>(title: string, cell: (object: T) => string | undefined, wide = false): Column {
-  return { title, wide, cell: (object) => cell(object as T) || '<none>' };
+function column<T extends ApiObject>(title: string, cell: (object: T, nowMs: number) => string | undefined, wide = false): Column {
+  return { title, wide, cell: (object, nowMs) => cell(object as T, nowMs) || '<none>' };
 }
 
 const list = (values: readonly string[] | undefined) => (values?.length ? JSON.stringify(values) : undefined);
@@ -98,13 +99,14 @@ const byKind: Readonly<Record<string, readonly Column[]>> = {
   Job: [
     column<Job>('STATUS', ({ status }) => status?.conditions?.find((each) => each.status === 'True')?.type ?? 'Running'),
     column<Job>('COMPLETIONS', ({ spec, status }) => `${status?.succeeded ?? 0}/${spec.completions ?? 1}`),
+    column<Job>('DURATION', jobDuration),
   ],
   CronJob: [
     column<CronJob>('SCHEDULE', ({ spec }) => spec.schedule),
     column<CronJob>('TIMEZONE', ({ spec }) => spec.timeZone),
     column<CronJob>('SUSPEND', ({ spec }) => (spec.suspend ? 'True' : 'False')),
     column<CronJob>('ACTIVE', ({ status }) => `${status?.active?.length ?? 0}`),
-    column<CronJob>('LAST SCHEDULE', ({ status }) => status?.lastScheduleTime),
+    column<CronJob>('LAST SCHEDULE', ({ status }, nowMs) => since(status?.lastScheduleTime, nowMs)),
   ],
   Event: [
     column<Event>('TYPE', ({ type }) => type),
@@ -149,6 +151,14 @@ function externalAddresses({ spec, status }: Service): string | undefined {
 
 function servicePortCell({ port, nodePort, protocol = 'TCP' }: ServicePort): string {
   return nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`;
+}
+
+function jobDuration({ status: { startTime, completionTime } = {} }: Job, nowMs: number): string | undefined {
+  return since(startTime, completionTime === undefined ? nowMs : Date.parse(completionTime));
+}
+
+function since(time: string | undefined, untilMs: number): string | undefined {
+  return time === undefined ? undefined : humanDuration(untilMs - Date.parse(time));
 }
 
 function imagesOf(containers: readonly { image?: string }[]): string {

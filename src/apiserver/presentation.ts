@@ -1,7 +1,9 @@
 // The form in which objects are given: as they are, as a Table that kubectl prints, or with their metadata alone. Pure.
-import { type ApiObject, apiVersionOf, type Kind } from '#api/kind';
+
+import { type ApiObject, apiVersionOf, type Column, type Kind } from '#api/kind';
 import { columnsOf } from '#api/printer-columns';
 import type { Clock } from '#foundation/clock';
+import { humanDuration } from '#foundation/human-duration';
 
 export type Form = 'object' | 'table' | 'metadata';
 
@@ -67,16 +69,22 @@ export class Presentation {
         ...wide.map(({ title }) => definition(title, true)),
       ],
       rows: objects.map((object) => ({
-        cells: [object.metadata.name, ...narrow.map(({ cell }) => cell(object)), this.age(object), ...wide.map(({ cell }) => cell(object))],
+        cells: this.cells(object, narrow, wide),
         ...(this.included !== 'None' && { object: this.included === 'Object' ? this.inVersion(object) : partial(object) }),
       })),
     };
   }
 
-  private age({ metadata }: ApiObject): string {
-    if (metadata.creationTimestamp === undefined) return '<unknown>';
-    return shortDuration(this.clock.wallMs() - Date.parse(metadata.creationTimestamp));
+  private cells(object: ApiObject, narrow: readonly Column[], wide: readonly Column[]): string[] {
+    const nowMs = this.clock.wallMs();
+    const of = (columns: readonly Column[]) => columns.map(({ cell }) => cell(object, nowMs));
+    return [object.metadata.name, ...of(narrow), ageOf(object, nowMs), ...of(wide)];
   }
+}
+
+function ageOf({ metadata }: ApiObject, nowMs: number): string {
+  if (metadata.creationTimestamp === undefined) return '<unknown>';
+  return humanDuration(nowMs - Date.parse(metadata.creationTimestamp));
 }
 
 function partial({ metadata }: ApiObject): object {
@@ -86,17 +94,4 @@ function partial({ metadata }: ApiObject): object {
 /** Of priority 1 is what is shown with `-o wide` only. */
 function definition(name: string, wide: boolean, format = ''): object {
   return { name, type: 'string', format, description: '', priority: wide ? 1 : 0 };
-}
-
-/** As kubectl writes ages: `45s`, `3m20s`, `12m`, `5h3m`, `9d`. */
-export function shortDuration(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
-  const [minutes, hours, days] = [60, 3600, 86_400].map((unit) => Math.floor(seconds / unit)) as [number, number, number];
-  const and = (value: number, unit: string) => (value > 0 ? `${value}${unit}` : '');
-  if (seconds < 120) return `${seconds}s`;
-  if (minutes < 10) return `${minutes}m${and(seconds % 60, 's')}`;
-  if (hours < 3) return `${minutes}m`;
-  if (hours < 8) return `${hours}h${and(minutes % 60, 'm')}`;
-  if (hours < 48) return `${hours}h`;
-  return days < 8 ? `${days}d${and(hours % 24, 'h')}` : `${days}d`;
 }

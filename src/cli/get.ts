@@ -1,10 +1,12 @@
 // Shows resources as kubectl does: a table with the kind's columns, names, JSON or YAML.
+
 import type { ApiObject, Column, Kind } from '#api/kind';
 import { columnsOf } from '#api/printer-columns';
+import { humanDuration } from '#foundation/human-duration';
 import { MeshError } from '#foundation/mesh-error';
 import type { RemoteStore } from '#store/remote-store';
 import { kindArgument } from './kind-argument.ts';
-import { age, asJson, columns, presentable, resourceName } from './output.ts';
+import { asJson, columns, presentable, resourceName } from './output.ts';
 import type { Session } from './session.ts';
 import { asYaml } from './yaml-output.ts';
 
@@ -86,15 +88,15 @@ function table(kind: Kind, objects: readonly ApiObject[], options: TableOptions)
   const wide = own.filter((each) => each.wide);
   const withNamespace = options.allNamespaces && kind.namespaced;
   const ageOf = ({ metadata }: ApiObject) =>
-    metadata.creationTimestamp ? age(options.nowMs - Date.parse(metadata.creationTimestamp)) : '<unknown>';
+    metadata.creationTimestamp ? humanDuration(options.nowMs - Date.parse(metadata.creationTimestamp)) : '<unknown>';
   return columns(
     [...(withNamespace ? ['NAMESPACE'] : []), 'NAME', ...narrow.map(titleOf), 'AGE', ...wide.map(titleOf)],
     objects.map((object) => [
       ...(withNamespace ? [object.metadata.namespace ?? ''] : []),
       nameOf(object),
-      ...narrow.map(({ cell }) => cell(object)),
+      ...narrow.map(({ cell }) => cell(object, options.nowMs)),
       ageOf(object),
-      ...wide.map(({ cell }) => cell(object)),
+      ...wide.map(({ cell }) => cell(object, options.nowMs)),
     ]),
   );
 }

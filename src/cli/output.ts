@@ -29,15 +29,3 @@ export function presentable(object: ApiObject): ApiObject {
 export function resourceName(kind: { singular: string; group: string }, name: string, separator = '/'): string {
   return `${kind.singular}${kind.group ? `.${kind.group}` : ''}${separator}${name}`;
 }
-
-/** `5s`, `3m12s`, `2h5m`, `4d`: as kubectl writes ages. */
-export function age(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
-  if (seconds < 120) return `${seconds}s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 10) return `${minutes}m${seconds % 60 ? `${seconds % 60}s` : ''}`;
-  if (minutes < 180) return `${minutes}m`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 8) return `${hours}h${minutes % 60 ? `${minutes % 60}m` : ''}`;
-  return hours < 48 ? `${hours}h` : `${Math.floor(hours / 24)}d`;
-}
