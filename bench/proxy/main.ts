@@ -198,7 +198,7 @@ async function latencyRow(peer: Peer, backend: number): Promise<Figure[]> {
 /** With the flags with which `lateen up` starts its processes: the nursery is not what a connection costs. */
 function asLaunched({ command, port }: Program): Program {
   const [node = '', ...rest] = command;
-  return { port, command: [node, '--max-semi-space-size=4', '--heap-growing-percent=30', ...rest] };
+  return { port, command: [node, '--max-semi-space-size=4', '--heap-growing-percent=30', '--v8-pool-size=2', ...rest] };
 }
 
 type Variant = readonly [name: string, options: object];
