@@ -44,6 +44,25 @@ export function jobExpiryMs({ spec, status }: Job): number | undefined {
   return Date.parse(end.lastTransitionTime) + spec.ttlSecondsAfterFinished * 1000;
 }
 
+interface JobEvent {
+  type: 'Normal' | 'Warning';
+  reason: string;
+  message: string;
+}
+
+/** What is told of a Job whose status has changed: Kubernetes' events. */
+export function jobEvents(before: Job['status'], after: Job['status']): JobEvent[] {
+  const holds = (status: Job['status'], type: string) => status?.conditions?.find((each) => each.type === type && each.status === 'True');
+  const begun = (type: string) => (holds(before, type) ? undefined : holds(after, type));
+  const failed = begun('Failed');
+  const events: JobEvent[] = [];
+  if (begun('Complete')) events.push({ type: 'Normal', reason: 'Completed', message: 'Job completed' });
+  if (failed) events.push({ type: 'Warning', reason: failed.reason ?? 'Failed', message: failed.message ?? '' });
+  if (begun('Suspended')) events.push({ type: 'Normal', reason: 'Suspended', message: 'Job suspended' });
+  if (holds(before, 'Suspended') && !holds(after, 'Suspended')) events.push({ type: 'Normal', reason: 'Resumed', message: 'Job resumed' });
+  return events;
+}
+
 const indexAnnotation = 'batch.kubernetes.io/job-completion-index';
 const indexOf = ({ metadata }: Pod): number => Number(metadata.annotations?.[indexAnnotation] ?? -1);
 

@@ -23,7 +23,7 @@ import { planCronJob } from './cron-job-plan.ts';
 import { planDeployment, revisionAnnotation } from './deployment-plan.ts';
 import { planEndpointSlice, planEndpoints } from './endpoint-plan.ts';
 import type { EventRecorder } from './event-recorder.ts';
-import { jobExpiryMs, planJob } from './job-plan.ts';
+import { jobEvents, jobExpiryMs, planJob } from './job-plan.ts';
 import { ownedBy, type PodPlan, planDaemonSet, planReplicaSet, planStatefulSet } from './pod-plan.ts';
 import { loadBalancerStatus } from './published-ports.ts';
 import { Reconciler } from './reconciler.ts';
@@ -197,8 +197,11 @@ export class WorkloadControllers {
 
   /** The garbage collector takes the pods of one that has been there long enough. */
   private async reconcileJob(key: string): Promise<void> {
+    const before = this.objects(jobKind).get(key) as Job | undefined;
     await this.keepPods(key);
     const job = this.objects(jobKind).get(key) as Job | undefined;
+    if (job)
+      for (const { type, reason, message } of jobEvents(before?.status, job.status)) this.options.events.record(job, type, reason, message);
     const expiryMs = job && job.metadata.deletionTimestamp === undefined ? jobExpiryMs(job) : undefined;
     if (job && expiryMs !== undefined && this.options.clock.wallMs() >= expiryMs) await this.delete(jobKind, job);
   }

@@ -5,7 +5,7 @@ import type { Job } from '#api/kinds/job';
 import type { Pod } from '#api/kinds/pod';
 import { planCronJob } from '#host/cron-job-plan';
 import { lastScheduled, parseSchedule } from '#host/cron-schedule';
-import { jobExpiryMs, planJob } from '#host/job-plan';
+import { jobEvents, jobExpiryMs, planJob } from '#host/job-plan';
 import { podPhase } from '#host/pod-phase';
 
 const now = '2026-03-01T12:00:00Z';
@@ -18,6 +18,23 @@ const job = (spec: Partial<Job['spec']> = {}): Job => ({
 });
 const pods = (...phases: string[]): Pod[] =>
   phases.map((phase, i) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: `p${i}` }, spec: template.spec, status: { phase } }));
+
+describe('what is told of a Job', () => {
+  const status = (type: string, holds = 'True', more = {}) =>
+    ({ conditions: [{ type, status: holds, ...more }] }) as NonNullable<Job['status']>;
+  const backoff = { reason: 'BackoffLimitExceeded', message: 'Job has reached the specified backoff limit' };
+  const cases: readonly (readonly [what: string, before: Job['status'], after: Job['status'], told: readonly string[]])[] = [
+    ['nothing of its begin', undefined, { active: 1 }, []],
+    ['its good end', { active: 1 }, status('Complete'), ['Normal Completed']],
+    ['once', status('Complete'), status('Complete'), []],
+    ['why it has failed', { failed: 1 }, status('Failed', 'True', backoff), ['Warning BackoffLimitExceeded']],
+    ['that it pauses', { active: 1 }, status('Suspended'), ['Normal Suspended']],
+    ['that it goes on', status('Suspended'), status('Suspended', 'False'), ['Normal Resumed']],
+  ];
+  test.each(cases)('%s', (_, before, after, told) => {
+    expect(jobEvents(before, after).map(({ type, reason }) => `${type} ${reason}`)).toEqual(told);
+  });
+});
 
 describe('a Job', () => {
   const cases: readonly (readonly [what: string, Job, Pod[], made: number, ended: number, status: object])[] = [
