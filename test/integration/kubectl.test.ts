@@ -17,6 +17,9 @@ const named =
 const unknownToOld = [
   'create ingress',
   'get ingress',
+  'create cronjob',
+  'create job now',
+  'create pdb',
   'set resources cronjob',
   'get job now',
   'create token',
